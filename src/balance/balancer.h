@@ -1,0 +1,53 @@
+#pragma once
+// Choosing a server. One file per algorithm; a pool owns one balancer. Called once per request and try, from any shard:
+// what an algorithm remembers lives in the pool's shared state, guarded by its spin lock for the length of a pick.
+#include <cstdint>
+
+#include "base/arena.h"
+#include "model/model.h"
+
+namespace weir::proxy {
+class Transaction;
+}
+
+namespace weir::model {
+
+// Servers that this transaction has tried already; they are not picked again while others are there.
+struct Tried {
+  uint64_t bits[4] = {};
+  void add(uint16_t slot) {
+    if (slot < 256) bits[slot / 64] |= 1ull << (slot % 64);
+  }
+  bool has(uint16_t slot) const { return slot < 256 && (bits[slot / 64] >> (slot % 64) & 1); }
+  void clear() { *this = {}; }
+};
+
+// Whether new requests may go to this server now: up, not in maintenance or drain, below its limit, not failing.
+bool usable(const Server& server, uint64_t now_ms);
+
+class Balancer {
+ public:
+  virtual ~Balancer() = default;
+  virtual Str name() const = 0;
+  // The server for this request, or null when none of those that are left is usable.
+  virtual const Server* pick(const Pool& pool, proxy::Transaction& txn, const Tried& tried) = 0;
+};
+
+// Holds a pool's lock for one pick.
+class PickLock {
+ public:
+  explicit PickLock(const Pool& pool) : state_(*pool.state) {
+    while (state_.lock.test_and_set(std::memory_order_acquire)) __builtin_ia32_pause();
+  }
+  ~PickLock() { state_.lock.clear(std::memory_order_release); }
+  PickLock(const PickLock&) = delete;
+  PickLock& operator=(const PickLock&) = delete;
+
+ private:
+  PoolState& state_;
+};
+
+Balancer* make_smooth_round_robin(const Pool& pool);   // nginx's default
+Balancer* make_haproxy_round_robin(const Pool& pool);  // HAProxy's `balance roundrobin`
+
+}  // namespace weir::model

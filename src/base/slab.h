@@ -1,0 +1,71 @@
+#pragma once
+// Fixed-size objects of one type from pages of 64 KiB, one slab per thread and type. Freed objects are reused last in,
+// first out. Pages are returned when the thread ends. An object must be freed on the thread that made it.
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+#include <utility>
+
+namespace weir {
+
+template <class T>
+class Slab {
+ public:
+  static constexpr size_t kPage = 64 * 1024;
+
+  ~Slab() {
+    while (pages_) {
+      Page* next = pages_->next;
+      free(pages_);
+      pages_ = next;
+    }
+  }
+  template <class... Args>
+  T* make(Args&&... args) {
+    if (!free_) grow();
+    Node* n = free_;
+    free_ = n->next;
+    live_++;
+    return new (n) T(std::forward<Args>(args)...);
+  }
+  void destroy(T* p) {
+    p->~T();
+    auto* n = reinterpret_cast<Node*>(p);
+    n->next = free_;
+    free_ = n;
+    live_--;
+  }
+  size_t live() const { return live_; }
+
+  static Slab& local() {
+    static thread_local Slab slab;
+    return slab;
+  }
+
+ private:
+  union Node {
+    Node* next;
+    alignas(T) unsigned char bytes[sizeof(T)];
+  };
+  struct Page {
+    Page* next;
+    Node nodes[(kPage - sizeof(void*) - alignof(T)) / sizeof(Node)];
+  };
+  void grow() {
+    static_assert(sizeof(Page) <= kPage);
+    auto* page = static_cast<Page*>(malloc(sizeof(Page)));
+    if (!page) abort();
+    page->next = pages_;
+    pages_ = page;
+    constexpr size_t count = sizeof(page->nodes) / sizeof(Node);
+    for (size_t i = count; i-- > 0;) {
+      page->nodes[i].next = free_;
+      free_ = &page->nodes[i];
+    }
+  }
+  Node* free_ = nullptr;
+  Page* pages_ = nullptr;
+  size_t live_ = 0;
+};
+
+}  // namespace weir

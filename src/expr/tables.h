@@ -1,0 +1,38 @@
+#pragma once
+// All fetches and converters by name. Each file of fetch_*.cc and convert_*.cc has its table at the bottom and a function
+// here that gives it out. The man pages and `weir check`'s suggestions are made from the same rows.
+#include <span>
+#include <vector>
+
+#include "expr/fetch.h"
+
+namespace weir::expr {
+
+using FetchTable = std::span<const FetchDef>;
+using ConvertTable = std::span<const ConvertDef>;
+
+FetchTable internal_fetches();    // constants, process, time, variables
+FetchTable proxy_fetches();       // frontends, backends, servers
+FetchTable connection_fetches();  // addresses, ports, TCP
+FetchTable tls_fetches();         // sessions and certificates of both sides
+FetchTable request_fetches();     // request line, path, URL
+FetchTable header_fetches();      // headers and cookies of both directions
+FetchTable auth_fetches();        // the Authorization header
+FetchTable body_fetches();        // bodies and bytes
+FetchTable log_fetches();         // timers, counters
+
+ConvertTable number_converters();
+ConvertTable text_converters();
+ConvertTable code_converters();   // base64, hex, URL, JSON encodings
+ConvertTable digest_converters(); // checksums, hashes, HMAC
+ConvertTable time_converters();
+ConvertTable misc_converters();   // variables, debug, addresses
+ConvertTable json_converters();
+ConvertTable map_converters();
+
+const FetchDef* find_fetch(Str name);
+const ConvertDef* find_converter(Str name);
+std::vector<Str> fetch_names();
+std::vector<Str> converter_names();
+
+}  // namespace weir::expr

@@ -1,0 +1,169 @@
+// See haproxy/address.h.
+#include "haproxy/address.h"
+
+#include <fmt/format.h>
+#include <netdb.h>
+
+#include <charconv>
+
+namespace weir::haproxy {
+namespace {
+
+using Family = Address::Family;
+
+struct Prefix {
+  Str text;
+  Family family;
+  bool datagram;
+  bool quic;
+};
+constexpr Prefix kPrefixes[] = {
+    {"ipv4@", Family::ipv4, false, false},    {"ipv6@", Family::ipv6, false, false},
+    {"tcp@", Family::any, false, false},      {"tcp4@", Family::ipv4, false, false},
+    {"tcp6@", Family::ipv6, false, false},    {"mptcp@", Family::any, false, false},
+    {"mptcp4@", Family::ipv4, false, false},  {"mptcp6@", Family::ipv6, false, false},
+    {"udp@", Family::any, true, false},       {"udp4@", Family::ipv4, true, false},
+    {"udp6@", Family::ipv6, true, false},     {"quic4@", Family::ipv4, true, true},
+    {"quic6@", Family::ipv6, true, true},     {"unix@", Family::path, false, false},
+    {"uxst@", Family::path, false, false},    {"uxdg@", Family::path, true, false},
+    {"abns@", Family::abstract, false, false}, {"abnsz@", Family::abstract, false, false},
+    {"fd@", Family::descriptor, false, false}, {"sockpair@", Family::socket_pair, false, false},
+    {"stream+ipv4@", Family::ipv4, false, false}, {"stream+ipv6@", Family::ipv6, false, false},
+    {"stream+unix@", Family::path, false, false}, {"dgram+ipv4@", Family::ipv4, true, false},
+    {"dgram+ipv6@", Family::ipv6, true, false},   {"dgram+unix@", Family::path, true, false},
+    {"stream+fd@", Family::descriptor, false, false}, {"dgram+fd@", Family::descriptor, true, false},
+    {"stream+abns@", Family::abstract, false, false}, {"dgram+abns@", Family::abstract, true, false},
+};
+
+bool number(Str text, int max, int& out) {
+  auto n = parse_u64(text);
+  if (!n || *n > static_cast<uint64_t>(max)) return false;
+  out = static_cast<int>(*n);
+  return true;
+}
+
+// "80", "80-89", "+10", "-10".
+bool parse_port(Str text, Address& out) {
+  if (text.empty()) return true;
+  if (text[0] == '+' || text[0] == '-') {
+    int n = 0;
+    if (!number(text.substr(1), 65535, n)) return false;
+    out.port_offset = true;
+    out.port = out.last_port = text[0] == '-' ? -n : n;
+    return true;
+  }
+  size_t dash = text.find('-');
+  if (!number(text.substr(0, dash), 65535, out.port)) return false;
+  out.last_port = out.port;
+  if (dash == Str::npos) return true;
+  return number(text.substr(dash + 1), 65535, out.last_port) && out.last_port >= out.port && out.port > 0;
+}
+
+bool parse_inet(Str text, Address& out, std::string& error) {
+  Str port;
+  if (text.starts_with('[')) {
+    size_t close = text.find(']');
+    if (close == Str::npos) {
+      error = fmt::format("'{}' lacks the closing bracket", text);
+      return false;
+    }
+    out.host = text.substr(1, close - 1);
+    Str rest = text.substr(close + 1);
+    if (!rest.empty() && rest[0] != ':') {
+      error = fmt::format("'{}' is not expected behind the bracket", rest);
+      return false;
+    }
+    if (!rest.empty()) port = rest.substr(1);
+  } else {
+    net::Addr whole;
+    size_t colon = text.rfind(':');
+    bool plain_v6 = text.size() > 1 && text.find(':') != colon && !text.starts_with(':') && net::parse_ip(text, whole) &&
+                    out.family == Family::ipv6 && colon == Str::npos;
+    if (colon == Str::npos || plain_v6) {
+      out.host = text;
+    } else {
+      out.host = text.substr(0, colon);
+      port = text.substr(colon + 1);
+    }
+  }
+  if (!parse_port(port, out)) {
+    error = fmt::format("'{}' is not a port or a range of ports", port);
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool parse_address(Str text, Address& out, std::string& error) {
+  Str rest = text;
+  for (const Prefix& p : kPrefixes) {
+    if (!text.starts_with(p.text)) continue;
+    out.family = p.family;
+    out.datagram = p.datagram;
+    out.quic = p.quic;
+    out.zero_terminated = p.text == Str("abnsz@");
+    rest = text.substr(p.text.size());
+    break;
+  }
+  if (out.family == Family::any && rest.starts_with('/')) out.family = Family::path;
+  switch (out.family) {
+    case Family::path:
+    case Family::abstract:
+      out.host = rest;
+      if (rest.empty()) error = "the path of the socket is missing";
+      else if (rest.size() >= sizeof(sockaddr_un::sun_path)) error = fmt::format("the socket path '{}' is too long (max {})", rest, sizeof(sockaddr_un::sun_path) - 1);
+      return error.empty();
+    case Family::descriptor:
+    case Family::socket_pair:
+      if (number(rest, 1 << 20, out.fd)) return true;
+      error = fmt::format("'{}' is not a file descriptor's number", rest);
+      return false;
+    default: return parse_inet(rest, out, error);
+  }
+}
+
+bool resolve_host(Str host, Family family, net::Addr& out) {
+  if (net::parse_ip(host, out)) {
+    bool fits = family == Family::any || (family == Family::ipv4 ? out.family == AF_INET : out.family == AF_INET6);
+    return fits;
+  }
+  addrinfo hints = {};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_family = family == Family::ipv4 ? AF_INET : family == Family::ipv6 ? AF_INET6 : AF_UNSPEC;
+  addrinfo* list = nullptr;
+  if (getaddrinfo(std::string(host).c_str(), nullptr, &hints, &list) != 0) return false;
+  const addrinfo* best = nullptr;
+  for (const addrinfo* a = list; a; a = a->ai_next)
+    if (!best || (best->ai_family != AF_INET && a->ai_family == AF_INET)) best = a;
+  if (best) out = net::Addr::from(best->ai_addr, best->ai_addrlen);
+  freeaddrinfo(list);
+  return best != nullptr;
+}
+
+bool socket_addresses(const Address& a, Arena& arena, std::vector<net::Addr>& out, std::string& error) {
+  net::Addr addr;
+  if (a.family == Family::path || a.family == Family::abstract) {
+    Str path = arena.dup(a.host);
+    addr.family = AF_UNIX;
+    addr.abstract = a.family == Family::abstract;
+    addr.path = path.data();
+    addr.path_size = static_cast<uint32_t>(path.size());
+    out.push_back(addr);
+    return true;
+  }
+  if (a.host.empty() || a.host == "*") {
+    addr.family = a.family == Family::ipv6 ? AF_INET6 : AF_INET;
+  } else if (!resolve_host(a.host, a.family, addr)) {
+    error = fmt::format("could not resolve address '{}'", a.host);
+    return false;
+  }
+  int first = a.port < 0 ? 0 : a.port;
+  for (int port = first; port <= std::max(first, a.last_port); port++) {
+    addr.port = static_cast<uint16_t>(port);
+    out.push_back(addr);
+  }
+  return true;
+}
+
+}  // namespace weir::haproxy

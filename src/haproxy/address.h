@@ -1,0 +1,35 @@
+#pragma once
+// Addresses as HAProxy writes them (configuration.txt 11): family prefixes, hosts, ports, port ranges. Configuration time
+// only; results point into the arena.
+#include <string>
+#include <vector>
+
+#include "base/arena.h"
+#include "net/addr.h"
+
+namespace weir::haproxy {
+
+struct Address {
+  enum class Family : uint8_t { any, ipv4, ipv6, path, abstract, descriptor, socket_pair };
+  Family family = Family::any;
+  bool datagram = false;   // udp@ and its like
+  bool quic = false;
+  bool zero_terminated = false;  // abnsz@
+  Str host;                // without brackets; empty and "*": any address
+  int port = -1;           // -1: none given
+  int last_port = -1;      // of a range; else equal to port
+  bool port_offset = false;  // `:+N` or `:-N`
+  int fd = -1;
+};
+
+// Splits and checks one address; nothing is resolved. False with a reason.
+bool parse_address(Str text, Address& out, std::string& error);
+
+// The socket addresses of it, one for each port of the range. `resolved` false: the host is a name that nobody knows
+// (`error` says so); the text alone is good.
+bool socket_addresses(const Address& a, Arena& arena, std::vector<net::Addr>& out, std::string& error);
+
+// A host name by the system's resolver, IPv4 first. False when there is none of that family.
+bool resolve_host(Str host, Address::Family family, net::Addr& out);
+
+}  // namespace weir::haproxy

@@ -1,0 +1,192 @@
+// See haproxy/bind.h. The index of all rows is built once, at the first use.
+#include "haproxy/bind.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "haproxy/haproxy.h"
+#include "haproxy/planned.h"
+#include "haproxy/tables.h"
+
+namespace weir::haproxy {
+namespace {
+
+struct NamedContext {
+  ContextMask bit;
+  Str name;
+};
+constexpr NamedContext kNames[] = {
+    {kGlobal, "global"},         {kDefaults, "defaults"},        {kFrontend, "frontend"},
+    {kListen, "listen"},         {kBackend, "backend"},          {kResolvers, "resolvers"},
+    {kPeers, "peers"},           {kUserlist, "userlist"},        {kMailers, "mailers"},
+    {kCache, "cache"},           {kRing, "ring"},                {kLogForward, "log-forward"},
+    {kHttpErrors, "http-errors"}, {kFcgiApp, "fcgi-app"},        {kProgram, "program"},
+    {kTraces, "traces"},         {kCrtStore, "crt-store"},       {kAcme, "acme"},
+    {kLogProfile, "log-profile"}, {kHealthcheck, "healthcheck"}, {kDynUpdate, "dynamic-update"},
+};
+
+Str context_name(ContextMask context) {
+  for (const NamedContext& c : kNames)
+    if (c.bit == context) return c.name;
+  return "configuration";
+}
+
+std::string context_names(const std::vector<const Row*>& rows) {
+  ContextMask all = 0;
+  for (const Row* r : rows) all |= r->contexts;
+  std::string out;
+  for (const NamedContext& c : kNames)
+    if (all & c.bit) out += fmt::format("{}{}", out.empty() ? "" : ", ", c.name);
+  return out;
+}
+
+// "name prefix." rows stand for every word that starts so (`http-request lua.route`).
+const Row* find_dotted(const Directive& d, ContextMask context) {
+  for (size_t n = std::min<size_t>(3, d.words.size()); n >= 1; n--) {
+    Str last = d.words[n - 1].text;
+    size_t dot = last.find('.');
+    if (dot == Str::npos) continue;
+    std::string name;
+    for (size_t i = 0; i + 1 < n; i++) name.append(d.words[i].text).append(" ");
+    name.append(last.substr(0, dot + 1));
+    if (const Row* row = index().find_name(name, context)) return row;
+  }
+  return nullptr;
+}
+
+// How many words the keyword takes for the reader: rule families and options name two.
+std::string keyword_of(const Directive& d) {
+  constexpr Str kFamilies[] = {"option",        "timeout",     "stats",      "http-request", "http-response",
+                               "tcp-request",   "tcp-response", "http-check", "tcp-check",   "http-after-response",
+                               "compression",   "capture",     "stick",      "email-alert",  "filter"};
+  bool family = std::find(std::begin(kFamilies), std::end(kFamilies), d.name()) != std::end(kFamilies);
+  std::string out(d.name());
+  if (family && d.args() > 0) out.append(" ").append(d.arg(0).text);
+  if (family && d.args() > 1 && (d.name() == "tcp-request" || d.name() == "tcp-response"))
+    out.append(" ").append(d.arg(1).text);
+  return out;
+}
+
+void report_unknown(Scope& scope, const Directive& d) {
+  std::string word = keyword_of(d);
+  Str here = context_name(scope.context);
+  size_t used = 0;
+  std::vector<const Row*> elsewhere = index().find(d, used);
+  elsewhere.erase(std::remove_if(elsewhere.begin(), elsewhere.end(),
+                                 [](const Row* r) { return r->contexts >= kBindOption; }),
+                  elsewhere.end());
+  if (!elsewhere.empty()) {
+    scope.error(d.where, fmt::format("'{}' is not allowed in a {} section", elsewhere[0]->name, here),
+                fmt::format("it may stand in: {}", context_names(elsewhere)),
+                fmt::format("keyword '{}' is not allowed in '{}' section", elsewhere[0]->name, here));
+    return;
+  }
+  Str near = config::nearest(word, index().names(scope.context));
+  scope.error(d.where, fmt::format("unknown keyword '{}' in a {} section", word, here),
+              near.empty() ? std::string() : fmt::format("did you mean '{}'?", near),
+              fmt::format("unknown keyword '{}' in '{}' section{}", word, here,
+                          near.empty() ? std::string() : fmt::format("; did you mean '{}' maybe ?", near)));
+}
+
+bool is_removed(const Row& row) {
+  return row.help.find("replaced by: ") != Str::npos;
+}
+
+void report_removed(Scope& scope, const Directive& d, const Row& row) {
+  Str successor = row.help.substr(row.help.find("replaced by: ") + 13);
+  scope.warning(d.where, fmt::format("'{}' is not a word of HAProxy any more and has no effect", row.name),
+                fmt::format("use: {}", successor));
+}
+
+bool check_arity(Scope& scope, const Directive& d, const Row& row) {
+  auto n = static_cast<int>(args_of(d, row).size());
+  if (n < row.min_args) {
+    scope.error(d.where, fmt::format("'{}' lacks arguments", row.name), fmt::format("write: {} {}", row.name, row.syntax),
+                fmt::format("'{}' expects {}.", row.name, row.syntax));
+    return false;
+  }
+  if (row.max_args >= 0 && n > row.max_args) {
+    const Word& extra = args_of(d, row)[static_cast<size_t>(row.max_args)];
+    scope.error(extra.where, fmt::format("'{}' does not take the argument '{}'", row.name, extra.text),
+                row.syntax.empty() ? std::string() : fmt::format("write: {} {}", row.name, row.syntax),
+                fmt::format("'{}' cannot handle unexpected argument '{}'.", row.name, extra.text));
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+const config::Index& index() {
+  static const config::Index built = [] {
+    config::Index i;
+    for (const config::Table& t :
+         {kSectionTable,      kGlobalTable,       kGlobalTuneTable, kProxyTable,     kBindTable,        kBindOptionTable,
+          kServerTable,       kServerOptionTable, kTlsOptionTable,  kTimeoutTable,   kOptionTable,      kForwardedTable,
+          kRetryTable,        kSwitchingTable,    kHeaderRuleTable, kUriRuleTable,   kAnswerRuleTable,  kRedirectTable,
+          kVariableRuleTable, kControlRuleTable,  kTcpRuleTable,    kErrorfileTable, kBalanceTable,     kLogTable,
+          kCaptureTable,      kUniqueIdTable,     kMonitorTable,    kCompressionTable, kUserlistTable,
+          kRuntimeSocketTable, kLuaTable,         kOldWordsTable})
+      i.add(t);
+    add_planned(i);
+    return i;
+  }();
+  return built;
+}
+
+void bind_directive(Scope& scope, const Directive& d) {
+  size_t used = 0;
+  const Row* row = index().find(d, scope.context, used);
+  if (!row) row = find_dotted(d, scope.context);
+  if (!row) return report_unknown(scope, d);
+  if (!row->bind && row->no_effect.empty()) {
+    if (is_removed(*row)) return report_removed(scope, d, *row);
+    scope.planned(d.where, row->name);
+    return;
+  }
+  if (!check_arity(scope, d, *row)) return;
+  if (!row->no_effect.empty()) {
+    scope.diag.note(d.where, fmt::format("'{}' has no effect in weir: {}", row->name, row->no_effect));
+    return;
+  }
+  row->bind(&scope, d, *row);
+}
+
+void bind_lines(Scope& scope, const Directive& section, ContextMask context) {
+  ContextMask outer = scope.context;
+  const Directive* outer_section = scope.section;
+  scope.context = context;
+  scope.section = &section;
+  for (const Directive& line : section.block) bind_directive(scope, line);
+  scope.context = outer;
+  scope.section = outer_section;
+}
+
+const Row* find_option(Scope& scope, const Word& word, ContextMask context, Str line) {
+  Str name = word.text.substr(0, word.text.find('('));
+  if (const Row* row = index().find_name(name, context)) return row;
+  if (const Row* row = index().find_name(word.text, context)) return row;
+  Str near = config::nearest(word.text, index().names(context));
+  scope.error(word.where, fmt::format("unknown option '{}' on a {} line", word.text, line),
+              near.empty() ? std::string() : fmt::format("did you mean '{}'?", near),
+              fmt::format("'{}' : unknown keyword '{}'{}", line, word.text,
+                          near.empty() ? std::string() : fmt::format("; did you mean '{}' maybe ?", near)));
+  return nullptr;
+}
+
+bool take_option(Scope& scope, Words words, size_t& at, const Row& row, Words& args) {
+  const Word& name = words[at++];
+  auto need = static_cast<size_t>(row.min_args);
+  if (words.size() - at < need) {
+    scope.error(name.where, fmt::format("'{}' lacks its argument", row.name), fmt::format("write: {} {}", row.name, row.syntax),
+                fmt::format("'{}' : missing argument.", row.name));
+    at = words.size();
+    return false;
+  }
+  args = words.subspan(at, need);
+  at += need;
+  return true;
+}
+
+}  // namespace weir::haproxy

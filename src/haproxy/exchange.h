@@ -1,0 +1,49 @@
+#pragma once
+// What the HAProxy personality keeps for one request: which proxies it went through, its variables, captures and overrides.
+// In the transaction's arena; made by begin(), or when a request of another personality enters a HAProxy backend.
+#include "expr/fetch.h"
+#include "expr/variables.h"
+#include "haproxy/proxy.h"
+#include "net/addr.h"
+#include "proxy/transaction.h"
+
+namespace weir::haproxy {
+
+struct Exchange {
+  const Proxy* front = nullptr;
+  const Proxy* back = nullptr;
+  expr::VarTable* txn_vars = nullptr;  // null until the first one is asked for
+  expr::VarTable* req_vars = nullptr;
+  expr::VarTable* res_vars = nullptr;
+  Str* request_captures = nullptr;     // by slot; data() null: nothing captured
+  Str* response_captures = nullptr;
+  Str unique_id;
+  Timeouts* overrides = nullptr;       // set-timeout
+  const model::Server* server = nullptr;  // chosen by use-server
+  net::Addr* source = nullptr;         // set-src
+  net::Addr* destination = nullptr;
+  int8_t log_level = -1;               // set-log-level; -2: silent
+  bool lenient = false;                // strict-mode off
+  bool denied = false;
+  bool tarpitted = false;
+  bool logged = false;
+};
+
+Exchange& exchange(proxy::Transaction& txn);
+inline const Exchange& exchange(const proxy::Transaction& txn) {
+  return exchange(const_cast<proxy::Transaction&>(txn));
+}
+
+inline expr::Ctx context_for(proxy::Transaction& txn, bool response = false) {
+  expr::Ctx ctx;
+  ctx.txn = &txn;
+  ctx.client = txn.client ? txn.client->conn() : nullptr;
+  ctx.arena = &txn.arena;
+  ctx.response = response;
+  return ctx;
+}
+
+// Tells the expression engine and the log formats where things are. Once per process, before the first evaluation.
+void install_hooks();
+
+}  // namespace weir::haproxy

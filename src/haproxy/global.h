@@ -1,0 +1,97 @@
+#pragma once
+// Process-wide things of a HAProxy configuration: the `global` section, and what all sections share. Lives in the model's
+// arena (Model::haproxy points to it).
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "expr/args.h"
+#include "expr/pattern.h"
+#include "haproxy/proxy.h"
+#include "haproxy/server_options.h"
+
+namespace weir::haproxy {
+
+// One `stats socket` line.
+struct RuntimeSocketConf {
+  std::string address;   // as written
+  std::string level = "operator";  // user, operator, admin
+  int mode = -1;
+  int uid = -1;
+  int gid = -1;
+  bool expose_fd = false;
+  int backlog = 0;
+  config::Where where;
+};
+
+struct LuaFile {
+  std::vector<std::string> words;  // file and arguments
+  bool per_thread = false;
+  config::Where where;
+};
+
+struct HttpErrors {
+  Str name;
+  ArenaList<Page*> pages;
+};
+
+struct UserList {
+  struct User {
+    Str name;
+    Str password;
+    bool hashed = true;
+    std::vector<Str> groups;
+  };
+  struct Group {
+    Str name;
+    std::vector<Str> users;
+  };
+  Str name;
+  std::vector<User> users;
+  std::vector<Group> groups;
+};
+
+struct Global {
+  std::vector<RuntimeSocketConf> sockets;
+  uint32_t socket_timeout_ms = 10000;
+  uint32_t socket_maxconn = 10;
+  ArenaList<LogTarget*> logs;
+  Str log_tag = "haproxy";
+  Str log_hostname;          // log-send-hostname
+  bool log_hostname_on = false;
+  std::vector<LuaFile> lua_files;
+  std::vector<std::string> lua_path;   // lua-prepend-path, in order
+  std::vector<std::string> lua_cpath;
+  Str ca_base;
+  Str crt_base;
+  Str node;
+  Str description;
+  Str server_state_base;
+  Str server_state_file;
+  uint32_t tune_bufsize = 16384;
+  uint32_t tune_max_headers = 101;
+  uint32_t maxconn = 0;
+  TlsOptions bind_tls;       // ssl-default-bind-…
+  TlsOptions server_tls;     // ssl-default-server-…
+  bool server_verify_none = false;
+  int unix_mode = -1;        // unix-bind
+  int unix_uid = -1;
+  int unix_gid = -1;
+  std::string unix_prefix;
+  std::string path_origin;   // default-path
+  bool path_of_config = false;
+
+  std::vector<Proxy*> proxies;   // in the order of the file, without defaults
+  std::vector<Proxy*> all_defaults;
+  std::vector<HttpErrors*> http_errors;
+  std::vector<UserList*> user_lists;
+  std::vector<Page*> named_pages;   // `errorfiles NAME`, until it is resolved
+  std::vector<LogTarget*> targets;  // all of them, by index
+  expr::References references;
+  expr::PatternSources patterns;
+
+  Proxy* find_proxy(Str name, bool front) const;
+  const HttpErrors* find_errors(Str name) const;
+};
+
+}  // namespace weir::haproxy

@@ -1,0 +1,81 @@
+// `tune.…` words that weir takes: a few limits, and those whose subject it manages by itself. Each says why.
+#include "haproxy/bind.h"
+#include "haproxy/tables.h"
+
+namespace weir::haproxy {
+namespace {
+
+void bind_max_headers(void* s, const Directive& d, const Row& row) {
+  uint64_t n = 0;
+  if (read_number(scope_of(s), args_of(d, row)[0], row.name, 1, 32767, n))
+    scope_of(s).global.tune_max_headers = static_cast<uint32_t>(n);
+}
+
+void bind_bufsize(void* s, const Directive& d, const Row& row) {
+  uint64_t n = 0;
+  if (read_size(scope_of(s), args_of(d, row)[0], row.name, n)) scope_of(s).global.tune_bufsize = static_cast<uint32_t>(n);
+}
+
+constexpr Row word(Str name, config::BindFn bind, Str syntax, Str help) {
+  return {name, kGlobal, 1, 1, Block::none, Inherit::none, bind, syntax, help};
+}
+constexpr Row idle(Str name, Str syntax, Str help, Str why) {
+  return {name, kGlobal, 0, -1, Block::none, Inherit::none, nullptr, syntax, help, why};
+}
+
+constexpr Str kBuffers = "buffers are managed by need, not by number";
+constexpr Str kCopies = "there is one read buffer per shard, and bodies are written from it";
+constexpr Str kBatches = "batches of events are bounded by the loop";
+constexpr Str kZlib = "compression uses zlib's usual memory";
+constexpr Str kKernel = "the kernel sizes socket buffers";
+constexpr Str kOpenssl = "OpenSSL's own choice is used";
+
+constexpr Row kRows[] = {
+    word("tune.http.maxhdr", bind_max_headers, "<number>", "largest number of headers in a message"),
+    word("tune.bufsize", bind_bufsize, "<size>", "largest request and response head"),
+    idle("tune.maxrewrite", "<size>", "buffer space reserved for rewriting headers", kBuffers),
+    idle("tune.buffers.limit", "<number>", "limit of buffers of the process", kBuffers),
+    idle("tune.buffers.reserve", "<number>", "buffers kept for emergencies", kBuffers),
+    idle("tune.bufsize.small", "<size>", "size of small buffers", kBuffers),
+    idle("tune.bufsize.large", "<size>", "size of large buffers", kBuffers),
+    idle("tune.pipesize", "<size>", "size of kernel pipes used for splicing", kCopies),
+    idle("tune.recv_enough", "<number>", "bytes after which reading pauses", kCopies),
+    idle("tune.disable-zero-copy-forwarding", "", "do not forward without copying", kCopies),
+    idle("tune.disable-fast-forward", "", "do not forward without looking", kCopies),
+    idle("tune.maxaccept", "<number>", "connections accepted at once", kBatches),
+    idle("tune.maxpollevents", "<number>", "events processed at once", kBatches),
+    idle("tune.runqueue-depth", "<number>", "tasks run at once", kBatches),
+    idle("tune.sched.low-latency", "{ on | off }", "prefer short tasks", kBatches),
+    idle("tune.events.max-events-at-once", "<number>", "events of a subscriber handled at once", kBatches),
+    idle("tune.idletimer", "<timeout>", "silence after which a stream counts as idle", kBatches),
+    idle("tune.fd.edge-triggered", "{ on | off }", "edge-triggered polling", "polling is always edge-triggered"),
+    idle("tune.listener.multi-queue", "{ on | fair | off }", "spread accepted connections over threads",
+         "each shard accepts for itself"),
+    idle("tune.listener.default-shards", "{ by-process | by-thread | by-group }", "sockets per listener",
+         "each shard accepts for itself"),
+    idle("tune.comp.maxlevel", "<number>", "highest level of compression", kZlib),
+    idle("tune.zlib.memlevel", "<number>", "memory of zlib", kZlib),
+    idle("tune.zlib.windowsize", "<number>", "window of zlib", kZlib),
+    idle("tune.rcvbuf.client", "<number>", "receive buffer of client sockets", kKernel),
+    idle("tune.rcvbuf.server", "<number>", "receive buffer of server sockets", kKernel),
+    idle("tune.sndbuf.client", "<number>", "send buffer of client sockets", kKernel),
+    idle("tune.sndbuf.server", "<number>", "send buffer of server sockets", kKernel),
+    idle("tune.pattern.cache-size", "<number>", "cache of pattern lookups", "patterns are indexed, not cached"),
+    idle("tune.http.logurilen", "<number>", "longest URI in logs", "URIs are logged whole"),
+    idle("tune.http.cookielen", "<number>", "longest captured cookie", "captures have their own lengths"),
+    idle("tune.chksize", "<number>", "buffer of health checks; replaced by: tune.bufsize", kBuffers),
+    idle("tune.ssl.default-dh-param", "<number>", "size of ephemeral Diffie-Hellman keys", kOpenssl),
+    idle("tune.ssl.cachesize", "<number>", "sessions in the TLS session cache", kOpenssl),
+    idle("tune.ssl.lifetime", "<timeout>", "life of TLS sessions", kOpenssl),
+    idle("tune.ssl.maxrecord", "<number>", "largest TLS record", kOpenssl),
+    idle("tune.ssl.force-private-cache", "", "one session cache per process", kOpenssl),
+    idle("tune.h1.zero-copy-fwd-recv", "{ on | off }", "receive HTTP/1 bodies without copying", kCopies),
+    idle("tune.h1.zero-copy-fwd-send", "{ on | off }", "send HTTP/1 bodies without copying", kCopies),
+    idle("tune.pt.zero-copy-forwarding", "{ on | off }", "forward TCP bodies without copying", kCopies),
+};
+
+}  // namespace
+
+const config::Table kGlobalTuneTable = kRows;
+
+}  // namespace weir::haproxy

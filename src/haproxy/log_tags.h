@@ -1,0 +1,15 @@
+#pragma once
+// The `%tag`s of log formats (configuration.txt 8.2.6). Looked up when a format is compiled.
+#include "haproxy/log_format.h"
+
+namespace weir::haproxy {
+
+struct LogTag {
+  Str name;
+  bool http;  // only with `mode http`
+  LogFormat::Render render;  // null: `%o`, flags for what follows
+  Str help;
+};
+const LogTag* find_log_tag(Str name);
+
+}  // namespace weir::haproxy

@@ -1,0 +1,221 @@
+// See haproxy/logging.h. A thread has one gathering buffer per descriptor and one datagram socket per family.
+#include "haproxy/logging.h"
+
+#include <fcntl.h>
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <iterator>
+#include <mutex>
+#include <vector>
+
+#include "net/loop.h"
+
+namespace weir::haproxy {
+namespace {
+
+constexpr Str kLevels[] = {"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"};
+constexpr Str kFacilities[] = {"kern",   "user",   "mail",   "daemon", "auth",   "syslog", "lpr",    "news",
+                               "uucp",   "cron",   "auth2",  "ftp",    "ntp",    "audit",  "alert",  "cron2",
+                               "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"};
+
+constexpr size_t kGather = 16 * 1024;  // bytes that are written at once
+constexpr uint64_t kDelayMs = 20;      // how long a line may wait
+
+int index_of(Str name, const Str* begin, const Str* end) {
+  const Str* at = std::find(begin, end, name);
+  return at == end ? -1 : static_cast<int>(at - begin);
+}
+
+// Lines for one descriptor. Never destroyed: its timer may hang in the wheel of a loop that is gone first. Kept reachable.
+class Gatherer final : public Timer {
+ public:
+  explicit Gatherer(int fd) : fd_(fd) {}
+  int fd() const { return fd_; }
+
+  void add(Str line, net::Loop* loop) {
+    text_.append(line);
+    if (text_.size() >= kGather || !loop)
+      write_out();
+    else if (!armed())
+      loop->arm(*this, kDelayMs);
+  }
+  void write_out() {
+    size_t at = 0;
+    while (at < text_.size()) {
+      ssize_t n = ::write(fd_, text_.data() + at, text_.size() - at);
+      if (n > 0) {
+        at += static_cast<size_t>(n);
+        continue;
+      }
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0 && errno == EAGAIN) {
+        // Somebody made the terminal or pipe non-blocking; give its reader a moment, then lose the lines.
+        pollfd p = {fd_, POLLOUT, 0};
+        if (::poll(&p, 1, 100) > 0) continue;
+      }
+      break;
+    }
+    text_.clear();
+  }
+
+ private:
+  void on_timer() override { write_out(); }
+  int fd_;
+  std::string text_;
+};
+
+std::mutex g_all_lock;
+std::vector<Gatherer*> g_all;
+
+struct ThreadLogs {
+  std::vector<Gatherer*> gatherers;
+  int inet = -1;
+  int inet6 = -1;
+  int local = -1;
+  time_t second = 0;  // of the texts below
+  std::string bsd_time;
+  std::string iso_time;
+  std::vector<uint32_t> sampled;  // messages seen, by target
+
+  ~ThreadLogs() {
+    for (Gatherer* g : gatherers) g->write_out();
+    for (int fd : {inet, inet6, local})
+      if (fd >= 0) ::close(fd);
+  }
+  Gatherer& gatherer(int fd) {
+    for (Gatherer* g : gatherers)
+      if (g->fd() == fd) return *g;
+    auto* g = new Gatherer(fd);
+    gatherers.push_back(g);
+    std::lock_guard lock(g_all_lock);
+    g_all.push_back(g);
+    return *g;
+  }
+  int& socket_for(int family) { return family == AF_INET ? inet : family == AF_INET6 ? inet6 : local; }
+};
+thread_local ThreadLogs t_logs;
+
+void refresh_time(ThreadLogs& logs, const timeval& now) {
+  if (logs.second == now.tv_sec) return;
+  logs.second = now.tv_sec;
+  tm t = {};
+  localtime_r(&now.tv_sec, &t);
+  constexpr Str kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  logs.bsd_time = fmt::format("{} {:2d} {:02d}:{:02d}:{:02d}", kMonths[t.tm_mon], t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec);
+  long offset = t.tm_gmtoff / 60;
+  char sign = offset < 0 ? '-' : '+';
+  offset = std::labs(offset);
+  logs.iso_time = fmt::format("{:04d}-{:02d}-{:02d}T{:02d}:{:02d}:{:02d}|{}{:02d}:{:02d}", t.tm_year + 1900, t.tm_mon + 1,
+                              t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, sign, offset / 60, offset % 60);
+}
+
+void append_iso(std::string& out, const ThreadLogs& logs, const timeval& now) {
+  size_t bar = logs.iso_time.find('|');
+  fmt::format_to(std::back_inserter(out), "{}.{:06d}{}", Str(logs.iso_time).substr(0, bar), now.tv_usec,
+                 Str(logs.iso_time).substr(bar + 1));
+}
+
+void append_header(std::string& out, const LogTarget& t, uint8_t level, const LogHeader& h) {
+  auto put = std::back_inserter(out);
+  unsigned priority = static_cast<unsigned>(t.facility) * 8 + level;
+  if (t.format == SyslogFormat::raw) return;
+  if (t.format == SyslogFormat::shortened || t.format == SyslogFormat::priority) {
+    fmt::format_to(put, "<{}>", t.format == SyslogFormat::shortened ? level : priority);
+    if (t.format == SyslogFormat::shortened) return;
+    fmt::format_to(put, "{}[{}]: ", h.tag, getpid());
+    return;
+  }
+  timeval now = {};
+  gettimeofday(&now, nullptr);
+  refresh_time(t_logs, now);
+  switch (t.format) {
+    case SyslogFormat::timed:
+    case SyslogFormat::iso:
+      fmt::format_to(put, "<{}>", t.format == SyslogFormat::timed ? level : priority);
+      append_iso(out, t_logs, now);
+      out += ' ';
+      if (t.format == SyslogFormat::iso) fmt::format_to(put, "{}[{}]: ", h.tag, getpid());
+      return;
+    case SyslogFormat::rfc5424:
+      fmt::format_to(put, "<{}>1 ", priority);
+      append_iso(out, t_logs, now);
+      fmt::format_to(put, " {} {} {} - {} ", h.hostname.empty() ? Str("-") : h.hostname, h.tag, getpid(),
+                     h.structured.empty() ? Str("-") : h.structured);
+      return;
+    default:
+      fmt::format_to(put, "<{}>{} ", priority, t_logs.bsd_time);
+      if (!h.hostname.empty()) fmt::format_to(put, "{} ", h.hostname);
+      fmt::format_to(put, "{}[{}]: ", h.tag, getpid());
+  }
+}
+
+void send_datagram(const LogTarget& t, Str line) {
+  int& fd = t_logs.socket_for(t.addr.family);
+  if (fd < 0) {
+    fd = ::socket(t.addr.family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return;
+  }
+  sockaddr_storage ss;
+  socklen_t size = t.addr.to(ss);
+  iovec iov = {const_cast<char*>(line.data()), line.size()};
+  msghdr m = {};
+  m.msg_name = &ss;
+  m.msg_namelen = size;
+  m.msg_iov = &iov;
+  m.msg_iovlen = 1;
+  ssize_t sent = ::sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+  (void)sent;  // a log that nobody takes is lost, as with the product
+}
+
+// Every sample_size-th run of messages keeps those whose number is in a range.
+bool sampled_out(const LogTarget& t) {
+  if (!t.sample_size) return false;
+  auto& seen = t_logs.sampled;
+  if (seen.size() <= t.index) seen.resize(t.index + 1);
+  uint32_t number = seen[t.index]++ % t.sample_size + 1;
+  for (const LogTarget::Range& r : t.sample)
+    if (number >= r.low && number <= r.high) return false;
+  return true;
+}
+
+}  // namespace
+
+int log_level(Str name) {
+  return index_of(name, std::begin(kLevels), std::end(kLevels));
+}
+
+int log_facility(Str name) {
+  return index_of(name, std::begin(kFacilities), std::end(kFacilities));
+}
+
+Str syslog_format_name(SyslogFormat f) {
+  constexpr Str kNames[] = {"local", "rfc3164", "rfc5424", "priority", "short", "timed", "iso", "raw"};
+  return kNames[static_cast<size_t>(f)];
+}
+
+void send_log(const LogTarget& target, uint8_t level, const LogHeader& header, Str message) {
+  if (level > target.level || sampled_out(target)) return;
+  thread_local std::string line;
+  line.clear();
+  append_header(line, target, std::max(level, target.min_level), header);
+  line.append(message);
+  if (line.size() > target.max_length - 1) line.resize(target.max_length - 1);
+  line += '\n';
+  if (target.via == LogTarget::Via::datagram) return send_datagram(target, line);
+  t_logs.gatherer(target.fd).add(line, net::Loop::has_current() ? &net::Loop::current() : nullptr);
+}
+
+void flush_logs() {
+  for (Gatherer* g : t_logs.gatherers) g->write_out();
+}
+
+}  // namespace weir::haproxy

@@ -1,0 +1,142 @@
+// Words of the `global` section about TLS, certificates, OCSP, ACME, tokens and the internal HTTP client. All of them
+// are planned: they are known to checks and man pages and nothing binds them yet. When a feature is built, its row
+// moves to the table at the bottom of the feature's own file. The table lives as long as the program; planned.cc adds
+// it to the index.
+#include "haproxy/planned.h"
+
+#include "haproxy/context.h"
+
+namespace weir::haproxy {
+namespace {
+
+using config::Block;
+using config::Inherit;
+using config::Row;
+
+constexpr Row kRows[] = {
+    // where certificates and keys are found
+    {"ca-base", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<dir>",
+     "directory of relative `ca-file`, `ca-verify-file` and `crl-file` names"},
+    {"crt-base", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<dir>",
+     "directory of relative certificate names"},
+    {"key-base", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<dir>",
+     "directory of relative private key names"},
+    {"issuers-chain-path", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<dir>",
+     "directory of issuer chains that complete certificates"},
+    {"ssl-load-extra-files", kGlobal, 1, -1, Block::none, Inherit::none, nullptr,
+     "<none|all|bundle|sctl|ocsp|issuer|key>*",
+     "which side files (.key, .ocsp, .sctl, .issuer, bundles) are looked for"},
+    {"ssl-load-extra-del-ext", kGlobal, 0, 0, Block::none, Inherit::none, nullptr, "",
+     "drop the certificate's own extension before looking for side files"},
+    {"ssl-passphrase-cmd", kGlobal, 1, -1, Block::none, Inherit::none, nullptr, "<cmd> <args> ...",
+     "command that prints the passphrase of an encrypted private key"},
+    {"ssl-skip-self-issued-ca", kGlobal, 0, 0, Block::none, Inherit::none, nullptr, "",
+     "leave self-issued roots out of completed chains"},
+    // defaults of bind lines
+    {"ssl-default-bind-ciphers", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<ciphers>",
+     "default TLS 1.2 and older ciphers of listeners"},
+    {"ssl-default-bind-ciphersuites", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<ciphersuites>",
+     "default TLS 1.3 cipher suites of listeners"},
+    {"ssl-default-bind-client-sigalgs", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<sigalgs>",
+     "default signature algorithms for client certificates on listeners"},
+    {"ssl-default-bind-curves", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<curves>",
+     "default key exchange curves of listeners"},
+    {"ssl-default-bind-options", kGlobal, 1, -1, Block::none, Inherit::none, nullptr, "[<option>]...",
+     "default TLS options and versions of listeners"},
+    {"ssl-default-bind-sigalgs", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<sigalgs>",
+     "default signature algorithms of listeners"},
+    // defaults of server lines
+    {"ssl-default-server-ciphers", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<ciphers>",
+     "default TLS 1.2 and older ciphers towards servers"},
+    {"ssl-default-server-ciphersuites", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<ciphersuites>",
+     "default TLS 1.3 cipher suites towards servers"},
+    {"ssl-default-server-client-sigalgs", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<sigalgs>",
+     "default signature algorithms for client certificates shown to servers"},
+    {"ssl-default-server-curves", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<curves>",
+     "default key exchange curves towards servers"},
+    {"ssl-default-server-options", kGlobal, 1, -1, Block::none, Inherit::none, nullptr, "[<option>]...",
+     "default TLS options and versions towards servers"},
+    {"ssl-default-server-sigalgs", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<sigalgs>",
+     "default signature algorithms towards servers"},
+    {"ssl-server-verify", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "[none|required]",
+     "whether server certificates are verified unless the server says so"},
+    // the TLS library
+    {"ssl-dh-param-file", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<file>",
+     "file with default Diffie-Hellman parameters"},
+    {"ssl-engine", kGlobal, 1, 3, Block::none, Inherit::none, nullptr,
+     "<name> [algo <comma-separated list of algorithms>]", "OpenSSL engine and the algorithms it serves"},
+    {"ssl-mode-async", kGlobal, 0, 0, Block::none, Inherit::none, nullptr, "", "let engines work asynchronously"},
+    {"ssl-propquery", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<query>",
+     "OpenSSL property query string for providers"},
+    {"ssl-provider", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<name>", "OpenSSL provider to load"},
+    {"ssl-provider-path", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<path>",
+     "directory of OpenSSL providers"},
+    {"ssl-security-level", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>", "OpenSSL security level"},
+    {"tune.ssl.cachesize", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
+     "sessions in the TLS session cache"},
+    {"tune.ssl.capture-buffer-size", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
+     "bytes kept of the client hello for the ssl_fc_*list fetches"},
+    {"tune.ssl.capture-cipherlist-size", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
+     "deprecated name of tune.ssl.capture-buffer-size"},
+    {"tune.ssl.certificate-compression", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "{ auto | off }",
+     "whether certificates are compressed in TLS 1.3"},
+    {"tune.ssl.default-dh-param", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
+     "largest size of generated Diffie-Hellman parameters"},
+    {"tune.ssl.force-private-cache", kGlobal, 0, 0, Block::none, Inherit::none, nullptr, "",
+     "do not share the TLS session cache"},
+    {"tune.ssl.hard-maxrecord", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
+     "upper bound of bytes passed to one TLS record"},
+    {"tune.ssl.keylog", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "{ on | off }",
+     "keep TLS secrets so that they can be logged for decryption"},
+    {"tune.ssl.keyupdate-rate-limit", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<limit>",
+     "KeyUpdate messages per second before a connection is closed"},
+    {"tune.ssl.lifetime", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<timeout>",
+     "how long a cached TLS session stays valid"},
+    {"tune.ssl.maxrecord", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
+     "bytes per TLS record at the start of a transfer"},
+    {"tune.ssl.ssl-ctx-cache-size", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
+     "entries of the cache of generated certificates"},
+    // OCSP stapling updates
+    {"ocsp-update.disable", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "[ on | off ]",
+     "switch every OCSP update off"},
+    {"ocsp-update.httpproxy", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<address>[:port]",
+     "HTTP proxy for OCSP requests"},
+    {"ocsp-update.maxdelay", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
+     "longest interval between two updates of an OCSP response"},
+    {"ocsp-update.mindelay", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
+     "shortest interval between two updates of an OCSP response"},
+    {"ocsp-update.mode", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "[ on | off ]",
+     "whether OCSP responses are updated unless a certificate says so"},
+    {"tune.ssl.ocsp-update.maxdelay", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
+     "deprecated name of ocsp-update.maxdelay"},
+    {"tune.ssl.ocsp-update.mindelay", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
+     "deprecated name of ocsp-update.mindelay"},
+    // certificate orders and tokens
+    {"acme.scheduler", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "{ auto | off }",
+     "whether certificates are renewed through ACME automatically"},
+    {"jwt.decrypt_alg_list", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<list>",
+     "key management algorithms that the jwt_decrypt converters accept"},
+    {"jwt.decrypt_enc_list", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<list>",
+     "content encryption algorithms that the jwt_decrypt converters accept"},
+    // the internal HTTP client (OCSP, ACME, Lua)
+    {"httpclient.resolvers.disabled", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<on|off>",
+     "do not resolve names in the internal HTTP client"},
+    {"httpclient.resolvers.id", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<resolvers id>",
+     "resolvers section that the internal HTTP client uses"},
+    {"httpclient.resolvers.prefer", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<ipv4|ipv6>",
+     "address family that the internal HTTP client prefers"},
+    {"httpclient.retries", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
+     "retries of the internal HTTP client"},
+    {"httpclient.ssl.ca-file", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<cafile>",
+     "certificate authorities that the internal HTTP client trusts"},
+    {"httpclient.ssl.verify", kGlobal, 0, 1, Block::none, Inherit::none, nullptr, "[none|required]",
+     "whether the internal HTTP client verifies certificates"},
+    {"httpclient.timeout.connect", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<timeout>",
+     "connect timeout of the internal HTTP client"},
+};
+
+}  // namespace
+
+const config::Table kPlannedGlobalTls = kRows;
+
+}  // namespace weir::haproxy

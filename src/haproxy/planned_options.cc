@@ -1,0 +1,155 @@
+// Every `option X` of proxies, FastCGI applications and log forwarders. All of them are planned: they are known to
+// checks and man pages and nothing binds them yet. When a feature is built, its row moves to the table at the bottom
+// of the feature's own file. The table lives as long as the program; planned.cc adds it to the index.
+#include "haproxy/planned.h"
+
+#include "haproxy/context.h"
+
+namespace weir::haproxy {
+namespace {
+
+using config::Block;
+using config::Inherit;
+using config::Row;
+
+constexpr Row kRows[] = {
+    // connections
+    {"option abortonclose", kProxies, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "drop queued requests whose client has left"},
+    {"option allbackups", kBackends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "use all backup servers at once instead of the first"},
+    {"option clitcpka", kFrontends, 0, 0, Block::none, Inherit::copy, nullptr, "", "TCP keep-alive towards clients"},
+    {"option srvtcpka", kBackends, 0, 0, Block::none, Inherit::copy, nullptr, "", "TCP keep-alive towards servers"},
+    {"option tcpka", kProxies, 0, 0, Block::none, Inherit::copy, nullptr, "", "TCP keep-alive on both sides"},
+    {"option idle-close-on-response", kFrontends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "close idle client connections only after a response during a soft stop"},
+    {"option independent-streams", kProxies, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "count timeouts of the two directions separately"},
+    {"option nolinger", kProxies, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "reset sockets on close instead of lingering"},
+    {"option persist", kBackends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "keep using a server that is down while its cookie says so"},
+    {"option prefer-last-server", kBackends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "stay on the last server when nothing else decides"},
+    {"option redispatch", kBackends, 0, 1, Block::none, Inherit::copy, nullptr, "[<interval>]",
+     "choose another server after failed connection attempts"},
+    {"option splice-auto", kProxies, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "splice in the kernel when it is worth it"},
+    {"option splice-request", kProxies, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "splice request data in the kernel"},
+    {"option splice-response", kProxies, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "splice response data in the kernel"},
+    {"option tcp-smart-accept", kFrontends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "save an ACK packet while accepting"},
+    {"option tcp-smart-connect", kBackends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "save an ACK packet while connecting"},
+    {"option use-small-buffers", kBackends, 0, 3, Block::none, Inherit::copy, nullptr,
+     "[ queue | l7-retries | check ]*", "use small buffers in queues, retries or checks"},
+    // HTTP connection handling
+    {"option http-keep-alive", kProxies, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "keep HTTP/1 connections alive on both sides"},
+    {"option http-server-close", kProxies, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "close the server side after each response"},
+    {"option httpclose", kProxies, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "close both sides after each response"},
+    {"option http-no-delay", kProxies, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "send small pieces of HTTP data at once"},
+    {"option http-pretend-keepalive", kBackends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "announce keep-alive to servers although the connection is closed"},
+    {"option http-use-proxy-header", kFrontends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "heed Proxy-Connection instead of Connection"},
+    {"option disable-h2-upgrade", kFrontends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "do not switch to HTTP/2 when a client sends its preface in clear text"},
+    // HTTP messages
+    {"option accept-unsafe-violations-in-http-request", kFrontends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "relax the parser for requests"},
+    {"option accept-unsafe-violations-in-http-response", kBackends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "relax the parser for responses"},
+    {"option accept-invalid-http-request", kFrontends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "deprecated; replaced by: option accept-unsafe-violations-in-http-request"},
+    {"option accept-invalid-http-response", kBackends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "deprecated; replaced by: option accept-unsafe-violations-in-http-response"},
+    {"option checkcache", kBackends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "block cacheable responses that set cookies"},
+    {"option forwardfor", kProxies, 0, -1, Block::none, Inherit::copy, nullptr,
+     "[ except <network> ] [ header <name> ] [ if-none ]", "add X-Forwarded-For to requests"},
+    {"option forwarded", kBackends, 0, -1, Block::none, Inherit::copy, nullptr,
+     "[ proto ] [ host | host-expr <host_expr> ] [ by | by-expr <by_expr> ] [ by_port | by_port-expr <by_port_expr> ] "
+     "[ for | for-expr <for_expr> ] [ for_port | for_port-expr <for_port_expr> ]",
+     "add the RFC 7239 Forwarded header to requests"},
+    {"option originalto", kProxies, 0, 4, Block::none, Inherit::copy, nullptr, "[ except <network> ] [ header <name> ]",
+     "add X-Original-To to requests"},
+    {"option h1-case-adjust-bogus-client", kFrontends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "adjust header case towards clients"},
+    {"option h1-case-adjust-bogus-server", kBackends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "adjust header case towards servers"},
+    {"option http-buffer-request", kProxies, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "wait for the whole request body before going on"},
+    {"option http-drop-request-trailers", kDefaults | kBackend, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "drop trailers of requests"},
+    {"option http-drop-response-trailers", kFrontends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "drop trailers of responses"},
+    {"option http-restrict-req-hdr-names", kProxies, 1, 1, Block::none, Inherit::copy, nullptr,
+     "{ preserve | delete | reject }", "keep, delete or reject unusual request header names"},
+    // logs and statistics
+    {"option contstats", kFrontends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "update statistics while long streams run"},
+    {"option socket-stats", kFrontends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "keep statistics of each listening socket"},
+    {"option dontlog-normal", kFrontends, 0, 0, Block::none, Inherit::copy, nullptr, "", "do not log what went well"},
+    {"option dontlognull", kFrontends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "do not log connections without data"},
+    {"option http-ignore-probes", kFrontends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "neither log nor answer connections that close without a request"},
+    {"option httplog", kFrontends, 0, 1, Block::none, Inherit::copy, nullptr, "[ clf ]", "log HTTP requests in detail"},
+    {"option httpslog", kFrontends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "log HTTPS requests with TLS details"},
+    {"option tcplog", kFrontends, 0, 1, Block::none, Inherit::copy, nullptr, "[clf]", "log TCP streams in detail"},
+    {"option log-health-checks", kBackends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "log every change of a health check"},
+    {"option log-separate-errors", kFrontends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "log errors at a higher level"},
+    {"option logasap", kFrontends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "log as soon as the response head is known"},
+    // health checks
+    {"option httpchk", kBackends, 0, -1, Block::none, Inherit::copy, nullptr, "[<method>] [<uri> [<version> [<host>]]]",
+     "check servers with an HTTP request"},
+    {"option tcp-check", kBackends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "check servers with a tcp-check sequence"},
+    {"option external-check", kBackends, 0, 0, Block::none, Inherit::copy, nullptr, "", "check servers with a program"},
+    {"option ldap-check", kBackends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "check servers with an LDAPv3 bind"},
+    {"option mysql-check", kBackends, 0, 3, Block::none, Inherit::copy, nullptr,
+     "[ user <username> [ { post-41 | pre-41 | post-80 } ] ]", "check servers with a MySQL handshake"},
+    {"option pgsql-check", kBackends, 2, 2, Block::none, Inherit::copy, nullptr, "user <username>",
+     "check servers with a PostgreSQL start"},
+    {"option redis-check", kBackends, 0, 0, Block::none, Inherit::copy, nullptr, "", "check servers with a Redis PING"},
+    {"option smtpchk", kBackends, 0, 2, Block::none, Inherit::copy, nullptr, "[<hello> <domain>]",
+     "check servers with an SMTP greeting"},
+    {"option spop-check", kBackends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "check servers with an SPOP handshake"},
+    {"option ssl-hello-chk", kBackends, 0, 0, Block::none, Inherit::copy, nullptr, "",
+     "check servers with an SSLv3 hello"},
+    // FastCGI applications
+    {"option get-values", kFcgiApp, 0, 0, Block::none, Inherit::none, nullptr, "",
+     "ask the application for its connection limits"},
+    {"option keep-conn", kFcgiApp, 0, 0, Block::none, Inherit::none, nullptr, "",
+     "let the application keep connections open"},
+    {"option max-reqs", kFcgiApp, 1, 1, Block::none, Inherit::none, nullptr, "<reqs>",
+     "concurrent requests that the application accepts"},
+    {"option mpxs-conns", kFcgiApp, 0, 0, Block::none, Inherit::none, nullptr, "",
+     "multiplex requests on one connection"},
+    // log forwarders
+    {"option assume-rfc6587-ntf", kLogForward, 0, 0, Block::none, Inherit::none, nullptr, "",
+     "read TCP log streams with non-transparent framing"},
+    {"option dont-parse-log", kLogForward, 0, 0, Block::none, Inherit::none, nullptr, "",
+     "relay log messages as they come"},
+    {"option host", kLogForward, 1, 1, Block::none, Inherit::none, nullptr, "{ replace | fill | keep | append }",
+     "which host name forwarded messages carry"},
+};
+
+}  // namespace
+
+const config::Table kPlannedOptions = kRows;
+
+}  // namespace weir::haproxy

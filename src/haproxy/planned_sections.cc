@@ -1,0 +1,200 @@
+// Section openers, and the words of every section other than `global` and the proxies. All of them are planned: they
+// are known to checks and man pages and nothing binds them yet. When a feature is built, its row moves to the table
+// at the bottom of the feature's own file. The table lives as long as the program; planned.cc adds it to the index.
+#include "haproxy/planned.h"
+
+#include "haproxy/context.h"
+
+namespace weir::haproxy {
+namespace {
+
+using config::Block;
+using config::Inherit;
+using config::Row;
+
+constexpr Row kRows[] = {
+    // section openers
+    {"global", kTop, 0, 0, Block::required, Inherit::none, nullptr, "", "process-wide settings"},
+    {"defaults", kTop, 0, 3, Block::required, Inherit::none, nullptr, "[<name>] [ from <defaults_name> ]",
+     "settings copied into the sections that follow"},
+    {"frontend", kTop, 1, -1, Block::required, Inherit::none, nullptr, "<name> [ from <defaults_name> ]",
+     "listening side of a proxy"},
+    {"backend", kTop, 1, 3, Block::required, Inherit::none, nullptr, "<name> [ from <defaults_name> ]",
+     "servers of a proxy"},
+    {"listen", kTop, 1, -1, Block::required, Inherit::none, nullptr, "<name> [ from <defaults_name> ]",
+     "frontend and backend in one"},
+    {"resolvers", kTop, 1, 1, Block::required, Inherit::none, nullptr, "<resolvers id>",
+     "name servers that keep server addresses up to date"},
+    {"peers", kTop, 1, 1, Block::required, Inherit::none, nullptr, "<peersect>",
+     "instances that share their stick tables"},
+    {"userlist", kTop, 1, 1, Block::required, Inherit::none, nullptr, "<listname>",
+     "users and groups for authentication"},
+    {"mailers", kTop, 1, 1, Block::required, Inherit::none, nullptr, "<mailersect>", "mail servers for e-mail alerts"},
+    {"cache", kTop, 1, 1, Block::required, Inherit::none, nullptr, "<name>", "a cache of small responses"},
+    {"ring", kTop, 1, 1, Block::required, Inherit::none, nullptr, "<ringname>",
+     "a ring buffer that keeps and forwards messages"},
+    {"log-forward", kTop, 1, 1, Block::required, Inherit::none, nullptr, "<name>",
+     "receive log messages and forward them"},
+    {"log-profile", kTop, 1, 1, Block::required, Inherit::none, nullptr, "<name>",
+     "how a log target's lines are built, step by step"},
+    {"http-errors", kTop, 1, 1, Block::required, Inherit::none, nullptr, "<name>", "a group of error answers"},
+    {"fcgi-app", kTop, 1, 1, Block::required, Inherit::none, nullptr, "<name>", "a FastCGI application"},
+    {"traces", kTop, 0, 0, Block::required, Inherit::none, nullptr, "", "trace sources configured at start"},
+    {"crt-store", kTop, 0, 1, Block::required, Inherit::none, nullptr, "[<name>]", "certificates loaded under names"},
+    {"acme", kTop, 1, 1, Block::required, Inherit::none, nullptr, "<name>",
+     "an account with an ACME certificate authority"},
+    {"healthcheck", kTop, 1, 1, Block::required, Inherit::none, nullptr, "<name>",
+     "a health check that servers can name"},
+    {"namespace_list", kTop, 0, 0, Block::required, Inherit::none, nullptr, "", "network namespaces that may be named"},
+    // resolvers
+    {"accepted_payload_size", kResolvers, 1, 1, Block::none, Inherit::none, nullptr, "<nb>",
+     "largest DNS answer that is announced"},
+    {"nameserver", kResolvers, 2, -1, Block::none, Inherit::none, nullptr, "<name> <address>[:port] [param*]",
+     "a name server"},
+    {"parse-resolv-conf", kResolvers, 0, 0, Block::none, Inherit::none, nullptr, "",
+     "take the name servers of /etc/resolv.conf as well"},
+    {"hold", kResolvers, 2, 2, Block::none, Inherit::none, nullptr, "<status> <period>",
+     "how long the last answer counts after this kind of response"},
+    {"resolve_retries", kResolvers, 1, 1, Block::none, Inherit::none, nullptr, "<nb>",
+     "queries sent before a name is given up"},
+    {"timeout resolve", kResolvers, 1, 1, Block::none, Inherit::none, nullptr, "<time>",
+     "time between two resolutions of a name"},
+    {"timeout retry", kResolvers, 1, 1, Block::none, Inherit::none, nullptr, "<time>",
+     "time between two queries without an answer"},
+    // peers
+    {"peer", kPeers, 1, -1, Block::none, Inherit::none, nullptr, "<peername> [<address>]:port [param*]",
+     "another instance, or this one"},
+    {"server", kPeers, 1, -1, Block::none, Inherit::none, nullptr, "<peername> [<address>:<port>] [param*]",
+     "another instance, with server options"},
+    {"bind", kPeers, 1, -1, Block::none, Inherit::none, nullptr, "[<address>]:port [param*]",
+     "address on which this instance listens for peers"},
+    {"default-bind", kPeers, 1, -1, Block::none, Inherit::none, nullptr, "[param*]",
+     "options of this instance's peer listener"},
+    {"disabled", kPeers, 0, 0, Block::none, Inherit::none, nullptr, "", "switch the section off"},
+    {"enabled", kPeers, 0, 0, Block::none, Inherit::none, nullptr, "", "switch the section on again"},
+    {"log", kPeers, 1, -1, Block::none, Inherit::none, nullptr,
+     "<target> [len <length>] [format <format>] [sample <ranges>:<sample_size>] <facility> [<level> [<minlevel>]]",
+     "log peer events"},
+    {"shards", kPeers, 1, 1, Block::none, Inherit::none, nullptr, "<shards>", "spread the tables over this many peers"},
+    {"table", kPeers, 5, -1, Block::none, Inherit::none, nullptr,
+     "<name> type <type> size <size> [expire <expire>] [nopurge] [recv-only] [write-to <wtable>] [srvkey <srvkey>] "
+     "[store <data_type>]*",
+     "a stick table that is shared"},
+    // userlist
+    {"group", kUserlist, 1, 3, Block::none, Inherit::none, nullptr, "<groupname> [users <user>,<user>,(...)]",
+     "a group, and users in it"},
+    {"user", kUserlist, 1, 5, Block::none, Inherit::none, nullptr,
+     "<username> [password|insecure-password <password>] [groups <group>,<group>,(...)]",
+     "a user, the password and groups"},
+    // mailers
+    {"mailer", kMailers, 2, 2, Block::none, Inherit::none, nullptr, "<mailername> <ip>:<port>", "a mail server"},
+    {"timeout mail", kMailers, 1, 1, Block::none, Inherit::none, nullptr, "<time>", "time for sending a mail"},
+    // cache
+    {"total-max-size", kCache, 1, 1, Block::none, Inherit::none, nullptr, "<megabytes>",
+     "memory of the cache in megabytes"},
+    {"max-object-size", kCache, 1, 1, Block::none, Inherit::none, nullptr, "<bytes>", "largest object that is stored"},
+    {"max-age", kCache, 1, 1, Block::none, Inherit::none, nullptr, "<seconds>", "longest time an object is kept"},
+    {"max-secondary-entries", kCache, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
+     "variants of one object that are kept"},
+    {"process-vary", kCache, 1, 1, Block::none, Inherit::none, nullptr, "<on/off>", "heed the Vary header"},
+    {"early-hints", kCache, 1, 3, Block::none, Inherit::none, nullptr, "<on/off/only> [ratio <integer>]",
+     "send 103 Early Hints learned from responses"},
+    // ring
+    {"backing-file", kRing, 1, 1, Block::none, Inherit::none, nullptr, "<path>", "keep the ring in a mapped file"},
+    {"description", kRing, 1, -1, Block::none, Inherit::none, nullptr, "<text>", "text that describes the ring"},
+    {"format", kRing, 1, 1, Block::none, Inherit::none, nullptr, "<format>", "format of stored messages"},
+    {"maxlen", kRing, 1, 1, Block::none, Inherit::none, nullptr, "<length>", "longest message that is stored"},
+    {"server", kRing, 2, -1, Block::none, Inherit::none, nullptr, "<name> <address> [param*]",
+     "syslog server over TCP that gets the messages"},
+    {"size", kRing, 1, 1, Block::none, Inherit::none, nullptr, "<size>", "bytes of the ring"},
+    {"timeout connect", kRing, 1, 1, Block::none, Inherit::none, nullptr, "<timeout>",
+     "time for a connection to the server"},
+    {"timeout server", kRing, 1, 1, Block::none, Inherit::none, nullptr, "<timeout>",
+     "longest time that data waits to be sent"},
+    // log-forward
+    {"backlog", kLogForward, 1, 1, Block::none, Inherit::none, nullptr, "<conns>",
+     "hint for the length of the listen queue"},
+    {"bind", kLogForward, 1, -1, Block::none, Inherit::none, nullptr, "<addr> [param*]",
+     "address for log messages over TCP"},
+    {"dgram-bind", kLogForward, 1, -1, Block::none, Inherit::none, nullptr, "<addr> [param*]",
+     "address for log messages over UDP"},
+    {"log", kLogForward, 1, -1, Block::none, Inherit::none, nullptr,
+     "{ global | <target> [len <length>] [format <format>] [sample <ranges>:<sample_size>] <facility> [<level> "
+     "[<minlevel>]] }",
+     "where messages are forwarded to"},
+    {"maxconn", kLogForward, 1, 1, Block::none, Inherit::none, nullptr, "<conns>",
+     "limit of concurrent log connections"},
+    {"timeout client", kLogForward, 1, 1, Block::none, Inherit::none, nullptr, "<timeout>",
+     "longest silence of a log connection"},
+    // log-profile
+    {"log-tag", kLogProfile, 1, 1, Block::none, Inherit::none, nullptr, "<string>",
+     "program name in the header of syslog messages"},
+    {"on", kLogProfile, 1, 6, Block::none, Inherit::none, nullptr, "<step> [drop] [format <fmt>] [sd <sd_fmt>]",
+     "format, or silence, of one logging step"},
+    // http-errors
+    {"errorfile", kHttpErrors, 2, 2, Block::none, Inherit::none, nullptr, "<code> <file>",
+     "file sent as the answer for a status code"},
+    // fcgi-app
+    {"docroot", kFcgiApp, 1, 1, Block::none, Inherit::none, nullptr, "<path>",
+     "document root on the application's side"},
+    {"index", kFcgiApp, 1, 1, Block::none, Inherit::none, nullptr, "<script-name>",
+     "script appended to a path that ends in a slash"},
+    {"log-stderr", kFcgiApp, 1, -1, Block::none, Inherit::none, nullptr,
+     "{ global | <target> [len <length>] [format <format>] [sample <ranges>:<sample_size>] <facility> [<level> "
+     "[<minlevel>]] }",
+     "where the application's error output is logged"},
+    {"pass-header", kFcgiApp, 1, -1, Block::none, Inherit::none, nullptr, "<name> [ { if | unless } <condition> ]",
+     "pass a request header that is normally dropped"},
+    {"hide-header", kFcgiApp, 1, -1, Block::none, Inherit::none, nullptr, "<name> [ { if | unless } <condition> ]",
+     "drop a request header that is normally passed"},
+    {"path-info", kFcgiApp, 1, 1, Block::none, Inherit::none, nullptr, "<regex>",
+     "expression that splits script name and path info"},
+    {"set-param", kFcgiApp, 2, -1, Block::none, Inherit::none, nullptr, "<name> <fmt> [ { if | unless } <condition> ]",
+     "set a FastCGI parameter"},
+    {"unset-param", kFcgiApp, 1, -1, Block::none, Inherit::none, nullptr, "<name> [ { if | unless } <condition> ]",
+     "leave a FastCGI parameter out"},
+    // traces
+    {"trace", kTraces, 1, -1, Block::none, Inherit::none, nullptr, "<source> <args...>",
+     "settings of one trace source, as on the runtime socket"},
+    // crt-store
+    {"crt-base", kCrtStore, 1, 1, Block::none, Inherit::none, nullptr, "<dir>",
+     "directory of relative certificate names"},
+    {"key-base", kCrtStore, 1, 1, Block::none, Inherit::none, nullptr, "<dir>",
+     "directory of relative private key names"},
+    {"load", kCrtStore, 2, -1, Block::none, Inherit::none, nullptr, "[crt <filename>] [param*]",
+     "load a certificate: crt, key, ocsp, issuer, sctl, alias, acme, domains and more"},
+    // acme
+    {"account-key", kAcme, 1, 1, Block::none, Inherit::none, nullptr, "<filename>",
+     "file with the account's private key"},
+    {"acme-vars", kAcme, 1, 1, Block::none, Inherit::none, nullptr, "<string>",
+     "variables for the DNS provider's program"},
+    {"bits", kAcme, 1, 1, Block::none, Inherit::none, nullptr, "<number>", "size of RSA keys"},
+    {"challenge", kAcme, 1, 1, Block::none, Inherit::none, nullptr, "<string>", "kind of challenge"},
+    {"challenge-ready", kAcme, 1, 1, Block::none, Inherit::none, nullptr, "<value>[,<value>]*",
+     "how the challenge is known to be in place"},
+    {"contact", kAcme, 1, 1, Block::none, Inherit::none, nullptr, "<string>", "contact address of the account"},
+    {"curves", kAcme, 1, 1, Block::none, Inherit::none, nullptr, "<string>", "curve of ECDSA keys"},
+    {"directory", kAcme, 1, 1, Block::none, Inherit::none, nullptr, "<string>", "URL of the authority's directory"},
+    {"dns-delay", kAcme, 1, 1, Block::none, Inherit::none, nullptr, "<time>",
+     "pause before DNS records are looked for"},
+    {"dns-timeout", kAcme, 1, 1, Block::none, Inherit::none, nullptr, "<time>", "how long DNS records are looked for"},
+    {"eab-key-id", kAcme, 1, 1, Block::none, Inherit::none, nullptr, "<filename>",
+     "file with the key identifier of external account binding"},
+    {"eab-mac-key", kAcme, 1, 1, Block::none, Inherit::none, nullptr, "<filename>",
+     "file with the MAC key of external account binding"},
+    {"eab-mac-alg", kAcme, 1, 1, Block::none, Inherit::none, nullptr, "{ HS256 | HS384 | HS512 }",
+     "MAC algorithm of external account binding"},
+    {"keytype", kAcme, 1, 1, Block::none, Inherit::none, nullptr, "<string>", "RSA or ECDSA keys"},
+    {"map", kAcme, 1, 1, Block::none, Inherit::none, nullptr, "<map>", "map that stores tokens of HTTP challenges"},
+    {"profile", kAcme, 1, 1, Block::none, Inherit::none, nullptr, "<string>", "profile of certificate to order"},
+    {"provider-name", kAcme, 1, 1, Block::none, Inherit::none, nullptr, "<string>", "DNS provider of DNS challenges"},
+    {"reuse-key", kAcme, 1, 1, Block::none, Inherit::none, nullptr, "{ on | off }", "keep the private key at renewal"},
+    // healthcheck
+    {"type", kHealthcheck, 1, -1, Block::none, Inherit::none, nullptr, "<type>", "kind of the health check"},
+};
+
+}  // namespace
+
+const config::Table kPlannedSections = kRows;
+
+}  // namespace weir::haproxy

@@ -1,0 +1,216 @@
+#pragma once
+// What is known about a `frontend`, `backend`, `listen` or `defaults` section. Filled while binding, completed when names
+// are resolved, then only read. Lives in the model's arena.
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include "expr/value.h"
+#include "haproxy/acl.h"
+#include "haproxy/answer.h"
+#include "haproxy/log_format.h"
+#include "haproxy/logging.h"
+#include "haproxy/server_options.h"
+#include "http/h1_parser.h"
+#include "model/model.h"
+#include "proxy/forward.h"
+#include "proxy/step.h"
+
+namespace weir::haproxy {
+
+struct Proxy;
+
+enum class Mode : uint8_t { tcp, http, log, spop };
+enum class Kind : uint8_t { defaults, frontend, backend, listen };
+Str kind_name(Kind kind);
+
+// `option X` words that are one bit.
+enum Option : uint64_t {
+  kOptAbortOnClose = 1ull << 0,
+  kOptAllBackups = 1ull << 1,
+  kOptDontLogNull = 1ull << 2,
+  kOptDontLogNormal = 1ull << 3,
+  kOptBufferRequest = 1ull << 4,
+  kOptServerClose = 1ull << 5,
+  kOptHttpClose = 1ull << 6,
+  kOptUnsafeRequest = 1ull << 7,
+  kOptUnsafeResponse = 1ull << 8,
+  kOptSeparateErrors = 1ull << 9,
+  kOptIgnoreProbes = 1ull << 10,
+  kOptDropRequestTrailers = 1ull << 11,
+  kOptDropResponseTrailers = 1ull << 12,
+  kOptLogAsap = 1ull << 13,
+  kOptPersist = 1ull << 14,
+};
+
+// Milliseconds; kForever: never set, no limit.
+inline constexpr uint32_t kForever = UINT32_MAX;
+struct Timeouts {
+  uint32_t client = kForever;
+  uint32_t server = kForever;
+  uint32_t connect = kForever;
+  uint32_t http_request = kForever;
+  uint32_t http_keep_alive = kForever;
+  uint32_t queue = kForever;
+  uint32_t tunnel = kForever;
+  uint32_t client_fin = kForever;
+  uint32_t server_fin = kForever;
+  uint32_t tarpit = kForever;
+};
+
+// `option forwardfor` and `option originalto`.
+struct AddressHeader {
+  bool on = false;
+  bool if_none = false;
+  Str header;
+  const expr::PatternList* except = nullptr;
+};
+
+enum class LogStyle : uint8_t { none, tcp, tcp_clf, http, http_clf, https };
+
+enum RetryOn : uint16_t {
+  kRetryConnFailure = 1 << 0,
+  kRetryEmptyResponse = 1 << 1,
+  kRetryJunkResponse = 1 << 2,
+  kRetryResponseTimeout = 1 << 3,
+  kRetry0Rtt = 1 << 4,
+  kRetryStatus = 1 << 5,  // Settings::retry_status
+};
+
+enum class NamePolicy : uint8_t { unset, preserve, remove, reject };
+
+// What a section starts with from its `defaults`.
+struct Settings {
+  Mode mode = Mode::tcp;
+  bool disabled = false;
+  uint64_t options = 0;
+  Timeouts timeouts;
+  AddressHeader forwardfor;
+  AddressHeader originalto;
+
+  Str default_backend;
+  config::Where default_backend_where;
+  model::Reuse reuse = model::Reuse::safe;
+  uint32_t retries = 3;
+  uint16_t retry_on = kRetryConnFailure;
+  ArenaList<uint16_t> retry_status;
+  bool redispatch = false;
+  int redispatch_after = -1;
+  ServerOptions server;  // default-server
+
+  uint32_t maxconn = 0;
+  uint32_t backlog = 0;
+  ArenaList<Page*> errors;
+  Str monitor_uri;
+  uint32_t inspect_delay = 0;
+  NamePolicy request_names = NamePolicy::unset;
+  Str send_name_header;
+
+  ArenaList<LogTarget*> logs;
+  bool log_global = false;
+  LogStyle log_style = LogStyle::none;
+  config::Word log_format;     // empty text: by style
+  config::Word log_format_sd;
+  config::Word error_log_format;
+  Str log_tag;
+  config::Word unique_id_format;
+  Str unique_id_header;
+
+  bool compress_gzip = false;
+  ArenaList<Str> compress_types;
+  uint32_t compress_min = 0;
+
+  bool has(Option o) const { return options & o; }
+};
+
+enum class Ruleset : uint8_t { connection, session, content, response_content, request, response, after, count_ };
+inline constexpr size_t kRulesets = static_cast<size_t>(Ruleset::count_);
+
+// `use_backend`: the name, fixed or made for each request.
+struct Target {
+  Str name;
+  const LogFormat* format = nullptr;   // of a dynamic name
+  const Proxy* backend = nullptr;
+  const model::Pool* pool = nullptr;   // an nginx upstream
+  const proxy::Forward* plan = nullptr;
+  config::Where where;
+};
+struct Switch {
+  const Condition* condition;
+  Target target;
+};
+
+struct UseServer {
+  const Condition* condition;
+  Str name;
+  const LogFormat* format;
+  const model::Server* server;
+  config::Where where;
+};
+
+struct Capture {
+  Str header;  // empty: declared, filled by rules
+  uint32_t length = 0;
+};
+
+// Counters of a frontend or backend, for all shards.
+struct alignas(64) ProxyCounters {
+  std::atomic<int64_t> current{0};
+  std::atomic<uint64_t> requests{0};
+  std::atomic<uint64_t> bytes_in{0};
+  std::atomic<uint64_t> bytes_out{0};
+  std::atomic<uint64_t> denied_requests{0};
+  std::atomic<uint64_t> denied_responses{0};
+  std::atomic<uint64_t> bad_requests{0};
+  std::atomic<uint64_t> status[6]{};
+};
+
+struct Proxy {
+  Str name;
+  Kind kind = Kind::frontend;
+  uint32_t id = 0;
+  config::Where where;
+  Settings s;
+  const Proxy* from = nullptr;  // its defaults
+  Acls acls;
+  Str description;
+
+  std::vector<model::Listener*> listeners;
+  std::vector<model::Server*> servers;
+  std::vector<Switch> switches;
+  Target fallback;  // default_backend
+  std::vector<UseServer> use_servers;
+  ArenaList<proxy::Step> rules[kRulesets];
+  ArenaList<proxy::Step> redirects;  // `redirect` lines: after http-request rules
+  const Condition* monitor_fail = nullptr;
+  std::vector<Capture> request_captures;
+  std::vector<Capture> response_captures;
+
+  // Made by resolve.
+  model::Pool* pool = nullptr;
+  proxy::Segment segments[kRulesets];
+  proxy::Segment redirect_segment;
+  proxy::Segment front;  // a request enters here
+  proxy::Segment back;   // a request that chose this backend goes on here
+  proxy::Forward plan;
+  model::ClientTimeouts client_timeouts;
+  http::H1Limits limits;
+  std::vector<LogTarget*> targets;  // where traffic is logged
+  const LogFormat* log_format = nullptr;
+  const LogFormat* log_format_sd = nullptr;
+  const LogFormat* unique_id = nullptr;
+  const LogFormat* error_log_format = nullptr;
+  ProxyCounters* front_counters = nullptr;
+  ProxyCounters* back_counters = nullptr;
+
+  bool is_front() const { return kind == Kind::frontend || kind == Kind::listen; }
+  bool is_back() const { return kind == Kind::backend || kind == Kind::listen; }
+  bool http() const { return s.mode == Mode::http; }
+  const proxy::Segment& segment(Ruleset r) const { return segments[static_cast<size_t>(r)]; }
+  ArenaList<proxy::Step>& rule_list(Ruleset r) { return rules[static_cast<size_t>(r)]; }
+};
+
+// The configured page for that status of this proxy, or null.
+const Page* find_page(const Proxy& proxy, uint16_t status);
+
+}  // namespace weir::haproxy

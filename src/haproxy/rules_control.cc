@@ -1,0 +1,287 @@
+// Rules about the handling of a request and not its text: do-log, pause, set-log-level, set-nice, set-src, set-status,
+// set-timeout, strict-mode, wait-for-body, normalize-uri and their like.
+#include <fmt/format.h>
+
+#include "haproxy/bind.h"
+#include "haproxy/personality.h"
+#include "haproxy/rule.h"
+#include "haproxy/tables.h"
+#include "haproxy/wait.h"
+#include "http/h1_server.h"
+#include "http/h1_writer.h"
+
+namespace weir::haproxy {
+namespace {
+
+struct Level : Rule {
+  int8_t level = 0;
+};
+struct Amount : Rule {
+  uint32_t number = 0;
+  const expr::Expr* sample = nullptr;
+  Str text;
+  const LogFormat* format = nullptr;
+  uint32_t Timeouts::*timeout = nullptr;
+  uint32_t at_least = 0;
+};
+
+Next run_log_level(Transaction& txn, Cursor&, const void* conf) {
+  auto& rule = *static_cast<const Level*>(conf);
+  if (applies(rule, context_for(txn, rule.response))) exchange(txn).log_level = rule.level;
+  return Next::next;
+}
+
+Next run_strict(Transaction& txn, Cursor&, const void* conf) {
+  auto& rule = *static_cast<const Level*>(conf);
+  if (applies(rule, context_for(txn, rule.response))) exchange(txn).lenient = rule.level == 0;
+  return Next::next;
+}
+
+Next run_do_log(Transaction& txn, Cursor&, const void* conf) {
+  auto& rule = *static_cast<const Rule*>(conf);
+  if (applies(rule, context_for(txn, rule.response))) write_log(txn);
+  return Next::next;
+}
+
+Next run_pause(Transaction& txn, Cursor& c, const void* conf) {
+  auto& rule = *static_cast<const Amount*>(conf);
+  if (c.resumed) return Next::next;
+  expr::Ctx ctx = context_for(txn, rule.response);
+  if (!applies(rule, ctx)) return Next::next;
+  uint32_t ms = rule.number;
+  expr::Value v;
+  if (rule.sample) {
+    if (!rule.sample->eval(ctx, v) || !expr::cast(v, expr::Type::integer, txn.arena) || v.integer <= 0) return Next::next;
+    ms = static_cast<uint32_t>(std::min<int64_t>(v.integer, INT32_MAX));
+  }
+  sleep_for(txn, c, ms);
+  return Next::wait;
+}
+
+Next run_timeout(Transaction& txn, Cursor&, const void* conf) {
+  auto& rule = *static_cast<const Amount*>(conf);
+  expr::Ctx ctx = context_for(txn, rule.response);
+  if (!applies(rule, ctx)) return Next::next;
+  uint32_t ms = rule.number;
+  expr::Value v;
+  if (rule.sample) {
+    if (!rule.sample->eval(ctx, v) || !expr::cast(v, expr::Type::integer, txn.arena) || v.integer <= 0) return Next::next;
+    ms = static_cast<uint32_t>(std::min<int64_t>(v.integer, INT32_MAX));
+  }
+  Exchange& x = exchange(txn);
+  if (!x.overrides) x.overrides = txn.arena.make<Timeouts>();
+  x.overrides->*rule.timeout = ms;
+  return Next::next;
+}
+
+Next run_source(Transaction& txn, Cursor&, const void* conf) {
+  auto& rule = *static_cast<const Amount*>(conf);
+  expr::Ctx ctx = context_for(txn);
+  expr::Value v;
+  if (!applies(rule, ctx) || !rule.sample->eval(ctx, v)) return Next::next;
+  Exchange& x = exchange(txn);
+  net::Addr*& slot = rule.text == "dst" ? x.destination : x.source;
+  if (!expr::cast(v, expr::Type::ipv4, txn.arena) && !expr::cast(v, expr::Type::ipv6, txn.arena)) return Next::next;
+  slot = txn.arena.make<net::Addr>();
+  slot->family = v.type == expr::Type::ipv4 ? AF_INET : AF_INET6;
+  if (v.type == expr::Type::ipv4)
+    slot->v4 = v.v4;
+  else
+    slot->v6 = v.v6;
+  return Next::next;
+}
+
+Next run_status(Transaction& txn, Cursor&, const void* conf) {
+  auto& rule = *static_cast<const Amount*>(conf);
+  if (!applies(rule, context_for(txn, true))) return Next::next;
+  txn.response.status = static_cast<uint16_t>(rule.number);
+  txn.response.reason = rule.text.empty() ? http::reason_phrase(txn.response.status) : rule.text;
+  return Next::next;
+}
+
+Next run_wait_for_body(Transaction& txn, Cursor& c, const void* conf) {
+  auto& rule = *static_cast<const Amount*>(conf);
+  if (!c.resumed && !applies(rule, context_for(txn))) return Next::next;
+  return collect_request_body(txn, c, rule.at_least, rule.number);
+}
+
+bool read_amount(Scope& scope, Words args, size_t& at, const Row& row, Amount& rule) {
+  uint64_t us = 0;
+  std::string ignored;
+  if (expr::parse_time_us(args[at].text, 1000, us, ignored)) {
+    rule.number = static_cast<uint32_t>(std::min<uint64_t>((us + 999) / 1000, INT32_MAX));
+    at++;
+    return true;
+  }
+  ParseEnv env = scope.env();
+  const Word& word = args[at];
+  rule.sample = parse_sample_words(args, at, env);
+  (void)row;
+  return rule.sample && require_available(*rule.sample, place_of(scope, rule.set), word.where, scope.diag);
+}
+
+void bind_log_level(void* s, const Directive& d, const Row& row) {
+  Scope& scope = scope_of(s);
+  Words args;
+  auto* rule = new_rule<Level>(scope, d, row, args);
+  if (!rule || !enough(scope, d, args, 1, row) || !no_more(scope, args, 1, row)) return;
+  int n = args[0] == "silent" ? -2 : log_level(args[0].text);
+  if (n == -1) {
+    scope.error(args[0].where, fmt::format("'{}' is not a log level", args[0].text),
+                "emerg, alert, crit, err, warning, notice, info, debug or silent");
+    return;
+  }
+  rule->level = static_cast<int8_t>(n);
+  add_rule(scope, d, *rule, run_log_level);
+}
+
+void bind_strict(void* s, const Directive& d, const Row& row) {
+  Scope& scope = scope_of(s);
+  Words args;
+  auto* rule = new_rule<Level>(scope, d, row, args);
+  if (!rule || !enough(scope, d, args, 1, row) || !no_more(scope, args, 1, row)) return;
+  if (args[0] != Str("on") && args[0] != Str("off")) {
+    scope.error(args[0].where, fmt::format("'{}' is neither on nor off", args[0].text), {},
+                fmt::format("Unexpected value '{}'. Only 'on' and 'off' are supported", args[0].text));
+    return;
+  }
+  rule->level = args[0] == "on";
+  add_rule(scope, d, *rule, run_strict);
+}
+
+void bind_do_log(void* s, const Directive& d, const Row& row) {
+  Scope& scope = scope_of(s);
+  Words args;
+  auto* rule = new_rule<Rule>(scope, d, row, args);
+  if (rule && no_more(scope, args, 0, row)) add_rule(scope, d, *rule, run_do_log);
+}
+
+void bind_pause(void* s, const Directive& d, const Row& row) {
+  Scope& scope = scope_of(s);
+  Words args;
+  auto* rule = new_rule<Amount>(scope, d, row, args);
+  size_t at = 0;
+  if (rule && enough(scope, d, args, 1, row) && read_amount(scope, args, at, row, *rule) && no_more(scope, args, at, row))
+    add_rule(scope, d, *rule, run_pause);
+}
+
+void bind_timeout(void* s, const Directive& d, const Row& row) {
+  Scope& scope = scope_of(s);
+  Words args;
+  auto* rule = new_rule<Amount>(scope, d, row, args);
+  if (!rule || !enough(scope, d, args, 2, row)) return;
+  constexpr std::pair<Str, uint32_t Timeouts::*> kNames[] = {{"server", &Timeouts::server},
+                                                             {"connect", &Timeouts::connect},
+                                                             {"queue", &Timeouts::queue},
+                                                             {"tarpit", &Timeouts::tarpit},
+                                                             {"tunnel", &Timeouts::tunnel},
+                                                             {"client", &Timeouts::client}};
+  for (auto& [name, member] : kNames)
+    if (args[0] == name) rule->timeout = member;
+  if (!rule->timeout) {
+    scope.error(args[0].where, fmt::format("'{}' is not a timeout that rules can set", args[0].text),
+                "client, connect, queue, server, tarpit or tunnel");
+    return;
+  }
+  size_t at = 1;
+  if (read_amount(scope, args, at, row, *rule) && no_more(scope, args, at, row)) add_rule(scope, d, *rule, run_timeout);
+}
+
+void bind_source(void* s, const Directive& d, const Row& row) {
+  Scope& scope = scope_of(s);
+  Words args;
+  auto* rule = new_rule<Amount>(scope, d, row, args);
+  if (!rule || !enough(scope, d, args, 1, row)) return;
+  rule->text = row.name.ends_with("dst") ? "dst" : "src";
+  ParseEnv env = scope.env();
+  size_t at = 0;
+  rule->sample = parse_sample_words(args, at, env);
+  if (rule->sample && require_available(*rule->sample, place_of(scope, rule->set), args[0].where, scope.diag) &&
+      no_more(scope, args, at, row))
+    add_rule(scope, d, *rule, run_source);
+}
+
+void bind_status(void* s, const Directive& d, const Row& row) {
+  Scope& scope = scope_of(s);
+  Words args;
+  auto* rule = new_rule<Amount>(scope, d, row, args);
+  uint64_t n = 0;
+  if (!rule || !enough(scope, d, args, 1, row) || !read_number(scope, args[0], "set-status", 100, 999, n)) return;
+  rule->number = static_cast<uint32_t>(n);
+  size_t used = 1;
+  if (args.size() > 2 && args[1] == "reason") {
+    rule->text = args[2].text;
+    used = 3;
+  }
+  if (no_more(scope, args, used, row)) add_rule(scope, d, *rule, run_status);
+}
+
+void bind_wait_for_body(void* s, const Directive& d, const Row& row) {
+  Scope& scope = scope_of(s);
+  Words args;
+  auto* rule = new_rule<Amount>(scope, d, row, args);
+  if (!rule || !enough(scope, d, args, 2, row)) return;
+  for (size_t i = 0; i + 1 < args.size(); i += 2) {
+    uint64_t n = 0;
+    if (args[i] == "time" && read_time_ms(scope, args[i + 1], "time", rule->number)) continue;
+    if (args[i] == "at-least" && read_size(scope, args[i + 1], "at-least", n)) {
+      rule->at_least = static_cast<uint32_t>(n);
+      continue;
+    }
+    scope.error(args[i].where, fmt::format("'{}' is not expected here", args[i].text), fmt::format("write: {} {}", row.name, row.syntax));
+    return;
+  }
+  add_rule(scope, d, *rule, run_wait_for_body);
+}
+
+// Accepted without effect: the condition and arguments are still checked.
+void bind_without_effect(void* s, const Directive& d, const Row& row) {
+  Scope& scope = scope_of(s);
+  Rule rule;
+  Words args;
+  if (open_rule(scope, d, row, rule, args))
+    scope.diag.note(d.where, fmt::format("'{}' has no effect in weir: requests are served in the order of their events", row.name));
+}
+
+constexpr Str kIf = "[ { if | unless } <condition> ]";
+constexpr Str kLevel = "<level> [ { if | unless } <condition> ]";
+constexpr Str kSample = "<expr> [ { if | unless } <condition> ]";
+constexpr Str kTimeout = "{ client | connect | queue | server | tarpit | tunnel } { <timeout> | <expr> } [ { if | unless } <condition> ]";
+
+constexpr Row kRows[] = {
+    rule_row("http-request set-log-level", kProxies, 1, -1, bind_log_level, kLevel, "set the level of the request's log line"),
+    rule_row("http-response set-log-level", kProxies, 1, -1, bind_log_level, kLevel, "set the level of the request's log line"),
+    rule_row("http-after-response set-log-level", kProxies, 1, -1, bind_log_level, kLevel, "set the level of the request's log line"),
+    rule_row("tcp-request content set-log-level", kProxies, 1, -1, bind_log_level, kLevel, "set the level of the log line"),
+    rule_row("http-request strict-mode", kProxies, 1, -1, bind_strict, "{ on | off } [ { if | unless } <condition> ]",
+             "whether failing rewrite rules refuse the message"),
+    rule_row("http-response strict-mode", kProxies, 1, -1, bind_strict, "{ on | off } [ { if | unless } <condition> ]",
+             "whether failing rewrite rules refuse the message"),
+    rule_row("http-after-response strict-mode", kProxies, 1, -1, bind_strict, "{ on | off } [ { if | unless } <condition> ]",
+             "whether failing rewrite rules refuse the message"),
+    rule_row("http-request do-log", kProxies, 0, -1, bind_do_log, kIf, "write a log line now"),
+    rule_row("http-response do-log", kProxies, 0, -1, bind_do_log, kIf, "write a log line now"),
+    rule_row("http-after-response do-log", kProxies, 0, -1, bind_do_log, kIf, "write a log line now"),
+    rule_row("http-request pause", kProxies, 1, -1, bind_pause, "{ <timeout> | <expr> } [ { if | unless } <condition> ]",
+             "hold the request for a while"),
+    rule_row("http-response pause", kProxies, 1, -1, bind_pause, "{ <timeout> | <expr> } [ { if | unless } <condition> ]",
+             "hold the response for a while"),
+    rule_row("http-request set-timeout", kProxies, 2, -1, bind_timeout, kTimeout, "set a timeout for this request"),
+    rule_row("http-request set-src", kProxies, 1, -1, bind_source, kSample, "set the client's address to the value of an expression"),
+    rule_row("http-request set-dst", kProxies, 1, -1, bind_source, kSample, "set the address that the client came for"),
+    rule_row("http-response set-status", kProxies, 1, -1, bind_status, "<status> [reason <str>] [ { if | unless } <condition> ]",
+             "set the response's status"),
+    rule_row("http-after-response set-status", kProxies, 1, -1, bind_status,
+             "<status> [reason <str>] [ { if | unless } <condition> ]", "set the status of any response"),
+    rule_row("http-request wait-for-body", kProxies, 2, -1, bind_wait_for_body,
+             "time <time> [ at-least <bytes> ] [ { if | unless } <condition> ]", "wait for the request body before going on"),
+    rule_row("http-request set-nice", kProxies, 1, -1, bind_without_effect, kLevel, "scheduling priority of the request"),
+    rule_row("http-response set-nice", kProxies, 1, -1, bind_without_effect, kLevel, "scheduling priority of the request"),
+    rule_row("tcp-request content set-nice", kProxies, 1, -1, bind_without_effect, kLevel, "scheduling priority of the session"),
+};
+
+}  // namespace
+
+const config::Table kControlRuleTable = kRows;
+
+}  // namespace weir::haproxy

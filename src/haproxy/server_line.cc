@@ -1,0 +1,223 @@
+// `server`, `default-server` and `server-template` lines (configuration.txt 5.2).
+#include <fmt/format.h>
+
+#include "haproxy/address.h"
+#include "haproxy/bind.h"
+#include "haproxy/tables.h"
+#include "haproxy/tls.h"
+
+namespace weir::haproxy {
+namespace {
+
+void take_number(Scope& scope, Words args, Str name, uint64_t max, uint32_t& out) {
+  uint64_t n = 0;
+  if (read_number(scope, args[0], name, 0, max, n)) out = static_cast<uint32_t>(n);
+}
+
+void take(Scope& scope, ServerOptions& o, Str name, Words args) {
+  if (take_tls_option(scope, o.tls, name, args)) return;
+  uint64_t n = 0;
+  if (name == "weight") {
+    if (read_number(scope, args[0], name, 0, 256, n)) o.weight = static_cast<int32_t>(n);
+  } else if (name == "backup" || name == "no-backup") {
+    o.backup = name == "backup";
+  } else if (name == "disabled" || name == "enabled") {
+    o.disabled = name == "disabled";
+  } else if (name == "maxconn") {
+    take_number(scope, args, name, INT32_MAX, o.maxconn);
+  } else if (name == "id") {
+    take_number(scope, args, name, INT32_MAX, o.id);
+  } else if (name == "max-reuse") {
+    take_number(scope, args, name, INT32_MAX, o.max_reuse);
+  } else if (name == "pool-max-conn") {
+    if (args[0] == "-1")
+      o.pool_max_conn = UINT32_MAX;
+    else
+      take_number(scope, args, name, INT32_MAX, o.pool_max_conn);
+  } else if (name == "pool-purge-delay") {
+    read_time_ms(scope, args[0], name, o.pool_purge_delay);
+  } else if (name == "cookie") {
+    o.cookie = args[0].text;
+  } else if (name == "init-addr") {
+    o.init_addr = args[0].text;
+  } else if (name == "sni") {
+    o.sni = args[0];
+  } else if (name == "verifyhost") {
+    o.verify_host = args[0].text;
+  } else if (name == "no-verifyhost") {
+    o.verify_host = {};
+  }
+}
+
+bool take_options(Scope& scope, Words words, ServerOptions& o, Str line) {
+  for (size_t at = 0; at < words.size();) {
+    const Word& word = words[at];
+    const Row* row = find_option(scope, word, kServerOption, line);
+    if (!row) return false;
+    Words args;
+    if (!take_option(scope, words, at, *row, args)) return false;
+    // `source` takes further words of its own.
+    while (row->name == "source" && at < words.size() && (words[at] == "usesrc" || words[at] == "interface")) at += 2;
+    at = std::min(at, words.size());
+    if (!row->no_effect.empty())
+      scope.diag.note(word.where, fmt::format("'{}' has no effect in weir: {}", row->name, row->no_effect));
+    else if (!row->bind)
+      scope.planned(word.where, fmt::format("{} … {}", line, row->name));
+    else
+      take(scope, o, row->name, args);
+  }
+  return true;
+}
+
+bool starts_without_address(const ServerOptions& o) {
+  return o.init_addr.find("none") != Str::npos;
+}
+
+// Sets the server's address; what cannot be resolved now is an error in the product's face.
+bool resolve(Scope& scope, model::Server& server, const Address& address, const ServerOptions& o, const Word& word) {
+  std::vector<net::Addr> addrs;
+  std::string problem;
+  if (socket_addresses(address, scope.arena, addrs, problem)) {
+    server.addr = addrs[0];
+    return true;
+  }
+  server.unresolved = true;
+  if (starts_without_address(o) || scope.options.face == config::Dialect::weir)
+    scope.warning(word.where, fmt::format("the host '{}' is not known now; the server starts down", address.host));
+  else
+    scope.missing(word.where, fmt::format("the host '{}' is not known", address.host),
+                  fmt::format("'server {}/{}' : could not resolve address '{}'.", scope.proxy->name, server.name, address.host));
+  return true;
+}
+
+// The name that TLS asks for: a fixed text. Expressions need one handshake per name.
+void set_sni(Scope& scope, model::Server& server, const ServerOptions& o) {
+  if (o.sni.text.empty()) return;
+  Str text = o.sni.text;
+  if (text.starts_with("str(") && text.ends_with(')'))
+    server.sni = text.substr(4, text.size() - 5);
+  else
+    scope.planned(o.sni.where, "server … sni with an expression that is not str(…)");
+}
+
+void add_server(Scope& scope, Str name, const Word& address_word, Str address_text, const ServerOptions& options, const Where& where) {
+  Address address;
+  std::string problem;
+  if (!parse_address(address_text, address, problem)) {
+    scope.error(address_word.where, problem, {}, fmt::format("'server {}' : {}", name, problem));
+    return;
+  }
+  if (address.quic) return scope.planned(address_word.where, "QUIC servers");
+  if (address.family == Address::Family::descriptor || address.family == Address::Family::socket_pair)
+    return scope.planned(address_word.where, "servers on descriptors");
+  bool inet = address.family != Address::Family::path && address.family != Address::Family::abstract;
+  if (inet && (address.port <= 0 || address.port_offset)) return scope.planned(address_word.where, "a server on the client's port");
+  auto* s = scope.arena.make<model::Server>();
+  s->name = name;
+  s->host = address.host;
+  s->weight = options.weight;
+  s->backup = options.backup;
+  s->disabled = options.disabled;
+  s->max_conns = static_cast<int32_t>(options.maxconn);
+  s->max_fails = 0;
+  auto* kept = scope.arena.make<ServerOptions>(options);
+  s->conf = kept;
+  if (!resolve(scope, *s, address, options, address_word)) return;
+  if (options.tls.on) {
+    set_sni(scope, *s, options);
+    s->tls = make_server_tls(scope, options, where);
+  }
+  s->state = scope.arena.own<model::ServerState>();
+  s->state->weight = s->weight;
+  if (s->disabled) s->state->admin = static_cast<uint8_t>(model::Admin::maint);
+  if (s->unresolved) s->state->up = false;
+  for (const model::Server* other : scope.proxy->servers)
+    if (other->name == name)
+      scope.error(where, fmt::format("another server of '{}' is called '{}'", scope.proxy->name, name), {},
+                  fmt::format("backend '{}', another server named '{}' was already defined, names must be unique.",
+                              scope.proxy->name, name));
+  scope.proxy->servers.push_back(s);
+}
+
+// Options of the line on top of what default-server and the global section say.
+bool line_options(Scope& scope, Words words, ServerOptions& o, Str line) {
+  o = scope.proxy->s.server;
+  if (o.tls.ciphers.empty()) o.tls.ciphers = scope.global.server_tls.ciphers;
+  if (o.tls.ciphersuites.empty()) o.tls.ciphersuites = scope.global.server_tls.ciphersuites;
+  if (!o.tls.min_version) o.tls.min_version = scope.global.server_tls.min_version;
+  if (!o.tls.max_version) o.tls.max_version = scope.global.server_tls.max_version;
+  o.tls.certificates.capacity = o.tls.certificates.size;
+  return take_options(scope, words, o, line);
+}
+
+void bind_server(void* s, const Directive& d, const Row& row) {
+  Scope& scope = scope_of(s);
+  Words words = args_of(d, row);
+  ServerOptions options;
+  if (!line_options(scope, words.subspan(2), options, "server")) return;
+  add_server(scope, words[0].text, words[1], words[1].text, options, d.where);
+}
+
+void bind_default_server(void* s, const Directive& d, const Row& row) {
+  Scope& scope = scope_of(s);
+  ServerOptions& o = scope.proxy->s.server;
+  o.tls.certificates.capacity = o.tls.certificates.size;
+  take_options(scope, args_of(d, row), o, "default-server");
+}
+
+void bind_template(void* s, const Directive& d, const Row& row) {
+  Scope& scope = scope_of(s);
+  Words words = args_of(d, row);
+  Str range = words[1].text;
+  Str first_text = cut(range, '-');
+  auto first = parse_u64(first_text);
+  auto last = range.empty() ? first : parse_u64(range);
+  if (range.empty() && words[1].text.find('-') == Str::npos) first = 1;
+  if (!first || !last || *first < 1 || *last < *first || *last > 65535) {
+    scope.error(words[1].where, fmt::format("'{}' is not a number of servers or a range", words[1].text), "write 5 or 1-5");
+    return;
+  }
+  ServerOptions options;
+  if (!line_options(scope, words.subspan(3), options, "server-template")) return;
+  for (uint64_t i = *first; i <= *last; i++)
+    add_server(scope, scope.keep(fmt::format("{}{}", words[0].text, i)), words[2], words[2].text, options, d.where);
+}
+
+void on_line(void*, const Directive&, const Row&) {}
+
+constexpr Row option(Str name, int8_t args, Str syntax, Str help, Str no_effect = {}) {
+  return {name, kServerOption, args, args, Block::none, Inherit::none, no_effect.empty() ? on_line : nullptr, syntax, help, no_effect};
+}
+
+constexpr Row kRows[] = {
+    {"server", kListen | kBackend, 2, -1, Block::none, Inherit::none, bind_server, "<name> <address>[:[port]] [param*]",
+     "one server: name, address and options"},
+    {"default-server", kBackends, 1, -1, Block::none, Inherit::copy, bind_default_server,
+     "[name <name>] [from <origin>] [param*]", "options for the server lines that follow"},
+    {"server-template", kListen | kBackend, 3, -1, Block::none, Inherit::none, bind_template,
+     "<prefix> <num | range> <fqdn>[:<port>] [from <origin>] [params*]", "many servers from one pattern and name"},
+};
+constexpr Row kOptionRows[] = {
+    option("weight", 1, "<weight>", "share of the load, 0 to 256"),
+    option("backup", 0, "", "use only when every other server is down"),
+    option("no-backup", 0, "", "an ordinary server, after a default made it backup"),
+    option("disabled", 0, "", "start in maintenance"),
+    option("enabled", 0, "", "start in service, after a default disabled it"),
+    option("maxconn", 1, "<maxconn>", "limit of concurrent requests on the server"),
+    option("id", 1, "<value>", "fixed number of the server in statistics"),
+    option("max-reuse", 1, "<count>", "requests that one connection may serve"),
+    option("pool-max-conn", 1, "<max>", "limit of idle connections to keep"),
+    option("pool-purge-delay", 1, "<delay>", "time after which idle connections are closed"),
+    option("init-addr", 1, "{last | libc | none | <ip>},[...]*", "order of ways to find the first address"),
+    option("sni", 1, "<expression>", "server name sent in TLS, from an expression"),
+    option("verifyhost", 1, "<hostname>", "name that the server's certificate must carry"),
+    option("no-verifyhost", 0, "", "no name check, after a default"),
+    option("ssl-reuse", 0, "", "reuse TLS sessions, after a default", "sessions are reused where the server offers tickets"),
+};
+
+}  // namespace
+
+const config::Table kServerTable = kRows;
+const config::Table kServerOptionTable = kOptionRows;
+
+}  // namespace weir::haproxy

@@ -1,0 +1,45 @@
+#pragma once
+// Options of `server` lines, as collected; `default-server` fills one that later lines start from.
+#include <cstdint>
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "config/tree.h"
+
+namespace weir::haproxy {
+
+struct TlsOptions {
+  bool on = false;
+  ArenaList<config::Word> certificates;
+  config::Word ca_file;
+  config::Word crl_file;
+  config::Word verify;       // none, optional, required
+  Str ciphers;
+  Str ciphersuites;
+  Str curves;
+  Str alpn;
+  int min_version = 0;       // as OpenSSL numbers them; 0: the library's
+  int max_version = 0;
+  uint64_t off = 0;          // SSL_OP_NO_… bits
+  bool tickets = true;
+  bool prefer_client_ciphers = false;
+  bool strict_sni = false;
+};
+
+struct ServerOptions {
+  int32_t weight = 1;
+  bool backup = false;
+  bool disabled = false;
+  uint32_t maxconn = 0;
+  uint32_t pool_max_conn = UINT32_MAX;    // idle connections; UINT32_MAX: no limit
+  uint32_t pool_purge_delay = 5000;
+  uint32_t max_reuse = 0;                 // 0: no limit
+  Str cookie;
+  Str init_addr;
+  TlsOptions tls;
+  config::Word sni;
+  Str verify_host;
+  uint32_t id = 0;
+};
+
+}  // namespace weir::haproxy

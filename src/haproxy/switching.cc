@@ -1,0 +1,161 @@
+// Choosing the backend (use_backend, default_backend) and the server (use-server) of a request.
+#include "haproxy/switching.h"
+
+#include <fmt/format.h>
+
+#include "haproxy/bind.h"
+#include "haproxy/haproxy.h"
+#include "haproxy/rule.h"
+#include "haproxy/tables.h"
+#include "proxy/shard.h"
+
+namespace weir::haproxy {
+namespace {
+
+// Fills a dynamic target's backend in, or leaves both empty.
+void look_up(const Transaction& txn, Str name, const Proxy*& backend, const model::Pool*& pool) {
+  backend = global(txn.shard.model).find_proxy(name, false);
+  if (!backend) pool = txn.shard.model.find_pool(name);
+}
+
+Next enter(Transaction& txn, Cursor& c, const Proxy& backend) {
+  Exchange& x = exchange(txn);
+  x.back = &backend;
+  txn.pool = backend.pool;
+  backend.back_counters->requests.fetch_add(1, std::memory_order_relaxed);
+  c.target_segment = &backend.back;
+  return Next::goto_;
+}
+
+Next enter_pool(Transaction& txn, const Target& target) {
+  return txn.forward(target.plan);
+}
+
+Next no_backend(Transaction& txn) {
+  Error e{Fault::no_server, Side::proxy};
+  e.text = "no backend for the request";
+  txn.termination = {'S', 'C'};
+  return txn.fail(e);
+}
+
+}  // namespace
+
+Next run_switching(Transaction& txn, Cursor& c, const void* conf) {
+  auto& front = *static_cast<const Proxy*>(conf);
+  expr::Ctx ctx = context_for(txn);
+  for (const Switch& s : front.switches) {
+    if (s.condition && !s.condition->eval(ctx)) continue;
+    const Proxy* backend = s.target.backend;
+    const model::Pool* pool = s.target.pool;
+    // A dynamic name that nobody has falls through to the default backend.
+    if (s.target.format) look_up(txn, render(*s.target.format, ctx), backend, pool);
+    if (backend && !backend->s.disabled) return enter(txn, c, *backend);
+    if (pool && s.target.plan) return enter_pool(txn, s.target);
+    if (s.target.format) break;
+  }
+  if (front.fallback.backend) return enter(txn, c, *front.fallback.backend);
+  if (front.fallback.pool) return enter_pool(txn, front.fallback);
+  if (front.kind == Kind::listen && front.pool) {
+    Exchange& x = exchange(txn);
+    x.back = &front;
+    txn.pool = front.pool;
+    front.back_counters->requests.fetch_add(1, std::memory_order_relaxed);
+    c.target_segment = &front.back;
+    return Next::goto_;
+  }
+  return no_backend(txn);
+}
+
+Next run_use_server(Transaction& txn, Cursor&, const void* conf) {
+  auto& back = *static_cast<const Proxy*>(conf);
+  expr::Ctx ctx = context_for(txn);
+  for (const UseServer& rule : back.use_servers) {
+    if (rule.condition && !rule.condition->eval(ctx)) continue;
+    const model::Server* server = rule.server;
+    if (rule.format) {
+      Str name = render(*rule.format, ctx);
+      for (const model::Server* s : back.pool->servers)
+        if (s->name == name) server = s;
+    }
+    exchange(txn).server = server;
+    break;
+  }
+  return Next::next;
+}
+
+namespace {
+
+// A backend's name, or a format that gives it.
+bool read_target(Scope& scope, const Word& word, Target& target) {
+  target.name = word.text;
+  target.where = word.where;
+  if (word.text.find('%') == Str::npos) return true;
+  ParseEnv env = scope.env();
+  target.format = compile_log_format(word, FormatUse::text, kAtSwitching, env);
+  if (target.format && target.format->constant) {
+    target.name = target.format->parts.empty() ? Str{} : target.format->parts[0].text;
+    target.format = nullptr;
+    return true;
+  }
+  return target.format != nullptr;
+}
+
+void bind_use_backend(void* s, const Directive& d, const Row& row) {
+  Scope& scope = scope_of(s);
+  Words args = args_of(d, row);
+  Switch rule = {};
+  if (!read_target(scope, args[0], rule.target)) return;
+  if (args.size() > 1) {
+    ParseEnv env = scope.env();
+    if (find_condition(args, 1) != 1) {
+      scope.error(args[1].where, fmt::format("'{}' is not expected behind the backend", args[1].text),
+                  "a condition begins with 'if' or 'unless'",
+                  fmt::format("unexpected keyword '{}' after switching rule, only 'if' and 'unless' are allowed.", args[1].text));
+      return;
+    }
+    rule.condition = scope.proxy->acls.condition(args.subspan(1), kAtSwitching, env);
+    if (!rule.condition) return;
+  }
+  scope.proxy->switches.push_back(rule);
+}
+
+void bind_default_backend(void* s, const Directive& d, const Row& row) {
+  Scope& scope = scope_of(s);
+  const Word& word = args_of(d, row)[0];
+  scope.proxy->s.default_backend = word.text;
+  scope.proxy->s.default_backend_where = word.where;
+}
+
+void bind_use_server(void* s, const Directive& d, const Row& row) {
+  Scope& scope = scope_of(s);
+  Words args = args_of(d, row);
+  UseServer rule = {};
+  rule.name = args[0].text;
+  rule.where = args[0].where;
+  ParseEnv env = scope.env();
+  if (args[0].text.find('%') != Str::npos &&
+      !(rule.format = compile_log_format(args[0], FormatUse::text, kAtServerChoice, env)))
+    return;
+  if (find_condition(args, 1) != 1) {
+    scope.error(args[1].where, "use-server needs a condition that begins with 'if' or 'unless'", {},
+                "use-server requires either 'if' or 'unless' followed by a condition.");
+    return;
+  }
+  rule.condition = scope.proxy->acls.condition(args.subspan(1), kAtServerChoice, env);
+  if (rule.condition) scope.proxy->use_servers.push_back(rule);
+}
+
+constexpr Row kRows[] = {
+    {"default_backend", kFrontends, 1, 1, Block::none, Inherit::copy, bind_default_backend, "<backend>",
+     "backend for requests that no use_backend rule matched"},
+    {"use_backend", kFrontend | kListen, 1, -1, Block::none, Inherit::none, bind_use_backend,
+     "<backend> [{if | unless} <condition>]", "backend to use when a condition holds"},
+    {"use-server", kListen | kBackend, 3, -1, Block::none, Inherit::none, bind_use_server,
+     "<server> { if | unless } <condition>", "server to use when a condition holds"},
+};
+
+}  // namespace
+
+const config::Table kSwitchingTable = kRows;
+
+}  // namespace weir::haproxy

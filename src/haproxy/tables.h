@@ -1,0 +1,40 @@
+#pragma once
+// The tables of what is built, one per feature file. bind.cc collects them.
+#include "config/table.h"
+
+namespace weir::haproxy {
+
+extern const config::Table kSectionTable;
+extern const config::Table kGlobalTable;
+extern const config::Table kGlobalTuneTable;
+extern const config::Table kProxyTable;
+extern const config::Table kBindTable;
+extern const config::Table kBindOptionTable;
+extern const config::Table kServerTable;
+extern const config::Table kServerOptionTable;
+extern const config::Table kTlsOptionTable;
+extern const config::Table kTimeoutTable;
+extern const config::Table kOptionTable;
+extern const config::Table kForwardedTable;
+extern const config::Table kRetryTable;
+extern const config::Table kSwitchingTable;
+extern const config::Table kHeaderRuleTable;
+extern const config::Table kUriRuleTable;
+extern const config::Table kAnswerRuleTable;
+extern const config::Table kRedirectTable;
+extern const config::Table kVariableRuleTable;
+extern const config::Table kControlRuleTable;
+extern const config::Table kTcpRuleTable;
+extern const config::Table kErrorfileTable;
+extern const config::Table kBalanceTable;
+extern const config::Table kLogTable;
+extern const config::Table kCaptureTable;
+extern const config::Table kUniqueIdTable;
+extern const config::Table kMonitorTable;
+extern const config::Table kCompressionTable;
+extern const config::Table kUserlistTable;
+extern const config::Table kRuntimeSocketTable;
+extern const config::Table kLuaTable;
+extern const config::Table kOldWordsTable;
+
+}  // namespace weir::haproxy

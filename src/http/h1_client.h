@@ -1,0 +1,96 @@
+#pragma once
+// The client side of HTTP/1: a connection to a server. One request at a time; between requests it lies idle in its shard's
+// list and is closed by the first byte or end that arrives unasked.
+#include "http/h1_conn.h"
+#include "model/model.h"
+
+namespace weir::http {
+
+class H1Client;
+
+// The owner of idle connections (proxy::Upstreams).
+class ClientHooks {
+ public:
+  virtual void released(H1Client& c, bool reusable) = 0;  // the exchange is over; keep it or close it
+  virtual void closed(H1Client& c) = 0;                   // an idle or finished one is gone
+
+ protected:
+  ~ClientHooks() = default;
+};
+
+struct PoolLink : Link {};
+
+class H1Client final : public H1Conn, public PoolLink {
+ public:
+  H1Client(net::Loop& loop, int fd, const model::Server& server, ClientHooks& hooks);
+  ~H1Client() = default;
+
+  const model::Server& server() const { return *server_; }
+  uint32_t requests() const { return requests_; }
+  uint64_t created_ms() const { return created_ms_; }
+  bool connected() const { return state_ != State::connecting; }
+  bool usable() const { return !closed() && !input_ended_ && !readable(); }
+
+  // Starts an exchange for `user`; `response` will be filled. Raw: no HTTP, bytes both ways.
+  void begin(StreamUser& user, Message& response, Method method, bool asked_upgrade, const H1Limits& limits, bool raw);
+  void set_timeouts(uint32_t send, uint32_t read, uint32_t tunnel) {
+    send_timeout_ = send;
+    read_timeout_ = read;
+    tunnel_timeout_ = tunnel;
+  }
+  void set_no_reuse() { keep_alive_ = false; }
+  void set_http10() { http10_ = true; }
+  void park(uint32_t timeout_ms);  // becomes idle
+  void connecting(uint32_t timeout_ms);
+  bool head_started() const { return first_byte_; }  // the server has said something
+
+  void send_head(Message& m, bool end) override;
+  void send_data(Str data, bool end, HeaderList* trailers) override {
+    H1Conn::send_data(data, end, trailers);
+    if (framing_ == Framing::tunnel && !closed()) touch();
+  }
+  void finish() override;
+  void abort() override;
+
+ private:
+  enum class State : uint8_t { connecting, idle, head, body, done };
+
+  size_t consume(Str in) override;
+  bool wants_input() const override;
+  void peer_closed() override;
+  void peer_failed(Fault fault) override;
+  void body_complete() override { state_ = State::done; }
+  void body_bad(Str why) override;
+  void on_connected() override;
+  void on_drained() override;
+  void on_broken() override;
+  void on_timer() override;
+  void destroy() override;
+
+  // Pushes the deadline back: something moved.
+  void touch() {
+    uint32_t ms = framing_ == Framing::tunnel && tunnel_timeout_ ? tunnel_timeout_ : read_timeout_;
+    if (ms) arm(ms);
+  }
+  size_t take_head(Str in);
+  void fail(Fault fault, Str text);
+  void gone();
+
+  const model::Server* server_;
+  ClientHooks* hooks_;
+  Message* response_ = nullptr;
+  const H1Limits* limits_ = nullptr;
+  uint64_t created_ms_;
+  uint32_t requests_ = 0;
+  uint32_t send_timeout_ = 0;
+  uint32_t read_timeout_ = 0;
+  uint32_t tunnel_timeout_ = 0;
+  State state_ = State::connecting;
+  Method method_ = Method::get;
+  bool asked_upgrade_ = false;
+  bool keep_alive_ = true;
+  bool first_byte_ = false;
+  bool http10_ = false;
+};
+
+}  // namespace weir::http

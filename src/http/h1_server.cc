@@ -1,0 +1,370 @@
+// The life of a client connection; see http/h1_server.h.
+#include "http/h1_server.h"
+
+#include <algorithm>
+
+#include "base/slab.h"
+#include "http/h1_writer.h"
+
+namespace weir::http {
+
+H1Server::H1Server(net::Loop& loop, int fd, const model::Listener& listener, ServerHooks& hooks)
+    : H1Conn(loop, fd),
+      listener_(&listener),
+      timeouts_(listener.timeouts),
+      hooks_(&hooks),
+      accepted_ms_(loop.now()),
+      idle_since_ms_(loop.now()),
+      keepalive_requests_(listener.keepalive_requests) {}
+
+H1Server::~H1Server() {
+  delete discard_;
+  if (session_free) session_free(session);
+}
+
+void H1Server::destroy() {
+  Slab<H1Server>::local().destroy(this);
+}
+
+void H1Server::accepted() {
+  if (listener_->tcp) {
+    state_ = State::exchange;
+    framing_ = Framing::tunnel;
+    requests_ = 1;
+    first_byte_ms_ = loop().now();
+    Message& m = hooks_->begin(*this);
+    request_ = &m;
+    rx_ = m.headers.arena().make<Rx>();
+    m.body = Body::tunnel;
+    start_body(Body::tunnel, 0, nullptr);
+    hooks_->request(*this);
+    return;
+  }
+  hooks_->idle(*this);
+  if (timeouts_->head && timeouts_->head_from_accept) arm(timeouts_->head);
+}
+
+bool H1Server::wants_input() const {
+  switch (state_) {
+    case State::idle:
+    case State::head:
+    case State::discard:
+    case State::linger:
+      return true;
+    case State::exchange:
+      return (receiving() && credit_ > 0) || (!receiving() && !input_ended_ && in_.empty() && rdhup());
+    case State::closing:
+      return false;
+  }
+  return false;
+}
+
+size_t H1Server::consume(Str in) {
+  size_t used = 0;
+  while (used < in.size() && !closed()) {
+    Str rest = in.substr(used);
+    size_t n = 0;
+    switch (state_) {
+      case State::idle:
+      case State::head:
+        n = take_head(rest);
+        break;
+      case State::exchange:
+        if (receiving() && credit_ > 0) {
+          if (timeouts_->body) arm(timeouts_->body);
+          n = pump_body(rest);
+        }
+        break;
+      case State::discard: {
+        Str data;
+        H1Body::State body = discard_->feed(rest, n, data);
+        if (body == H1Body::State::bad) {
+          gone();
+          return in.size();
+        }
+        if (body == H1Body::State::done) {
+          delete discard_;
+          discard_ = nullptr;
+          next_request();
+        }
+        break;
+      }
+      case State::linger:
+        return in.size();
+      case State::closing:
+        return in.size();
+    }
+    if (n == 0) break;
+    used += n;
+  }
+  return used;
+}
+
+size_t H1Server::take_head(Str in) {
+  size_t skip = state_ == State::idle ? skip_empty_lines(in) : 0;
+  if (skip) return skip;
+  if (state_ == State::idle) {
+    state_ = State::head;
+    hooks_->busy(*this);
+    first_byte_ms_ = loop().now();
+    scanned_ = 0;
+    // The head's time runs from its first byte; on a fresh connection it may run from accept already.
+    if (timeouts_->head && !(requests_ == 0 && timeouts_->head_from_accept && Timer::armed())) arm(timeouts_->head);
+  }
+  size_t scanned = scanned_;
+  size_t size = find_head_end(in, scanned);
+  scanned_ = static_cast<uint32_t>(scanned);
+  const H1Limits& limits = *listener_->limits;
+  if (size == 0) {
+    size_t line = in.find('\n');
+    if (line == Str::npos && in.size() > limits.max_line) {
+      refuse(414, "request line is too long");
+      return in.size();
+    }
+    if (in.size() >= std::min<size_t>(limits.max_head, net::Loop::kReadBuffer)) {
+      refuse(limits.big_header_status, "request head is too large");
+      return in.size();
+    }
+    return 0;
+  }
+  parse(in.substr(0, size));
+  return size;
+}
+
+void H1Server::parse(Str head) {
+  state_ = State::exchange;
+  scanned_ = 0;
+  requests_++;
+  send_ended_ = false;
+  head_sent_ = false;
+  framing_ = Framing::none;
+  credit_ = 0;
+  Message& m = hooks_->begin(*this);
+  request_ = &m;
+  Arena& arena = m.headers.arena();
+  H1Error error = parse_request_head(arena.dup(head), *listener_->limits, m);
+  version_ = m.version;
+  head_request_ = m.method == Method::head;
+  request_keep_alive_ = m.keep_alive;
+  expects_continue_ = m.expect_continue;
+  if (!error.ok()) {
+    close_after_ = true;
+    return hooks_->reject(*this, error);
+  }
+  if (m.body != Body::none) {
+    rx_ = arena.make<Rx>();
+    start_body(m.body, m.content_length, &m.trailers);
+  }
+  hooks_->request(*this);
+}
+
+void H1Server::refuse(uint16_t status, Str reason) {
+  state_ = State::exchange;
+  scanned_ = 0;
+  requests_++;
+  send_ended_ = head_sent_ = false;
+  framing_ = Framing::none;
+  request_ = &hooks_->begin(*this);
+  version_ = 11;
+  head_request_ = false;
+  close_after_ = true;
+  expects_continue_ = false;
+  hooks_->reject(*this, H1Error{status, reason});
+}
+
+void H1Server::send_continue() {
+  if (!expects_continue_ || head_sent_) return;
+  expects_continue_ = false;
+  write("HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+void H1Server::credit(int64_t n) {
+  if (n > 0 && expects_continue_ && listener_->answer_expect && state_ == State::exchange) send_continue();
+  bool stalled = credit_ <= 0;
+  H1Conn::credit(n);
+  if (stalled && receiving() && timeouts_->body) arm(timeouts_->body);
+}
+
+Str H1Server::connection_value(const Message& m, Framing f) const {
+  if (f == Framing::tunnel) return m.status == 101 ? "upgrade" : "";
+  if (close_after_) return "close";
+  if (listener_->announce_keep_alive || version_ == 10) return "keep-alive";
+  return "";
+}
+
+void H1Server::send_head(Message& m, bool end) {
+  head_sent_ = true;
+  bool bodyless = m.status == 204 || m.status == 304 || (m.status >= 100 && m.status < 200);
+  HeadFraming f;
+  framing_ = Framing::none;
+  if (m.body == Body::tunnel) {
+    framing_ = Framing::tunnel;
+    f.upgrade = m.status == 101 ? m.headers.value(Name::upgrade) : Str{};
+    rx_ = m.headers.arena().make<Rx>();
+    start_body(Body::tunnel, 0, nullptr);
+    close_after_ = true;
+  } else if (m.body == Body::length || (m.body == Body::none && !bodyless && !head_request_)) {
+    f.content_length = m.status != 204 && m.status >= 200;
+    framing_ = end || head_request_ || bodyless ? Framing::none : Framing::length;
+    send_left_ = m.content_length;
+    if (m.body == Body::none) m.content_length = 0;
+  } else if ((m.body == Body::chunked || m.body == Body::close) && !bodyless) {
+    bool chunked = version_ >= 11;
+    f.chunked = chunked;
+    if (!chunked) close_after_ = true;
+    if (!head_request_) framing_ = chunked ? Framing::chunked : Framing::close;
+  }
+  if (!request_keep_alive_ || (keepalive_requests_ && requests_ >= keepalive_requests_) || timeouts_->keepalive == 0 ||
+      !hooks_->may_keep_alive() || input_ended_)
+    close_after_ = true;
+  f.connection = connection_value(m, framing_);
+  write_response_head(*this, m, f);
+  if (timeouts_->send) arm(timeouts_->send);
+  if (!end) return;
+  if (framing_ == Framing::chunked) write_chunk(*this, {}, true, nullptr);
+  send_ended_ = true;
+}
+
+void H1Server::send_interim(Message& m) {
+  if (head_sent_ || version_ < 11) return;
+  write_response_head(*this, m, HeadFraming{});
+  if (m.status == 100) expects_continue_ = false;
+}
+
+void H1Server::finish() {
+  user = nullptr;
+  request_ = nullptr;
+  idle_since_ms_ = loop().now();
+  bool incomplete = receiving();
+  bool short_answer = (framing_ == Framing::length && send_left_ > 0) || (framing_ == Framing::chunked && !send_ended_);
+  if (short_answer || framing_ == Framing::tunnel) {
+    rx_ = nullptr;
+    return gone();
+  }
+  if (close_after_ || input_ended_) {
+    rx_ = nullptr;
+    if (queued() == 0) return incomplete || listener_->linger_always ? go_linger() : gone();
+    state_ = State::closing;
+    lingering_wanted_ = incomplete;
+    return;
+  }
+  if (incomplete) {
+    // The answer came first: read the rest of the request past it, within the linger time.
+    discard_ = new H1Body(rx_->body);
+    discard_->collect_trailers(nullptr);
+    rx_ = nullptr;
+    state_ = State::discard;
+    if (timeouts_->linger) arm(timeouts_->linger);
+    return read_soon();
+  }
+  rx_ = nullptr;
+  next_request();
+}
+
+void H1Server::next_request() {
+  state_ = State::idle;
+  scanned_ = 0;
+  if (timeouts_->keepalive) arm(timeouts_->keepalive);
+  hooks_->idle(*this);
+  if (has_leftover() || readable()) read_soon();
+}
+
+void H1Server::abort() {
+  user = nullptr;
+  request_ = nullptr;
+  rx_ = nullptr;
+  gone();
+}
+
+void H1Server::go_linger() {
+  if (closed()) return;
+  state_ = State::linger;
+  in_.clear();
+  shutdown_write();
+  if (timeouts_->linger == 0) return gone();
+  arm(timeouts_->linger);
+  read_soon();
+}
+
+void H1Server::gone() {
+  if (closed()) return;
+  hooks_->closed(*this);
+  close();
+}
+
+void H1Server::drain() {
+  close_after_ = true;
+  if (state_ == State::idle && in_.empty()) gone();
+}
+
+void H1Server::peer_closed() {
+  switch (state_) {
+    case State::exchange:
+      if (receiving() && rx_->body.feed_close() == H1Body::State::done) {
+        rx_->complete = true;
+        if (user) user->on_data(*this, {}, true);
+        return;
+      }
+      if (receiving()) return peer_failed(Fault::closed);
+      close_after_ = true;
+      if (user) user->on_half_closed(*this);
+      return;
+    case State::closing:
+      return;
+    default:
+      return gone();
+  }
+}
+
+void H1Server::peer_failed(Fault fault) {
+  if (state_ == State::exchange && user) {
+    Error e{fault, Side::client};
+    e.sys = last_errno();
+    e.text = fault == Fault::reset ? "client reset the connection" : "client closed the connection";
+    close_after_ = true;
+    return user->on_reset(*this, e);
+  }
+  gone();
+}
+
+void H1Server::body_bad(Str why) {
+  close_after_ = true;
+  Error e{Fault::bad_message, Side::client};
+  e.status = 400;
+  e.text = why;
+  if (user) user->on_reset(*this, e);
+}
+
+void H1Server::on_broken() {
+  peer_failed(Fault::reset);
+}
+
+void H1Server::on_drained() {
+  if (state_ == State::closing) return lingering_wanted_ ? go_linger() : gone();
+  H1Conn::on_drained();
+}
+
+void H1Server::on_timer() {
+  switch (state_) {
+    case State::idle:
+      if (requests_ == 0) return hooks_->timed_out(*this, true);
+      return gone();
+    case State::head:
+      return hooks_->timed_out(*this, false);
+    case State::exchange: {
+      bool sending = queued() > 0;
+      bool reading = receiving() && credit_ > 0 && framing_ != Framing::tunnel;
+      if (framing_ == Framing::tunnel || (!sending && !reading)) return;  // the server side's timers are in charge
+      Error e{Fault::timeout, Side::client};
+      e.status = reading && !head_sent_ ? 408 : 0;
+      e.text = sending ? "client does not read" : "client does not send the request body";
+      close_after_ = true;
+      if (user) user->on_reset(*this, e);
+      return;
+    }
+    default:
+      return gone();
+  }
+}
+
+}  // namespace weir::http

@@ -1,0 +1,108 @@
+#pragma once
+// The server side of HTTP/1: a client's connection. Collects heads, hands each request to the hooks, sends the answer, goes
+// on with the next request, drains what a client still sends after an early answer, and carries tunnels and raw TCP.
+// Between requests it holds no parser, buffer or arena.
+#include "http/h1_conn.h"
+#include "model/model.h"
+
+namespace weir::http {
+
+class H1Server;
+
+// The proxy's half: makes transactions. One per shard.
+class ServerHooks {
+ public:
+  // A request head has arrived: make its transaction, set s.user, return the message to fill.
+  virtual Message& begin(H1Server& s) = 0;
+  virtual void request(H1Server& s) = 0;                       // the head was parsed into that message
+  virtual void reject(H1Server& s, const H1Error& error) = 0;  // it was not
+  virtual void timed_out(H1Server& s, bool silent) = 0;        // no complete head in time; `silent`: not one byte of it
+  virtual void idle(H1Server& s) = 0;                          // waits for the next request
+  virtual void busy(H1Server& s) = 0;                          // does not any more
+  virtual void closed(H1Server& s) = 0;
+  virtual bool may_keep_alive() = 0;
+
+ protected:
+  ~ServerHooks() = default;
+};
+
+struct IdleLink : Link {};
+
+class H1Server final : public H1Conn, public IdleLink {
+ public:
+  H1Server(net::Loop& loop, int fd, const model::Listener& listener, ServerHooks& hooks);
+  ~H1Server();
+
+  const model::Listener& listener() const { return *listener_; }
+  const model::ClientTimeouts& timeouts() const { return *timeouts_; }
+  void set_timeouts(const model::ClientTimeouts* t) { timeouts_ = t; }
+  void set_keepalive_requests(uint32_t n) { keepalive_requests_ = n; }
+  // After accept: waits for the first request, or, for a TCP listener, starts its one transaction.
+  void accepted();
+  // Closes an idle connection, or makes the running exchange the last one.
+  void drain();
+
+  uint64_t accepted_ms() const { return accepted_ms_; }
+  uint64_t first_byte_ms() const { return first_byte_ms_; }  // of the current request
+  uint64_t idle_since_ms() const { return idle_since_ms_; }  // accept, or the end of the previous exchange
+  uint32_t requests() const { return requests_; }            // including the current one
+  bool will_close() const { return close_after_; }
+  void last_exchange() override { close_after_ = true; }
+  // 100 Continue, when the client waits for it and nothing was sent yet.
+  void send_continue();
+  void* session = nullptr;  // the personality's per-connection data, freed by `session_free`
+  void (*session_free)(void*) = nullptr;
+
+  void send_head(Message& m, bool end) override;
+  void send_interim(Message& m) override;
+  void credit(int64_t n) override;
+  void finish() override;
+  void abort() override;
+
+ private:
+  enum class State : uint8_t { idle, head, exchange, discard, closing, linger };
+
+  size_t consume(Str in) override;
+  bool wants_input() const override;
+  void peer_closed() override;
+  void peer_failed(Fault fault) override;
+  void body_complete() override {}
+  void body_bad(Str why) override;
+  void on_connected() override {}
+  void on_progress() override {
+    if (timeouts_->send) arm(timeouts_->send);
+  }
+  void on_drained() override;
+  void on_broken() override;
+  void on_timer() override;
+  void destroy() override;
+
+  size_t take_head(Str in);
+  void parse(Str head);
+  void refuse(uint16_t status, Str reason);
+  void next_request();
+  void go_linger();
+  void gone();
+  Str connection_value(const Message& m, Framing f) const;
+
+  const model::Listener* listener_;
+  const model::ClientTimeouts* timeouts_;
+  ServerHooks* hooks_;
+  uint64_t accepted_ms_;
+  uint64_t first_byte_ms_ = 0;
+  uint64_t idle_since_ms_;
+  uint32_t requests_ = 0;
+  uint32_t keepalive_requests_;
+  State state_ = State::idle;
+  uint8_t version_ = 11;        // of the current request
+  bool head_request_ = false;
+  bool close_after_ = false;
+  bool request_keep_alive_ = true;
+  bool expects_continue_ = false;
+  bool head_sent_ = false;
+  bool lingering_wanted_ = false;
+  H1Body* discard_ = nullptr;  // of an unread request body; only while discarding
+  Message* request_ = nullptr;
+};
+
+}  // namespace weir::http

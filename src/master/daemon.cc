@@ -1,0 +1,80 @@
+// See master/daemon.h.
+#include "master/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstddef>
+
+namespace weir::master {
+
+bool Daemon::detach() {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return false;
+  pid_t child = fork();
+  if (child < 0) return false;
+  if (child > 0) {
+    close(ends[1]);
+    char byte;
+    ssize_t n;
+    do n = read(ends[0], &byte, 1);
+    while (n < 0 && errno == EINTR);
+    if (n == 1) _exit(0);
+    int status = 0;
+    waitpid(child, &status, 0);
+    _exit(WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : 1);
+  }
+  close(ends[0]);
+  pipe_ = ends[1];
+  setsid();
+  return true;
+}
+
+void Daemon::ready(bool close_output) {
+  if (pipe_ < 0) return;
+  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null >= 0) {
+    dup2(null, STDIN_FILENO);
+    dup2(null, STDOUT_FILENO);
+    if (close_output) dup2(null, STDERR_FILENO);
+    close(null);
+  }
+  char byte = 1;
+  if (write(pipe_, &byte, 1) != 1) return;  // nobody waits any more
+  close(pipe_);
+  pipe_ = -1;
+}
+
+bool write_pid_file(const std::string& path) {
+  int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (fd < 0) return false;
+  std::string text = std::to_string(getpid()) + "\n";
+  bool good = write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  close(fd);
+  return good;
+}
+
+void notify_systemd(const std::string& state) {
+  const char* path = getenv("NOTIFY_SOCKET");
+  if (!path || (path[0] != '/' && path[0] != '@')) return;
+  sockaddr_un to{};
+  to.sun_family = AF_UNIX;
+  size_t size = strlen(path);
+  if (size >= sizeof to.sun_path) return;
+  memcpy(to.sun_path, path, size);
+  if (path[0] == '@') to.sun_path[0] = 0;
+  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return;
+  sendto(fd, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&to),
+         static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size));
+  close(fd);
+}
+
+}  // namespace weir::master

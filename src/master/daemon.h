@@ -1,0 +1,27 @@
+#pragma once
+// Going into the background so that whoever started the program learns how that went, pid files, and the notifications
+// that systemd wants. Used by the process that was started and by the one that stays.
+#include <string>
+
+namespace weir::master {
+
+class Daemon {
+ public:
+  // Forks. The starting process waits here until the other one is ready or gone, and exits with 0 or its exit code. The one
+  // that goes on is a session of its own. False when the fork failed.
+  bool detach();
+  // Serving: lets the starting process go and, with `close_output`, gives up its terminal.
+  void ready(bool close_output);
+  bool detached() const { return pipe_ >= 0; }
+
+ private:
+  int pipe_ = -1;
+};
+
+// Writes the process id. False with errno set.
+bool write_pid_file(const std::string& path);
+
+// "READY=1" and the like to $NOTIFY_SOCKET, where there is one.
+void notify_systemd(const std::string& state);
+
+}  // namespace weir::master

@@ -1,0 +1,345 @@
+// The supervising process of master/master.h. It handles no traffic and keeps no configuration: it forks a child that reads
+// the file, hands it the sockets, and when that child is ready tells the old one to drain.
+#include "master/master.h"
+
+#include <errno.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "master/start.h"
+#include "master/worker.h"
+
+namespace weir::master {
+namespace {
+
+constexpr uint32_t kMaxBackOffMs = 5000;
+constexpr uint32_t kQuickDeathMs = 1000;  // a worker that lived shorter is started again with a pause
+constexpr uint64_t kKillAfterMs = 5000;   // a worker that does not end within it after TERM is killed
+
+uint64_t now_ms() {
+  timespec ts;
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return static_cast<uint64_t>(ts.tv_sec) * 1000 + static_cast<uint64_t>(ts.tv_nsec) / 1000000;
+}
+
+int exit_status(int status) {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : WIFSIGNALED(status) ? 128 + WTERMSIG(status) : 255;
+}
+
+std::string how_it_ended(int status) {
+  if (WIFSIGNALED(status)) return fmt::format("exited on signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)));
+  return fmt::format("exited with code {}", WEXITSTATUS(status));
+}
+
+int make_signal_fd() {
+  block_signals();
+  sigset_t set;
+  sigemptyset(&set);
+  for (int s : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD}) sigaddset(&set, s);
+  return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+}  // namespace
+
+Master::Master(Job& job, Daemon& daemon) : job_(job), daemon_(daemon), voice_(*job.voice) {}
+
+int Master::run(tools::Loaded first) {
+  signals_ = make_signal_fd();
+  spawn(&first);
+  first = {};
+  while (!stopping_ || !children_.empty()) wait_for_events();
+  return finish();
+}
+
+int Master::finish() {
+  for (auto& [key, kept] : sockets_) {
+    close(kept.fd);
+    if (!kept.path.empty()) unlink(kept.path.c_str());
+  }
+  if (served_ && !pid_file_.empty()) unlink(pid_file_.c_str());
+  voice_.say(Level::notice, fmt::format("all workers ended, leaving ({})", exit_code_));
+  return exit_code_;
+}
+
+void Master::spawn(tools::Loaded* loaded) {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+    voice_.say(Level::alert, fmt::format("socketpair() failed ({}: {})", errno, strerror(errno)));
+    return;
+  }
+  pid_t pid = fork();
+  if (pid == 0) {
+    close(ends[0]);
+    be_worker(ends[1], loaded);
+  }
+  close(ends[1]);
+  if (pid < 0) {
+    voice_.say(Level::alert, fmt::format("fork() failed ({}: {})", errno, strerror(errno)));
+    close(ends[0]);
+    if (children_.empty()) respawn_at_ms_ = now_ms() + kQuickDeathMs;
+    return;
+  }
+  Child child;
+  child.pid = pid;
+  child.channel = ends[0];
+  child.started_ms = now_ms();
+  children_.push_back(child);
+}
+
+// In the child: everything of the master is let go, and the process starts as one without a master would.
+void Master::be_worker(int channel, tools::Loaded* loaded) {
+  close(signals_);
+  for (Child& c : children_) close(c.channel);
+  for (auto& [key, kept] : sockets_) close(kept.fd);
+  tools::Loaded own;
+  if (!loaded) {
+    own = load_and_show(job_);
+    if (!own.good(job_.request.options.allow_planned)) _exit(1);
+    loaded = &own;
+  }
+  MasterOpener opener(channel);
+  Stages stages;
+  stages.ready = [&] {
+    Packet packet;
+    packet.type = Message::ready;
+    const std::string& name = loaded->model->process.pid_file;
+    memcpy(packet.pid_file, name.data(), std::min(name.size(), sizeof packet.pid_file - 1));
+    return send_packet(channel, packet);
+  };
+  int code = serve(job_, *loaded->model, opener, channel, stages);
+  *loaded = {};
+  exit(code);
+}
+
+void Master::wait_for_events() {
+  std::vector<pollfd> fds{{signals_, POLLIN, 0}};
+  std::vector<pid_t> pids;
+  for (Child& c : children_) {
+    if (c.channel >= 0) fds.push_back({c.channel, POLLIN, 0}), pids.push_back(c.pid);
+  }
+  uint64_t now = now_ms();
+  int wait = -1;
+  for (uint64_t at : {respawn_at_ms_, kill_at_ms_})
+    if (at != 0) wait = std::min(wait < 0 ? INT32_MAX : wait, static_cast<int>(at > now ? at - now : 0));
+  poll(fds.data(), fds.size(), wait);
+  for (size_t i = 0; i < pids.size(); i++) {
+    if (fds[i + 1].revents == 0) continue;
+    auto it = std::find_if(children_.begin(), children_.end(), [&](const Child& c) { return c.pid == pids[i]; });
+    if (it != children_.end()) on_message(*it);
+  }
+  if (fds[0].revents != 0) on_signals();
+  now = now_ms();
+  if (kill_at_ms_ != 0 && kill_at_ms_ <= now) kill_late();
+  if (respawn_at_ms_ != 0 && respawn_at_ms_ <= now && !stopping_) {
+    respawn_at_ms_ = 0;
+    spawn(nullptr);
+  }
+}
+
+void Master::on_signals() {
+  signalfd_siginfo info;
+  while (read(signals_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    int signal = static_cast<int>(info.ssi_signo);
+    if (signal == SIGCHLD) {
+      on_child_ends();
+      continue;
+    }
+    bool haproxy = voice_.face() == config::Dialect::haproxy;
+    if (signal == SIGHUP || (haproxy && signal == SIGUSR2)) {
+      reload();
+      continue;
+    }
+    if (signal == SIGWINCH || signal == SIGUSR2) continue;
+    Order order = voice_.order(signal, false);
+    if (order == Order::stop || order == Order::quit) stop(order, signal);
+    if (order == Order::reopen) tell(order);
+  }
+}
+
+void Master::on_message(Child& child) {
+  Packet packet;
+  int fd = -1;
+  if (!receive_packet(child.channel, packet, fd)) {
+    close(child.channel);
+    child.channel = -1;  // its end is seen by SIGCHLD
+    return;
+  }
+  if (fd >= 0) close(fd);
+  if (packet.type == Message::wish) give_socket(child, packet.wish);
+  if (packet.type == Message::ready) on_ready(child, packet);
+}
+
+void Master::give_socket(Child& child, const Wish& wish) {
+  std::string key = wish.key();
+  Packet answer;
+  answer.type = Message::opened;
+  auto it = sockets_.find(key);
+  if (it == sockets_.end()) {
+    Opened opened = open_socket(wish);
+    answer.error = opened.error;
+    strncpy(answer.call, opened.call, sizeof answer.call - 1);
+    if (opened.fd >= 0) {
+      bool path = wish.family == AF_UNIX && !wish.abstract && !wish.replace_path;
+      it = sockets_.emplace(key, Kept{opened.fd, path ? std::string(wish.path, wish.path_size) : std::string()}).first;
+    }
+  }
+  if (it != sockets_.end()) child.keys.push_back(key);
+  send_packet(child.channel, answer, it == sockets_.end() ? -1 : it->second.fd);
+}
+
+// The new worker listens: the old ones drain, and sockets that nobody wants any more are closed.
+void Master::on_ready(Child& child, const Packet& packet) {
+  child.ready = true;
+  if (stopping_) return;
+  for (Child& old : children_) {
+    if (old.pid == child.pid || old.leaving || !old.ready) continue;
+    old.leaving = true;
+    kill(old.pid, voice_.signal_for(Order::quit));
+  }
+  drop_unused(child);
+  if (!served_) {
+    served_ = true;
+    pid_file_ = pid_file_path(job_, packet.pid_file);
+    if (!pid_file_.empty() && !write_pid_file(pid_file_)) {
+      voice_.say(Level::emerg, fmt::format("open() \"{}\" failed ({}: {})", pid_file_, errno, strerror(errno)));
+      pid_file_.clear();
+      exit_code_ = 1;
+      stop(Order::stop, SIGTERM);
+      return;
+    }
+    for (pid_t pid : job_.old_pids) kill(pid, job_.old_signal);
+    voice_.say(Level::notice, "Loading success.");
+    daemon_.ready(!job_.keep_output);
+  } else {
+    voice_.say(Level::notice, fmt::format("worker {} serves the new configuration", child.pid));
+  }
+  notify_systemd(fmt::format("READY=1\nMAINPID={}\nSTATUS=Ready.\n", getpid()));
+  if (reload_wanted_) {
+    reload_wanted_ = false;
+    reload();
+  }
+}
+
+void Master::drop_unused(const Child& child) {
+  for (auto it = sockets_.begin(); it != sockets_.end();) {
+    if (std::find(child.keys.begin(), child.keys.end(), it->first) != child.keys.end()) {
+      ++it;
+      continue;
+    }
+    close(it->second.fd);
+    if (!it->second.path.empty()) unlink(it->second.path.c_str());
+    it = sockets_.erase(it);
+  }
+}
+
+void Master::on_child_ends() {
+  int status;
+  for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+    auto it = std::find_if(children_.begin(), children_.end(), [&](const Child& c) { return c.pid == pid; });
+    if (it == children_.end()) continue;
+    Child child = *it;
+    children_.erase(it);
+    if (child.channel >= 0) {
+      // It may have become ready just before.
+      Packet packet;
+      int fd = -1;
+      while (!child.ready && recv(child.channel, &packet, 1, MSG_DONTWAIT | MSG_PEEK) > 0 &&
+             receive_packet(child.channel, packet, fd))
+        child.ready = packet.type == Message::ready;
+      close(child.channel);
+    }
+    child_ended(child, status);
+  }
+}
+
+void Master::child_ended(Child child, int status) {
+  std::string text = fmt::format("worker {} {}", child.pid, how_it_ended(status));
+  if (stopping_ || child.leaving) {
+    voice_.say(Level::notice, "former " + text);
+    return;
+  }
+  if (!child.ready) {
+    if (!served_) {
+      exit_code_ = std::max(exit_status(status), 1);
+      stopping_ = true;
+      return;
+    }
+    if (current()) {
+      voice_.say(Level::alert, text + " before it was ready: the configuration that runs stays");
+      notify_systemd("READY=1\nSTATUS=Reload failed!\n");
+      reload_wanted_ = false;
+      return;
+    }
+  }
+  voice_.say(Level::alert, text + ", starting another one");
+  start_again(child);
+}
+
+void Master::start_again(const Child& died) {
+  if (starting()) return;
+  uint64_t now = now_ms();
+  bool quick = now - died.started_ms < kQuickDeathMs;
+  back_off_ms_ = quick ? std::min(std::max(back_off_ms_ * 2, 100u), kMaxBackOffMs) : 0;
+  // The first time at once, whatever it died of.
+  if (back_off_ms_ <= 100)
+    spawn(nullptr);
+  else
+    respawn_at_ms_ = now + back_off_ms_;
+}
+
+void Master::reload() {
+  if (stopping_) return;
+  if (starting()) {
+    reload_wanted_ = true;
+    return;
+  }
+  voice_.say(Level::notice, "reloading the configuration");
+  notify_systemd("RELOADING=1\nSTATUS=Reloading Configuration.\n");
+  respawn_at_ms_ = 0;
+  spawn(nullptr);
+}
+
+void Master::stop(Order order, int signal) {
+  bool haproxy = voice_.face() == config::Dialect::haproxy;
+  if (!stopping_) notify_systemd("STOPPING=1");
+  stopping_ = true;
+  respawn_at_ms_ = 0;
+  if (haproxy && signal == SIGINT && exit_code_ == 0) exit_code_ = 128 + SIGINT;
+  tell(order);
+  if (order == Order::stop) kill_at_ms_ = now_ms() + kKillAfterMs;
+}
+
+void Master::tell(Order order) {
+  int signal = voice_.signal_for(order);
+  if (signal == 0) return;
+  for (Child& c : children_) kill(c.pid, signal);
+}
+
+void Master::kill_late() {
+  kill_at_ms_ = 0;
+  for (Child& c : children_) {
+    voice_.say(Level::alert, fmt::format("worker {} does not end, killing it", c.pid));
+    kill(c.pid, SIGKILL);
+  }
+}
+
+Master::Child* Master::current() {
+  for (Child& c : children_)
+    if (c.ready && !c.leaving) return &c;
+  return nullptr;
+}
+
+bool Master::starting() const {
+  return std::any_of(children_.begin(), children_.end(), [](const Child& c) { return !c.ready; });
+}
+
+}  // namespace weir::master

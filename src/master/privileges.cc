@@ -1,0 +1,113 @@
+// See master/privileges.h.
+#include "master/privileges.h"
+
+#include <errno.h>
+#include <fmt/format.h>
+#include <grp.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace weir::master {
+namespace {
+
+constexpr uint64_t kSpareDescriptors = 256;  // logs, listeners, loops, files
+
+struct Identity {
+  bool set_user = false;
+  bool set_group = false;
+  uid_t user = 0;
+  gid_t group = 0;
+};
+
+bool find_user(const std::string& name, Identity& out) {
+  if (auto number = parse_u64(name)) {
+    out.user = static_cast<uid_t>(*number);
+  } else {
+    const passwd* p = getpwnam(name.c_str());
+    if (!p) return false;
+    out.user = p->pw_uid;
+    if (!out.set_group) out.group = p->pw_gid;
+    out.set_group = true;
+  }
+  out.set_user = true;
+  return true;
+}
+
+bool find_group(const std::string& name, Identity& out) {
+  if (auto number = parse_u64(name)) {
+    out.group = static_cast<gid_t>(*number);
+  } else {
+    const group* g = getgrnam(name.c_str());
+    if (!g) return false;
+    out.group = g->gr_gid;
+  }
+  out.set_group = true;
+  return true;
+}
+
+bool change(const Identity& id, const std::string& name, Voice& voice) {
+  if (id.set_group) {
+    bool named = !name.empty() && !parse_u64(name);
+    if ((named ? initgroups(name.c_str(), id.group) : setgroups(0, nullptr)) != 0)
+      voice.say(Level::warn, fmt::format("supplementary groups are kept: {}", strerror(errno)));
+    if (setgid(id.group) != 0) {
+      voice.say(Level::alert, fmt::format("setgid({}) failed ({}: {})", id.group, errno, strerror(errno)));
+      return false;
+    }
+  }
+  if (id.set_user && setuid(id.user) != 0) {
+    voice.say(Level::alert, fmt::format("setuid({}) failed ({}: {})", id.user, errno, strerror(errno)));
+    return false;
+  }
+  // A change of user clears it; core dumps and debuggers of that user stay possible, as in nginx.
+  prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+  return true;
+}
+
+}  // namespace
+
+void raise_limits(const model::Process& process, Voice& voice) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  // nginx counts per worker process, and its workers are our shards.
+  uint64_t times = voice.face() == config::Dialect::nginx ? static_cast<uint64_t>(std::max(process.shards, 1)) : 1;
+  uint64_t wanted = process.rlimit_nofile * times;
+  if (wanted == 0 && process.max_conns > 0) wanted = 2 * process.max_conns * times + kSpareDescriptors;
+  if (wanted <= limit.rlim_cur) return;
+  rlimit raised{wanted, std::max<rlim_t>(wanted, limit.rlim_max)};
+  if (setrlimit(RLIMIT_NOFILE, &raised) == 0) return;
+  raised = {limit.rlim_max, limit.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &raised);
+  if (wanted > limit.rlim_max)
+    voice.say(Level::warn, fmt::format("{} open files are wanted and {} allowed: the limit stays there", wanted, limit.rlim_max));
+}
+
+bool drop_privileges(const model::Process& process, Voice& voice) {
+  Identity id;
+  std::string user = process.user, group = process.group;
+  bool root = geteuid() == 0;
+  if (voice.face() == config::Dialect::nginx) {
+    if (!root) user.clear(), group.clear();  // the user directive has no effect for anybody but root
+    if (root && user.empty()) user = "nobody", group = "nogroup";
+  }
+  if (!group.empty() && !find_group(group, id)) {
+    voice.say(Level::emerg, fmt::format("getgrnam(\"{}\") failed", group));
+    return false;
+  }
+  if (!user.empty() && !find_user(user, id)) {
+    voice.say(Level::emerg, fmt::format("getpwnam(\"{}\") failed", user));
+    return false;
+  }
+  if (!process.chroot.empty() && (chroot(process.chroot.c_str()) != 0 || chdir("/") != 0)) {
+    voice.say(Level::alert, fmt::format("cannot chroot({}): {}", process.chroot, strerror(errno)));
+    return false;
+  }
+  return change(id, user, voice);
+}
+
+}  // namespace weir::master

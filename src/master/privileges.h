@@ -1,0 +1,15 @@
+#pragma once
+// Giving up what a worker does not need: descriptor limits, root directory, groups and user. Called once, on the main
+// thread of a process that is about to serve, after its sockets and keys are there and before its threads are.
+#include "master/voice.h"
+#include "model/model.h"
+
+namespace weir::master {
+
+// Raises the limit on descriptors to what the configuration needs; one that may not be raised is a warning.
+void raise_limits(const model::Process& process, Voice& voice);
+
+// chroot, group, user, in this order. False after saying what is wrong.
+bool drop_privileges(const model::Process& process, Voice& voice);
+
+}  // namespace weir::master

@@ -1,0 +1,252 @@
+// See master/sockets.h.
+#include "master/sockets.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proxy/personality.h"
+
+namespace weir::master {
+namespace {
+
+constexpr int kNginxTries = 5;
+constexpr useconds_t kNginxPause = 500000;
+constexpr int kHaproxyTries = 100;  // with -sf and -st: until the old processes let go
+constexpr useconds_t kHaproxyPause = 10000;
+
+bool is_haproxy(const model::Listener& l, config::Dialect face) {
+  return l.personality ? l.personality->name() == "haproxy" : face == config::Dialect::haproxy;
+}
+
+bool set(int fd, int level, int option, int value = 1) {
+  return setsockopt(fd, level, option, &value, sizeof value) == 0;
+}
+
+Opened failed(int fd, const char* call) {
+  Opened out{-1, errno, call};
+  if (fd >= 0) close(fd);
+  return out;
+}
+
+const char* set_options(int fd, const Wish& wish) {
+  if (wish.family == AF_UNIX) return nullptr;
+  if (!set(fd, SOL_SOCKET, SO_REUSEADDR)) return "setsockopt(SO_REUSEADDR)";
+  if (wish.reuseport && !set(fd, SOL_SOCKET, SO_REUSEPORT)) return "setsockopt(SO_REUSEPORT)";
+  if (wish.family == AF_INET6 && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, wish.v6only)) return "setsockopt(IPV6_V6ONLY)";
+  if (wish.transparent && !set(fd, SOL_IP, IP_TRANSPARENT)) return "setsockopt(IP_TRANSPARENT)";
+  set(fd, IPPROTO_TCP, TCP_NODELAY);
+  if (wish.defer_accept) set(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
+  return nullptr;
+}
+
+bool set_owner(const char* path, const Wish& wish) {
+  if (wish.unix_mode >= 0 && chmod(path, static_cast<mode_t>(wish.unix_mode)) != 0) return false;
+  if (wish.unix_mode < 0 && !wish.replace_path) chmod(path, 0666);
+  if (wish.unix_uid < 0 && wish.unix_gid < 0) return true;
+  return chown(path, static_cast<uid_t>(wish.unix_uid), static_cast<gid_t>(wish.unix_gid)) == 0;
+}
+
+// HAProxy's way: bound under another name and moved over the old one, so that the path always leads somewhere.
+Opened open_replacing(int fd, const Wish& wish) {
+  std::string path(wish.path, wish.path_size);
+  std::string fresh = fmt::format("{}.{}.tmp", path, getpid());
+  net::Addr addr = wish.addr();
+  addr.path = fresh.data();
+  addr.path_size = static_cast<uint32_t>(fresh.size());
+  sockaddr_storage ss;
+  socklen_t size = addr.to(ss);
+  unlink(fresh.c_str());
+  if (bind(fd, reinterpret_cast<sockaddr*>(&ss), size) != 0) return failed(fd, "bind");
+  if (!set_owner(fresh.c_str(), wish) || listen(fd, wish.backlog) != 0 || rename(fresh.c_str(), path.c_str()) != 0) {
+    Opened out = failed(fd, "listen");
+    unlink(fresh.c_str());
+    return out;
+  }
+  return {fd, 0, ""};
+}
+
+// A descriptor that somebody else opened for us.
+bool adopt(model::Listener& l, Voice& voice) {
+  int listening = 0;
+  socklen_t size = sizeof listening;
+  if (getsockopt(l.fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0) {
+    voice.say(Level::alert, fmt::format("descriptor {} of {} is no socket: {}", l.fd, l.text, strerror(errno)));
+    return false;
+  }
+  if (!listening && listen(l.fd, l.backlog) != 0) {
+    voice.say(Level::alert, fmt::format("cannot listen on descriptor {}: {}", l.fd, strerror(errno)));
+    return false;
+  }
+  fcntl(l.fd, F_SETFL, fcntl(l.fd, F_GETFL) | O_NONBLOCK);
+  return true;
+}
+
+std::string problem(const model::Listener& l, const Opened& opened, config::Dialect face) {
+  const char* why = strerror(opened.error);
+  if (!is_haproxy(l, face)) return fmt::format("{}() to {} failed ({}: {})", opened.call, l.addr.text(), opened.error, why);
+  bool ip = l.addr.is_ip();
+  bool at_bind = strcmp(opened.call, "listen") != 0;
+  std::string what = at_bind ? fmt::format("cannot bind {}socket ({})", ip ? "" : "UNIX ", why)
+                             : fmt::format("cannot listen {} ({})", ip ? "to socket:" : "on UNIX socket", why);
+  std::string at = l.where.source ? fmt::format(" [{}:{}]", l.where.source->path, l.where.line) : std::string();
+  return fmt::format("Binding{} for proxy {}: protocol {}: {} [{}].", at, l.name,
+                     ip ? (l.addr.family == AF_INET ? "tcpv4" : "tcpv6") : "unix_stream", what, l.addr.text());
+}
+
+struct Round {
+  bool failed = false;  // something other than an address in use
+  bool busy = false;
+};
+
+Round one_round(model::Model& model, Opener& opener, Voice& voice, bool tell) {
+  Round round;
+  for (model::Listener* l : model.listeners) {
+    if (l->fd >= 0) continue;
+    Opened opened = opener.open(Wish::of(*l, voice.face()));
+    l->fd = opened.fd;
+    if (opened.fd >= 0) continue;
+    (opened.error == EADDRINUSE ? round.busy : round.failed) = true;
+    if (tell || opened.error != EADDRINUSE) voice.say(Level::emerg, problem(*l, opened, voice.face()));
+  }
+  return round;
+}
+
+}  // namespace
+
+Wish Wish::of(const model::Listener& l, config::Dialect face) {
+  Wish w;
+  w.family = l.addr.family;
+  w.abstract = l.addr.abstract;
+  // HAProxy sets it always: the process that takes over binds while the old one still listens.
+  w.replace_path = is_haproxy(l, face);
+  w.reuseport = l.reuseport || w.replace_path;
+  w.v6only = l.v6only;
+  w.defer_accept = l.defer_accept;
+  w.transparent = l.transparent;
+  w.port = l.addr.port;
+  w.backlog = l.backlog;
+  w.unix_mode = l.unix_mode;
+  w.unix_uid = l.unix_uid;
+  w.unix_gid = l.unix_gid;
+  if (l.addr.family == AF_INET) memcpy(w.ip, &l.addr.v4, 4);
+  if (l.addr.family == AF_INET6) memcpy(w.ip, &l.addr.v6, 16);
+  Str path = l.addr.unix_path();
+  w.path_size = static_cast<uint32_t>(std::min(path.size(), kPath - 1));
+  memcpy(w.path, path.data(), w.path_size);
+  return w;
+}
+
+net::Addr Wish::addr() const {
+  net::Addr a;
+  a.family = family;
+  a.abstract = abstract;
+  a.port = port;
+  a.path_size = path_size;
+  if (family == AF_INET) memcpy(&a.v4, ip, 4);
+  if (family == AF_INET6) memcpy(&a.v6, ip, 16);
+  if (family == AF_UNIX) a.path = path;
+  return a;
+}
+
+std::string Wish::key() const {
+  return fmt::format("{} {}{}{}", addr().text(), v6only, transparent, reuseport);
+}
+
+Opened open_socket(const Wish& wish) {
+  int fd = socket(wish.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return failed(fd, "socket");
+  if (const char* call = set_options(fd, wish)) return failed(fd, call);
+  bool path = wish.family == AF_UNIX && !wish.abstract;
+  if (path && wish.replace_path) return open_replacing(fd, wish);
+  sockaddr_storage ss;
+  socklen_t size = wish.addr().to(ss);
+  if (bind(fd, reinterpret_cast<sockaddr*>(&ss), size) != 0) return failed(fd, "bind");
+  if (path && !set_owner(wish.path, wish)) return failed(fd, "chmod");
+  if (listen(fd, wish.backlog) != 0) return failed(fd, "listen");
+  return {fd, 0, ""};
+}
+
+Opened MasterOpener::open(const Wish& wish) {
+  static thread_local char call[sizeof Packet::call];
+  Packet packet;
+  packet.type = Message::wish;
+  packet.wish = wish;
+  int fd = -1;
+  if (!send_packet(channel_, packet) || !receive_packet(channel_, packet, fd)) return {-1, EPIPE, "bind"};
+  memcpy(call, packet.call, sizeof call);
+  return {fd, packet.error, call};
+}
+
+bool open_listeners(model::Model& model, Opener& opener, Voice& voice, const std::vector<pid_t>& old_pids) {
+  for (model::Listener* l : model.listeners)
+    if (l->fd >= 0 && !adopt(*l, voice)) return false;
+  bool haproxy = voice.face() == config::Dialect::haproxy;
+  int tries = haproxy ? (old_pids.empty() ? 1 : kHaproxyTries) : kNginxTries;
+  for (int i = 1;; i++) {
+    Round round = one_round(model, opener, voice, !haproxy || i == tries);
+    if (!round.busy && !round.failed) return true;
+    if (round.failed || i == tries) break;
+    if (!haproxy) voice.say(Level::notice, "try again to bind() after 500ms");
+    for (pid_t pid : old_pids) kill(pid, SIGTTOU);
+    usleep(haproxy ? kHaproxyPause : kNginxPause);
+  }
+  if (haproxy)
+    voice.say(Level::alert, "[haproxy.main()] Some protocols failed to start their listeners! Exiting.");
+  else
+    voice.say(Level::emerg, "still could not bind()");
+  for (pid_t pid : old_pids) kill(pid, SIGTTIN);
+  return false;
+}
+
+void remove_paths(const model::Model& model, config::Dialect face) {
+  for (const model::Listener* l : model.listeners)
+    if (l->fd >= 0 && l->addr.family == AF_UNIX && !l->addr.abstract && !is_haproxy(*l, face))
+      unlink(std::string(l->addr.unix_path()).c_str());
+}
+
+bool send_packet(int channel, const Packet& packet, int fd) {
+  iovec iov{const_cast<Packet*>(&packet), sizeof packet};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &iov;
+  message.msg_iovlen = 1;
+  if (fd >= 0) {
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    cmsghdr* c = CMSG_FIRSTHDR(&message);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(c), &fd, sizeof fd);
+  }
+  ssize_t n;
+  do n = sendmsg(channel, &message, MSG_NOSIGNAL);
+  while (n < 0 && errno == EINTR);
+  return n == static_cast<ssize_t>(sizeof packet);
+}
+
+bool receive_packet(int channel, Packet& packet, int& fd) {
+  iovec iov{&packet, sizeof packet};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = &iov;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  fd = -1;
+  ssize_t n;
+  do n = recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
+  while (n < 0 && errno == EINTR);
+  if (n != static_cast<ssize_t>(sizeof packet)) return false;
+  for (cmsghdr* c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c))
+    if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) memcpy(&fd, CMSG_DATA(c), sizeof fd);
+  return true;
+}
+
+}  // namespace weir::master

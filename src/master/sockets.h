@@ -1,0 +1,89 @@
+#pragma once
+// Listening sockets: opening them as the products do, and, where there is a master, asking it for them over a socket pair
+// so that they outlive the worker. Used while a worker starts, on its main thread, and by the master.
+#include <string>
+#include <sys/types.h>
+
+#include "master/voice.h"
+#include "model/model.h"
+
+namespace weir::master {
+
+// What is needed to open one, in a form that crosses the socket pair.
+struct Wish {
+  static constexpr size_t kPath = 108;
+  uint8_t family = 0;
+  bool abstract = false;
+  bool reuseport = false;
+  bool v6only = true;
+  bool defer_accept = false;
+  bool transparent = false;
+  bool replace_path = false;  // HAProxy takes a Unix path over by renaming; nginx refuses one that exists
+  uint16_t port = 0;
+  int backlog = 511;
+  int unix_mode = -1;
+  int unix_uid = -1;
+  int unix_gid = -1;
+  uint32_t path_size = 0;
+  uint8_t ip[16] = {};
+  char path[kPath] = {};
+
+  static Wish of(const model::Listener& listener, config::Dialect face);
+  net::Addr addr() const;  // points into the wish
+  // Equal keys are the same socket: a reload keeps it.
+  std::string key() const;
+};
+
+struct Opened {
+  int fd = -1;
+  int error = 0;
+  const char* call = "";  // which system call failed
+};
+
+// A new non-blocking listening socket with all options set.
+Opened open_socket(const Wish& wish);
+
+// Who opens sockets: the process itself or its master.
+class Opener {
+ public:
+  virtual ~Opener() = default;
+  virtual Opened open(const Wish& wish) = 0;
+};
+
+class OwnOpener final : public Opener {
+ public:
+  Opened open(const Wish& wish) override { return open_socket(wish); }
+};
+
+class MasterOpener final : public Opener {
+ public:
+  explicit MasterOpener(int channel) : channel_(channel) {}
+  Opened open(const Wish& wish) override;
+
+ private:
+  int channel_;
+};
+
+// Gives every listener of the model its descriptor; inherited ones (fd@N) are used as they are. Addresses in use are tried
+// again as the face's product does (nginx: 5 times, half a second apart). False after saying what is wrong.
+bool open_listeners(model::Model& model, Opener& opener, Voice& voice, const std::vector<pid_t>& old_pids);
+
+// nginx removes its Unix sockets when it ends.
+void remove_paths(const model::Model& model, config::Dialect face);
+
+// --- the socket pair between master and worker ---
+enum class Message : uint8_t { wish, opened, ready };
+
+struct Packet {
+  Message type = Message::ready;
+  int error = 0;
+  char call[16] = {};
+  Wish wish;
+  char pid_file[1024] = {};  // ready: what the configuration calls it, empty when it does not
+};
+
+// One packet, with a descriptor when `fd` is not -1. False: the other side is gone.
+bool send_packet(int channel, const Packet& packet, int fd = -1);
+bool receive_packet(int channel, Packet& packet, int& fd);
+
+}  // namespace weir::master

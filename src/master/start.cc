@@ -1,0 +1,89 @@
+// See master/start.h.
+#include "master/start.h"
+
+#include <errno.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "master/daemon.h"
+#include "master/master.h"
+#include "master/privileges.h"
+#include "master/worker.h"
+
+namespace weir::master {
+namespace {
+
+int run_alone(Job& job, tools::Loaded& loaded, Daemon& daemon) {
+  Voice& voice = *job.voice;
+  OwnOpener opener;
+  model::Model& model = *loaded.model;
+  std::string pid_file = pid_file_path(job, model.process.pid_file);
+  Stages stages;
+  stages.bound = [&] {
+    if (!pid_file.empty() && !write_pid_file(pid_file)) {
+      voice.say(Level::emerg, fmt::format("open() \"{}\" failed ({}: {})", pid_file, errno, strerror(errno)));
+      pid_file.clear();
+      return false;
+    }
+    for (pid_t pid : job.old_pids) kill(pid, job.old_signal);
+    return true;
+  };
+  stages.ready = [&] {
+    daemon.ready(!job.keep_output);
+    notify_systemd("READY=1");
+    return true;
+  };
+  int code = serve(job, model, opener, -1, stages);
+  remove_paths(model, voice.face());
+  // HAProxy leaves its pid file where it is.
+  if (!pid_file.empty() && voice.face() != config::Dialect::haproxy) unlink(pid_file.c_str());
+  loaded = {};
+  return code;
+}
+
+}  // namespace
+
+tools::Loaded load_and_show(Job& job) {
+  tools::Loaded loaded = tools::load(job.request);
+  job.voice->show(*loaded.diag, job.request.options.allow_planned);
+  return loaded;
+}
+
+std::string pid_file_path(const Job& job, const std::string& configured) {
+  std::string path = job.pid_file;
+  if (path.empty()) path = configured;
+  if (path.empty()) path = job.default_pid_file;
+  return path.empty() || path[0] == '/' ? path : job.base + path;
+}
+
+int serve(Job& job, model::Model& model, Opener& opener, int channel, const Stages& stages) {
+  Voice& voice = *job.voice;
+  block_signals();
+  if (!open_listeners(model, opener, voice, job.old_pids)) return 1;
+  if (stages.bound && !stages.bound()) return 1;
+  raise_limits(model.process, voice);
+  Worker worker(model, voice, channel);
+  if (job.before_threads) job.before_threads(worker);
+  if (!drop_privileges(model.process, voice) || !worker.start()) return 1;
+  bool good = stages.ready();
+  if (!good) worker.drain(true);
+  worker.run();
+  return good ? 0 : 1;
+}
+
+int run(Job& job, tools::Loaded loaded) {
+  const model::Process& process = loaded.model->process;
+  Daemon daemon;
+  bool with_master = job.master.value_or(process.master);
+  if (job.daemon.value_or(process.daemon) && !daemon.detach()) {
+    job.voice->say(Level::emerg, fmt::format("fork() failed ({}: {})", errno, strerror(errno)));
+    return 1;
+  }
+  if (!with_master) return run_alone(job, loaded, daemon);
+  Master master(job, daemon);
+  return master.run(std::move(loaded));
+}
+
+}  // namespace weir::master

@@ -1,0 +1,44 @@
+#pragma once
+// Starting. `run` is what every face calls once its command line is understood and the configuration was read: it goes
+// into the background when asked, serves in this process or supervises workers, and returns the exit code.
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "master/sockets.h"
+#include "master/voice.h"
+#include "tools/load.h"
+
+namespace weir::master {
+
+class Worker;
+
+struct Job {
+  Voice* voice = nullptr;
+  tools::LoadRequest request;       // how to read the configuration, now and at each reload
+  std::optional<bool> daemon;       // the command line's word; else the configuration's
+  std::optional<bool> master;
+  std::string pid_file;             // likewise
+  std::string default_pid_file;     // when neither names one; empty: none is written
+  std::string base;                 // what a relative pid file is below
+  std::vector<pid_t> old_pids;      // told to go when this one serves (HAProxy -sf, -st)
+  int old_signal = 0;
+  bool keep_output = false;         // a daemon that does not give up stderr
+  std::function<void(Worker&)> before_threads;  // in the process that will serve: runtime socket, log hooks
+};
+
+int run(Job& job, tools::Loaded loaded);
+
+// --- for the master ---
+tools::Loaded load_and_show(Job& job);
+std::string pid_file_path(const Job& job, const std::string& configured);
+// What is done on the way; false ends it.
+struct Stages {
+  std::function<bool()> bound;  // the sockets are there, privileges too
+  std::function<bool()> ready;  // all shards serve
+};
+// Takes the sockets, gives up privileges, starts the shards and serves until told to end. Returns the exit code.
+int serve(Job& job, model::Model& model, Opener& opener, int channel, const Stages& stages);
+
+}  // namespace weir::master

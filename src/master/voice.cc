@@ -1,0 +1,152 @@
+// See master/voice.h. nginx writes "nginx: [emerg] text", HAProxy "[ALERT]    (pid) : text" after naming itself once,
+// weir "weir: text".
+#include "master/voice.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "tools/load.h"
+#include "tools/version.h"
+
+namespace weir::master {
+
+using config::Diagnostic;
+using config::Dialect;
+using config::Severity;
+
+namespace {
+
+void put(const std::string& line) {
+  fputs(line.c_str(), stderr);
+  fflush(stderr);
+}
+
+const char* nginx_word(Level level) {
+  switch (level) {
+    case Level::emerg: return "emerg";
+    case Level::alert: return "alert";
+    case Level::warn: return "warn";
+    case Level::notice: return "notice";
+  }
+  return "";
+}
+
+const char* haproxy_word(Level level) {
+  switch (level) {
+    case Level::emerg:
+    case Level::alert: return "[ALERT]   ";
+    case Level::warn: return "[WARNING] ";
+    case Level::notice: return "[NOTICE]  ";
+  }
+  return "";
+}
+
+// nginx ends each problem of a configuration with its place.
+std::string nginx_place(const config::Where& where) {
+  if (!where.source || where.line == 0) return {};
+  if (where.source->path == config::kCommandLine) return " in command line";
+  return fmt::format(" in {}:{}", where.source->path, where.line);
+}
+
+const std::string& product_text(const Diagnostic& d) {
+  return d.product.empty() ? d.text : d.product;
+}
+
+bool refuses(const Diagnostic& d, bool allow_planned) {
+  return d.severity == Severity::error || (d.severity == Severity::planned && !allow_planned);
+}
+
+std::string refusal(const Diagnostic& d) {
+  return d.severity == Severity::planned ? "not built yet: " + tools::planned_word(d) : product_text(d);
+}
+
+// Reading stops at the first problem in the products, so the first in the text is the first told. Problems in other files
+// keep their order.
+const Diagnostic* first_refusal(const config::Diagnostics& diag, bool allow_planned) {
+  const Diagnostic* first = nullptr;
+  for (const Diagnostic& d : diag.all()) {
+    if (!refuses(d, allow_planned)) continue;
+    if (!first || (d.where.source == first->where.source && d.where.line < first->where.line)) first = &d;
+  }
+  return first;
+}
+
+}  // namespace
+
+void Voice::say(Level level, const std::string& text) {
+  if (log) log(level, text);
+  if (quiet_ && level > Level::warn) return;
+  switch (face_) {
+    case Dialect::nginx:
+      if (level != Level::notice) put(fmt::format("nginx: [{}] {}\n", nginx_word(level), text));
+      return;
+    case Dialect::weir: put(fmt::format("weir: {}{}\n", level == Level::warn ? "warning: " : "", text)); return;
+    case Dialect::haproxy: break;
+  }
+  if (quiet_) return;
+  if (!introduced_) {
+    introduced_ = true;
+    say(Level::notice, fmt::format("haproxy version is {}", kHaproxyVersion));
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path);
+    if (n > 0) say(Level::notice, "path to executable is " + std::string(path, static_cast<size_t>(n)));
+  }
+  put(fmt::format("{} ({}) : {}\n", haproxy_word(level), getpid(), text));
+}
+
+void Voice::show_nginx(const config::Diagnostics& diag, bool allow_planned) {
+  for (const Diagnostic& d : diag.all())
+    if (d.severity == Severity::warning) say(Level::warn, product_text(d) + nginx_place(d.where));
+  if (const Diagnostic* first = first_refusal(diag, allow_planned))
+    say(Level::emerg, refusal(*first) + nginx_place(first->where));
+}
+
+void Voice::show_haproxy(const config::Diagnostics& diag, bool allow_planned) {
+  bool failed = false;
+  for (const Diagnostic& d : diag.all()) {
+    std::string place;
+    if (d.where.source && d.where.line > 0) place = fmt::format("parsing [{}:{}] : ", d.where.source->path, d.where.line);
+    if (d.severity == Severity::warning) say(Level::warn, "config : " + place + product_text(d));
+    if (!refuses(d, allow_planned)) continue;
+    say(Level::alert, "config : " + place + refusal(d));
+    failed = true;
+  }
+  if (failed) say(Level::alert, "config : Fatal errors found in configuration.");
+}
+
+void Voice::show(const config::Diagnostics& diag, bool allow_planned) {
+  if (face_ == Dialect::nginx) show_nginx(diag, allow_planned);
+  if (face_ == Dialect::haproxy) show_haproxy(diag, allow_planned);
+  if (quiet_ && face_ == Dialect::haproxy) return;
+  bool colour = isatty(STDERR_FILENO);
+  for (const Diagnostic& d : diag.all())
+    if (refuses(d, allow_planned) || (face_ == Dialect::weir && d.severity >= Severity::warning))
+      put(config::render(d, colour));
+}
+
+Order Voice::order(int signal, bool has_master) const {
+  bool haproxy = face_ == Dialect::haproxy;
+  switch (signal) {
+    case SIGTERM:
+    case SIGINT: return Order::stop;
+    case SIGQUIT: return haproxy ? Order::state : Order::quit;
+    case SIGUSR1: return haproxy ? Order::quit : Order::reopen;
+    case SIGHUP: return has_master ? (haproxy ? Order::state : Order::none) : (haproxy ? Order::state : Order::reload);
+    case SIGWINCH: return has_master && !haproxy ? Order::quit : Order::none;
+    default: return Order::none;
+  }
+}
+
+int Voice::signal_for(Order order) const {
+  bool haproxy = face_ == Dialect::haproxy;
+  switch (order) {
+    case Order::stop: return SIGTERM;
+    case Order::quit: return haproxy ? SIGUSR1 : SIGQUIT;
+    case Order::reopen: return haproxy ? 0 : SIGUSR1;
+    default: return 0;
+  }
+}
+
+}  // namespace weir::master

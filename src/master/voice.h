@@ -1,0 +1,43 @@
+#pragma once
+// How a process speaks to its operator on stderr before and beside the configured logs: each face has its product's
+// format, which programs parse. Also which order a signal means there. One object lives as long as the process.
+#include <functional>
+#include <string>
+
+#include "config/diag.h"
+#include "config/tree.h"
+
+namespace weir::master {
+
+enum class Level : uint8_t { emerg, alert, warn, notice };
+
+enum class Order : uint8_t { none, stop, quit, reload, reopen, state };
+
+class Voice {
+ public:
+  explicit Voice(config::Dialect face) : face_(face) {}
+
+  config::Dialect face() const { return face_; }
+  void say(Level level, const std::string& text);
+  void quiet(bool on) { quiet_ = on; }
+  // Where messages of a running process go as well (nginx's error log).
+  std::function<void(Level, const std::string&)> log;
+
+  // What the diagnostics are in this face: the first error in the product's own format, then each with line and caret.
+  void show(const config::Diagnostics& diag, bool allow_planned);
+
+  // What `signal` asks a process of this face to do. In worker processes of a master HUP means nothing.
+  Order order(int signal, bool has_master) const;
+  // The signal with which a master passes an order on to its worker.
+  int signal_for(Order order) const;
+
+ private:
+  void show_nginx(const config::Diagnostics& diag, bool allow_planned);
+  void show_haproxy(const config::Diagnostics& diag, bool allow_planned);
+
+  config::Dialect face_;
+  bool quiet_ = false;
+  bool introduced_ = false;
+};
+
+}  // namespace weir::master

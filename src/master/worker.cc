@@ -1,0 +1,173 @@
+// See master/worker.h.
+#include "master/worker.h"
+
+#include <fmt/format.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+namespace weir::master {
+namespace {
+
+sigset_t handled_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (int s : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD, SIGTTOU, SIGTTIN})
+    sigaddset(&set, s);
+  return set;
+}
+
+}  // namespace
+
+void block_signals() {
+  sigset_t set = handled_signals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+}
+
+void unblock_signals() {
+  sigset_t set = handled_signals();
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+Worker::Worker(model::Model& model, Voice& voice, int channel) : model_(model), voice_(voice), channel_(channel) {
+  static_assert(kSignals[0] == SIGTERM && kSignals[1] == SIGINT && kSignals[2] == SIGQUIT && kSignals[3] == SIGUSR1 &&
+                kSignals[4] == SIGHUP && kSignals[5] == SIGWINCH);
+  uv_loop_init(&loop_);
+  uv_async_init(&loop_, &ended_, [](uv_async_t* a) { static_cast<Worker*>(a->data)->shard_ended(); });
+  uv_timer_init(&loop_, &deadline_);
+  ended_.data = deadline_.data = this;
+}
+
+Worker::~Worker() {
+  for (auto& seat : seats_)
+    if (seat->thread.joinable()) seat->thread.join();
+  close_handles();
+}
+
+bool Worker::start() {
+  block_signals();  // the shards' threads inherit it
+  int count = std::max(model_.process.shards, 1);
+  for (int i = 0; i < count; i++) seats_.push_back(std::make_unique<Seat>());
+  for (int i = 0; i < count; i++) seats_[static_cast<size_t>(i)]->thread = std::thread([this, i] { serve(i); });
+  std::unique_lock lock(lock_);
+  changed_.wait(lock, [&] { return ready_ == count; });
+  go_ = true;
+  changed_.notify_all();
+  if (problem_.empty()) return true;
+  voice_.say(Level::emerg, problem_);
+  return false;
+}
+
+// The thread of one shard: made, used and gone here. Nobody serves before everybody can.
+void Worker::serve(int index) {
+  Seat& seat = *seats_[static_cast<size_t>(index)];
+  {
+    proxy::Shard shard(model_, index, shard_count());
+    std::string problem = shard.open_listeners();
+    std::unique_lock lock(lock_);
+    if (!problem.empty()) problem_ = problem;
+    ready_++;
+    changed_.notify_all();
+    changed_.wait(lock, [&] { return go_; });
+    bool good = problem_.empty();
+    lock.unlock();
+    {
+      std::lock_guard hold(seat.lock);
+      seat.shard = &shard;
+    }
+    if (good) shard.run();
+    std::lock_guard hold(seat.lock);
+    seat.shard = nullptr;
+  }
+  {
+    std::lock_guard hold(lock_);
+    over_++;
+  }
+  uv_async_send(&ended_);
+}
+
+void Worker::shard_ended() {
+  std::lock_guard hold(lock_);
+  if (over_ == shard_count()) uv_stop(&loop_);
+}
+
+bool Worker::post(int index, std::function<void(proxy::Shard&)> fn) {
+  Seat& seat = *seats_[static_cast<size_t>(index)];
+  std::lock_guard hold(seat.lock);
+  if (!seat.shard) return false;
+  seat.shard->post([shard = seat.shard, fn = std::move(fn)] { fn(*shard); });
+  return true;
+}
+
+void Worker::post_all(const std::function<void(proxy::Shard&)>& fn) {
+  for (int i = 0; i < shard_count(); i++) post(i, fn);
+}
+
+void Worker::drain(bool now) {
+  bool first = !draining_;
+  draining_ = true;
+  post_all([now](proxy::Shard& shard) { shard.drain(now); });
+  if (first && !now && model_.process.shutdown_timeout > 0)
+    uv_timer_start(
+        &deadline_, [](uv_timer_t* t) { static_cast<Worker*>(t->data)->drain(true); }, model_.process.shutdown_timeout, 0);
+}
+
+void Worker::obey(Order order) {
+  switch (order) {
+    case Order::stop: drain(true); break;
+    case Order::quit: drain(false); break;
+    case Order::reopen:
+      if (on_reopen) on_reopen();
+      break;
+    case Order::reload:
+      if (on_reload) on_reload();
+      break;
+    case Order::state:
+      voice_.say(Level::notice, fmt::format("{} of {} shards run, {}", shard_count() - over_, shard_count(),
+                                            draining_ ? "draining" : "serving"));
+      break;
+    case Order::none: break;
+  }
+}
+
+void Worker::take_signals() {
+  for (size_t i = 0; i < std::size(kSignals); i++) {
+    uv_signal_init(&loop_, &signals_[i]);
+    signals_[i].data = this;
+    uv_signal_start(
+        &signals_[i],
+        [](uv_signal_t* s, int number) {
+          auto* self = static_cast<Worker*>(s->data);
+          self->obey(self->voice_.order(number, self->channel_ >= 0));
+        },
+        kSignals[i]);
+  }
+  unblock_signals();
+}
+
+void Worker::watch_master() {
+  if (channel_ < 0) return;
+  uv_poll_init(&loop_, &master_, channel_);
+  master_.data = this;
+  // The master sends nothing once a worker is ready: what can be read is the end.
+  uv_poll_start(&master_, UV_READABLE, [](uv_poll_t* p, int, int) {
+    uv_poll_stop(p);
+    static_cast<Worker*>(p->data)->drain(false);
+  });
+}
+
+void Worker::run() {
+  take_signals();
+  watch_master();
+  uv_run(&loop_, UV_RUN_DEFAULT);
+  for (auto& seat : seats_) seat->thread.join();
+}
+
+void Worker::close_handles() {
+  uv_walk(&loop_, [](uv_handle_t* h, void*) { if (!uv_is_closing(h)) uv_close(h, nullptr); }, nullptr);
+  uv_run(&loop_, UV_RUN_DEFAULT);
+  uv_loop_close(&loop_);
+}
+
+}  // namespace weir::master

@@ -1,0 +1,85 @@
+#pragma once
+// The process that serves: its main thread is the control thread (signals, runtime socket), with a libuv loop of its own;
+// each shard is a thread. Made after the sockets are there; `run` returns when all shards have ended.
+#include <uv.h>
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "master/voice.h"
+#include "model/model.h"
+#include "proxy/shard.h"
+
+namespace weir::master {
+
+class Worker {
+ public:
+  // `channel`: to the master, or -1. When the master goes away, the worker drains.
+  Worker(model::Model& model, Voice& voice, int channel);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Starts the threads and waits until all of them listen. False after saying what is wrong; nothing runs then.
+  bool start();
+  // Serves until stopped. Signals are taken from here on.
+  void run();
+
+  // --- on the control thread, also for the runtime socket ---
+  uv_loop_t* loop() { return &loop_; }
+  const model::Model& model() const { return model_; }
+  int shard_count() const { return static_cast<int>(seats_.size()); }
+  // Runs `fn` on the thread of shard `index`; false when that shard has ended.
+  bool post(int index, std::function<void(proxy::Shard&)> fn);
+  void post_all(const std::function<void(proxy::Shard&)>& fn);
+  // Stops accepting and ends when the last connection has; at once with `now`.
+  void drain(bool now);
+  bool draining() const { return draining_; }
+
+  std::function<void()> on_reopen;  // logs are to be opened anew
+  std::function<void()> on_reload;  // without a master
+
+ private:
+  // One shard's thread. `shard` is null before it is made and after it ended; `lock` guards it.
+  struct Seat {
+    std::thread thread;
+    std::mutex lock;
+    proxy::Shard* shard = nullptr;
+  };
+  static constexpr int kSignals[] = {15, 2, 3, 10, 1, 28};  // TERM INT QUIT USR1 HUP WINCH
+
+  void serve(int index);
+  void shard_ended();
+  void take_signals();
+  void watch_master();
+  void obey(Order order);
+  void close_handles();
+
+  model::Model& model_;
+  Voice& voice_;
+  int channel_;
+  uv_loop_t loop_;
+  uv_async_t ended_;
+  uv_timer_t deadline_;
+  uv_poll_t master_;
+  uv_signal_t signals_[std::size(kSignals)];
+  std::vector<std::unique_ptr<Seat>> seats_;
+  std::mutex lock_;
+  std::condition_variable changed_;
+  int ready_ = 0;
+  int over_ = 0;
+  std::string problem_;
+  bool go_ = false;
+  bool draining_ = false;
+};
+
+// Keeps the signals that worker and master handle from arriving before somebody listens; for both after a fork.
+void block_signals();
+void unblock_signals();
+
+}  // namespace weir::master

@@ -1,0 +1,369 @@
+// Reading, writing and closing of net/conn.h. TLS is in net/tls_conn.cc.
+#include "net/conn.h"
+
+#include <errno.h>
+#include <openssl/ssl.h>
+#include <sys/epoll.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace weir::net {
+
+namespace {
+
+struct BufPool {
+  static constexpr int kMax = 256;  // 4 MiB a thread
+  Buf* head = nullptr;
+  int count = 0;
+  ~BufPool() {
+    while (head) {
+      Buf* next = head->next;
+      free(head);
+      head = next;
+    }
+  }
+};
+thread_local BufPool t_bufs;
+
+}  // namespace
+
+Buf* Buf::take() {
+  Buf* buf = t_bufs.head;
+  if (buf) {
+    t_bufs.head = buf->next;
+    t_bufs.count--;
+  } else if (!(buf = static_cast<Buf*>(malloc(sizeof(Buf))))) {
+    abort();
+  }
+  buf->next = nullptr;
+  buf->begin = buf->end = 0;
+  return buf;
+}
+
+void Buf::give(Buf* buf) {
+  if (t_bufs.count >= BufPool::kMax) return free(buf);
+  buf->next = t_bufs.head;
+  t_bufs.head = buf;
+  t_bufs.count++;
+}
+
+void BufQueue::append(const char* p, size_t n) {
+  size_ += n;
+  while (n) {
+    if (!tail_ || tail_->end == sizeof tail_->data) {
+      Buf* buf = Buf::take();
+      (tail_ ? tail_->next : head_) = buf;
+      tail_ = buf;
+    }
+    size_t room = std::min(n, sizeof tail_->data - tail_->end);
+    memcpy(tail_->data + tail_->end, p, room);
+    tail_->end += static_cast<uint32_t>(room);
+    p += room;
+    n -= room;
+  }
+}
+
+int BufQueue::spans(iovec* out, int max) const {
+  int n = 0;
+  for (Buf* b = head_; b && n < max; b = b->next) out[n++] = {b->data + b->begin, b->end - b->begin};
+  return n;
+}
+
+void BufQueue::consume(size_t n) {
+  size_ -= n;
+  while (n) {
+    size_t part = std::min<size_t>(n, head_->end - head_->begin);
+    head_->begin += static_cast<uint32_t>(part);
+    n -= part;
+    if (head_->begin < head_->end) break;
+    Buf* next = head_->next;
+    Buf::give(head_);
+    head_ = next;
+  }
+  if (!head_) tail_ = nullptr;
+}
+
+size_t BufQueue::take(char* out, size_t n) {
+  size_t done = 0;
+  while (done < n && head_) {
+    Str part = front().substr(0, n - done);
+    memcpy(out + done, part.data(), part.size());
+    done += part.size();
+    consume(part.size());
+  }
+  return done;
+}
+
+void BufQueue::clear() {
+  while (head_) {
+    Buf* next = head_->next;
+    Buf::give(head_);
+    head_ = next;
+  }
+  tail_ = nullptr;
+  size_ = 0;
+}
+
+Conn::~Conn() {
+  if (ssl_) SSL_free(ssl_);
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Addr Conn::local() const {
+  sockaddr_storage ss;
+  socklen_t len = sizeof ss;
+  if (fd_ < 0 || getsockname(fd_, reinterpret_cast<sockaddr*>(&ss), &len) != 0) return {};
+  return Addr::from(reinterpret_cast<sockaddr*>(&ss), len);
+}
+
+bool Conn::start(bool connecting) {
+  connecting_ = connecting;
+  writable_ = !connecting;
+  return loop_->add(fd_, this, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+}
+
+void Conn::on_io(uint32_t events) {
+  if (fd_ < 0) return;
+  if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) readable_ = true;
+  if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) rdhup_ = true;
+  if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) writable_ = true;
+  if (connecting_ && writable_) {
+    int error = 0;
+    socklen_t len = sizeof error;
+    getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &len);
+    connecting_ = false;
+    if (error) {
+      errno_ = error;
+      broken_ = true;
+      return on_broken();
+    }
+    if (tls_ == Tls::off) on_connected();
+    if (fd_ < 0) return;
+  }
+  if (tls_ == Tls::handshake) {
+    if (!connecting_) tls_handshake();
+    if (fd_ < 0 || tls_ != Tls::open) return;
+  }
+  if (writable_ && (!out_.empty() || file_.left)) drain();
+  if (fd_ >= 0 && readable_) on_readable();
+}
+
+void Conn::run_task() {
+  if (fd_ < 0) return;
+  if (broken_) return on_broken();
+  on_readable();
+}
+
+Conn::Io Conn::read(char* to, size_t size, size_t& got) {
+  got = 0;
+  if (fd_ < 0) return Io::error;
+  if (tls_ != Tls::off) return tls_read(to, size, got);
+  for (;;) {
+    ssize_t n = ::recv(fd_, to, size, 0);
+    if (n > 0) {
+      got = static_cast<size_t>(n);
+      bytes_in += got;
+      // Less than asked for: the socket is empty now, and the next edge tells. Not so when the end may be behind the data.
+      readable_ = got == size || rdhup_;
+      return Io::ok;
+    }
+    if (n == 0) return Io::eof;
+    if (errno == EINTR) continue;
+    readable_ = false;
+    if (errno == EAGAIN) return Io::again;
+    errno_ = errno;
+    return Io::error;
+  }
+}
+
+char* Conn::prepare(size_t size) {
+  char* p = loop_->scratch(this);
+  if (loop_->scratch_used + size > Loop::kWriteScratch) {
+    flush();
+    p = loop_->scratch(this);
+  }
+  return p;
+}
+
+bool Conn::flush() {
+  if (loop_->scratch_owner() != this) return !broken_;
+  iovec iov{const_cast<char*>(loop_->scratch_data()), loop_->scratch_used};
+  loop_->release_scratch();
+  return iov.iov_len == 0 || send_all(&iov, 1, iov.iov_len);
+}
+
+bool Conn::write(Str data) {
+  iovec iov{const_cast<char*>(data.data()), data.size()};
+  return write(&iov, 1);
+}
+
+bool Conn::write(const iovec* iov, int count) {
+  iovec all[8];
+  int n = 0;
+  size_t total = 0;
+  if (loop_->scratch_owner() == this) {
+    if (loop_->scratch_used) all[n++] = {const_cast<char*>(loop_->scratch_data()), loop_->scratch_used};
+    loop_->release_scratch();
+  }
+  for (int i = 0; i < count && n < 8; i++)
+    if (iov[i].iov_len) all[n++] = iov[i];
+  for (int i = 0; i < n; i++) total += all[i].iov_len;
+  return total == 0 || send_all(all, n, total);
+}
+
+bool Conn::send_all(const iovec* iov, int count, size_t total) {
+  if (fd_ < 0 || broken_) return false;
+  size_t done = 0;
+  bytes_out += total;
+  if (out_.empty() && !file_.left && writable_ && !connecting_ && tls_ != Tls::handshake) {
+    ssize_t n = send_some(iov, count);
+    if (n < 0) {
+      if (errno_ != EAGAIN) {
+        fail(errno_);
+        return false;
+      }
+    } else {
+      done = static_cast<size_t>(n);
+    }
+    if (done < total) writable_ = false;
+  }
+  for (int i = 0; i < count; i++) {
+    size_t sent = std::min(done, iov[i].iov_len);
+    done -= sent;
+    if (sent < iov[i].iov_len) out_.append(static_cast<const char*>(iov[i].iov_base) + sent, iov[i].iov_len - sent);
+  }
+  return true;
+}
+
+ssize_t Conn::send_some(const iovec* iov, int count) {
+  if (tls_ != Tls::off) return tls_send(iov, count);
+  for (;;) {
+    ssize_t n;
+    if (count == 1) {
+      n = ::send(fd_, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
+    } else {
+      msghdr msg{};
+      msg.msg_iov = const_cast<iovec*>(iov);
+      msg.msg_iovlen = static_cast<size_t>(count);
+      n = ::sendmsg(fd_, &msg, MSG_NOSIGNAL);
+    }
+    if (n >= 0) return n;
+    if (errno == EINTR) continue;
+    errno_ = errno;
+    return -1;
+  }
+}
+
+void Conn::drain() {
+  while (!out_.empty()) {
+    iovec iov[16];
+    int count = out_.spans(iov, 16);
+    ssize_t n = send_some(iov, count);
+    if (n < 0) {
+      if (errno_ != EAGAIN) return fail(errno_);
+      writable_ = false;
+      return;
+    }
+    size_t wanted = 0;
+    for (int i = 0; i < count; i++) wanted += iov[i].iov_len;
+    out_.consume(static_cast<size_t>(n));
+    on_progress();
+    if (static_cast<size_t>(n) < wanted) {
+      writable_ = false;
+      return;
+    }
+  }
+  if (!drain_file()) return;
+  if (want_shutdown_) shutdown_write();
+  on_drained();
+}
+
+bool Conn::drain_file() {
+  while (file_.left) {
+    size_t part = std::min<uint64_t>(file_.left, 1 << 20);
+    ssize_t n;
+    if (tls_ == Tls::off) {
+      n = ::sendfile(fd_, file_.fd, &file_.offset, part);
+    } else {
+      char* buf = loop_->read_buffer();
+      n = ::pread(file_.fd, buf, std::min(part, Loop::kReadBuffer / 4), file_.offset);
+      if (n > 0) {
+        iovec iov{buf, static_cast<size_t>(n)};
+        n = tls_send(&iov, 1);
+        if (n > 0) file_.offset += n;
+      }
+    }
+    if (n > 0) {
+      file_.left -= static_cast<uint64_t>(n);
+      on_progress();
+      continue;
+    }
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0 && errno == EAGAIN) {
+      writable_ = false;
+      return false;
+    }
+    fail(n == 0 ? EIO : errno);  // 0: the file was cut short under us
+    return false;
+  }
+  return true;
+}
+
+bool Conn::write_file(const FileSpan& file) {
+  if (!flush() || broken_) return false;
+  bytes_out += file.left;
+  file_ = file;
+  if (out_.empty() && writable_ && tls_ != Tls::handshake) {
+    if (drain_file() && want_shutdown_) shutdown_write();
+  }
+  return !broken_;
+}
+
+void Conn::fail(int error) {
+  errno_ = error;
+  broken_ = true;
+  out_.clear();
+  file_ = {};
+  loop_->soon(this);
+}
+
+void Conn::shutdown_write() {
+  flush();
+  if (fd_ < 0 || broken_) return;
+  if (!out_.empty() || file_.left) {
+    want_shutdown_ = true;
+    return;
+  }
+  want_shutdown_ = false;
+  if (tls_ == Tls::open) SSL_shutdown(ssl_);
+  ::shutdown(fd_, SHUT_WR);
+}
+
+void Conn::close() {
+  if (fd_ < 0) return;
+  flush();
+  if (tls_ == Tls::open && !broken_) SSL_shutdown(ssl_);
+  if (loop_->scratch_owner() == this) loop_->release_scratch();
+  TimerLink::unlink();
+  TaskLink::unlink();
+  ::close(fd_);
+  fd_ = -1;
+  loop_->retire(this, [](void* p) { static_cast<Conn*>(p)->destroy(); });
+}
+
+void Conn::reset() {
+  if (fd_ < 0) return;
+  if (peer_.is_ip()) {
+    linger hard{1, 0};
+    setsockopt(fd_, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+  }
+  broken_ = true;
+  if (loop_->scratch_owner() == this) loop_->release_scratch();
+  close();
+}
+
+}  // namespace weir::net

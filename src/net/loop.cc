@@ -1,0 +1,153 @@
+// The loop of net/loop.h: wait, dispatch, flush, run tasks, fire timers, let libuv have its turn, free what was retired.
+#include "net/loop.h"
+
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "net/conn.h"
+
+namespace weir::net {
+
+thread_local Loop* Loop::t_current = nullptr;
+
+namespace {
+uint64_t clock_ms(clockid_t id) {
+  timespec ts;
+  clock_gettime(id, &ts);
+  return static_cast<uint64_t>(ts.tv_sec) * 1000 + static_cast<uint64_t>(ts.tv_nsec) / 1000000;
+}
+}  // namespace
+
+Loop::Loop() : now_(clock_ms(CLOCK_MONOTONIC)), wheel_(now_) {
+  uv_loop_init(&uv_);
+  epoll_ = epoll_create1(EPOLL_CLOEXEC);
+  read_buffer_ = static_cast<char*>(malloc(kReadBuffer));
+  scratch_ = static_cast<char*>(malloc(kWriteScratch));
+  add(uv_backend_fd(&uv_), &uv_watch_, EPOLLIN);
+  t_current = this;
+}
+
+Loop::~Loop() {
+  // Handles that their owners closed on the way down still want their close callbacks.
+  for (int i = 0; i < 16 && uv_loop_close(&uv_) == UV_EBUSY; i++) uv_run(&uv_, UV_RUN_NOWAIT);
+  while (retired_) {
+    Retired* r = retired_;
+    retired_ = r->next;
+    r->destroy(r->object);
+    free(r);
+  }
+  while (retired_free_) {
+    Retired* r = retired_free_;
+    retired_free_ = r->next;
+    free(r);
+  }
+  close(epoll_);
+  free(read_buffer_);
+  free(scratch_);
+  t_current = nullptr;
+}
+
+bool Loop::add(int fd, IoHandler* handler, uint32_t events) {
+  epoll_event ev{};
+  ev.events = events;
+  ev.data.ptr = handler;
+  return epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &ev) == 0;
+}
+
+void Loop::remove(int fd) {
+  epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
+}
+
+void Loop::retire(void* object, void (*destroy)(void*)) {
+  Retired* r = retired_free_;
+  if (r)
+    retired_free_ = r->next;
+  else if (!(r = static_cast<Retired*>(malloc(sizeof(Retired)))))
+    abort();
+  *r = {object, destroy, retired_};
+  retired_ = r;
+}
+
+void Loop::update_clock() {
+  now_ = clock_ms(CLOCK_MONOTONIC);
+}
+
+uint64_t Loop::wall_us() const {
+  timespec ts;
+  clock_gettime(CLOCK_REALTIME, &ts);
+  return static_cast<uint64_t>(ts.tv_sec) * 1000000 + static_cast<uint64_t>(ts.tv_nsec) / 1000;
+}
+
+char* Loop::scratch(Conn* conn) {
+  if (scratch_owner_ != conn) {
+    flush_scratch();
+    scratch_owner_ = conn;
+  }
+  return scratch_ + scratch_used;
+}
+
+void Loop::flush_scratch() {
+  if (scratch_owner_) scratch_owner_->flush();
+}
+
+void Loop::run_tasks() {
+  while (Task* task = tasks_.pop_front()) {
+    task->run_task();
+    flush_scratch();
+  }
+}
+
+int Loop::wait_ms() const {
+  uint64_t next = wheel_.next();
+  uint64_t wait = next == Wheel::kNever ? INT32_MAX : (next > now_ ? next - now_ : 0);
+  int uv_wait = uv_backend_timeout(&uv_);
+  if (uv_wait >= 0) wait = std::min(wait, static_cast<uint64_t>(uv_wait));
+  return wait >= INT32_MAX ? -1 : static_cast<int>(wait);
+}
+
+void Loop::run_uv() {
+  uv_touched_ = false;
+  uv_run(&uv_, UV_RUN_NOWAIT);
+  flush_scratch();
+}
+
+void Loop::run() {
+  constexpr int kBatch = 128;
+  epoll_event events[kBatch];
+  while (!stopped_) {
+    if (uv_touched_) run_uv();
+    run_tasks();
+    if (stopped_) break;
+    int n = epoll_wait(epoll_, events, kBatch, wait_ms());
+    update_clock();
+    bool uv_ready = false;
+    for (int i = 0; i < n; i++) {
+      auto* handler = static_cast<IoHandler*>(events[i].data.ptr);
+      if (handler == &uv_watch_) {
+        uv_ready = true;
+        continue;
+      }
+      handler->on_io(events[i].events);
+      flush_scratch();
+    }
+    if (wheel_.next() <= now_) {
+      wheel_.advance(now_);
+      flush_scratch();
+    }
+    run_tasks();
+    if (uv_ready || uv_backend_timeout(&uv_) == 0) run_uv();
+    while (retired_) {
+      Retired* r = retired_;
+      retired_ = r->next;
+      r->destroy(r->object);
+      r->next = retired_free_;
+      retired_free_ = r;
+    }
+  }
+}
+
+}  // namespace weir::net

@@ -1,0 +1,194 @@
+// Walking an nginx configuration: every directive is looked up in the tables by its context, checked for its arguments and
+// bound; then levels are merged from their parents and compiled to segments. All problems are reported, not only the first.
+#include "nginx/bind.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "nginx/core.h"
+#include "nginx/listen.h"
+#include "nginx/modules.h"
+#include "nginx/nginx.h"
+#include "nginx/planned.h"
+#include "nginx/request.h"
+#include "nginx/upstream.h"
+
+namespace weir::nginx {
+
+namespace {
+
+Str context_name(ContextMask c) {
+  switch (c) {
+    case kMain: return "main";
+    case kEvents: return "events";
+    case kHttp: return "http";
+    case kServer: return "server";
+    case kLocation: return "location";
+    case kIfInServer: return "if in server";
+    case kIfInLocation: return "if in location";
+    case kLimitExcept: return "limit_except";
+    case kUpstream: return "upstream";
+    default: return "this";
+  }
+}
+
+std::string contexts_of(const std::vector<const Row*>& rows) {
+  std::string out;
+  ContextMask all = 0;
+  for (const Row* r : rows) all |= r->contexts;
+  for (int bit = 0; bit < 26; bit++) {
+    ContextMask c = 1ull << bit;
+    if (!(all & c) || context_name(c) == "this") continue;
+    out += fmt::format("{}{}", out.empty() ? "" : ", ", context_name(c));
+  }
+  return out;
+}
+
+void report_unknown(Scope& scope, const Directive& d) {
+  size_t used = 0;
+  auto rows = index().find(d, used);
+  if (!rows.empty()) {
+    auto& e = scope.error(d.where, fmt::format("\"{}\" directive is not allowed here", d.name()),
+                          fmt::format("it may stand in: {}", contexts_of(rows)));
+    e.product = fmt::format("\"{}\" directive is not allowed here", d.name());
+    return;
+  }
+  Str near = config::nearest(d.name(), index().names(scope.context));
+  auto& e = scope.error(d.where, fmt::format("unknown directive \"{}\"", d.name()),
+                        near.empty() ? std::string() : fmt::format("did you mean \"{}\"?", near));
+  e.product = fmt::format("unknown directive \"{}\"", d.name());
+}
+
+bool check_shape(Scope& scope, const Directive& d, const Row& row) {
+  auto n = static_cast<int>(d.args());
+  if (row.block == Block::required && !d.has_block) {
+    scope.error(d.where, fmt::format("directive \"{}\" has no opening \"{{\"", d.name()), "it is a block");
+    return false;
+  }
+  if (row.block == Block::none && d.has_block) {
+    scope.error(d.where, fmt::format("directive \"{}\" is not terminated by \";\"", d.name()), "it takes no block");
+    return false;
+  }
+  if (n < row.min_args || (row.max_args >= 0 && n > row.max_args)) {
+    auto& e = scope.error(d.where, fmt::format("invalid number of arguments in \"{}\" directive", d.name()),
+                          fmt::format("write: {} {}", d.name(), row.syntax));
+    e.product = fmt::format("invalid number of arguments in \"{}\" directive", d.name());
+    return false;
+  }
+  return true;
+}
+
+const Module* module_of(const Row* row) {
+  for (const Module* m : modules())
+    if (!m->table.empty() && row >= m->table.data() && row < m->table.data() + m->table.size()) return m;
+  return nullptr;
+}
+
+void bind_one(Scope& scope, const Directive& d) {
+  size_t used = 0;
+  const Row* row = index().find(d, scope.context, used);
+  if (!row) return report_unknown(scope, d);
+  if (!check_shape(scope, d, *row)) return;
+  if (!row->no_effect.empty()) {
+    scope.diag.note(d.where, fmt::format("\"{}\" has no effect in weir: {}", d.name(), row->no_effect));
+    return;
+  }
+  if (!row->bind) {
+    scope.diag.add(config::Severity::planned, d.where, fmt::format("not yet: {}", row->name), {});
+    return;
+  }
+  const Module* outer_module = scope.module;
+  void* outer_conf = scope.conf;
+  scope.module = module_of(row);
+  scope.conf = scope.level && scope.module && scope.level->conf ? scope.level->conf[scope.module->index] : nullptr;
+  row->bind(&scope, d, *row);
+  scope.module = outer_module;
+  scope.conf = outer_conf;
+}
+
+void merge_level(Scope& scope, Level& level) {
+  if (!level.parent) return;
+  scope.level = &level;
+  scope.server = level.server;
+  for (const Module* m : modules()) {
+    if (!m->size) continue;
+    void* child = level.conf[m->index];
+    const void* parent = level.parent->conf[m->index];
+    for (const Row& row : m->table)
+      if (row.merge) row.merge(static_cast<char*>(child) + row.offset, static_cast<const char*>(parent) + row.offset);
+    scope.module = m;
+    if (m->merge) m->merge(scope, child, parent);
+  }
+}
+
+void compile_location(Scope& scope, Location& l) {
+  scope.level = &l;
+  scope.server = l.server;
+  for (const Module* m : modules()) {
+    scope.module = m;
+    if (m->compile) m->compile(scope, l, m->size ? l.conf[m->index] : nullptr);
+  }
+}
+
+}  // namespace
+
+const config::Index& index() {
+  static const config::Index built = [] {
+    config::Index i;
+    int n = 0;
+    for (const Module* m : modules()) {
+      m->index = n++;
+      i.add(m->table);
+    }
+    add_planned(i);
+    return i;
+  }();
+  return built;
+}
+
+void make_conf(Arena& arena, Level& level) {
+  level.conf = arena.array<void*>(modules().size());
+  for (const Module* m : modules()) {
+    if (!m->size) continue;
+    level.conf[m->index] = arena.alloc(m->size, 16);
+    m->create(level.conf[m->index]);
+  }
+}
+
+Location* Scope::new_location(Level& parent, ContextMask c) {
+  auto* l = arena.own<Location>();
+  l->context = c;
+  l->parent = &parent;
+  l->server = server;
+  make_conf(arena, *l);
+  parent.children.push_back(l);
+  http->levels.push_back(l);
+  return l;
+}
+
+void Scope::bind_block(const Directive& d, ContextMask c) {
+  ContextMask outer = context;
+  context = c;
+  for (const Directive& child : d.block) bind_one(*this, child);
+  context = outer;
+}
+
+void bind_directives(Scope& scope, const std::vector<const Directive*>& directives) {
+  (void)index();
+  for (const Directive* d : directives) bind_one(scope, *d);
+}
+
+void finish_http(Scope& scope) {
+  Http& http = *scope.http;
+  for (const Module* m : modules())
+    if (m->finish) m->finish(scope);
+  for (Level* level : http.levels) merge_level(scope, *level);
+  for (Level* level : http.levels)
+    if (level->context != kHttp) compile_location(scope, *static_cast<Location*>(level));
+  for (ServerBlock* s : http.servers) build_segments(scope, *s);
+  http.variables.resolve(scope.arena, scope.diag);
+  build_listeners(scope);
+}
+
+}  // namespace weir::nginx

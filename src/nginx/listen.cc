@@ -1,0 +1,357 @@
+// `listen` and `server_name`; see nginx/listen.h.
+#include "nginx/listen.h"
+
+#include <fmt/format.h>
+#include <netdb.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "expr/regex.h"
+#include "nginx/core.h"
+#include "nginx/locate.h"
+#include "nginx/personality.h"
+#include "nginx/ssl.h"
+
+namespace weir::nginx {
+namespace {
+
+struct Listen {
+  net::Addr addr;
+  std::string text;
+  ServerBlock* server = nullptr;
+  bool is_default = false;
+  bool ssl = false;
+  bool proxy_protocol = false;
+  bool reuseport = false;
+  bool deferred = false;
+  bool v6only = true;
+  int backlog = 511;
+  config::Where where;
+};
+
+struct ListenMain {
+  std::vector<Listen> all;
+  struct RegexName {
+    const expr::Regex* regex;
+    ServerBlock* server;
+  };
+  std::vector<RegexName> regexes;
+};
+
+Scope& scope_of(void* s) {
+  return *static_cast<Scope*>(s);
+}
+
+ListenMain& main_of(Scope& scope) {
+  return scope.main<ListenMain>(kListenModule);
+}
+
+bool parse_port(Str text, uint16_t& port) {
+  auto n = parse_u64(text);
+  if (!n || *n == 0 || *n > 65535) return false;
+  port = static_cast<uint16_t>(*n);
+  return true;
+}
+
+// All addresses that "host:port" means.
+bool resolve(Scope& scope, Str text, const config::Where& where, std::vector<net::Addr>& out) {
+  net::Addr a;
+  if (text.starts_with("unix:")) {
+    Str path = scope.arena.dup(text.substr(5));
+    a.family = AF_UNIX;
+    a.path = path.data();
+    a.path_size = static_cast<uint32_t>(path.size());
+    out.push_back(a);
+    return true;
+  }
+  uint16_t port = 80;
+  Str host = text;
+  size_t colon = text.rfind(':');
+  bool has_port = colon != Str::npos && text.find(']', colon) == Str::npos && (text[0] == '[' || text.find(':') == colon);
+  if (has_port) {
+    host = text.substr(0, colon);
+    if (!parse_port(text.substr(colon + 1), port)) {
+      scope.error(where, fmt::format("invalid port in \"{}\" of the \"listen\" directive", text), "a port is 1 to 65535");
+      return false;
+    }
+  } else if (parse_u64(text)) {
+    host = "*";
+    if (!parse_port(text, port)) {
+      scope.error(where, fmt::format("invalid port in \"{}\" of the \"listen\" directive", text), "a port is 1 to 65535");
+      return false;
+    }
+  }
+  a.port = port;
+  if (host == "*") {
+    a.family = AF_INET;
+    a.v4.s_addr = INADDR_ANY;
+    out.push_back(a);
+    return true;
+  }
+  if (net::parse_ip(host, a)) {
+    a.port = port;
+    out.push_back(a);
+    return true;
+  }
+  addrinfo hints{}, *list = nullptr;
+  hints.ai_socktype = SOCK_STREAM;
+  if (getaddrinfo(std::string(host).c_str(), nullptr, &hints, &list) != 0 || !list) {
+    if (scope.options.offline) {
+      scope.diag.note(where, fmt::format("host \"{}\" of \"listen\" is not looked up offline", host));
+      return false;
+    }
+    scope.error(where, fmt::format("host not found in \"{}\" of the \"listen\" directive", text));
+    return false;
+  }
+  for (addrinfo* i = list; i; i = i->ai_next) {
+    net::Addr found = net::Addr::from(i->ai_addr, i->ai_addrlen);
+    found.port = port;
+    out.push_back(found);
+  }
+  freeaddrinfo(list);
+  return true;
+}
+
+bool listen_option(Scope& scope, const Directive& d, size_t i, Listen& l) {
+  Str w = d.arg(i).text;
+  if (w == "default_server" || w == "default") l.is_default = true;
+  else if (w == "ssl") l.ssl = true;
+  else if (w == "proxy_protocol") l.proxy_protocol = true;
+  else if (w == "reuseport") l.reuseport = true;
+  else if (w == "deferred") l.deferred = true;
+  else if (w == "ipv6only=off") l.v6only = false;
+  else if (w == "bind" || w == "ipv6only=on" || w.starts_with("so_keepalive=") || w.starts_with("rcvbuf=") ||
+           w.starts_with("sndbuf=") || w.starts_with("fastopen=") || w.starts_with("setfib=") || w.starts_with("accept_filter="))
+    return true;
+  else if (w.starts_with("backlog=")) {
+    auto n = parse_u64(w.substr(8));
+    if (!n || *n == 0) return false;
+    l.backlog = static_cast<int>(*n);
+  } else if (w == "http2" || w == "quic" || w == "spdy" || w == "multipath") {
+    scope.diag.add(config::Severity::planned, d.arg(i).where, fmt::format("not yet: listen … {}", w), {});
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void bind_listen(void* s, const Directive& d, const Row&) {
+  Scope& scope = scope_of(s);
+  Listen l;
+  l.server = scope.server;
+  l.where = d.arg(0).where;
+  scope.server->has_listen = true;
+  for (size_t i = 1; i < d.args(); i++)
+    if (!listen_option(scope, d, i, l)) {
+      auto& e = scope.error(d.arg(i).where, fmt::format("invalid parameter \"{}\"", d.arg(i).text),
+                            "see listen in weir-nginx(7)");
+      e.product = fmt::format("invalid parameter \"{}\"", d.arg(i).text);
+    }
+  std::vector<net::Addr> addrs;
+  resolve(scope, d.arg(0).text, d.arg(0).where, addrs);
+  for (const net::Addr& a : addrs) {
+    l.addr = a;
+    l.text = a.text();
+    main_of(scope).all.push_back(l);
+  }
+}
+
+void bind_server_name(void* s, const Directive& d, const Row&) {
+  Scope& scope = scope_of(s);
+  for (size_t i = 0; i < d.args(); i++) {
+    Str name = d.arg(i).text;
+    if (name.starts_with("~")) {
+      std::string error;
+      bool caps = std::any_of(name.begin(), name.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+      const auto* regex = expr::Regex::compile(scope.arena, name.substr(1), caps ? expr::Regex::kIcase : expr::Regex::kIcase, error);
+      if (!regex) {
+        scope.error(d.arg(i).where, fmt::format("invalid regular expression \"{}\": {}", name, error));
+        continue;
+      }
+      define_captures(scope, *regex);
+      main_of(scope).regexes.push_back({regex, scope.server});
+    } else if (size_t star = name.find('*'); star != Str::npos) {
+      bool leading = name.starts_with("*.") && name.find('*', 1) == Str::npos && name.size() > 2;
+      bool trailing = name.ends_with(".*") && star == name.size() - 1 && name.size() > 2;
+      if (!leading && !trailing)
+        scope.error(d.arg(i).where, fmt::format("invalid server name or wildcard \"{}\"", name),
+                    "a * stands for whole labels at the start (*.example.com) or the end (www.example.*)");
+    }
+    scope.server->names.push_back(scope.arena.dup(name));
+  }
+}
+
+void add_names(Scope& scope, Names& names, ServerBlock* server, Str addr_text) {
+  for (Str raw : server->names) {
+    std::string name;
+    for (char c : raw) name += lower(c);
+    if (name.starts_with("~")) continue;
+    auto put = [&](const std::string& key) {
+      if (!names.exact.emplace(key, server).second && names.exact[key] != server)
+        scope.diag.warning(server->directive->where,
+                           fmt::format("conflicting server name \"{}\" on {}, ignored", key, addr_text));
+    };
+    if (name.starts_with("*.")) {
+      names.leading.push_back({name.substr(1), server});
+    } else if (name.starts_with(".")) {
+      put(name.substr(1));
+      names.leading.push_back({name, server});
+    } else if (name.ends_with(".*")) {
+      names.trailing.push_back({name.substr(0, name.size() - 1), server});
+    } else {
+      put(name);
+    }
+  }
+  for (const auto& r : main_of(scope).regexes)
+    if (r.server == server) names.regexes.push_back({r.regex, server});
+}
+
+void finish_names(Names& names, size_t servers) {
+  auto longer = [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); };
+  std::stable_sort(names.leading.begin(), names.leading.end(), longer);
+  std::stable_sort(names.trailing.begin(), names.trailing.end(), longer);
+  names.simple = servers == 1 && names.regexes.empty();
+}
+
+bool wildcard(const net::Addr& a) {
+  if (a.family == AF_INET) return a.v4.s_addr == INADDR_ANY;
+  static const in6_addr any = IN6ADDR_ANY_INIT;
+  return a.family == AF_INET6 && memcmp(&a.v6, &any, sizeof any) == 0;
+}
+
+void fill_names(Scope& scope, Names& names, const net::Addr& addr, bool& ssl, Listen& options) {
+  std::vector<ServerBlock*> servers;
+  for (const Listen& l : main_of(scope).all) {
+    if (!(l.addr == addr)) continue;
+    ssl |= l.ssl;
+    options.proxy_protocol |= l.proxy_protocol;
+    options.reuseport |= l.reuseport;
+    options.deferred |= l.deferred;
+    if (!l.v6only) options.v6only = false;
+    if (l.backlog != 511) options.backlog = l.backlog;
+    if (l.is_default) {
+      if (names.fallback && names.fallback != l.server)
+        scope.error(l.where, fmt::format("a duplicate default server for {}", l.text), "keep one default_server");
+      names.fallback = l.server;
+    }
+    if (std::find(servers.begin(), servers.end(), l.server) != servers.end()) continue;
+    servers.push_back(l.server);
+    add_names(scope, names, l.server, l.text);
+  }
+  if (!names.fallback && !servers.empty()) names.fallback = servers.front();
+  finish_names(names, servers.size());
+}
+
+const http::H1Limits* make_limits(Scope& scope, const Names& names) {
+  const auto& c = names.fallback->level.of<CoreConf>(kCoreModule);
+  auto* limits = scope.arena.make<http::H1Limits>();
+  uint64_t size = c.large_buffer_size.get(8192);
+  auto count = static_cast<uint64_t>(c.large_buffer_count.get(4));
+  limits->max_line = static_cast<uint32_t>(size);
+  limits->max_header = static_cast<uint32_t>(size);
+  limits->max_head = static_cast<uint32_t>(size * count + c.header_buffer_size.get(1024));
+  limits->max_headers = static_cast<uint16_t>(std::min<int64_t>(c.max_headers.get(1000), 65535));
+  limits->ignore_invalid_headers = c.ignore_invalid_headers.get(true);
+  limits->underscores_in_headers = c.underscores_in_headers.get(false);
+  return limits;
+}
+
+model::Listener* make_listener(Scope& scope, const Listen& l) {
+  auto* address = scope.arena.own<Address>();
+  address->http = scope.http;
+  bool ssl = false;
+  Listen options = l;
+  fill_names(scope, address->any, l.addr, ssl, options);
+  if (wildcard(l.addr))
+    for (const Listen& other : main_of(scope).all) {
+      if (other.addr.family != l.addr.family || other.addr.port != l.addr.port || wildcard(other.addr)) continue;
+      bool known = std::any_of(address->specific.begin(), address->specific.end(),
+                               [&](auto& p) { return p.first == other.addr; });
+      if (known) continue;
+      auto* names = scope.arena.own<Names>();
+      fill_names(scope, *names, other.addr, ssl, options);
+      address->specific.push_back({other.addr, names});
+    }
+  auto* listener = scope.arena.own<model::Listener>();
+  listener->addr = l.addr;
+  listener->text = l.text;
+  listener->name = scope.arena.dup(l.text);
+  listener->id = static_cast<uint32_t>(scope.model.listeners.size());
+  listener->backlog = options.backlog;
+  listener->reuseport = options.reuseport;
+  listener->defer_accept = options.deferred;
+  listener->v6only = options.v6only;
+  listener->accept_proxy = options.proxy_protocol;
+  listener->limits = make_limits(scope, address->any);
+  const auto& core = address->any.fallback->level.of<CoreConf>(kCoreModule);
+  listener->timeouts = core.timeouts;
+  listener->keepalive_requests = static_cast<uint32_t>(core.keepalive_requests.get(1000));
+  listener->announce_keep_alive = true;
+  listener->linger_always = core.lingering_close.get("on") == "always";
+  listener->personality = &personality();
+  listener->conf = address;
+  listener->where = l.where;
+  if (ssl) listener->tls = make_tls(scope, *address);
+  return listener;
+}
+
+const Row kTable[] = {
+    {"listen", kServer, 1, -1, Block::none, Inherit::none, bind_listen,
+     "address[:port] | port | unix:path [default_server] [ssl] [proxy_protocol] [backlog=number] [ipv6only=on|off] "
+     "[reuseport] [deferred]",
+     "address on which the server is reached"},
+    {"server_name", kServer, 1, -1, Block::none, Inherit::none, bind_server_name, "name ...", "names of the virtual server"},
+    {"server_names_hash_max_size", kHttp, 1, 1, Block::none, Inherit::none, nullptr, "size", "size of the name table",
+     "the table grows by itself"},
+    {"server_names_hash_bucket_size", kHttp, 1, 1, Block::none, Inherit::none, nullptr, "size", "bucket size of the name table",
+     "the table grows by itself"},
+};
+
+}  // namespace
+
+ServerBlock* Names::find(Str host, const expr::Regex** regex) const {
+  if (simple || host.empty()) return fallback;
+  thread_local std::string key;
+  key.assign(host);
+  if (auto it = exact.find(key); it != exact.end()) return it->second;
+  for (const auto& [suffix, server] : leading)
+    if (host.size() > suffix.size() && host.ends_with(suffix)) return server;
+  for (const auto& [prefix, server] : trailing)
+    if (host.size() > prefix.size() && host.starts_with(prefix)) return server;
+  for (const auto& [pattern, server] : regexes)
+    if (pattern->test(host)) {
+      *regex = pattern;
+      return server;
+    }
+  return fallback;
+}
+
+void build_listeners(Scope& scope) {
+  ListenMain& m = main_of(scope);
+  for (ServerBlock* server : scope.http->servers) {
+    if (server->has_listen) continue;
+    Listen l;
+    l.server = server;
+    l.where = server->directive->where;
+    l.addr.family = AF_INET;
+    l.addr.v4.s_addr = INADDR_ANY;
+    l.addr.port = getuid() == 0 ? 80 : 8000;
+    l.text = l.addr.text();
+    m.all.push_back(l);
+  }
+  std::vector<net::Addr> seen;
+  for (const Listen& l : m.all) {
+    if (std::find(seen.begin(), seen.end(), l.addr) != seen.end()) continue;
+    seen.push_back(l.addr);
+    // A wildcard listener of the same port takes the connections of more specific addresses too.
+    bool covered = l.addr.is_ip() && !wildcard(l.addr) && std::any_of(m.all.begin(), m.all.end(), [&](const Listen& o) {
+      return o.addr.family == l.addr.family && o.addr.port == l.addr.port && wildcard(o.addr);
+    });
+    if (!covered) scope.model.listeners.push_back(make_listener(scope, l));
+  }
+}
+
+const Module kListenModule{"listen", 0, nullptr, kTable};
+
+}  // namespace weir::nginx

@@ -1,0 +1,74 @@
+// See nginx/log_file.h.
+#include "nginx/log_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <deque>
+#include <mutex>
+
+namespace weir::nginx {
+namespace {
+
+struct Files {
+  std::mutex lock;
+  std::deque<LogFile> all;
+};
+Files& files() {
+  static auto* instance = new Files;  // outlives every thread that may still log
+  return *instance;
+}
+
+int open_append(const std::string& path) {
+  return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+}
+
+}  // namespace
+
+LogFile* open_log(const std::string& path, bool dry, int& error) {
+  Files& f = files();
+  std::lock_guard guard(f.lock);
+  error = 0;
+  LogFile* file = nullptr;
+  for (LogFile& known : f.all)
+    if (known.path == path) file = &known;
+  if (!file) {
+    file = &f.all.emplace_back();
+    file->path = path;
+    file->index = f.all.size() - 1;
+  }
+  if (file->fd < 0 && !dry) {
+    file->fd = path.empty() ? STDERR_FILENO : open_append(path);
+    if (file->fd < 0) error = errno;
+  }
+  return file;
+}
+
+LogFile* stderr_log() {
+  int error = 0;
+  return open_log({}, false, error);
+}
+
+void reopen_logs() {
+  Files& f = files();
+  std::lock_guard guard(f.lock);
+  for (LogFile& file : f.all) {
+    if (file.fd < 0 || file.path.empty()) continue;
+    int fresh = open_append(file.path);
+    if (fresh < 0) continue;
+    ::dup3(fresh, file.fd, O_CLOEXEC);
+    ::close(fresh);
+  }
+}
+
+void write_log(const LogFile& file, Str lines) {
+  while (!lines.empty() && file.fd >= 0) {
+    ssize_t n = ::write(file.fd, lines.data(), lines.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return;
+    lines.remove_prefix(static_cast<size_t>(n));
+  }
+}
+
+}  // namespace weir::nginx

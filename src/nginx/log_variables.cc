@@ -1,0 +1,112 @@
+// Variables about how a request went, mostly for logs (ngx_http_log_module and ngx_http_core_module).
+#include <fmt/format.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "nginx/modules.h"
+#include "nginx/request.h"
+#include "proxy/shard.h"
+#include "proxy/transaction.h"
+
+namespace weir::nginx {
+namespace {
+
+using expr::Arg;
+using expr::Ctx;
+
+bool text(Value& out, Str s) {
+  out = Value::of(s);
+  return true;
+}
+
+time_t now(const Ctx& ctx) {
+  return static_cast<time_t>(ctx.txn->shard.loop.wall_us() / 1000000);
+}
+
+// strftime of the current second, made once a second and thread.
+struct Stamp {
+  const char* format;
+  bool zone_colon;
+  time_t made = 0;
+  std::string text;
+
+  Str get(time_t when) {
+    if (when == made) return text;
+    tm t;
+    localtime_r(&when, &t);
+    char buffer[64];
+    text.assign(buffer, strftime(buffer, sizeof buffer, format, &t));
+    if (zone_colon) text.insert(text.size() - 2, ":");
+    made = when;
+    return text;
+  }
+};
+
+bool time_local(const Ctx& ctx, const Arg*, Value& out) {
+  thread_local Stamp stamp{"%d/%b/%Y:%H:%M:%S %z", false};
+  return text(out, ctx.arena->dup(stamp.get(now(ctx))));
+}
+bool time_iso8601(const Ctx& ctx, const Arg*, Value& out) {
+  thread_local Stamp stamp{"%Y-%m-%dT%H:%M:%S%z", true};
+  return text(out, ctx.arena->dup(stamp.get(now(ctx))));
+}
+bool msec(const Ctx& ctx, const Arg*, Value& out) {
+  uint64_t us = ctx.txn->shard.loop.wall_us();
+  return text(out, ctx.arena->dup(fmt::format("{}.{:03}", us / 1000000, us / 1000 % 1000)));
+}
+bool request_time(const Ctx& ctx, const Arg*, Value& out) {
+  const proxy::Times& t = ctx.txn->times;
+  uint64_t end = t.end_ms ? t.end_ms : ctx.txn->shard.loop.now();
+  uint64_t start = t.idle_ms ? t.idle_ms : t.head_ms;
+  uint64_t ms = end > start ? end - start : 0;
+  return text(out, ctx.arena->dup(fmt::format("{}.{:03}", ms / 1000, ms % 1000)));
+}
+
+// Without an answer: 499 when the client left, else what would have been answered.
+uint16_t status_of(const proxy::Transaction& txn) {
+  if (txn.response_started || !txn.error) return txn.response.status;
+  if (txn.error.status) return txn.error.status;
+  return txn.error.side == Side::client ? 499 : txn.response.status;
+}
+bool status(const Ctx& ctx, const Arg*, Value& out) {
+  return text(out, ctx.arena->dup(fmt::format("{:03}", status_of(*ctx.txn))));
+}
+bool body_bytes_sent(const Ctx& ctx, const Arg*, Value& out) {
+  return text(out, ctx.arena->dup(fmt::format_int(ctx.txn->down.sent).c_str()));
+}
+bool bytes_sent(const Ctx& ctx, const Arg*, Value& out) {
+  return text(out, ctx.arena->dup(fmt::format_int(ctx.txn->head_sent_bytes + ctx.txn->down.sent).c_str()));
+}
+// Requests are taken one by one here: a pipelined one waits until the one before it is answered.
+bool pipe(const Ctx&, const Arg*, Value& out) {
+  return text(out, ".");
+}
+bool request_id(const Ctx& ctx, const Arg*, Value& out) {
+  unsigned char bytes[16];
+  if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes) return false;
+  constexpr char kHex[] = "0123456789abcdef";
+  char* p = ctx.arena->alloc_chars(2 * sizeof bytes);
+  for (size_t i = 0; i < sizeof bytes; i++) {
+    p[2 * i] = kHex[bytes[i] >> 4];
+    p[2 * i + 1] = kHex[bytes[i] & 15];
+  }
+  return text(out, {p, 2 * sizeof bytes});
+}
+
+const VariableDef kVariables[] = {
+    {"time_local", time_local, false},
+    {"time_iso8601", time_iso8601, false},
+    {"msec", msec, false},
+    {"request_time", request_time, false},
+    {"status", status, false},
+    {"bytes_sent", bytes_sent, false},
+    {"body_bytes_sent", body_bytes_sent, false},
+    {"pipe", pipe, false},
+    {"request_id", request_id},
+};
+
+}  // namespace
+
+const std::span<const VariableDef> kLogVariables{kVariables};
+
+}  // namespace weir::nginx

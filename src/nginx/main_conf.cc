@@ -1,0 +1,136 @@
+// The words of the main and events contexts: how the process runs.
+#include <fmt/format.h>
+#include <sched.h>
+
+#include "nginx/core.h"
+
+namespace weir::nginx {
+namespace {
+
+model::Process& process(void* s) {
+  return static_cast<Scope*>(s)->model.process;
+}
+
+void bind_events(void* s, const Directive& d, const Row&) {
+  static_cast<Scope*>(s)->bind_block(d, kEvents);
+}
+
+bool flag(void* s, const Directive& d, bool& out) {
+  if (d.arg(0).text == "on" || d.arg(0).text == "off") {
+    out = d.arg(0).text == "on";
+    return true;
+  }
+  bad_value(*static_cast<Scope*>(s), d, 0, "on or off");
+  return false;
+}
+
+void bind_daemon(void* s, const Directive& d, const Row&) {
+  flag(s, d, process(s).daemon);
+}
+
+void bind_master_process(void* s, const Directive& d, const Row&) {
+  flag(s, d, process(s).master);
+}
+
+int cpus() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return CPU_COUNT(&set);
+}
+
+void bind_workers(void* s, const Directive& d, const Row&) {
+  if (d.arg(0).text == "auto") {
+    process(s).shards = cpus();
+    return;
+  }
+  auto n = parse_u64(d.arg(0).text);
+  if (!n || *n == 0 || *n > 512) return bad_value(*static_cast<Scope*>(s), d, 0, "a number of workers or auto");
+  process(s).shards = static_cast<int>(*n);
+}
+
+void bind_user(void* s, const Directive& d, const Row&) {
+  process(s).user = std::string(d.arg(0).text);
+  process(s).group = std::string(d.args() > 1 ? d.arg(1).text : d.arg(0).text);
+}
+
+void bind_pid(void* s, const Directive& d, const Row&) {
+  process(s).pid_file = d.arg(0).text == "off" ? "" : full_path(*static_cast<Scope*>(s), d.arg(0).text);
+}
+
+void bind_rlimit(void* s, const Directive& d, const Row&) {
+  auto n = parse_u64(d.arg(0).text);
+  if (!n) return bad_value(*static_cast<Scope*>(s), d, 0, "a number");
+  process(s).rlimit_nofile = *n;
+}
+
+void bind_connections(void* s, const Directive& d, const Row&) {
+  auto n = parse_u64(d.arg(0).text);
+  if (!n || *n == 0) return bad_value(*static_cast<Scope*>(s), d, 0, "a number");
+  process(s).max_conns = *n;
+}
+
+void bind_shutdown_timeout(void* s, const Directive& d, const Row&) {
+  uint64_t ms = 0;
+  if (!parse_ms(d.arg(0).text, ms)) return bad_value(*static_cast<Scope*>(s), d, 0, "a time");
+  process(s).shutdown_timeout = static_cast<uint32_t>(ms);
+}
+
+void bind_env(void* s, const Directive& d, const Row&) {
+  Str text = d.arg(0).text;
+  size_t eq = text.find('=');
+  if (eq == Str::npos) return;  // weir hands its whole environment on
+  (void)s;
+  setenv(std::string(text.substr(0, eq)).c_str(), std::string(text.substr(eq + 1)).c_str(), 1);
+}
+
+constexpr Str kLoop = "weir's loop chooses this itself";
+constexpr Str kModule = "weir's modules are built in";
+
+const Row kTable[] = {
+    {"events", kMain, 0, 0, Block::required, Inherit::none, bind_events, "{ ... }", "how connections are processed"},
+    {"daemon", kMain, 1, 1, Block::none, Inherit::none, bind_daemon, "on | off", "whether to go into the background"},
+    {"master_process", kMain, 1, 1, Block::none, Inherit::none, bind_master_process, "on | off",
+     "whether a master supervises the worker"},
+    {"worker_processes", kMain, 1, 1, Block::none, Inherit::none, bind_workers, "number | auto",
+     "how many shards (threads) serve"},
+    {"user", kMain, 1, 2, Block::none, Inherit::none, bind_user, "user [group]", "as whom the worker runs"},
+    {"pid", kMain, 1, 1, Block::none, Inherit::none, bind_pid, "file", "where the master's process id is written"},
+    {"worker_rlimit_nofile", kMain, 1, 1, Block::none, Inherit::none, bind_rlimit, "number",
+     "most open descriptors, per shard as nginx counts per worker"},
+    {"worker_connections", kEvents, 1, 1, Block::none, Inherit::none, bind_connections, "number",
+     "most connections, per shard"},
+    {"worker_shutdown_timeout", kMain, 1, 1, Block::none, Inherit::none, bind_shutdown_timeout, "time",
+     "how long a draining worker may take"},
+    {"env", kMain, 1, 1, Block::none, Inherit::none, bind_env, "variable[=value]", "sets an environment variable"},
+    {"use", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "method", "event method", kLoop},
+    {"multi_accept", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "on | off", "accept several connections at once",
+     "weir always accepts in bounded batches"},
+    {"accept_mutex", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "on | off", "workers accept in turn",
+     "the kernel wakes one shard per connection"},
+    {"accept_mutex_delay", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "time", "pause of the accept mutex",
+     "there is no accept mutex"},
+    {"worker_aio_requests", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "number", "outstanding AIO operations", kLoop},
+    {"debug_connection", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "address", "debug log for a client",
+     "there is no debug log"},
+    {"worker_priority", kMain, 1, 1, Block::none, Inherit::none, nullptr, "number", "scheduling priority",
+     "set it on the service (Nice= in systemd)"},
+    {"timer_resolution", kMain, 1, 1, Block::none, Inherit::none, nullptr, "interval", "how often the clock is read",
+     "the clock is read once per wake-up"},
+    {"pcre_jit", kMain, 1, 1, Block::none, Inherit::none, nullptr, "on | off", "compile regular expressions",
+     "patterns are always compiled"},
+    {"load_module", kMain, 1, 1, Block::none, Inherit::none, nullptr, "file", "loads a module", kModule},
+    {"lock_file", kMain, 1, 1, Block::none, Inherit::none, nullptr, "file", "prefix of lock files", "no lock files are used"},
+    {"debug_points", kMain, 1, 1, Block::none, Inherit::none, nullptr, "abort | stop", "for debugging", "there are none"},
+    {"working_directory", kMain, 1, 1, Block::none, Inherit::none, nullptr, "directory", "where core files go",
+     "set it on the service"},
+    {"worker_rlimit_core", kMain, 1, 1, Block::none, Inherit::none, nullptr, "size", "largest core file",
+     "set it on the service"},
+    {"worker_cpu_affinity", kMain, 1, -1, Block::none, Inherit::none, nullptr, "auto | mask ...", "binds workers to CPUs",
+     "shards are placed by the scheduler"},
+};
+
+}  // namespace
+
+const Module kMainModule{"main", 0, nullptr, kTable};
+
+}  // namespace weir::nginx

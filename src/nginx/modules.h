@@ -1,0 +1,45 @@
+#pragma once
+// Every feature of the nginx personality by name. A feature's file defines its Module (and its variables); nginx/modules.cc
+// puts them in order.
+#include <span>
+
+#include "nginx/module.h"
+
+namespace weir::nginx {
+
+// Registers the built-in variables of all features; once per process is enough.
+void add_builtin_variables();
+// The user of an Authorization: Basic header, whether or not it was checked. False: there is none.
+bool basic_user(const proxy::Transaction& txn, Str& user);
+
+extern const Module kMainModule;
+extern const Module kCoreModule;
+extern const Module kListenModule;
+extern const Module kSslModule;
+extern const Module kUpstreamModule;
+extern const Module kProxyModule;
+extern const Module kErrorPageModule;
+extern const Module kPathsModule;
+extern const Module kMimeModule;
+extern const Module kStaticModule;
+extern const Module kIndexModule;
+extern const Module kAutoindexModule;
+extern const Module kTryFilesModule;
+extern const Module kNotModifiedModule;
+extern const Module kHeadersModule;
+extern const Module kRangeModule;
+extern const Module kLogModule;
+extern const Module kErrorLogModule;
+extern const Module kStubStatusModule;
+extern const Module kEmptyGifModule;
+extern const Module kLimitRateModule;
+extern const Module kSubFilterModule;
+
+extern const std::span<const VariableDef> kCoreVariables;
+extern const std::span<const VariableDef> kProxyVariables;
+extern const std::span<const VariableDef> kPathsVariables;
+extern const std::span<const VariableDef> kLogVariables;
+extern const std::span<const VariableDef> kStubStatusVariables;
+extern const std::span<const VariableDef> kLimitRateVariables;
+
+}  // namespace weir::nginx

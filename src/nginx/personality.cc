@@ -1,0 +1,179 @@
+// How nginx handles a request from the core's point of view: entering the server, response rules and filters of the
+// location in charge, errors to pages, retries by proxy_next_upstream, the log.
+#include "nginx/personality.h"
+
+#include <time.h>
+
+#include <algorithm>
+
+#include "http/h1_writer.h"
+#include "nginx/core.h"
+#include "nginx/error_log.h"
+#include "nginx/error_page.h"
+#include "nginx/listen.h"
+#include "nginx/proxy.h"
+#include "nginx/request.h"
+#include "nginx/server_tokens.h"
+#include "proxy/shard.h"
+
+namespace weir::nginx {
+
+using http::Name;
+using proxy::Cursor;
+using proxy::Next;
+using proxy::Transaction;
+
+namespace {
+
+Str lower_host(Arena& arena, Str authority) {
+  Str host = authority;
+  if (size_t colon = host.rfind(':'); colon != Str::npos && host.find(']', colon) == Str::npos) host = host.substr(0, colon);
+  if (host.ends_with('.')) host.remove_suffix(1);
+  bool plain = std::none_of(host.begin(), host.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+  if (plain) return host;
+  char* p = arena.alloc_chars(host.size());
+  std::transform(host.begin(), host.end(), p, lower);
+  return {p, host.size()};
+}
+
+Next bad_uri(Transaction& txn, Cursor&, const void*) {
+  return finish_with(txn, 400, "client sent invalid request target");
+}
+constexpr proxy::Step kBadUriSteps[] = {{bad_uri, nullptr, {}}};
+constexpr proxy::Segment kBadUri{"bad request", kBadUriSteps, 1, nullptr};
+
+const Names& names_for(Transaction& txn, const Address& address) {
+  if (address.specific.empty()) return address.any;
+  net::Conn* conn = txn.client->conn();
+  net::Addr local = conn ? conn->local() : net::Addr();
+  for (const auto& [addr, names] : address.specific)
+    if (addr == local) return *names;
+  return address.any;
+}
+
+uint16_t status_of(const Error& why) {
+  if (why.status) return why.status;
+  switch (why.fault) {
+    case Fault::timeout:
+    case Fault::connect_timeout:
+    case Fault::queue_timeout:
+      return why.side == Side::client ? 408 : 504;
+    case Fault::closed:
+    case Fault::reset:
+    case Fault::cancelled:
+      return why.side == Side::client ? 499 : 502;
+    case Fault::resource:
+      return 500;
+    case Fault::no_server:
+      return 502;
+    default:
+      return why.side == Side::server ? 502 : 500;
+  }
+}
+
+// The Date header's value, made once a second and thread.
+Str http_date(const net::Loop& loop) {
+  thread_local time_t made = 0;
+  thread_local char text[32];
+  thread_local size_t size = 0;
+  auto now = static_cast<time_t>(loop.wall_us() / 1000000);
+  if (now != made) {
+    tm t;
+    gmtime_r(&now, &t);
+    size = strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &t);
+    made = now;
+  }
+  return {text, size};
+}
+
+class NginxPersonality final : public proxy::Personality {
+ public:
+  Str name() const override { return "nginx"; }
+
+  void begin(Transaction& txn) const override {
+    const auto& address = *static_cast<const Address*>(txn.listener.conf);
+    auto* r = txn.arena.make<Request>();
+    txn.extra = r;
+    r->http = address.http;
+    r->address = &address;
+    txn.slot_count = address.http->variables.slots();
+    txn.slots = txn.arena.array<expr::Value>(txn.slot_count);
+    r->unparsed_uri = txn.request.path;
+    r->method_name = txn.request.method_text;
+    r->host = lower_host(txn.arena, txn.request.authority);
+    const expr::Regex* regex = nullptr;
+    r->server = names_for(txn, address).find(r->host, &regex);
+    r->location = &r->server->level;
+    txn.where = &r->server->level.request_segment;
+    if (regex) match(txn, *regex, r->host);
+    const auto& core = r->location->of<CoreConf>(kCoreModule);
+    if (!normalise_path(txn.arena, r->unparsed_uri, core.merge_slashes.get(true), r->uri, r->args)) {
+      r->uri = "/";
+      return txn.cursors[Transaction::kRequest].start(&kBadUri);
+    }
+    if (core.timeouts != txn.listener.timeouts) static_cast<http::H1Server*>(txn.client)->set_timeouts(core.timeouts);
+    txn.cursors[Transaction::kRequest].start(&r->server->entry);
+  }
+
+  void response(Transaction& txn) const override {
+    const Request& r = of(txn);
+    if (r.error_status) {
+      txn.response.status = r.error_status;
+      txn.response.reason = {};
+    }
+    for (const http::Header& h : r.answer_headers) txn.response.headers.add(h.name, h.value, h.id);
+    const proxy::Segment& s = r.location->response_segment;
+    if (s.size) txn.cursors[Transaction::kResponse].start(&s);
+  }
+
+  void filters(Transaction& txn) const override {
+    for (const FilterMaker& m : of(txn).location->filters)
+      if (proxy::Filter* f = m.make(txn, m.conf)) txn.down.add(f);
+  }
+
+  void error_reply(Transaction& txn, const Error& why) const override {
+    uint16_t status = status_of(why);
+    if (why.side == Side::server && why.fault != Fault::none)
+      log(&txn, LogLevel::error, why.sys, why.text);
+    else if (!why.text.empty())
+      log(&txn, why.side == Side::client ? LogLevel::info : LogLevel::error, why.sys, why.text);
+    if (status == 499) return txn.finish();
+    finish_with(txn, status);
+  }
+
+  bool wants_retry(const Transaction& txn, const Error& why) const override { return wants_next_upstream(txn, why); }
+  void attempt_failed(Transaction& txn, const Error& why) const override {
+    log(&txn, LogLevel::error, why.sys, why.text);
+    count_failure(txn, why);
+  }
+  void attempt_answered(Transaction& txn) const override { count_answer(txn); }
+  bool pick_another(const Transaction&) const override { return true; }
+  bool quiet_timeout(bool silent) const override { return silent; }
+
+  void finish_head(Transaction& txn, http::Message& m) const override {
+    if (txn.parent) return;
+    Str server = server_token(txn);
+    if (!server.empty() && !m.headers.has(Name::server)) m.headers.add("Server", server, Name::server);
+    if (!m.headers.has(Name::date)) m.headers.add("Date", txn.arena.dup(http_date(txn.shard.loop)), Name::date);
+    if (m.reason.empty()) m.reason = http::reason_phrase(m.status);
+  }
+
+  void log(Transaction& txn) const override {
+    const Request& r = of(txn);
+    if (r.subrequest && !r.location->of<CoreConf>(kCoreModule).log_subrequest.get(false)) return;
+    for (const LogWriter& w : r.location->loggers) w.write(txn, w.conf);
+  }
+
+ private:
+  // The lines that go with errors; the request's error is shown there once, when it is turned into an answer.
+  static void log(Transaction* txn, LogLevel level, int sys, Str text) { log_error(txn, level, sys, text); }
+};
+
+}  // namespace
+
+const proxy::Personality& personality() {
+  static const NginxPersonality instance;
+  return instance;
+}
+
+}  // namespace weir::nginx

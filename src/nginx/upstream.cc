@@ -1,0 +1,235 @@
+// upstream {} and implicit pools (ngx_http_upstream_module, ngx_http_upstream_keepalive_module).
+#include "nginx/upstream.h"
+
+#include <fmt/format.h>
+#include <netdb.h>
+
+#include <algorithm>
+
+#include "balance/balancer.h"
+#include "nginx/personality.h"
+#include "nginx/proxy.h"
+#include "nginx/request.h"
+#include "proxy/transaction.h"
+
+namespace weir::nginx {
+namespace {
+
+Scope& scope_of(void* s) {
+  return *static_cast<Scope*>(s);
+}
+
+bool lookup(Scope& scope, Str text, uint16_t default_port, config::Where where, std::vector<net::Addr>& out) {
+  net::Addr a;
+  if (text.starts_with("unix:")) {
+    Str path = scope.arena.dup(text.substr(5));
+    a.family = AF_UNIX;
+    a.path = path.data();
+    a.path_size = static_cast<uint32_t>(path.size());
+    out.push_back(a);
+    return true;
+  }
+  Str host = text;
+  uint16_t port = default_port;
+  size_t colon = text.rfind(':');
+  if (colon != Str::npos && text.find(']', colon) == Str::npos && (text[0] == '[' || text.find(':') == colon)) {
+    auto n = parse_u64(text.substr(colon + 1));
+    if (!n || *n == 0 || *n > 65535) {
+      auto& e = scope.error(where, fmt::format("invalid port in upstream \"{}\"", text), "a port is 1 to 65535");
+      e.product = e.text;
+      return false;
+    }
+    port = static_cast<uint16_t>(*n);
+    host = text.substr(0, colon);
+  }
+  if (net::parse_ip(host, a)) {
+    a.port = port;
+    out.push_back(a);
+    return true;
+  }
+  if (scope.options.offline) {
+    scope.diag.note(where, fmt::format("host \"{}\" is not looked up offline", host));
+    return false;
+  }
+  addrinfo hints{}, *list = nullptr;
+  hints.ai_socktype = SOCK_STREAM;
+  if (host.empty() || getaddrinfo(std::string(host).c_str(), nullptr, &hints, &list) != 0 || !list) {
+    if (scope.options.face == config::Dialect::weir) {
+      scope.diag.warning(where, fmt::format("host not found in upstream \"{}\"; its server is down until it is", text));
+      return false;
+    }
+    auto& e = scope.error(where, fmt::format("host not found in upstream \"{}\"", text), "check the name or use an address");
+    e.product = e.text;
+    return false;
+  }
+  for (addrinfo* i = list; i; i = i->ai_next) {
+    net::Addr found = net::Addr::from(i->ai_addr, i->ai_addrlen);
+    found.port = port;
+    out.push_back(found);
+  }
+  freeaddrinfo(list);
+  return true;
+}
+
+model::Pool* new_pool(Scope& scope, Str name) {
+  auto* pool = scope.arena.own<model::Pool>();
+  pool->name = scope.arena.dup(name);
+  pool->id = static_cast<uint32_t>(scope.model.pools.size());
+  pool->state = scope.arena.own<model::PoolState>();
+  pool->personality = &personality();
+  pool->reuse = model::Reuse::always;
+  pool->passive_health = true;
+  scope.model.pools.push_back(pool);
+  scope.http->pools[std::string(name)] = pool;
+  return pool;
+}
+
+void add_server(Scope& scope, model::Pool& pool, const model::Server& pattern, Str text, const net::Addr& addr) {
+  auto* s = scope.arena.own<model::Server>();
+  *s = pattern;
+  s->name = scope.arena.dup(text);
+  s->addr = addr;
+  s->id = static_cast<uint32_t>(scope.model.servers.size());
+  s->slot = static_cast<uint16_t>(pool.servers.size);
+  s->pool = &pool;
+  s->state = scope.arena.own<model::ServerState>();
+  s->state->weight = s->weight;
+  if (s->disabled) s->state->admin = static_cast<uint8_t>(model::Admin::maint);
+  pool.servers.push(scope.arena, s);
+  scope.model.servers.push_back(s);
+}
+
+void bind_upstream(void* s, const Directive& d, const Row&) {
+  Scope& scope = scope_of(s);
+  Str name = d.arg(0).text;
+  if (scope.http->pools.contains(std::string(name))) {
+    auto& e = scope.error(d.arg(0).where, fmt::format("duplicate upstream \"{}\"", name), "merge the two blocks");
+    e.product = e.text;
+    return;
+  }
+  model::Pool* pool = new_pool(scope, name);
+  scope.pool = pool;
+  scope.bind_block(d, kUpstream);
+  scope.pool = nullptr;
+  bool any = std::any_of(d.block.begin(), d.block.end(), [](const Directive& c) { return c.name() == "server"; });
+  if (!any) {
+    auto& e = scope.error(d.where, "no servers are inside upstream", "name at least one server");
+    e.product = e.text;
+  }
+}
+
+bool server_option(Scope& scope, const Directive& d, size_t i, model::Server& s) {
+  Str w = d.arg(i).text;
+  auto number = [&](Str prefix, uint64_t& n) {
+    if (!w.starts_with(prefix)) return false;
+    auto v = parse_u64(w.substr(prefix.size()));
+    if (!v) return false;
+    n = *v;
+    return true;
+  };
+  uint64_t n = 0;
+  if (number("weight=", n) && n > 0) s.weight = static_cast<int32_t>(n);
+  else if (number("max_conns=", n)) s.max_conns = static_cast<int32_t>(n);
+  else if (number("max_fails=", n)) s.max_fails = static_cast<uint32_t>(n);
+  else if (w.starts_with("fail_timeout=") && parse_ms(w.substr(13), n)) s.fail_timeout = static_cast<uint32_t>(n);
+  else if (w == "backup") s.backup = true;
+  else if (w == "down") s.disabled = true;
+  else if (w == "resolve" || w == "drain" || w.starts_with("slow_start=") || w.starts_with("route=") || w.starts_with("service=")) {
+    scope.diag.add(config::Severity::planned, d.arg(i).where, fmt::format("not yet: server … {}", w), {});
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void bind_server(void* s, const Directive& d, const Row&) {
+  Scope& scope = scope_of(s);
+  model::Server server;
+  for (size_t i = 1; i < d.args(); i++)
+    if (!server_option(scope, d, i, server)) {
+      auto& e = scope.error(d.arg(i).where, fmt::format("invalid parameter \"{}\"", d.arg(i).text),
+                            "weight=, max_conns=, max_fails=, fail_timeout=, backup, down");
+      e.product = e.text;
+    }
+  std::vector<net::Addr> addrs;
+  Str text = d.arg(0).text;
+  if (!lookup(scope, text, 80, d.arg(0).where, addrs)) {
+    server.unresolved = true;
+    addrs.emplace_back();
+  }
+  server.host = scope.arena.dup(text.substr(0, text.rfind(':')));
+  for (const net::Addr& a : addrs) add_server(scope, *scope.pool, server, a.family ? Str(a.text()) : text, a);
+}
+
+void bind_keepalive(void* s, const Directive& d, const Row&) {
+  Scope& scope = scope_of(s);
+  auto n = parse_u64(d.arg(0).text);
+  if (!n) return bad_value(scope, d, 0, "a number of connections");
+  scope.pool->keepalive = static_cast<uint32_t>(*n);
+  if (d.args() > 1 && d.arg(1).text != "local") bad_value(scope, d, 1, "local");
+}
+
+void bind_keepalive_requests(void* s, const Directive& d, const Row&) {
+  auto n = parse_u64(d.arg(0).text);
+  if (!n) return bad_value(scope_of(s), d, 0, "a number of requests");
+  scope_of(s).pool->keepalive_requests = static_cast<uint32_t>(std::min<uint64_t>(*n, UINT32_MAX));
+}
+
+void bind_keepalive_timeout(void* s, const Directive& d, const Row&) {
+  uint64_t ms = 0;
+  if (!parse_ms(d.arg(0).text, ms)) return bad_value(scope_of(s), d, 0, "a time such as 60s");
+  scope_of(s).pool->keepalive_timeout = static_cast<uint32_t>(ms);
+}
+
+void bind_keepalive_time(void* s, const Directive& d, const Row&) {
+  uint64_t ms = 0;
+  if (!parse_ms(d.arg(0).text, ms)) return bad_value(scope_of(s), d, 0, "a time such as 1h");
+  scope_of(s).pool->keepalive_time = static_cast<uint32_t>(std::min<uint64_t>(ms, UINT32_MAX));
+}
+
+const Row kTable[] = {
+    {"upstream", kHttp, 1, 1, Block::required, Inherit::none, bind_upstream, "name { ... }", "a group of servers"},
+    {"server", kUpstream, 1, -1, Block::none, Inherit::none, bind_server, "address [parameters]", "a server of the group"},
+    {"keepalive", kUpstream, 1, 2, Block::none, Inherit::none, bind_keepalive, "connections [local]",
+     "idle connections kept to the group, per shard"},
+    {"keepalive_requests", kUpstream, 1, 1, Block::none, Inherit::none, bind_keepalive_requests, "number",
+     "requests after which a server connection is closed"},
+    {"keepalive_timeout", kUpstream, 1, 1, Block::none, Inherit::none, bind_keepalive_timeout, "time",
+     "how long an idle server connection is kept"},
+    {"keepalive_time", kUpstream, 1, 1, Block::none, Inherit::none, bind_keepalive_time, "time",
+     "how long a server connection is used at all"},
+    {"zone", kUpstream, 1, 2, Block::none, Inherit::none, nullptr, "name [size]", "shares the group's state between workers",
+     "the state of every group is shared by all shards"},
+};
+
+}  // namespace
+
+model::Pool* find_or_make_pool(Scope& scope, Str target, uint16_t default_port, bool tls, config::Where where) {
+  auto it = scope.http->pools.find(std::string(target));
+  if (it != scope.http->pools.end()) return it->second;
+  if (model::Pool* other = scope.model.find_pool(target)) return other;
+  std::vector<net::Addr> addrs;
+  bool found = lookup(scope, target, default_port, where, addrs);
+  if (!found && !scope.options.offline && scope.options.face != config::Dialect::weir) return nullptr;
+  model::Pool* pool = new_pool(scope, target);
+  pool->keepalive = 0;
+  model::Server pattern;
+  pattern.host = scope.arena.dup(target.substr(0, target.rfind(':')));
+  (void)tls;
+  if (addrs.empty()) {
+    pattern.unresolved = true;
+    addrs.emplace_back();
+  }
+  for (const net::Addr& a : addrs) add_server(scope, *pool, pattern, a.family ? Str(a.text()) : target, a);
+  pool->balancer = model::make_smooth_round_robin(*pool);
+  return pool;
+}
+
+void finish_pools(Scope& scope) {
+  for (auto& [name, pool] : scope.http->pools)
+    if (!pool->balancer) pool->balancer = model::make_smooth_round_robin(*pool);
+}
+
+const Module kUpstreamModule{"upstream", 0, nullptr, kTable, nullptr, nullptr, finish_pools};
+
+}  // namespace weir::nginx

@@ -1,0 +1,15 @@
+#pragma once
+// `upstream {}` blocks and the pools that proxy_pass makes of plain addresses.
+#include "nginx/module.h"
+
+namespace weir::nginx {
+
+extern const Module kUpstreamModule;
+
+// The pool for "name", "host:port" or "unix:/path": an upstream block of that name, else an implicit one. Null after
+// reporting that the host cannot be found.
+model::Pool* find_or_make_pool(Scope& scope, Str target, uint16_t default_port, bool tls, config::Where where);
+// Resolves names that were read before their upstream block. Called when all blocks are known.
+void finish_pools(Scope& scope);
+
+}  // namespace weir::nginx

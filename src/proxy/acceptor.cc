@@ -1,0 +1,58 @@
+// See proxy/acceptor.h. At most kBatch connections per event, so that one busy listener does not starve the rest; when
+// descriptors run out, accepting pauses instead of spinning.
+#include "proxy/acceptor.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "proxy/shard.h"
+
+namespace weir::proxy {
+
+namespace {
+constexpr int kBatch = 64;
+constexpr uint64_t kPauseMs = 100;
+}  // namespace
+
+bool Acceptor::start() {
+  // Level-triggered and exclusive: a connection left in the queue wakes somebody again.
+  on_ = shard_.loop.add(listener_.fd, this, EPOLLIN | EPOLLEXCLUSIVE);
+  return on_;
+}
+
+void Acceptor::stop() {
+  if (on_) shard_.loop.remove(listener_.fd);
+  on_ = false;
+  shard_.loop.disarm(*this);
+  TaskLink::unlink();
+}
+
+void Acceptor::on_io(uint32_t) {
+  if (on_) accept_some();
+}
+
+void Acceptor::on_timer() {
+  start();
+}
+
+void Acceptor::accept_some() {
+  for (int i = 0; i < kBatch; i++) {
+    sockaddr_storage ss;
+    socklen_t len = sizeof ss;
+    int fd = ::accept4(listener_.fd, reinterpret_cast<sockaddr*>(&ss), &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+      shard_.accepted(listener_, fd, net::Addr::from(reinterpret_cast<sockaddr*>(&ss), len));
+      continue;
+    }
+    if (errno == EINTR || errno == ECONNABORTED) continue;
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      shard_.loop.remove(listener_.fd);
+      on_ = false;
+      shard_.loop.arm(*this, kPauseMs);
+    }
+    return;
+  }
+}
+
+}  // namespace weir::proxy

@@ -1,0 +1,27 @@
+#pragma once
+// Accepting connections of one listening socket on one shard. The socket is shared by the shards (exclusive wake-up).
+#include "model/model.h"
+#include "net/loop.h"
+
+namespace weir::proxy {
+
+class Shard;
+
+class Acceptor final : public net::IoHandler, public net::Task, public Timer {
+ public:
+  Acceptor(Shard& shard, const model::Listener& listener) : shard_(shard), listener_(listener) {}
+  bool start();
+  void stop();
+
+ private:
+  void on_io(uint32_t events) override;
+  void run_task() override { accept_some(); }
+  void on_timer() override;
+  void accept_some();
+
+  Shard& shard_;
+  const model::Listener& listener_;
+  bool on_ = false;
+};
+
+}  // namespace weir::proxy

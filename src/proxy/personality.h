@@ -1,0 +1,39 @@
+#pragma once
+// What differs between the products at the points where the core has to ask. Each personality implements it once; the
+// core calls it through the listener (how a request is handled) and through the pool (how servers are chosen and retried).
+#include "base/error.h"
+#include "http/message.h"
+#include "model/model.h"
+
+namespace weir::proxy {
+
+class Transaction;
+
+class Personality {
+ public:
+  virtual ~Personality() = default;
+  virtual Str name() const = 0;          // "nginx", "haproxy"
+  // The request head is complete: set up txn.extra and slots, and start the request cursor (cursors[kRequest].start).
+  virtual void begin(Transaction& txn) const = 0;
+  // The response head is complete (from a server or local): start the response cursor, or leave it idle.
+  virtual void response(Transaction& txn) const = 0;
+  // Add body filters for the response, after the response rules ran and before the head goes out.
+  virtual void filters(Transaction& txn) const = 0;
+  // Turn an error into an answer: fill a reply through txn.reply or redirect internally. Called at most once per error.
+  virtual void error_reply(Transaction& txn, const Error& why) const = 0;
+  // Choose whether `why` (or the response status, when why.fault is none) on this server leads to another try.
+  virtual bool wants_retry(const Transaction& txn, const Error& why) const = 0;
+  // A try ended without an answer, or with one: passive health counts here.
+  virtual void attempt_failed(Transaction& txn, const Error& why) const = 0;
+  virtual void attempt_answered(Transaction& txn) const = 0;
+  // With Forward::stay: whether the next try goes to another server (HAProxy's redispatch).
+  virtual bool pick_another(const Transaction& txn) const = 0;
+  // No complete head came in time: true closes without an answer. `silent`: not one byte of a head had come.
+  virtual bool quiet_timeout(bool silent) const = 0;
+  // Headers that the product adds to every response that leaves (Server, Date, Via …).
+  virtual void finish_head(Transaction& txn, http::Message& response) const = 0;
+  // Everything is over: counters and the log line.
+  virtual void log(Transaction& txn) const = 0;
+};
+
+}  // namespace weir::proxy

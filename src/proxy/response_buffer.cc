@@ -1,0 +1,107 @@
+// nginx's response buffering: what a slow client does not take is kept here, in memory up to the configured buffers and
+// then in an unlinked temporary file, so that the server is done soon and its connection free. With no temporary file
+// allowed, or at its limit, the server is made to wait instead.
+#include "proxy/response_buffer.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "net/conn.h"
+#include "proxy/file_body.h"
+#include "proxy/forward.h"
+#include "proxy/transaction.h"
+
+namespace weir::proxy {
+namespace {
+
+class ResponseBuffer final : public Filter {
+ public:
+  ResponseBuffer(const Forward& plan) : plan_(plan) {}
+
+  void data(Str data, bool end) override {
+    ended_ = end;
+    if (held() == 0 && !pipe->congested()) {
+      emit(data, end);
+      ended_sent_ = end;
+      pipe->set_uncoupled(true);
+      return;
+    }
+    if (!keep(data)) (written_ > read_ ? tail_ : memory_).append(data.data(), data.size());
+    pipe->set_uncoupled(room());
+  }
+
+  void resume() override {
+    while (held() && !pipe->congested()) {
+      if (!memory_.empty())
+        send_memory(memory_);
+      else if (written_ == read_)
+        send_memory(tail_);
+      else if (!send_file())
+        return;
+    }
+    if (ended_ && !ended_sent_ && held() == 0) {
+      ended_sent_ = true;
+      emit({}, true);
+    }
+    pipe->set_uncoupled(room());
+  }
+
+  void abort() override {
+    memory_.clear();
+    tail_.clear();
+    if (fd_ >= 0) ::close(fd_);
+    fd_ = -1;
+  }
+
+ private:
+  uint64_t held() const { return memory_.size() + (written_ - read_) + tail_.size(); }
+  bool room() const { return tail_.empty() && held() < plan_.response_memory + plan_.max_temp_file; }
+
+  // Once there is a file, order demands that everything later goes through it until it is empty.
+  bool keep(Str data) {
+    bool spill = written_ > read_ || memory_.size() + data.size() > plan_.response_memory;
+    if (!spill || plan_.max_temp_file == 0 || !tail_.empty()) return false;
+    if (fd_ < 0 && (fd_ = open_temp_file(plan_.temp_dir)) < 0) return false;
+    if (written_ == read_) written_ = read_ = 0;
+    ssize_t n = ::pwrite(fd_, data.data(), data.size(), static_cast<off_t>(written_));
+    if (n != static_cast<ssize_t>(data.size())) return false;
+    written_ += data.size();
+    return true;
+  }
+  void send_memory(net::BufQueue& queue) {
+    Str part = queue.front();
+    bool last = ended_ && part.size() == held();
+    emit(part, last);
+    ended_sent_ |= last;
+    queue.consume(part.size());
+  }
+  bool send_file() {
+    char buf[32 * 1024];
+    ssize_t n = ::pread(fd_, buf, std::min<uint64_t>(sizeof buf, written_ - read_), static_cast<off_t>(read_));
+    if (n <= 0) return false;
+    read_ += static_cast<uint64_t>(n);
+    bool last = ended_ && held() == 0;
+    emit({buf, static_cast<size_t>(n)}, last);
+    ended_sent_ |= last;
+    return true;
+  }
+
+  const Forward& plan_;
+  net::BufQueue memory_;  // in front of the file
+  net::BufQueue tail_;    // behind it, when the disk took no more
+  int fd_ = -1;
+  uint64_t written_ = 0;
+  uint64_t read_ = 0;
+  bool ended_ = false;
+  bool ended_sent_ = false;
+};
+
+}  // namespace
+
+Filter* make_response_buffer(Transaction& txn, const Forward& plan) {
+  return txn.arena.own<ResponseBuffer>(plan);
+}
+
+}  // namespace weir::proxy

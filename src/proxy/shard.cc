@@ -1,0 +1,139 @@
+// One thread of the worker; see proxy/shard.h.
+#include "proxy/shard.h"
+
+#include <fmt/format.h>
+#include <openssl/ssl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/slab.h"
+#include "proxy/acceptor.h"
+#include "proxy/personality.h"
+#include "proxy/transaction.h"
+
+namespace weir::proxy {
+
+thread_local Shard* Shard::t_current = nullptr;
+
+Shard::Shard(const model::Model& m, int i, int n) : model(m), index(i), count(n), upstreams(*this, m) {
+  t_current = this;
+  uv_async_init(loop.uv(), &wake_, [](uv_async_t* a) { static_cast<Shard*>(a->data)->run_posted(); });
+  wake_.data = this;
+}
+
+Shard::~Shard() {
+  acceptors_.clear();
+  while (http::H1Server* s = idle_.front()) s->drain();
+  upstreams.close_idle();
+  uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
+  t_current = nullptr;
+}
+
+std::string Shard::open_listeners() {
+  for (const model::Listener* l : model.listeners) {
+    if (l->fd < 0) continue;
+    auto acceptor = std::make_unique<Acceptor>(*this, *l);
+    if (!acceptor->start()) return fmt::format("cannot watch {}: {}", l->text, strerror(errno));
+    acceptors_.push_back(std::move(acceptor));
+  }
+  return {};
+}
+
+void Shard::run() {
+  loop.run();
+}
+
+void Shard::post(std::function<void()> fn) {
+  {
+    std::lock_guard lock(posted_lock_);
+    posted_.push_back(std::move(fn));
+  }
+  uv_async_send(&wake_);
+}
+
+void Shard::run_posted() {
+  std::vector<std::function<void()>> work;
+  {
+    std::lock_guard lock(posted_lock_);
+    work.swap(posted_);
+  }
+  for (auto& fn : work) fn();
+}
+
+void Shard::drain(bool now) {
+  draining_ = true;
+  for (auto& a : acceptors_) a->stop();
+  while (http::H1Server* s = idle_.front()) s->drain();
+  upstreams.close_idle();
+  if (now)
+    loop.stop();
+  else
+    check_drained();
+}
+
+void Shard::check_drained() {
+  if (draining_ && connections_ == 0) loop.stop();
+}
+
+void Shard::accepted(const model::Listener& listener, int fd, const net::Addr& peer) {
+  auto* s = Slab<http::H1Server>::local().make(loop, fd, listener, *this);
+  s->set_peer(peer);
+  connections_++;
+  if (!s->start(false)) {
+    s->IdleLink::unlink();
+    connections_--;
+    s->close();
+    return;
+  }
+  if (listener.tls) {
+    SSL* ssl = SSL_new(listener.tls);
+    s->start_tls(ssl, true);
+  }
+  s->accepted();
+}
+
+http::Message& Shard::begin(http::H1Server& s) {
+  auto* txn = Slab<Transaction>::local().make(*this, s.listener(), &s);
+  s.user = txn;
+  txn->times.accept_ms = s.idle_since_ms();
+  txn->times.idle_ms = s.first_byte_ms();
+  return txn->request;
+}
+
+void Shard::request(http::H1Server& s) {
+  static_cast<Transaction*>(s.user)->begin();
+}
+
+void Shard::reject(http::H1Server& s, const http::H1Error& error) {
+  Error e{Fault::bad_message, Side::client};
+  e.status = error.status;
+  e.text = error.reason;
+  static_cast<Transaction*>(s.user)->reject(e);
+}
+
+void Shard::timed_out(http::H1Server& s, bool silent) {
+  const auto* personality = s.listener().personality;
+  if (personality->quiet_timeout(silent)) return s.abort();
+  begin(s);
+  Error e{Fault::timeout, Side::client};
+  e.status = 408;
+  e.text = "client timed out";
+  static_cast<Transaction*>(s.user)->reject(e);
+}
+
+void Shard::idle(http::H1Server& s) {
+  if (draining_) return s.drain();
+  idle_.push_back(&s);
+}
+
+void Shard::busy(http::H1Server& s) {
+  s.IdleLink::unlink();
+}
+
+void Shard::closed(http::H1Server& s) {
+  s.IdleLink::unlink();
+  connections_--;
+  check_drained();
+}
+
+}  // namespace weir::proxy

@@ -1,0 +1,72 @@
+#pragma once
+// One thread of the worker: a loop, its listeners' acceptors, its idle server connections, its Lua state. Everything
+// reachable from here is used by this thread only, except through `post`.
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "model/model.h"
+#include "http/h1_server.h"
+#include "net/loop.h"
+#include "proxy/upstreams.h"
+
+namespace weir::proxy {
+
+class Acceptor;
+class Transaction;
+
+class Shard final : public http::ServerHooks {
+ public:
+  Shard(const model::Model& model, int index, int count);
+  ~Shard();
+
+  net::Loop loop;
+  const model::Model& model;
+  const int index;
+  const int count;
+  Upstreams upstreams;
+  void* lua = nullptr;  // lua::State of this shard, made by lua::attach
+
+  // Listens on every listener of the model whose descriptor is there. Returns the problem, empty when there is none.
+  std::string open_listeners();
+  void run();  // until drained or stopped
+  // Runs `fn` on this shard's thread. From any thread.
+  void post(std::function<void()> fn);
+  // Stops accepting, lets what runs finish, then leaves the loop; at once with `now`. On this shard's thread.
+  void drain(bool now);
+  bool draining() const { return draining_; }
+
+  // A connection was accepted: makes its session. The descriptor is non-blocking.
+  void accepted(const model::Listener& listener, int fd, const net::Addr& peer);
+  uint64_t connections() const { return connections_; }
+  uint64_t next_id() { return ++ids_ * static_cast<uint64_t>(count) + static_cast<uint64_t>(index); }
+
+  // --- http::ServerHooks ---
+  http::Message& begin(http::H1Server& s) override;
+  void request(http::H1Server& s) override;
+  void reject(http::H1Server& s, const http::H1Error& error) override;
+  void timed_out(http::H1Server& s, bool silent) override;
+  void idle(http::H1Server& s) override;
+  void busy(http::H1Server& s) override;
+  void closed(http::H1Server& s) override;
+  bool may_keep_alive() override { return !draining_; }
+
+  static Shard& current() { return *t_current; }
+
+ private:
+  void run_posted();
+  void check_drained();
+  static thread_local Shard* t_current;
+  std::vector<std::unique_ptr<Acceptor>> acceptors_;
+  uv_async_t wake_;
+  std::mutex posted_lock_;
+  std::vector<std::function<void()>> posted_;
+  List<http::H1Server, http::IdleLink> idle_;
+  bool draining_ = false;
+  uint64_t connections_ = 0;
+  uint64_t ids_ = 0;
+};
+
+}  // namespace weir::proxy

@@ -1,0 +1,97 @@
+// See tools/check.h. Results go to standard output: they are what was asked for.
+#include "tools/check.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "config/include.h"
+#include "tools/fragment.h"
+#include "tools/load.h"
+
+namespace weir::tools {
+namespace {
+
+using config::Diagnostic;
+using config::Dialect;
+using config::Severity;
+
+Dialect recognise_file(const std::string& path) {
+  struct stat st;
+  if (stat(path.c_str(), &st) == 0 && S_ISDIR(st.st_mode)) return Dialect::haproxy;
+  config::Tree tree;
+  int error = 0;
+  const config::Source* source = path == "-" ? nullptr : config::load_source(tree, path, error);
+  return source ? config::recognise(source->text) : Dialect::nginx;
+}
+
+LoadRequest make_request(const CheckOptions& o, const std::string& path) {
+  LoadRequest r;
+  if (o.dialect.empty() || !parse_dialect(o.dialect, r.dialect)) r.dialect = recognise_file(path);
+  r.files = {path};
+  std::string folder = config::folder_of(path);
+  r.read.offline = o.offline;
+  r.read.conf_dir = folder;
+  r.read.prefix = folder.empty() ? "./" : folder;
+  r.options.offline = o.offline;
+  r.options.check_only = true;
+  r.options.prefix = r.read.prefix;
+  r.options.allow_planned = true;
+  // The file is judged as its own product would.
+  r.options.face = r.dialect;
+  if (r.dialect == Dialect::nginx) r.adapt = [](config::Tree& tree) { wrap(tree, infer_blocks(tree)); };
+  return r;
+}
+
+std::string place(const config::Where& where) {
+  return where.source ? fmt::format(" ({}:{})", where.source->path, where.line) : std::string();
+}
+
+void print_text(const std::string& path, const Loaded& loaded, bool colour) {
+  for (const Diagnostic& d : loaded.diag->all()) {
+    if (d.severity == Severity::planned)
+      fmt::print("not yet: {}{}\n", planned_word(d), place(d.where));
+    else
+      fmt::print("{}", config::render(d, colour));
+  }
+  size_t errors = loaded.diag->count(Severity::error);
+  size_t planned = loaded.diag->count(Severity::planned);
+  std::string counts = fmt::format("{} error{}, {} warning{}", errors, errors == 1 ? "" : "s",
+                                   loaded.diag->count(Severity::warning),
+                                   loaded.diag->count(Severity::warning) == 1 ? "" : "s");
+  if (planned > 0) counts += fmt::format(", {} not yet built", planned);
+  fmt::print("{}: {} ({})\n", path, errors == 0 ? "accepted" : "refused", counts);
+}
+
+}  // namespace
+
+bool parse_dialect(const std::string& text, Dialect& out) {
+  if (text == "nginx") out = Dialect::nginx;
+  else if (text == "haproxy") out = Dialect::haproxy;
+  else if (text == "weir") out = Dialect::weir;
+  else return false;
+  return true;
+}
+
+int check(const CheckOptions& o) {
+  bool colour = isatty(STDOUT_FILENO);
+  bool refused = false;
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  for (const std::string& path : o.files) {
+    Loaded loaded = load(make_request(o, path));
+    refused |= loaded.diag->failed();
+    if (!o.json) {
+      print_text(path, loaded, colour);
+      continue;
+    }
+    for (auto& one : nlohmann::ordered_json::parse(config::render_json(*loaded.diag))) all.push_back(std::move(one));
+  }
+  if (o.json) fmt::print("{}\n", all.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  return refused ? 1 : 0;
+}
+
+}  // namespace weir::tools

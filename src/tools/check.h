@@ -1,0 +1,23 @@
+#pragma once
+// `weir check`: judges configuration files without starting anything. Called by the weir face once per run.
+#include <string>
+#include <vector>
+
+#include "config/tree.h"
+
+namespace weir::tools {
+
+struct CheckOptions {
+  bool offline = false;
+  bool json = false;
+  bool allow_planned = false;  // planned words are notes even where they would refuse
+  std::string dialect;         // nginx, haproxy, weir; empty: from the content
+  std::vector<std::string> files;
+};
+
+// 0: all files are accepted, 1: one is refused.
+int check(const CheckOptions& options);
+
+bool parse_dialect(const std::string& text, config::Dialect& out);
+
+}  // namespace weir::tools

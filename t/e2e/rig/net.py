@@ -1,0 +1,78 @@
+"""Ports, deadlines and sockets. Used by every other helper; keeps nothing but the reservations of this process."""
+
+import os
+import random
+import socket
+import struct
+import time
+
+DEADLINE = 20.0  # seconds until a condition that should hold at once is given up; generous for sanitizer builds
+
+
+def wait_until(condition, what, timeout=DEADLINE):
+    """Polls until condition() is true and returns its value; fails naming `what`, which may be a function."""
+    deadline = time.monotonic() + timeout
+    pause = 0.001
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout} s: {what() if callable(what) else what}")
+        time.sleep(pause)
+        pause = min(pause * 2, 0.05)
+
+
+class PortReservation:
+    """A TCP and UDP port that no other test gets, in any run on this machine, until release().
+
+    The reservation is an abstract unix socket named after the port: it vanishes with the process, and the port itself
+    stays free for the program under test. Ports lie below the kernel's ephemeral range.
+    """
+
+    def __init__(self):
+        while True:
+            port = random.randrange(10000, 32000)
+            self._lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            try:
+                self._lock.bind(f"\0weir-e2e-port-{port}")
+            except OSError:
+                self._lock.close()
+                continue
+            if is_free(port):
+                self.port = port
+                return
+            self._lock.close()
+
+    def release(self):
+        self._lock.close()
+
+
+def is_free(port):
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        with socket.socket(socket.AF_INET, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("", port))
+            except OSError:
+                return False
+    return True
+
+
+def is_listening(port):
+    """True when something listens on the TCP port; read from /proc, so that no connection has to be made."""
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        if not os.path.exists(table):
+            continue
+        with open(table, encoding="ascii") as lines:
+            for line in lines:
+                fields = line.split()
+                if fields[3] == "0A" and int(fields[1].rsplit(":", 1)[1], 16) == port:
+                    return True
+    return False
+
+
+def reset(sock):
+    """Closes with a TCP reset instead of a FIN."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
