@@ -52,7 +52,7 @@ endif
 ccache := $(shell command -v ccache)
 
 # pkg-config runs once and only when something is compiled: `make deps` has to work where it is not installed yet.
-pkgs       := libuv luajit openssl libpcre2-8 zlib libbrotlienc libcares fmt
+pkgs       := libuv luajit openssl libpcre2-8 zlib libbrotlienc libcares fmt libcrypt
 pkg_cflags  = $(eval pkg_cflags := $(shell pkg-config --cflags $(pkgs)))$(pkg_cflags)
 pkg_libs    = $(eval pkg_libs := $(shell pkg-config --libs $(pkgs)))$(pkg_libs)
 

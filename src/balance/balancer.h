@@ -48,6 +48,7 @@ class PickLock {
 };
 
 Balancer* make_smooth_round_robin(const Pool& pool);   // nginx's default
-Balancer* make_haproxy_round_robin(const Pool& pool);  // HAProxy's `balance roundrobin`
+// HAProxy's `balance roundrobin`. `all_backups`: backup servers share the load too, once no other is left.
+Balancer* make_haproxy_round_robin(const Pool& pool, bool all_backups = false);
 
 }  // namespace weir::model

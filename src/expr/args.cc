@@ -165,13 +165,20 @@ bool parse_time_us(Str text, uint64_t unit_us, uint64_t& us, std::string& error)
   auto n = parse_u64(text.substr(0, digits));
   Str unit = text.substr(digits);
   uint64_t factor = 0;
-  if (unit.empty()) factor = unit_us;
-  else if (unit == "us") factor = 1;
-  else if (unit == "ms") factor = 1000;
-  else if (unit == "s") factor = 1000000;
-  else if (unit == "m") factor = 60ull * 1000000;
-  else if (unit == "h") factor = 3600ull * 1000000;
-  else if (unit == "d") factor = 86400ull * 1000000;
+  if (unit.empty())
+    factor = unit_us;
+  else if (unit == "us")
+    factor = 1;
+  else if (unit == "ms")
+    factor = 1000;
+  else if (unit == "s")
+    factor = 1000000;
+  else if (unit == "m")
+    factor = 60ull * 1000000;
+  else if (unit == "h")
+    factor = 3600ull * 1000000;
+  else if (unit == "d")
+    factor = 86400ull * 1000000;
   if (!n || !factor || __builtin_mul_overflow(*n, factor, &us)) {
     error = !n       ? fmt::format("'{}' is not a time", text)
             : factor ? fmt::format("the time '{}' is too long", text)
@@ -202,7 +209,8 @@ bool argument_number(const Ctx& ctx, const Arg& arg, int64_t& out) {
     return true;
   }
   Value v;
-  if (!get_variable(ctx, *static_cast<const Variable*>(arg.object), v) || !cast(v, Type::integer, *ctx.arena)) return false;
+  if (!get_variable(ctx, *static_cast<const Variable*>(arg.object), v) || !cast(v, Type::integer, *ctx.arena))
+    return false;
   out = v.integer;
   return true;
 }

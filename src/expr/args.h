@@ -21,13 +21,13 @@ struct Server;
 
 namespace weir::expr {
 
-// A name in an expression that is met by an object when the whole configuration is known. Until then, and for a name that
-// is missing, the pointers are null and the fetch gives nothing.
+// A name in an expression that is met by an object when the whole configuration is known. Until then, and for a name
+// that is missing, the pointers are null and the fetch gives nothing.
 struct Reference {
   char kind = 'b';
-  Str name;    // of the pool, frontend or user list; empty: the current one
+  Str name;  // of the pool, frontend or user list; empty: the current one
   Str server;
-  Str keyword; // of the fetch, for messages
+  Str keyword;  // of the fetch, for messages
   config::Where where;
   const model::Pool* pool = nullptr;
   const model::Server* target = nullptr;
@@ -40,11 +40,12 @@ struct References {
 
 class PatternSources;
 
-// What check functions may need to know beyond their arguments. One is in force per thread while an expression is parsed.
+// What check functions may need to know beyond their arguments. One is in force per thread while an expression is
+// parsed.
 struct Parsing {
   Arena* arena = nullptr;
-  References* references = nullptr;   // null: names of pools and the like are not allowed (the runtime socket)
-  PatternSources* patterns = nullptr; // null: maps are not allowed
+  References* references = nullptr;  // null: names of pools and the like are not allowed (the runtime socket)
+  PatternSources* patterns = nullptr;  // null: maps are not allowed
   Str keyword;
   config::Where where;
 };
@@ -55,7 +56,8 @@ std::string check_argument(char letter, Arg& arg, const Parsing& parsing);
 // "integer", "IPv4 address", "backend": for "missing arguments (got 0/1), type 'string' expected".
 Str argument_type_name(char letter);
 
-// Binds pools and servers of the model. Returns one sentence for each name that is missing; where it stands is in `missing`.
+// Binds pools and servers of the model. Returns one sentence for each name that is missing; where it stands is in
+// `missing`.
 std::vector<std::string> resolve(const References& references, const model::Model& model,
                                  std::vector<const Reference*>& missing);
 

@@ -78,7 +78,8 @@ bool to_decimals(const Ctx& ctx, const Arg* args, Value& v) {
   return true;
 }
 std::string check_decimals(Arg* args, int, Arena&) {
-  if (args[1].number <= 0 || args[1].number > 8) return fmt::format("chunk_size out of [1..8] range ({})", args[1].number);
+  if (args[1].number <= 0 || args[1].number > 8)
+    return fmt::format("chunk_size out of [1..8] range ({})", args[1].number);
   if (args[2].number != 0 && args[2].number != 1) return fmt::format("Unsupported truncate value ({})", args[2].number);
   return {};
 }
@@ -111,8 +112,11 @@ enum JsonInput : int64_t { kAscii, kUtf8, kUtf8Skip, kUtf8Permissive, kUtf8Permi
 bool next_utf8(Str& s, uint32_t& c, bool& overlong) {
   static constexpr uint32_t kLeast[] = {0, 0x80, 0x800, 0x10000};
   auto first = static_cast<uint8_t>(s[0]);
-  size_t more = first < 0x80 ? 0 : first >= 0xc0 && first < 0xe0 ? 1 : first >= 0xe0 && first < 0xf0 ? 2
-                : first >= 0xf0 && first < 0xf8 ? 3 : 4;
+  size_t more = first < 0x80                    ? 0
+                : first >= 0xc0 && first < 0xe0 ? 1
+                : first >= 0xe0 && first < 0xf0 ? 2
+                : first >= 0xf0 && first < 0xf8 ? 3
+                                                : 4;
   overlong = false;
   if (more == 4 || s.size() <= more) {
     s.remove_prefix(1);
@@ -140,8 +144,10 @@ void append_json(std::string& out, uint32_t c) {
     out += kShort[i + 1];
     return;
   }
-  if (c >= 0x20 && c < 0x7f) out += static_cast<char>(c);
-  else fmt::format_to(std::back_inserter(out), "\\u{:04x}", c);
+  if (c >= 0x20 && c < 0x7f)
+    out += static_cast<char>(c);
+  else
+    fmt::format_to(std::back_inserter(out), "\\u{:04x}", c);
 }
 
 bool to_json(const Ctx& ctx, const Arg* args, Value& v) {

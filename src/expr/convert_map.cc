@@ -1,5 +1,5 @@
-// map(file[,default]) and its family: how keys are matched (_beg, _ip …) and what comes out (_int, _ip, _str, _key). A file is
-// read once, whoever names it, and can be changed at run time through its PatternSource.
+// map(file[,default]) and its family: how keys are matched (_beg, _ip …) and what comes out (_int, _ip, _str, _key). A
+// file is read once, whoever names it, and can be changed at run time through its PatternSource.
 #include <fmt/format.h>
 
 #include <string>

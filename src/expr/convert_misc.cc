@@ -81,8 +81,9 @@ bool usable_servers(const Ctx& ctx, const Arg*, Value& v) {
 }
 bool server_is_up(const Ctx& ctx, const Arg*, Value& v) {
   const model::Server* s = server_named(ctx, v.str);
-  return s && give_bool(v, s->state->up.load(std::memory_order_relaxed) &&
-                               s->state->admin.load(std::memory_order_relaxed) != static_cast<uint8_t>(model::Admin::maint));
+  return s &&
+         give_bool(v, s->state->up.load(std::memory_order_relaxed) &&
+                          s->state->admin.load(std::memory_order_relaxed) != static_cast<uint8_t>(model::Admin::maint));
 }
 bool server_queue(const Ctx& ctx, const Arg*, Value& v) {
   const model::Server* s = server_named(ctx, v.str);
@@ -119,8 +120,8 @@ std::string check_when(Arg* args, int, Arena&) {
     args[1].number = static_cast<int64_t>(i);
     return {};
   }
-  return fmt::format("expects a supported keyword among {{stopping,normal,error,forwarded,toapplet,processed}} but got '{}'",
-                     word);
+  return fmt::format(
+      "expects a supported keyword among {{stopping,normal,error,forwarded,toapplet,processed}} but got '{}'", word);
 }
 
 constexpr Type kInt = Type::integer;

@@ -1,5 +1,5 @@
-// Arithmetic and bitwise converters. Results that do not fit 64 bits stop at the limits, as HAProxy's do; the second operand
-// is a number or a variable.
+// Arithmetic and bitwise converters. Results that do not fit 64 bits stop at the limits, as HAProxy's do; the second
+// operand is a number or a variable.
 #include <arpa/inet.h>
 
 #include "expr/args.h"

@@ -1,4 +1,5 @@
-// Converters from text to text, its parts, and what is read off it. Results are parts of the input where that is possible.
+// Converters from text to text, its parts, and what is read off it. Results are parts of the input where that is
+// possible.
 #include <openssl/crypto.h>
 
 #include <fmt/format.h>
@@ -270,9 +271,12 @@ std::string check_regsub(Arg* args, int, Arena& arena) {
   uint8_t options = Regex::kNone;
   bool global = false;
   for (char c : args[2].str) {
-    if (c == 'i') options |= Regex::kIcase;
-    else if (c == 'g') global = true;
-    else return fmt::format("invalid regex flag '{}', only 'i' and 'g' are supported", c);
+    if (c == 'i')
+      options |= Regex::kIcase;
+    else if (c == 'g')
+      global = true;
+    else
+      return fmt::format("invalid regex flag '{}', only 'i' and 'g' are supported", c);
   }
   std::string error;
   const Regex* regex = Regex::compile(arena, args[0].str, options, error);
@@ -291,9 +295,12 @@ bool has_control(const Ctx&, const Arg* args, Value& v) {
 }
 std::string check_has_control(Arg* args, int, Arena&) {
   Str text = args[0].str;
-  if (text.empty()) text = "0x1FFFFFDFF";
-  else if (text == "any") text = "0x1FFFFFFFF";
-  else if (text == "http") text = "0x2401";
+  if (text.empty())
+    text = "0x1FFFFFDFF";
+  else if (text == "any")
+    text = "0x1FFFFFFFF";
+  else if (text == "http")
+    text = "0x2401";
   char* end = nullptr;
   std::string digits(text);
   args[0].number = strtoll(digits.c_str(), &end, 0);

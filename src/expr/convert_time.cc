@@ -86,7 +86,8 @@ bool to_http_date(const Ctx& ctx, const Arg* args, Value& v) {
 
 // RFC 9110 5.6.7: the preferred form and the two obsolete ones.
 bool from_http_date(const Ctx&, const Arg*, Value& v) {
-  static constexpr const char* kForms[] = {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"};
+  static constexpr const char* kForms[] = {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT",
+                                           "%a %b %e %H:%M:%S %Y"};
   char text[64];
   if (v.str.size() >= sizeof text) return false;
   memcpy(text, v.str.data(), v.str.size());

@@ -35,10 +35,14 @@ Str encode_base64(Str in, bool url, Arena& arena) {
     uint32_t bits = byte(0) << 16 | byte(1) << 8 | byte(2);
     *out++ = alphabet[bits >> 18];
     *out++ = alphabet[bits >> 12 & 63];
-    if (left > 1) *out++ = alphabet[bits >> 6 & 63];
-    else if (!url) *out++ = '=';
-    if (left > 2) *out++ = alphabet[bits & 63];
-    else if (!url) *out++ = '=';
+    if (left > 1)
+      *out++ = alphabet[bits >> 6 & 63];
+    else if (!url)
+      *out++ = '=';
+    if (left > 2)
+      *out++ = alphabet[bits & 63];
+    else if (!url)
+      *out++ = '=';
   }
   return {p, static_cast<size_t>(out - p)};
 }

@@ -15,7 +15,8 @@ constexpr int hex_value(char c) {
 
 // RFC 4648; with `url` the alphabet of section 5, without padding.
 Str encode_base64(Str in, bool url, Arena& arena);
-// False for characters outside the alphabet, a wrong length, or wrong padding. The URL form takes both, with or without padding.
+// False for characters outside the alphabet, a wrong length, or wrong padding. The URL form takes both, with or without
+// padding.
 bool decode_base64(Str in, bool url, Arena& arena, Str& out);
 
 Str encode_hex(Str in, Arena& arena);  // upper case

@@ -18,10 +18,12 @@ bool Expr::eval(const Ctx& ctx, Value& out) const {
 }
 
 std::string where_names(uint16_t bits) {
-  static constexpr Str kNames[] = {"client address",         "HTTP request headers",  "HTTP request body",
-                                   "server",                 "HTTP response headers", "HTTP response body",
-                                   "transaction statistics", "request buffer",        "HTTP request",
-                                   "backend",                "response buffer",       "HTTP response",
+  static constexpr Str kNames[] = {"client address",         "HTTP request headers",
+                                   "HTTP request body",      "server",
+                                   "HTTP response headers",  "HTTP response body",
+                                   "transaction statistics", "request buffer",
+                                   "HTTP request",           "backend",
+                                   "response buffer",        "HTTP response",
                                    "client-side connection", "server-side connection"};
   std::string out;
   for (size_t i = 0; i < std::size(kNames); i++) {
@@ -55,8 +57,9 @@ struct ByName {
 };
 
 const ByName<FetchDef>& fetches() {
-  static const ByName<FetchDef> all{internal_fetches(), proxy_fetches(),  connection_fetches(), tls_fetches(), request_fetches(),
-                                    header_fetches(),   auth_fetches(),   body_fetches(),       log_fetches()};
+  static const ByName<FetchDef> all{internal_fetches(), proxy_fetches(),  connection_fetches(), tls_fetches(),
+                                    request_fetches(),  header_fetches(), auth_fetches(),       body_fetches(),
+                                    log_fetches(),      hello_fetches()};
   return all;
 }
 const ByName<ConvertDef>& converters() {

@@ -1,7 +1,7 @@
 #pragma once
 // Fetches and converters: the words of expressions. nginx variables and HAProxy samples are both fetches. Each declares
-// where its data exists, so that using it too early is found at check time. Definitions are static tables; an expression
-// that was compiled from them lives in the model's arena and is only read.
+// where its data exists, so that using it too early is found at check time. Definitions are static tables; an
+// expression that was compiled from them lives in the model's arena and is only read.
 #include <cstdint>
 #include <span>
 #include <string>
@@ -22,16 +22,16 @@ namespace weir::expr {
 // several works where at least one of them is provided.
 enum Where : uint16_t {
   kAnywhere = 0,
-  kClientConn = 1 << 0,   // an accepted connection
+  kClientConn = 1 << 0,  // an accepted connection
   kRequestHead = 1 << 1,
   kRequestBody = 1 << 2,
-  kServerConn = 1 << 3,   // a server was chosen
+  kServerConn = 1 << 3,  // a server was chosen
   kResponseHead = 1 << 4,
   kResponseBody = 1 << 5,
-  kLog = 1 << 6,          // the exchange is over
-  kRequestBytes = 1 << 7,   // the request's bytes before they are parsed
-  kRequestKept = 1 << 8,    // what stays of the request head until the log: method, version, captures
-  kBackend = 1 << 9,        // a pool was chosen
+  kLog = 1 << 6,  // the exchange is over
+  kRequestBytes = 1 << 7,  // the request's bytes before they are parsed
+  kRequestKept = 1 << 8,  // what stays of the request head until the log: method, version, captures
+  kBackend = 1 << 9,  // a pool was chosen
   kResponseBytes = 1 << 10,
   kResponseKept = 1 << 11,  // status and captures of the response
   kClientSession = 1 << 12,  // a client connection with its handshakes done
@@ -52,9 +52,9 @@ struct Ctx {
   proxy::Transaction* txn = nullptr;
   net::Conn* client = nullptr;
   Arena* arena = nullptr;  // results and temporaries; the transaction's
-  bool response = false;   // evaluated in a response rule (`hdr` means the response's there)
-  bool final = true;       // nothing more comes: what is missing now stays missing (false: content inspection)
-  bool* may_change = nullptr;      // set by a fetch that would say something else with more data
+  bool response = false;  // evaluated in a response rule (`hdr` means the response's there)
+  bool final = true;  // nothing more comes: what is missing now stays missing (false: content inspection)
+  bool* may_change = nullptr;  // set by a fetch that would say something else with more data
   Iteration* iteration = nullptr;  // null: a fetch of several values gives the last one
 };
 
@@ -110,7 +110,7 @@ struct Expr {
   uint8_t call_count = 0;
   Type type = Type::string;  // of the final value
   uint16_t needs = kAnywhere;
-  Str text;                  // as written
+  Str text;  // as written
 
   // False: absent.
   bool eval(const Ctx& ctx, Value& out) const;

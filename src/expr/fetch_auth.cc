@@ -20,7 +20,8 @@ struct Credentials {
 // target decides).
 Str authorization_of(const http::Message& m) {
   bool to_proxy = m.method == http::Method::connect || !m.scheme.empty();
-  if (to_proxy && m.headers.has(http::Name::proxy_authorization)) return m.headers.value(http::Name::proxy_authorization);
+  if (to_proxy && m.headers.has(http::Name::proxy_authorization))
+    return m.headers.value(http::Name::proxy_authorization);
   return m.headers.value(http::Name::authorization);
 }
 
@@ -53,7 +54,9 @@ bool read_basic(const Ctx& ctx, Credentials& out) {
 bool auth_type(const Ctx& ctx, const Arg*, Value& out) {
   Credentials c;
   if (!read_credentials(ctx, c)) return false;
-  return give(out, c.scheme == Scheme::basic ? Str("Basic") : c.scheme == Scheme::bearer ? Str("Bearer") : Str("Digest"));
+  return give(out, c.scheme == Scheme::basic    ? Str("Basic")
+                   : c.scheme == Scheme::bearer ? Str("Bearer")
+                                                : Str("Digest"));
 }
 bool auth_user(const Ctx& ctx, const Arg*, Value& out) {
   Credentials c;

@@ -1,5 +1,5 @@
-// Fetches of bodies and of bytes that are not parsed (yet): what collect_body keeps in memory of requests, and what content
-// inspection has read.
+// Fetches of bodies and of bytes that are not parsed (yet): what collect_body keeps in memory of requests, and what
+// content inspection has read.
 #include <fmt/format.h>
 
 #include <string>
@@ -73,6 +73,7 @@ bool length(const Ctx& ctx, const Arg*, Value& out) {
 }
 template <Of of>
 bool payload(const Ctx& ctx, const Arg* args, Value& out) {
+  if (!ctx.txn || !ctx.txn->tcp) return false;
   Str all = inspected<of>(ctx);
   auto offset = static_cast<size_t>(args[0].number);
   auto size = static_cast<size_t>(args[1].number);
@@ -86,9 +87,11 @@ std::string check_payload(Arg* args, int, Arena&) {
   return {};
 }
 
-// A length in `size` bytes at `offset`, then so many bytes: right behind it, or at a third argument (+n, -n: from there).
+// A length in `size` bytes at `offset`, then so many bytes: right behind it, or at a third argument (+n, -n: from
+// there).
 template <Of of>
 bool payload_lv(const Ctx& ctx, const Arg* args, Value& out) {
+  if (!ctx.txn || !ctx.txn->tcp) return false;
   Str all = inspected<of>(ctx);
   auto offset = static_cast<size_t>(args[0].number);
   auto width = static_cast<size_t>(args[1].number);
@@ -111,7 +114,8 @@ std::string check_payload_lv(Arg* args, int, Arena&) {
   return rest.empty() ? std::string{} : "payload offset2 is not a number";
 }
 
-// "Cookie: NAME=VALUE" in an RDP connection request behind the TPKT and X.224 headers; without a name the "mstshash" one.
+// "Cookie: NAME=VALUE" in an RDP connection request behind the TPKT and X.224 headers; without a name the "mstshash"
+// one.
 bool rdp_cookie(const Ctx& ctx, const Arg* args, Value& out) {
   static constexpr size_t kHeaders = 11;
   static constexpr Str kStart = "Cookie: ";

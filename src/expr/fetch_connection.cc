@@ -42,8 +42,10 @@ bool port(const Ctx& ctx, const Arg*, Value& out) {
 bool is_ours(const Value& v) {
   net::Addr a;
   a.family = v.type == Type::ipv4 ? AF_INET : AF_INET6;
-  if (v.type == Type::ipv4) a.v4 = v.v4;
-  else a.v6 = v.v6;
+  if (v.type == Type::ipv4)
+    a.v4 = v.v4;
+  else
+    a.v6 = v.v6;
   sockaddr_storage sa{};
   socklen_t size = a.to(sa);
   int fd = socket(a.family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -84,12 +86,13 @@ int64_t unit_divisor(Str unit) {
 }
 std::string check_unit(Arg* args, int, Arena&) {
   Str unit = args[0].str;
-  return unit.empty() || unit == "us" || unit == "ms" ? std::string{}
-                                                      : fmt::format("unexpected unit '{}': 'us' or 'ms' is expected", unit);
+  return unit.empty() || unit == "us" || unit == "ms"
+             ? std::string{}
+             : fmt::format("unexpected unit '{}': 'us' or 'ms' is expected", unit);
 }
 
 // One number of TCP_INFO. False on other sockets.
-template <uint32_t tcp_info::*member, bool server>
+template <uint32_t tcp_info::* member, bool server>
 bool tcp_number(const Ctx& ctx, int64_t& n) {
   const net::Conn* c = server ? server_conn(ctx) : client_conn(ctx);
   tcp_info info{};
@@ -98,12 +101,12 @@ bool tcp_number(const Ctx& ctx, int64_t& n) {
   n = info.*member;
   return true;
 }
-template <uint32_t tcp_info::*member, bool server = false>
+template <uint32_t tcp_info::* member, bool server = false>
 bool tcp_time(const Ctx& ctx, const Arg* args, Value& out) {
   int64_t us;
   return tcp_number<member, server>(ctx, us) && give(out, us / unit_divisor(args[0].str));
 }
-template <uint32_t tcp_info::*member>
+template <uint32_t tcp_info::* member>
 bool tcp_count(const Ctx& ctx, const Arg*, Value& out) {
   int64_t n;
   return tcp_number<member, false>(ctx, n) && give(out, n);

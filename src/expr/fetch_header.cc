@@ -24,9 +24,12 @@ const http::Message* message(const Ctx& ctx) {
 size_t element_end(Str s, size_t at) {
   bool quoted = false;
   for (; at < s.size(); at++) {
-    if (s[at] == '"') quoted = !quoted;
-    else if (s[at] == '\\' && quoted) at++;
-    else if (s[at] == ',' && !quoted) break;
+    if (s[at] == '"')
+      quoted = !quoted;
+    else if (s[at] == '\\' && quoted)
+      at++;
+    else if (s[at] == ',' && !quoted)
+      break;
   }
   return std::min(at, s.size());
 }
@@ -108,7 +111,8 @@ bool header(const Ctx& ctx, const Arg* args, Value& out) {
   const http::Message* m = message<of>(ctx);
   if (!m) return not_yet(ctx);
   Str value;
-  return !args[0].str.empty() && choose(ctx, Values(m->headers, args[0].str, whole), args[1], value) && give(out, value);
+  return !args[0].str.empty() && choose(ctx, Values(m->headers, args[0].str, whole), args[1], value) &&
+         give(out, value);
 }
 template <Of of, bool whole>
 bool header_count(const Ctx& ctx, const Arg* args, Value& out) {
@@ -219,9 +223,12 @@ std::string check_occurrence(Arg* args, int, Arena&) {
 size_t cookie_end(Str s, size_t at) {
   bool quoted = false;
   for (; at < s.size(); at++) {
-    if (s[at] == '"') quoted = !quoted;
-    else if (s[at] == '\\' && quoted) at++;
-    else if ((s[at] == ';' || s[at] == ',') && !quoted) break;
+    if (s[at] == '"')
+      quoted = !quoted;
+    else if (s[at] == '\\' && quoted)
+      at++;
+    else if ((s[at] == ';' || s[at] == ',') && !quoted)
+      break;
   }
   return std::min(at, s.size());
 }

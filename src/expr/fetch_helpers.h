@@ -1,5 +1,6 @@
 #pragma once
-// What the fetches share: how they get at connections, messages and bodies. Internal to expr/fetch_*.cc and the log tags.
+// What the fetches share: how they get at connections, messages and bodies. Internal to expr/fetch_*.cc and the log
+// tags.
 #include <cstdint>
 
 #include "expr/fetch.h"
@@ -26,7 +27,8 @@ inline bool give_bool(Value& out, bool b) {
 net::Conn* client_conn(const Ctx& ctx);
 // The connection to the server, null before there is one.
 net::Conn* server_conn(const Ctx& ctx);
-// Addresses as rules and proxies ahead left them (hooks), else the connection's. False for Unix sockets and without one.
+// Addresses as rules and proxies ahead left them (hooks), else the connection's. False for Unix sockets and without
+// one.
 bool client_source(const Ctx& ctx, Endpoint& out);
 bool client_destination(const Ctx& ctx, Endpoint& out);
 bool endpoint_of(const net::Addr& a, Endpoint& out);

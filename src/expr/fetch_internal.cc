@@ -104,7 +104,8 @@ bool uptime(const Ctx&, const Arg*, Value& out) {
 // xoshiro256++, seeded from the kernel, one per thread.
 uint64_t random64() {
   thread_local uint64_t s[4] = {};
-  if (!(s[0] | s[1] | s[2] | s[3]) && getrandom(s, sizeof s, 0) != sizeof s) s[0] = static_cast<uint64_t>(time(nullptr)) | 1;
+  if (!(s[0] | s[1] | s[2] | s[3]) && getrandom(s, sizeof s, 0) != sizeof s)
+    s[0] = static_cast<uint64_t>(time(nullptr)) | 1;
   auto rotate = [](uint64_t x, int k) { return x << k | x >> (64 - k); };
   uint64_t result = rotate(s[0] + s[3], 23) + s[0];
   uint64_t t = s[1] << 17;
@@ -135,8 +136,8 @@ bool uuid(const Ctx& ctx, const Arg* args, Value& out) {
   high = (high & ~uint64_t{0xf000}) | version << 12;
   low = (low & ~(uint64_t{3} << 62)) | uint64_t{2} << 62;
   char* p = ctx.arena->alloc_chars(36);
-  fmt::format_to_n(p, 36, "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32, high >> 16 & 0xffff, high & 0xffff, low >> 48,
-                   low & 0xffffffffffff);
+  fmt::format_to_n(p, 36, "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}", high >> 32, high >> 16 & 0xffff, high & 0xffff,
+                   low >> 48, low & 0xffffffffffff);
   return give(out, Str{p, 36});
 }
 std::string check_uuid(Arg* args, int, Arena&) {

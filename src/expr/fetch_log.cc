@@ -5,7 +5,7 @@
 namespace weir::expr {
 namespace {
 
-template <int64_t Timers::*member>
+template <int64_t Timers::* member>
 bool timer(const Ctx& ctx, const Arg*, Value& out) {
   return ctx.txn && give(out, timers_of(ctx).*member);
 }

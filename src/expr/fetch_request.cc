@@ -1,4 +1,5 @@
-// Fetches about the start lines: method, target, path, query parameters, versions, status, and what the log keeps of them.
+// Fetches about the start lines: method, target, path, query parameters, versions, status, and what the log keeps of
+// them.
 #include <arpa/inet.h>
 
 #include <fmt/format.h>

@@ -104,8 +104,10 @@ class Certificate {
   Certificate(const Ctx& ctx, Whose whose) {
     SSL* s = whose == Whose::server ? session<true>(ctx) : session<false>(ctx);
     if (!s) return;
-    if (whose == Whose::ours) shown_ = SSL_get_certificate(s);
-    else taken_ = SSL_get1_peer_certificate(s);
+    if (whose == Whose::ours)
+      shown_ = SSL_get_certificate(s);
+    else
+      taken_ = SSL_get1_peer_certificate(s);
   }
   ~Certificate() { X509_free(taken_); }
   Certificate(const Certificate&) = delete;
@@ -157,8 +159,8 @@ bool serial(const Ctx& ctx, const Arg*, Value& out) {
   Certificate c(ctx, whose);
   const ASN1_INTEGER* n = c.get() ? X509_get0_serialNumber(c.get()) : nullptr;
   if (!n) return false;
-  out = Value::of_binary(ctx.arena->dup({reinterpret_cast<const char*>(ASN1_STRING_get0_data(n)),
-                                         static_cast<size_t>(ASN1_STRING_length(n))}));
+  out = Value::of_binary(ctx.arena->dup(
+      {reinterpret_cast<const char*>(ASN1_STRING_get0_data(n)), static_cast<size_t>(ASN1_STRING_length(n))}));
   return true;
 }
 template <Whose whose>
@@ -185,7 +187,8 @@ bool name_part(const Ctx& ctx, X509_NAME* name, const Arg* args, Value& out) {
     X509_NAME_ENTRY* e = X509_NAME_get_entry(name, wanted < 0 ? count - 1 - i : i);
     ASN1_STRING* data = X509_NAME_ENTRY_get_data(e);
     int nid = OBJ_obj2nid(X509_NAME_ENTRY_get_object(e));
-    Str value{reinterpret_cast<const char*>(ASN1_STRING_get0_data(data)), static_cast<size_t>(ASN1_STRING_length(data))};
+    Str value{reinterpret_cast<const char*>(ASN1_STRING_get0_data(data)),
+              static_cast<size_t>(ASN1_STRING_length(data))};
     Str key = nid == NID_undef ? Str("UNDEF") : Str(OBJ_nid2sn(nid));
     if (args[0].str.empty()) {
       all += fmt::format("/{}={}", key, value);

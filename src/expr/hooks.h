@@ -32,7 +32,8 @@ struct Hooks {
   int64_t (*frontend_connections)(const Ctx& ctx, Str name) = nullptr;  // absent
   int64_t (*process_connections)() = nullptr;              // those of this shard
   int64_t (*listener_connections)(const Ctx& ctx) = nullptr;
-  int64_t (*backend_limit)(const model::Pool& pool) = nullptr;  // queue room of all servers, for connslots; -1: no limit
+  int64_t (*backend_limit)(const model::Pool& pool) =
+      nullptr;  // queue room of all servers, for connslots; -1: no limit
 
   Str (*unique_id)(const Ctx& ctx) = nullptr;              // absent
   // Header captures by slot; false: nothing was captured.

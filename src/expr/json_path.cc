@@ -170,7 +170,8 @@ bool unicode_escape(Str s, size_t& i, char*& out) {
   uint32_t low;
   if (!hex4(s, i + 1, c)) return false;
   i += 4;
-  if (c >= 0xd800 && c < 0xdc00 && s.substr(i + 1, 2) == "\\u" && hex4(s, i + 3, low) && low >= 0xdc00 && low < 0xe000) {
+  if (c >= 0xd800 && c < 0xdc00 && s.substr(i + 1, 2) == "\\u" && hex4(s, i + 3, low) && low >= 0xdc00 &&
+      low < 0xe000) {
     c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
     i += 6;
   }

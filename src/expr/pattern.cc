@@ -63,7 +63,8 @@ bool read_range(Pattern& p, bool (*read)(Str, int64_t&), std::string& error) {
   }
   Str low = s.substr(0, sep);
   Str high = s.substr(sep + 1);
-  bool good = (!low.empty() || !high.empty()) && (low.empty() || read(low, p.min)) && (high.empty() || read(high, p.max));
+  bool good =
+      (!low.empty() || !high.empty()) && (low.empty() || read(low, p.min)) && (high.empty() || read(high, p.max));
   if (good && p.min <= p.max) return true;
   error = fmt::format("'{}' is not a valid number range", s);
   return false;
@@ -182,7 +183,8 @@ std::unique_ptr<const PatternSet> PatternSet::build(const Options& options, cons
     if (!set->compile(p, error) || !set->compile_value(p, error)) return nullptr;
   }
   if (options.method == Method::ip && !set->index_networks(error, index)) return nullptr;
-  if (options.method == Method::str || options.method == Method::beg || options.method == Method::end) set->index_texts();
+  if (options.method == Method::str || options.method == Method::beg || options.method == Method::end)
+    set->index_texts();
   return set;
 }
 
@@ -308,8 +310,8 @@ const Pattern* PatternSet::find_network(const Nets& nets, const in6_addr& addres
     for (int i = 0; i < 16; i++) masked.s6_addr[i] = address.s6_addr[i] & g.mask.s6_addr[i];
     const Net* end = nets.nets + g.end;
     const Net* begin = nets.nets + g.begin;
-    const Net* it = std::lower_bound(begin, end, masked,
-                                     [](const Net& n, const in6_addr& a) { return compare(n.net, a) < 0; });
+    const Net* it =
+        std::lower_bound(begin, end, masked, [](const Net& n, const in6_addr& a) { return compare(n.net, a) < 0; });
     if (it != end && compare(it->net, masked) == 0) return it->pattern;
   }
   return nullptr;

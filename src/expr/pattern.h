@@ -15,11 +15,23 @@
 namespace weir::expr {
 
 enum class Method : uint8_t {
-  found, boolean, integer, ip, bin, len, str, beg, sub, dir, dom, end, reg,
-  regm,     // reg, and the groups are wanted (map_regm)
+  found,
+  boolean,
+  integer,
+  ip,
+  bin,
+  len,
+  str,
+  beg,
+  sub,
+  dir,
+  dom,
+  end,
+  reg,
+  regm,  // reg, and the groups are wanted (map_regm)
   version,  // dotted numbers compared as major * 65536 + minor (req.ssl_ver)
-  verb,     // HTTP methods
-  group,    // user groups
+  verb,  // HTTP methods
+  group,  // user groups
 };
 inline constexpr int kMethodCount = static_cast<int>(Method::group) + 1;
 
@@ -30,14 +42,14 @@ Str method_name(Method method);
 Type method_type(Method method);
 
 struct Pattern {
-  Str key;       // as written
-  Str value;     // of a map, else empty
+  Str key;  // as written
+  Str value;  // of a map, else empty
   int line = 0;  // in its file
   int64_t min = INT64_MIN;  // integer, len, version: the range
   int64_t max = INT64_MAX;
   const Regex* regex = nullptr;
-  Str bytes;     // what is compared: bin decoded, dir and dom without delimiters at their ends; else the key
-  Value typed;   // map values of _int and _ip
+  Str bytes;  // what is compared: bin decoded, dir and dom without delimiters at their ends; else the key
+  Value typed;  // map values of _int and _ip
 };
 
 // Read-only once it is built.
@@ -51,7 +63,7 @@ class PatternSet {
   struct Options {
     Method method = Method::str;
     bool icase = false;
-    bool resolve = false;        // ip: host names may stand for addresses (a blocking look-up)
+    bool resolve = false;  // ip: host names may stand for addresses (a blocking look-up)
     Type values = Type::string;  // integer or addr: map values must be such
   };
 
@@ -61,8 +73,8 @@ class PatternSet {
   PatternSet(const PatternSet&) = delete;
   PatternSet& operator=(const PatternSet&) = delete;
 
-  // The first pattern that matches (for beg, end and ip: the longest), or null. `value` was cast to method_type. `groups`,
-  // if given, gets the match of a regular expression.
+  // The first pattern that matches (for beg, end and ip: the longest), or null. `value` was cast to method_type.
+  // `groups`, if given, gets the match of a regular expression.
   const Pattern* find(const Value& value, Match* groups = nullptr) const;
   bool empty() const { return count_ == 0; }
   size_t size() const { return count_; }
@@ -126,10 +138,10 @@ struct PatternList {
   const Pattern* find(const Value& value, Match* groups = nullptr) const { return set().find(value, groups); }
 };
 
-// Texts with an identity: a file (shared by everybody who names it) or the words of one ACL. The runtime socket finds them
-// by id or name, changes `texts` on the control thread and publishes.
+// Texts with an identity: a file (shared by everybody who names it) or the words of one ACL. The runtime socket finds
+// them by id or name, changes `texts` on the control thread and publishes.
 struct PatternSource {
-  std::string name;         // of the file; empty: written in the configuration
+  std::string name;  // of the file; empty: written in the configuration
   std::string description;  // for `show acl` and `show map`
   int id = 0;
   bool is_map = false;
@@ -140,8 +152,8 @@ struct PatternSource {
 
   // The list that matches these texts so, made when it is new. Null with a reason.
   PatternList* list(Method method, bool icase, bool resolve, Type values, std::string& error);
-  // Builds all lists anew from `texts` and publishes them. The sets that were replaced are handed to `old`: free them when
-  // no reader can hold them any more. False with a reason: nothing changed.
+  // Builds all lists anew from `texts` and publishes them. The sets that were replaced are handed to `old`: free them
+  // when no reader can hold them any more. False with a reason: nothing changed.
   bool publish(std::vector<std::unique_ptr<const PatternSet>>& old, std::string& error);
 };
 
@@ -161,9 +173,9 @@ class PatternSources {
   std::vector<std::unique_ptr<PatternSource>> all_;
 };
 
-// Reads a pattern or map file: one per line, blank lines and lines starting with `#` skipped; for maps the value follows
-// the key behind white space. `file@NAME`, `opt@NAME` (may be missing) and `virt@NAME` (no file) as HAProxy has them. False
-// with a reason.
+// Reads a pattern or map file: one per line, blank lines and lines starting with `#` skipped; for maps the value
+// follows the key behind white space. `file@NAME`, `opt@NAME` (may be missing) and `virt@NAME` (no file) as HAProxy has
+// them. False with a reason.
 bool read_patterns(Str file, bool map, std::vector<PatternSet::Text>& out, std::string& error);
 
 }  // namespace weir::expr

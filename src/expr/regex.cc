@@ -65,8 +65,8 @@ const Regex* Regex::compile(Arena& arena, Str pattern, uint8_t options, std::str
   if (options & kAnchored) flags |= PCRE2_ANCHORED;
   int code = 0;
   size_t offset = 0;
-  pcre2_code* compiled = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), flags, &code,
-                                       &offset, nullptr);
+  pcre2_code* compiled =
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(pattern.data()), pattern.size(), flags, &code, &offset, nullptr);
   if (!compiled) {
     error = fmt::format("regex '{}' is invalid (error={}, erroffset={})", pattern, message(code), offset);
     return nullptr;

@@ -12,16 +12,19 @@ struct pcre2_real_code_8;
 
 namespace weir::expr {
 
-// What a match found. The offsets lie in the thread's match object: copy what must survive the next match on this thread.
+// What a match found. The offsets lie in the thread's match object: copy what must survive the next match on this
+// thread.
 struct Match {
   Str subject;
   const size_t* offsets = nullptr;  // pairs: begin and end of group n at [2n] and [2n + 1]; unset groups are ~0
-  int count = 0;                    // highest group that took part, plus 1; 0: no match
+  int count = 0;  // highest group that took part, plus 1; 0: no match
 
   explicit operator bool() const { return count > 0; }
   bool has(int n) const { return n >= 0 && n < count && offsets[2 * n] != ~size_t{0}; }
   // The text of group `n` (0: the whole match); empty when it took no part.
-  Str group(int n) const { return has(n) ? subject.substr(offsets[2 * n], offsets[2 * n + 1] - offsets[2 * n]) : Str{}; }
+  Str group(int n) const {
+    return has(n) ? subject.substr(offsets[2 * n], offsets[2 * n + 1] - offsets[2 * n]) : Str{};
+  }
 };
 
 class Regex {
@@ -58,8 +61,8 @@ class Regex {
   std::vector<Named> names_;
 };
 
-// Appends `text` to `out` with `\0` … `\9` replaced by the groups of `match`, `\\` by a backslash and `\xHH` by that byte
-// (HAProxy's replacement strings).
+// Appends `text` to `out` with `\0` … `\9` replaced by the groups of `match`, `\\` by a backslash and `\xHH` by that
+// byte (HAProxy's replacement strings).
 void expand_backrefs(Str text, const Match& match, std::string& out);
 
 }  // namespace weir::expr

@@ -1,6 +1,6 @@
 #pragma once
-// All fetches and converters by name. Each file of fetch_*.cc and convert_*.cc has its table at the bottom and a function
-// here that gives it out. The man pages and `weir check`'s suggestions are made from the same rows.
+// All fetches and converters by name. Each file of fetch_*.cc and convert_*.cc has its table at the bottom and a
+// function here that gives it out. The man pages and `weir check`'s suggestions are made from the same rows.
 #include <span>
 #include <vector>
 
@@ -11,22 +11,23 @@ namespace weir::expr {
 using FetchTable = std::span<const FetchDef>;
 using ConvertTable = std::span<const ConvertDef>;
 
-FetchTable internal_fetches();    // constants, process, time, variables
-FetchTable proxy_fetches();       // frontends, backends, servers
+FetchTable internal_fetches();  // constants, process, time, variables
+FetchTable proxy_fetches();  // frontends, backends, servers
 FetchTable connection_fetches();  // addresses, ports, TCP
-FetchTable tls_fetches();         // sessions and certificates of both sides
-FetchTable request_fetches();     // request line, path, URL
-FetchTable header_fetches();      // headers and cookies of both directions
-FetchTable auth_fetches();        // the Authorization header
-FetchTable body_fetches();        // bodies and bytes
-FetchTable log_fetches();         // timers, counters
+FetchTable tls_fetches();  // sessions and certificates of both sides
+FetchTable request_fetches();  // request line, path, URL
+FetchTable header_fetches();  // headers and cookies of both directions
+FetchTable auth_fetches();  // the Authorization header
+FetchTable body_fetches();  // bodies and bytes
+FetchTable hello_fetches();        // TLS hellos that pass through
+FetchTable log_fetches();  // timers, counters
 
 ConvertTable number_converters();
 ConvertTable text_converters();
-ConvertTable code_converters();   // base64, hex, URL, JSON encodings
-ConvertTable digest_converters(); // checksums, hashes, HMAC
+ConvertTable code_converters();  // base64, hex, URL, JSON encodings
+ConvertTable digest_converters();  // checksums, hashes, HMAC
 ConvertTable time_converters();
-ConvertTable misc_converters();   // variables, debug, addresses
+ConvertTable misc_converters();  // variables, debug, addresses
 ConvertTable json_converters();
 ConvertTable map_converters();
 

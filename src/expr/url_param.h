@@ -6,8 +6,8 @@
 
 namespace weir::expr {
 
-// The value of the next parameter called `name` (any, when it is empty) in `all`, whose place in the iteration is kept in
-// ctx.iteration; without one the first is given. Pairs end at `&`, and at `;` where the list began with one.
+// The value of the next parameter called `name` (any, when it is empty) in `all`, whose place in the iteration is kept
+// in ctx.iteration; without one the first is given. Pairs end at `&`, and at `;` where the list began with one.
 inline bool next_param(const Ctx& ctx, Str all, char began_with, Str name, bool icase, Value& out) {
   size_t at = ctx.iteration ? ctx.iteration->state[0] : 0;
   if (ctx.iteration) ctx.iteration->more = false;

@@ -1,4 +1,5 @@
-// The cast table of values. One function per row and column that does something; what is missing in the table is no cast.
+// The cast table of values. One function per row and column that does something; what is missing in the table is no
+// cast.
 #include "expr/value.h"
 
 #include <arpa/inet.h>
@@ -161,7 +162,7 @@ struct CastTable {
 constexpr CastTable make_casts() {
   CastTable t;
   auto row = [&t](Type from) { return t.fn[at(from)]; };
-  constexpr Type kReal[] = {Type::boolean, Type::integer, Type::ipv4,   Type::ipv6,
+  constexpr Type kReal[] = {Type::boolean, Type::integer, Type::ipv4,  Type::ipv6,
                             Type::string,  Type::binary,  Type::method};
   for (Type type : kReal) {
     row(type)[at(type)] = keep;
@@ -214,7 +215,7 @@ bool can_cast(Type from, Type to) {
 }
 
 Str type_name(Type type) {
-  static constexpr Str kNames[kTypeCount] = {"nothing", "boolean", "integer", "ipv4", "ipv6",   "string",
+  static constexpr Str kNames[kTypeCount] = {"nothing", "boolean", "integer", "ipv4",    "ipv6", "string",
                                              "binary",  "method",  "any",     "address", "same"};
   return kNames[at(type)];
 }
@@ -253,8 +254,7 @@ Str to_text(const Value& v, Arena& arena) {
       }
       return {p, v.str.size() * 2};
     }
-    default:
-      return cast(copy, Type::string, arena) ? copy.str : Str{};
+    default: return cast(copy, Type::string, arena) ? copy.str : Str{};
   }
 }
 

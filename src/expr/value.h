@@ -1,7 +1,7 @@
 #pragma once
-// Values of the expression engine: what nginx variables and HAProxy samples both are. A value is typed or absent; absent
-// differs from empty. Spans live in the transaction's arena, in the message, or in the model; a value that must outlive the
-// current step is copied by its keeper.
+// Values of the expression engine: what nginx variables and HAProxy samples both are. A value is typed or absent;
+// absent differs from empty. Spans live in the transaction's arena, in the message, or in the model; a value that must
+// outlive the current step is copied by its keeper.
 #include <netinet/in.h>
 
 #include <cstdint>
@@ -22,7 +22,7 @@ enum class Type : uint8_t {
   method,  // an HTTP method; `str` is its token
 
   // Only what definitions declare, never the type of a value:
-  any,   // whatever it is at run time (variables)
+  any,  // whatever it is at run time (variables)
   addr,  // ipv4 or ipv6
   same,  // of a converter: the type that it was given
 };
@@ -75,8 +75,8 @@ struct Value {
 };
 
 // Casts in place, following HAProxy's cast table (configuration.txt 7.3: "the possible casts"); false when there is no
-// such cast or the content does not fit (the empty text to integer, "abc" to an address). A text becomes the number that
-// it starts with, 0 when it starts with none. `any` and `same` leave the value alone.
+// such cast or the content does not fit (the empty text to integer, "abc" to an address). A text becomes the number
+// that it starts with, 0 when it starts with none. `any` and `same` leave the value alone.
 bool cast(Value& v, Type to, Arena& arena);
 
 // Whether the table has a cast, for check time: with pseudo types, whether some value could be cast.

@@ -1,5 +1,5 @@
-// Names and values of variables. Names are interned under a lock at configuration time (and by scripts at run time); what
-// is handed out never changes or moves, so the data path takes no lock except for values of scope `proc`.
+// Names and values of variables. Names are interned under a lock at configuration time (and by scripts at run time);
+// what is handed out never changes or moves, so the data path takes no lock except for values of scope `proc`.
 #include "expr/variables.h"
 
 #include <fmt/format.h>
@@ -21,9 +21,9 @@ struct ScopeWord {
   bool parent;
 };
 constexpr ScopeWord kScopes[] = {
-    {"proc.", Scope::proc, false}, {"sess.", Scope::sess, false},   {"txn.", Scope::txn, false},
-    {"req.", Scope::req, false},   {"res.", Scope::res, false},     {"check.", Scope::check, false},
-    {"psess.", Scope::sess, true}, {"ptxn.", Scope::txn, true},     {"preq.", Scope::req, true},
+    {"proc.", Scope::proc, false}, {"sess.", Scope::sess, false}, {"txn.", Scope::txn, false},
+    {"req.", Scope::req, false},   {"res.", Scope::res, false},   {"check.", Scope::check, false},
+    {"psess.", Scope::sess, true}, {"ptxn.", Scope::txn, true},   {"preq.", Scope::req, true},
     {"pres.", Scope::res, true},
 };
 
@@ -104,8 +104,10 @@ bool allowed(const VarTable& table, uint32_t slot, const Value& value, uint8_t c
 const Variable* intern_variable(Str name, std::string& error) {
   const ScopeWord* scope = scope_of(name);
   if (!scope) {
-    error = fmt::format("invalid variable name '{}'. A variable name must start with its scope. The scope can be 'proc', "
-                        "'(p)sess', '(p)txn', '(p)req', '(p)res' or 'check'", name);
+    error = fmt::format(
+        "invalid variable name '{}'. A variable name must start with its scope. The scope can be 'proc', "
+        "'(p)sess', '(p)txn', '(p)req', '(p)res' or 'check'",
+        name);
     return nullptr;
   }
   for (char c : name.substr(scope->word.size())) {
@@ -191,7 +193,8 @@ void VarTable::clear() {
 }
 
 uint8_t set_condition(Str word) {
-  static constexpr Str kWords[] = {"ifexists", "ifnotexists", "ifempty", "ifnotempty", "ifset", "ifnotset", "ifgt", "iflt"};
+  static constexpr Str kWords[] = {"ifexists", "ifnotexists", "ifempty", "ifnotempty",
+                                   "ifset",    "ifnotset",    "ifgt",    "iflt"};
   for (size_t i = 0; i < std::size(kWords); i++)
     if (word == kWords[i]) return static_cast<uint8_t>(1 << i);
   return 0;

@@ -20,8 +20,8 @@ inline constexpr int kScopeCount = 6;
 struct Variable {
   Scope scope = Scope::txn;
   bool parent = false;  // ptxn. and its like: read only, of the transaction that started this one
-  uint32_t slot = 0;    // dense in its scope
-  Str name;           // with its scope: "txn.foo"
+  uint32_t slot = 0;  // dense in its scope
+  Str name;  // with its scope: "txn.foo"
 };
 
 // The variable of that name, made when it is new. Null, with a reason, when the scope or a character is not allowed.
@@ -69,20 +69,20 @@ class VarTable {
 
 // Conditions of set-var (configuration.txt, "set-var"): all of them must hold.
 enum SetIf : uint8_t {
-  kIfExists = 1 << 0,     // it was set before (process-wide ones: it is named in the configuration)
+  kIfExists = 1 << 0,  // it was set before (process-wide ones: it is named in the configuration)
   kIfNotExists = 1 << 1,
-  kIfEmpty = 1 << 2,      // the new value is empty
+  kIfEmpty = 1 << 2,  // the new value is empty
   kIfNotEmpty = 1 << 3,
-  kIfSet = 1 << 4,        // it has a value now
+  kIfSet = 1 << 4,  // it has a value now
   kIfNotSet = 1 << 5,
-  kIfGreater = 1 << 6,    // the current value is greater than the new one
+  kIfGreater = 1 << 6,  // the current value is greater than the new one
   kIfLess = 1 << 7,
 };
 // The bit for "ifexists" and its like; 0 for an unknown word.
 uint8_t set_condition(Str word);
 
-// False: not set, or its scope is not there (txn without a transaction). Values of `proc` are copied to ctx.arena; others
-// stay valid until the variable is set again.
+// False: not set, or its scope is not there (txn without a transaction). Values of `proc` are copied to ctx.arena;
+// others stay valid until the variable is set again.
 bool get_variable(const Ctx& ctx, const Variable& variable, Value& out);
 bool set_variable(const Ctx& ctx, const Variable& variable, const Value& value, uint8_t conditions = 0);
 bool unset_variable(const Ctx& ctx, const Variable& variable);
@@ -91,7 +91,8 @@ bool unset_variable(const Ctx& ctx, const Variable& variable);
 bool get_proc_variable(const Variable& variable, Value& out, Arena& arena);
 void set_proc_variable(const Variable& variable, const Value& value);
 
-// All variables that have been interned so far, for `dump_all_vars` and the runtime socket. Fills `out` and returns how many.
+// All variables that have been interned so far, for `dump_all_vars` and the runtime socket. Fills `out` and returns how
+// many.
 size_t list_variables(std::span<const Variable*> out);
 
 }  // namespace weir::expr

@@ -72,8 +72,8 @@ class Criterion {
     if (!out.sample) {
       size_t at = problem.at > shift || shift > text.size() ? problem.at - shift : 0;
       suggest(problem);
-      env_.diag.error(at_byte(first, at, problem.length), fmt::format("{} in ACL expression '{}'", problem.text, first.text),
-                      problem.remedy);
+      env_.diag.error(at_byte(first, at, problem.length),
+                      fmt::format("{} in ACL expression '{}'", problem.text, first.text), problem.remedy);
       return false;
     }
     type_ = out.sample->type;
@@ -114,15 +114,19 @@ class Criterion {
         at_++;
         break;
       }
-      if (w == "-i") icase_ = true;
-      else if (w == "-n") resolve_ = false;
-      else if (w == "-M") map_ = true;
+      if (w == "-i")
+        icase_ = true;
+      else if (w == "-n")
+        resolve_ = false;
+      else if (w == "-M")
+        map_ = true;
       else if (w == "-f" || w == "-m" || w == "-u") {
         if (at_ + 1 >= words_.size()) return error(w, fmt::format("'{}' needs an argument", w.text));
         const Word& value = words_[++at_];
         if (!(w == "-f" ? file(value) : w == "-m" ? match(value) : unique_id(value))) return false;
       } else {
-        return error(w, fmt::format("'{}' is not a valid ACL option", w.text), "use '--' before a pattern that begins with '-'");
+        return error(w, fmt::format("'{}' is not a valid ACL option", w.text),
+                     "use '--' before a pattern that begins with '-'");
       }
     }
     if (!known_) return needs_method(words_[0]);
@@ -130,19 +134,23 @@ class Criterion {
   }
 
   bool needs_method(const Word& w) {
-    return error(w, fmt::format("matching method must be specified first (using '-m') when using a sample fetch of this type "
-                                "('{}')", keyword_));
+    return error(
+        w, fmt::format("matching method must be specified first (using '-m') when using a sample fetch of this type "
+                       "('{}')",
+                       keyword_));
   }
 
   bool match(const Word& name) {
-    if (!files_.empty()) return error(name, "'-m' must only be specified before patterns and files in parsing ACL expression");
+    if (!files_.empty())
+      return error(name, "'-m' must only be specified before patterns and files in parsing ACL expression");
     if (forced_) return error(name, "only one explicit matching method can be defined with '-m' parameter");
     Method wanted;
     if (!expr::method_from_name(name.text, wanted))
       return error(name, fmt::format("unknown matching method '{}' when parsing ACL expression", name.text),
                    "found, bool, int, ip, bin, len, str, beg, sub, dir, dom, end, reg and regm are known");
     if (wanted != Method::found && !expr::can_cast(type_, expr::method_type(wanted)))
-      return error(name, fmt::format("matching method '{}' cannot be used with fetch keyword '{}'", name.text, keyword_));
+      return error(name,
+                   fmt::format("matching method '{}' cannot be used with fetch keyword '{}'", name.text, keyword_));
     method_ = wanted;
     known_ = forced_ = true;
     return true;
@@ -324,7 +332,8 @@ Acl* Acls::add(Str name, std::span<const Word> words, ParseEnv& env) {
 bool Acls::define(const config::Directive& directive, ParseEnv& env) {
   std::span<const Word> words(directive.words);
   if (words.size() < 3) {
-    env.diag.error(directive.where, "missing fetch method in ACL expression", "acl <name> <criterion> [flags] [values]");
+    env.diag.error(directive.where, "missing fetch method in ACL expression",
+                   "acl <name> <criterion> [flags] [values]");
     return false;
   }
   const Word& name = words[1];
@@ -334,13 +343,17 @@ bool Acls::define(const config::Directive& directive, ParseEnv& env) {
     return false;
   }
   if (iequals(name.text, "or")) {
-    env.diag.error(name.where, fmt::format("acl name '{}' will never match. 'or' is used to express a disjunction within a "
-                                           "condition", name.text));
+    env.diag.error(name.where,
+                   fmt::format("acl name '{}' will never match. 'or' is used to express a disjunction within a "
+                               "condition",
+                               name.text));
     return false;
   }
   if (words.size() > 3 && words[2].text.find('(') == Str::npos && words[3].text.starts_with('('))
-    env.diag.warning(words[3].where, fmt::format("matching '{}' for pattern '{}' is likely a mistake and probably not what you "
-                                                 "want", words[2].text, words[3].text),
+    env.diag.warning(words[3].where,
+                     fmt::format("matching '{}' for pattern '{}' is likely a mistake and probably not what you "
+                                 "want",
+                                 words[2].text, words[3].text),
                      "remove the space before '(', or write '--' in front of it");
   return add(name.text, words.subspan(2), env) != nullptr;
 }
@@ -363,6 +376,7 @@ const Acl* Acls::find(Str name, ParseEnv& env) {
 
 std::vector<Str> Acls::names() const {
   std::vector<Str> out;
+  out.reserve(acls_.size() + predefined_acls().size());
   for (const Acl* a : acls_) out.push_back(a->name);
   for (const PredefinedAcl& p : predefined_acls()) out.push_back(p.name);
   return out;

@@ -1,7 +1,7 @@
 #pragma once
-// ACLs and conditions (configuration.txt 7): `acl NAME criterion flags values`, and what stands behind `if` and `unless`.
-// A compiled condition is read-only, lives in the model's arena, and its evaluation allocates nothing beyond what its
-// fetches take from ctx.arena.
+// ACLs and conditions (configuration.txt 7): `acl NAME criterion flags values`, and what stands behind `if` and
+// `unless`. A compiled condition is read-only, lives in the model's arena, and its evaluation allocates nothing beyond
+// what its fetches take from ctx.arena.
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -23,8 +23,8 @@ enum class Outcome : uint8_t {
 // One criterion with its patterns.
 struct AclExpr {
   const expr::Expr* sample = nullptr;
-  const expr::PatternList* patterns = nullptr;         // null: found
-  const expr::PatternList* const* more = nullptr;      // further lists (-f); null-terminated, or null
+  const expr::PatternList* patterns = nullptr;  // null: found
+  const expr::PatternList* const* more = nullptr;  // further lists (-f); null-terminated, or null
   expr::Method method = expr::Method::found;
   Str keyword;
   config::Where where;
@@ -37,7 +37,7 @@ struct Acl {
   Str name;  // empty: anonymous
   ArenaList<AclExpr> exprs;
   uint16_t needs = expr::kAnywhere;  // bits of all its expressions
-  bool anywhere = false;             // one of them works everywhere
+  bool anywhere = false;  // one of them works everywhere
 
   Outcome test(const expr::Ctx& ctx) const;
   bool usable(const Place& place) const { return anywhere || (needs & place.provides); }
@@ -68,8 +68,8 @@ class Acls {
  public:
   // `acl NAME criterion …`: all words of the directive. Problems are reported; false after an error.
   bool define(const config::Directive& directive, ParseEnv& env);
-  // `words` starts with `if` or `unless` and goes to the end of the line. Warns about ACLs that can never match at `place`.
-  // Null after an error.
+  // `words` starts with `if` or `unless` and goes to the end of the line. Warns about ACLs that can never match at
+  // `place`. Null after an error.
   const Condition* condition(std::span<const config::Word> words, const Place& place, ParseEnv& env);
   // A condition without its `if`, for the acl() fetch and the runtime.
   const Condition* parse_terms(std::span<const config::Word> words, ParseEnv& env);

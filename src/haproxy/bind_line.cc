@@ -89,7 +89,7 @@ bool take_options(Scope& scope, Words words, Line& line) {
 }
 
 void add_listener(Scope& scope, const Line& line, const net::Addr& addr, const Address& address, Str text, const Where& where) {
-  auto* l = scope.arena.make<model::Listener>(line.options);
+  auto* l = scope.arena.own<model::Listener>(line.options);
   l->addr = addr;
   l->text = text;
   l->where = where;

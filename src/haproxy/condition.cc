@@ -19,14 +19,18 @@ void warn_about_place(const Acl& acl, const Place& place, config::Where where, c
   for (const AclExpr& e : acl.exprs) {
     if (available(*e.sample, place)) continue;
     if (acl.name.empty())
-      diag.warning(where, fmt::format("anonymous acl will never match because it uses keyword '{}' which is incompatible with "
-                                      "'{}'", e.keyword, place.name));
+      diag.warning(where,
+                   fmt::format("anonymous acl will never match because it uses keyword '{}' which is incompatible with "
+                               "'{}'",
+                               e.keyword, place.name));
     else if (!acl.usable(place))
-      diag.warning(where, fmt::format("acl '{}' will never match because it only involves keywords that are incompatible with "
-                                      "'{}'", acl.name, place.name));
+      diag.warning(where,
+                   fmt::format("acl '{}' will never match because it only involves keywords that are incompatible with "
+                               "'{}'",
+                               acl.name, place.name));
     else
-      diag.warning(where, fmt::format("acl '{}' involves keyword '{}' which is incompatible with '{}'", acl.name, e.keyword,
-                                      place.name));
+      diag.warning(where, fmt::format("acl '{}' involves keyword '{}' which is incompatible with '{}'", acl.name,
+                                      e.keyword, place.name));
     return;
   }
 }
@@ -121,7 +125,8 @@ const Condition* Acls::condition(std::span<const Word> words, const Place& place
 }
 
 size_t find_condition(std::span<const Word> words, size_t from) {
-  while (from < words.size() && !((words[from] == "if" || words[from] == "unless") && words[from].quote == config::Quote::none))
+  while (from < words.size() &&
+         !((words[from] == "if" || words[from] == "unless") && words[from].quote == config::Quote::none))
     from++;
   return from;
 }

@@ -6,6 +6,7 @@
 #include "haproxy/bind.h"
 #include "haproxy/rule.h"
 #include "haproxy/tables.h"
+#include "net/conn.h"
 
 namespace weir::haproxy {
 namespace {

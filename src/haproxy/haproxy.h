@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "config/diag.h"
-#include "config/lexer.h"
 #include "config/table.h"
 #include "config/tree.h"
 #include "model/load.h"
@@ -31,8 +30,5 @@ const Global& global(const model::Model& model);
 
 // All rows, built and planned.
 const config::Index& index();
-
-// What the program answers to `.if` and `-cc`.
-config::Predicates predicates();
 
 }  // namespace weir::haproxy

@@ -40,14 +40,19 @@ void LineBuilder::text(Str s) {
 }
 
 void LineBuilder::fixed(Str s) {
-  if (flags & kCbor) cbor_text(s);
-  else if (flags & kJson) quoted(s);
-  else plain(s);
+  if (flags & kCbor)
+    cbor_text(s);
+  else if (flags & kJson)
+    quoted(s);
+  else
+    plain(s);
 }
 
 void LineBuilder::absent() {
-  if (flags & kEncoded) null();
-  else text({});
+  if (flags & kEncoded)
+    null();
+  else
+    text({});
 }
 
 void LineBuilder::integer(int64_t n) {
@@ -56,14 +61,19 @@ void LineBuilder::integer(int64_t n) {
     out_.append(digits.data(), digits.size());
     return;
   }
-  if (n < 0) cbor_head(0x20, static_cast<uint64_t>(-(n + 1)));
-  else cbor_head(0, static_cast<uint64_t>(n));
+  if (n < 0)
+    cbor_head(0x20, static_cast<uint64_t>(-(n + 1)));
+  else
+    cbor_head(0, static_cast<uint64_t>(n));
 }
 
 void LineBuilder::boolean(bool b) {
-  if (flags & kCbor) cbor_byte(b ? 0xf5 : 0xf4);
-  else if (flags & kJson) out_ += b ? "true" : "false";
-  else out_ += b ? '1' : '0';
+  if (flags & kCbor)
+    cbor_byte(b ? 0xf5 : 0xf4);
+  else if (flags & kJson)
+    out_ += b ? "true" : "false";
+  else
+    out_ += b ? '1' : '0';
 }
 
 void LineBuilder::number(int64_t n, int hex_digits) {
@@ -82,13 +92,17 @@ void LineBuilder::open() {
   if (!(flags & kCbor) && flags & (kQuote | kJson)) out_ += '"';
 }
 void LineBuilder::close() {
-  if (flags & kCbor) cbor_text(cbor_piece_);
-  else if (flags & (kQuote | kJson)) out_ += '"';
+  if (flags & kCbor)
+    cbor_text(cbor_piece_);
+  else if (flags & (kQuote | kJson))
+    out_ += '"';
   in_text_ = false;
 }
 void LineBuilder::piece(Str s) {
-  if (flags & kCbor) cbor_piece_ += s;
-  else plain(s);
+  if (flags & kCbor)
+    cbor_piece_ += s;
+  else
+    plain(s);
 }
 
 void LineBuilder::escaped(Str s, char escape, bool (*special)(uint8_t)) {
@@ -107,12 +121,16 @@ void LineBuilder::escaped(Str s, char escape, bool (*special)(uint8_t)) {
 }
 
 void LineBuilder::begin_map() {
-  if (flags & kJson) out_ += '{';
-  else cbor_byte(0xbf);
+  if (flags & kJson)
+    out_ += '{';
+  else
+    cbor_byte(0xbf);
 }
 void LineBuilder::end_map() {
-  if (flags & kJson) out_ += '}';
-  else cbor_byte(0xff);
+  if (flags & kJson)
+    out_ += '}';
+  else
+    cbor_byte(0xff);
 }
 void LineBuilder::key(Str name, bool first) {
   if (flags & kCbor) {
@@ -125,8 +143,10 @@ void LineBuilder::key(Str name, bool first) {
   out_ += "\": ";
 }
 void LineBuilder::null() {
-  if (flags & kCbor) cbor_byte(0xf6);
-  else out_ += "null";
+  if (flags & kCbor)
+    cbor_byte(0xf6);
+  else
+    out_ += "null";
 }
 
 // CBOR is written in hexadecimal unless +bin is given.

@@ -1,6 +1,6 @@
 #pragma once
-// The line that a log format is rendered into: quoting, escaping and encoding of values by the flags of each part. One line
-// is built at a time per nesting level and thread; the finished text is copied to the context's arena.
+// The line that a log format is rendered into: quoting, escaping and encoding of values by the flags of each part. One
+// line is built at a time per nesting level and thread; the finished text is copied to the context's arena.
 #include <string>
 
 #include "haproxy/log_format.h"
@@ -25,7 +25,7 @@ class LineBuilder {
   // One value of several pieces: characters of the request, captures. `open` and `close` write the quotes.
   void open();
   void close();
-  void piece(Str s);                             // as it is
+  void piece(Str s);  // as it is
   void escaped(Str s, char escape, bool (*special)(uint8_t));  // special bytes as ESCAPE and two digits
   // In front of a number: `+` for totals that were not final. Not in encodings.
   void sign(char c) {

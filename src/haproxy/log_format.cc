@@ -35,7 +35,7 @@ struct FlagWord {
   Str word;
   uint16_t flag;
 };
-constexpr FlagWord kFlagWords[] = {{"M", kMandatory}, {"Q", kQuote},   {"X", kHex},   {"E", kEscape},
+constexpr FlagWord kFlagWords[] = {{"M", kMandatory}, {"Q", kQuote},   {"X", kHex},    {"E", kEscape},
                                    {"bin", kBinary},  {"json", kJson}, {"cbor", kCbor}};
 
 // "+Q,-X,+json" on top of `flags`. An encoding that is there already stays; unknown words are ignored, as HAProxy does.
@@ -45,8 +45,10 @@ uint16_t apply_flags(Str words, uint16_t flags) {
     if (word.empty() || (word[0] != '+' && word[0] != '-')) continue;
     for (const FlagWord& f : kFlagWords) {
       if (f.word != word.substr(1)) continue;
-      if (word[0] == '-') flags &= static_cast<uint16_t>(~f.flag);
-      else if (!(flags & kEncoded && f.flag & kEncoded)) flags |= f.flag;
+      if (word[0] == '-')
+        flags &= static_cast<uint16_t>(~f.flag);
+      else if (!(flags & kEncoded && f.flag & kEncoded))
+        flags |= f.flag;
     }
   }
   return flags;
@@ -71,15 +73,22 @@ void render_sample(const expr::Ctx& ctx, const Part& part, LineBuilder& out) {
   if (there && part.flags & kEncoded) type = encoded_type(part, v);
   if (there && type == Type::binary && part.flags & kEncoded && part.cast == Type::binary) out.flags = 0;  // raw
   if (!there || !expr::cast(v, type, *ctx.arena)) {
-    if (out.flags & kEncoded) out.null();
-    else if (!(out.flags & kPercent)) out.text({});
+    if (out.flags & kEncoded)
+      out.null();
+    else if (!(out.flags & kPercent))
+      out.text({});
     return;
   }
-  if (type == Type::integer) out.integer(v.integer);
-  else if (type == Type::boolean) out.boolean(v.boolean);
-  else if (out.flags & kPercent) out.escaped(v.str, '%', is_http_control);
-  else if (type == Type::binary) out.escaped(v.str, 0, [](uint8_t) { return false; });
-  else out.text(v.str);
+  if (type == Type::integer)
+    out.integer(v.integer);
+  else if (type == Type::boolean)
+    out.boolean(v.boolean);
+  else if (out.flags & kPercent)
+    out.escaped(v.str, '%', is_http_control);
+  else if (type == Type::binary)
+    out.escaped(v.str, 0, [](uint8_t) { return false; });
+  else
+    out.text(v.str);
 }
 
 // Compiles one string.
@@ -96,7 +105,8 @@ class Compiler {
     }
     flush();
     auto& parts = format_->parts;
-    format_->constant = !(format_->flags & kEncoded) && (parts.empty() || (parts.size == 1 && !parts[0].render && !separator(parts[0])));
+    format_->constant = !(format_->flags & kEncoded) &&
+                        (parts.empty() || (parts.size == 1 && !parts[0].render && !separator(parts[0])));
     return format_;
   }
 
@@ -138,14 +148,17 @@ class Compiler {
     char c = at_ < text_.size() ? text_[at_] : 0;
     if (c == '[') return expression(part);
     if (is_alnum(c) && (has_flags || !is_digit(c))) return tag(begin, part);
-    if (has_flags) return fail(begin, at_ - begin, fmt::format("parse argument modifier without alias name near '{}'",
-                                                               text_.substr(begin, at_ - begin)));
+    if (has_flags)
+      return fail(
+          begin, at_ - begin,
+          fmt::format("parse argument modifier without alias name near '{}'", text_.substr(begin, at_ - begin)));
     if (c == '%') {
       pending_ += '%';
       at_++;
       return true;
     }
-    if (c == 0 && at_ == text_.size()) return fail(begin, 1, fmt::format("truncated line after '{}'", text_.substr(0, begin)), "write '%%' for one '%'");
+    if (c == 0 && at_ == text_.size())
+      return fail(begin, 1, fmt::format("truncated line after '{}'", text_.substr(0, begin)), "write '%%' for one '%'");
     if (is_digit(c) || c == ' ' || c == '\t')
       return fail(begin, 2, fmt::format("unexpected alias name near '{}'", c), "write '%%' for one '%'");
     return true;  // any other character stands for itself
@@ -158,14 +171,20 @@ class Compiler {
     Str type = text_.substr(begin, end - begin);
     Str name = cut(type, ':');
     for (char c : name)
-      if (!is_alnum(c) && c != '_' && c != '-') return fail(begin, name.size(), fmt::format("invalid character in custom name near '{}'", c));
+      if (!is_alnum(c) && c != '_' && c != '-')
+        return fail(begin, name.size(), fmt::format("invalid character in custom name near '{}'", c));
     part.name = env_.arena.dup(name);
-    if (type == "str") part.cast = Type::string;
-    else if (type == "sint") part.cast = Type::integer;
-    else if (type == "bool") part.cast = Type::boolean;
-    else if (type == "raw") part.cast = Type::binary;
+    if (type == "str")
+      part.cast = Type::string;
+    else if (type == "sint")
+      part.cast = Type::integer;
+    else if (type == "bool")
+      part.cast = Type::boolean;
+    else if (type == "raw")
+      part.cast = Type::binary;
     else if (!type.empty())
-      return fail(begin + name.size() + 1, type.size(), fmt::format("unexpected output type '{}'", type), "str, sint, bool and raw are known");
+      return fail(begin + name.size() + 1, type.size(), fmt::format("unexpected output type '{}'", type),
+                  "str, sint, bool and raw are known");
     at_ = end + 1;
     return true;
   }
@@ -185,7 +204,10 @@ class Compiler {
     Str rest = text_.substr(begin);
     part.sample = parse_sample(rest, used, env_, where_, error);
     if (!part.sample)
-      return fail(begin + error.at, error.length, fmt::format("failed to parse sample expression <{}> : {}", rest.substr(0, rest.find(']')), error.text), error.remedy);
+      return fail(
+          begin + error.at, error.length,
+          fmt::format("failed to parse sample expression <{}> : {}", rest.substr(0, rest.find(']')), error.text),
+          error.remedy);
     at_ = begin + used;
     if (at_ >= text_.size()) return fail(begin - 1, used + 1, fmt::format("missing ']' after '{}'", rest));
     if (text_[at_] != ']')
@@ -208,7 +230,8 @@ class Compiler {
       for (const TagHelp& t : log_tags()) known.push_back(t.name);
       Str near = config::nearest(name, known);
       return fail(begin, end - begin, fmt::format("no such format alias '{}'", name),
-                  near.empty() ? std::string("write '%%' for one '%'") : fmt::format("did you mean '%{}'? Write '%%' for one '%'", near));
+                  near.empty() ? std::string("write '%%' for one '%'")
+                               : fmt::format("did you mean '%{}'? Write '%%' for one '%'", near));
     }
     at_ = end;
     if (!tag->render) {  // %o
@@ -274,8 +297,10 @@ void render_line(const LogFormat& format, const expr::Ctx& ctx, LineBuilder& out
     }
     size_t before = out.size();
     out.flags = p.flags;
-    if (p.render) p.render(ctx, p, out);
-    else out.append(p.text);
+    if (p.render)
+      p.render(ctx, p, out);
+    else
+      out.append(p.text);
     if (out.size() != before) blank = false;
   }
 }
@@ -314,8 +339,10 @@ Str render(const LogFormat& format, const expr::Ctx& ctx) {
   if (format.constant) return format.parts.empty() ? Str{} : format.parts[0].text;
   Buffer buffer;
   LineBuilder out(buffer.text);
-  if (format.flags & kEncoded) render_map(format, ctx, out);
-  else render_line(format, ctx, out);
+  if (format.flags & kEncoded)
+    render_map(format, ctx, out);
+  else
+    render_line(format, ctx, out);
   return ctx.arena->dup(buffer.text);
 }
 

@@ -11,41 +11,41 @@
 namespace weir::haproxy {
 
 enum FormatFlag : uint16_t {
-  kQuote = 1 << 0,        // +Q
-  kHex = 1 << 1,          // +X
-  kEscape = 1 << 2,       // +E: RFC 5424 structured data
-  kMandatory = 1 << 3,    // +M: `-` for what is not there
+  kQuote = 1 << 0,  // +Q
+  kHex = 1 << 1,  // +X
+  kEscape = 1 << 2,  // +E: RFC 5424 structured data
+  kMandatory = 1 << 3,  // +M: `-` for what is not there
   kJson = 1 << 4,
   kCbor = 1 << 5,
-  kBinary = 1 << 6,       // +bin: binary values as they are
+  kBinary = 1 << 6,  // +bin: binary values as they are
   kMergeSpaces = 1 << 7,
-  kPercent = 1 << 8,      // control characters as %XX
+  kPercent = 1 << 8,  // control characters as %XX
 };
 inline constexpr uint16_t kEncoded = kJson | kCbor;
 
 // What the string is for.
 enum class FormatUse : uint8_t {
-  log,     // a log line: `-` for missing values, runs of blanks merged
-  id,      // unique-id-format: blanks merged, control characters as %XX
+  log,  // a log line: `-` for missing values, runs of blanks merged
+  id,  // unique-id-format: blanks merged, control characters as %XX
   header,  // header values, locations, cookies: control characters as %XX
-  text,    // bodies, variables, map keys: values as they are
+  text,  // bodies, variables, map keys: values as they are
 };
 
 struct LogFormat {
   struct Part;
   using Render = void (*)(const expr::Ctx& ctx, const Part& part, class LineBuilder& out);
   struct Part {
-    Render render = nullptr;             // null: `text` as it is
+    Render render = nullptr;  // null: `text` as it is
     const expr::Expr* sample = nullptr;
-    Str text;                            // literal text, or the tag's name
-    Str name;                            // `%(name)tag`, for encodings
+    Str text;  // literal text, or the tag's name
+    Str name;  // `%(name)tag`, for encodings
     uint16_t flags = 0;
-    expr::Type cast = expr::Type::any;   // `%(name:type)[…]`; binary: raw
+    expr::Type cast = expr::Type::any;  // `%(name:type)[…]`; binary: raw
   };
   ArenaList<Part> parts;
-  uint16_t flags = 0;       // `%{+json}o` and its like, for the whole string
-  bool constant = false;    // one literal: `render` copies nothing
-  Str http_tag;             // the first tag that is only there in HTTP mode, or empty
+  uint16_t flags = 0;  // `%{+json}o` and its like, for the whole string
+  bool constant = false;  // one literal: `render` copies nothing
+  Str http_tag;  // the first tag that is only there in HTTP mode, or empty
   Str source;
 
   bool empty() const { return parts.empty(); }
@@ -54,13 +54,14 @@ struct LogFormat {
 // Compiles `word`; problems are reported with a caret inside the word. Null after an error.
 const LogFormat* compile_log_format(const config::Word& word, FormatUse use, const Place& place, ParseEnv& env);
 // The same for text that stands in no file (defaults).
-const LogFormat* compile_log_format(Str text, FormatUse use, const Place& place, ParseEnv& env, config::Where where = {});
+const LogFormat* compile_log_format(Str text, FormatUse use, const Place& place, ParseEnv& env,
+                                    config::Where where = {});
 
 // The line, without line end, in ctx.arena (for a constant format in the model).
 Str render(const LogFormat& format, const expr::Ctx& ctx);
 
-// The lines of `option httplog`, `option httplog clf`, `option httpslog`, `option tcplog` and of no option, as HAProxy words
-// them; also the values of HAPROXY_HTTP_LOG_FMT and its like.
+// The lines of `option httplog`, `option httplog clf`, `option httpslog`, `option tcplog` and of no option, as HAProxy
+// words them; also the values of HAPROXY_HTTP_LOG_FMT and its like.
 inline constexpr Str kHttpLogFormat =
     "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %{+Q}r";
 inline constexpr Str kHttpsLogFormat =
@@ -69,13 +70,12 @@ inline constexpr Str kHttpsLogFormat =
 inline constexpr Str kClfLogFormat =
     "%{+Q}o %{-Q}ci - - [%trg] %r %ST %B \"\" \"\" %cp %ms %ft %b %s %TR %Tw %Tc %Tr %Ta %tsc %ac %fc %bc %sc %rc %sq "
     "%bq %CC %CS %hrl %hsl";
-inline constexpr Str kTcpLogFormat =
-    "%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq";
+inline constexpr Str kTcpLogFormat = "%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq";
 inline constexpr Str kTcpClfLogFormat =
-    "%{+Q}o %{-Q}ci - - [%T] \"TCP \" 000 %B \"\" \"\" %cp %ms %ft %b %s %Th %Tw %Tc %Tt %U %ts-- %ac %fc %bc %sc %rc %sq "
+    "%{+Q}o %{-Q}ci - - [%T] \"TCP \" 000 %B \"\" \"\" %cp %ms %ft %b %s %Th %Tw %Tc %Tt %U %ts-- %ac %fc %bc %sc %rc "
+    "%sq "
     "%bq \"\" \"\" ";
-inline constexpr Str kRfc5424SdFormat =
-    "- ";
+inline constexpr Str kRfc5424SdFormat = "- ";
 
 // Names of all tags, for suggestions and the manual.
 struct TagHelp {
@@ -87,13 +87,14 @@ std::span<const TagHelp> log_tags();
 
 // What tags ask of the personality. Null: the answer behind it.
 struct LogHooks {
-  int64_t (*log_counter)(const expr::Ctx& ctx) = nullptr;      // %lc: 0
+  int64_t (*log_counter)(const expr::Ctx& ctx) = nullptr;  // %lc: 0
   int64_t (*request_counter)(const expr::Ctx& ctx) = nullptr;  // %rt: the transaction's id
   int64_t (*queue_position)(const expr::Ctx& ctx, bool server) = nullptr;  // %sq %bq: 0
-  uint64_t (*accept_us)(const expr::Ctx& ctx) = nullptr;       // wall clock of the accept; null: from the transaction's times
-  char (*cookie_states)(const expr::Ctx& ctx, bool set_by_us) = nullptr;   // last two letters of %tsc: '-'
-  bool (*before_end)(const expr::Ctx& ctx) = nullptr;          // `option logasap`: totals get a +
-  Str hostname;                                                // %H; empty: gethostname
+  uint64_t (*accept_us)(const expr::Ctx& ctx) =
+      nullptr;  // wall clock of the accept; null: from the transaction's times
+  char (*cookie_states)(const expr::Ctx& ctx, bool set_by_us) = nullptr;  // last two letters of %tsc: '-'
+  bool (*before_end)(const expr::Ctx& ctx) = nullptr;  // `option logasap`: totals get a +
+  Str hostname;  // %H; empty: gethostname
 };
 extern LogHooks log_hooks;
 

@@ -48,9 +48,12 @@ template <Who who>
 void port(const Ctx& ctx, const Part&, LineBuilder& out) {
   expr::Endpoint e;
   bool client_side = who == Who::client || who == Who::frontend;
-  if (endpoint<who>(ctx, e)) out.number(e.port, 4);
-  else if (client_side && ctx.txn && expr::client_conn(ctx)) out.integer(ctx.txn->listener.id);
-  else out.text({});
+  if (endpoint<who>(ctx, e))
+    out.number(e.port, 4);
+  else if (client_side && ctx.txn && expr::client_conn(ctx))
+    out.integer(ctx.txn->listener.id);
+  else
+    out.text({});
 }
 
 // --- dates ---
@@ -85,8 +88,10 @@ void date(const Ctx& ctx, const Part&, LineBuilder& out) {
   uint64_t us = when(ctx);
   auto seconds = static_cast<time_t>(us / 1000000);
   tm d{};
-  if constexpr (zone == Zone::gmt) gmtime_r(&seconds, &d);
-  else localtime_r(&seconds, &d);
+  if constexpr (zone == Zone::gmt)
+    gmtime_r(&seconds, &d);
+  else
+    localtime_r(&seconds, &d);
   char text[64];
   auto end = fmt::format_to_n(text, sizeof text, "{:02}/{}/{:04}:{:02}:{:02}:{:02}", d.tm_mday, kMonths[d.tm_mon],
                               d.tm_year + 1900, d.tm_hour, d.tm_min, d.tm_sec);
@@ -117,7 +122,7 @@ bool unfinished(const Ctx& ctx) {
   return log_hooks.before_end && log_hooks.before_end(ctx);
 }
 
-template <int64_t Timers::*member, bool total = false>
+template <int64_t Timers::* member, bool total = false>
 void timer(const Ctx& ctx, const Part&, LineBuilder& out) {
   if (total && unfinished(ctx)) out.sign('+');
   out.integer(ctx.txn ? expr::timers_of(ctx).*member : total ? 0 : -1);
@@ -298,8 +303,10 @@ void capture_list(const Ctx& ctx, const Part&, LineBuilder& out) {
     if (i) out.append(json ? Str(", ") : Str(" "));
     bool there = expr::hooks.capture(ctx, response, i, s);
     out.open();
-    if (there) out.escaped(s, '#', special_in_capture);
-    else if (!(out.flags & (kQuote | kEncoded))) out.piece("-");
+    if (there)
+      out.escaped(s, '#', special_in_capture);
+    else if (!(out.flags & (kQuote | kEncoded)))
+      out.piece("-");
     out.close();
   }
   if (json && count) out.append("]");

@@ -14,37 +14,6 @@ using config::Row;
 
 constexpr Row kRows[] = {
     // section openers
-    {"global", kTop, 0, 0, Block::required, Inherit::none, nullptr, "", "process-wide settings"},
-    {"defaults", kTop, 0, 3, Block::required, Inherit::none, nullptr, "[<name>] [ from <defaults_name> ]",
-     "settings copied into the sections that follow"},
-    {"frontend", kTop, 1, -1, Block::required, Inherit::none, nullptr, "<name> [ from <defaults_name> ]",
-     "listening side of a proxy"},
-    {"backend", kTop, 1, 3, Block::required, Inherit::none, nullptr, "<name> [ from <defaults_name> ]",
-     "servers of a proxy"},
-    {"listen", kTop, 1, -1, Block::required, Inherit::none, nullptr, "<name> [ from <defaults_name> ]",
-     "frontend and backend in one"},
-    {"resolvers", kTop, 1, 1, Block::required, Inherit::none, nullptr, "<resolvers id>",
-     "name servers that keep server addresses up to date"},
-    {"peers", kTop, 1, 1, Block::required, Inherit::none, nullptr, "<peersect>",
-     "instances that share their stick tables"},
-    {"userlist", kTop, 1, 1, Block::required, Inherit::none, nullptr, "<listname>",
-     "users and groups for authentication"},
-    {"mailers", kTop, 1, 1, Block::required, Inherit::none, nullptr, "<mailersect>", "mail servers for e-mail alerts"},
-    {"cache", kTop, 1, 1, Block::required, Inherit::none, nullptr, "<name>", "a cache of small responses"},
-    {"ring", kTop, 1, 1, Block::required, Inherit::none, nullptr, "<ringname>",
-     "a ring buffer that keeps and forwards messages"},
-    {"log-forward", kTop, 1, 1, Block::required, Inherit::none, nullptr, "<name>",
-     "receive log messages and forward them"},
-    {"log-profile", kTop, 1, 1, Block::required, Inherit::none, nullptr, "<name>",
-     "how a log target's lines are built, step by step"},
-    {"http-errors", kTop, 1, 1, Block::required, Inherit::none, nullptr, "<name>", "a group of error answers"},
-    {"fcgi-app", kTop, 1, 1, Block::required, Inherit::none, nullptr, "<name>", "a FastCGI application"},
-    {"traces", kTop, 0, 0, Block::required, Inherit::none, nullptr, "", "trace sources configured at start"},
-    {"crt-store", kTop, 0, 1, Block::required, Inherit::none, nullptr, "[<name>]", "certificates loaded under names"},
-    {"acme", kTop, 1, 1, Block::required, Inherit::none, nullptr, "<name>",
-     "an account with an ACME certificate authority"},
-    {"healthcheck", kTop, 1, 1, Block::required, Inherit::none, nullptr, "<name>",
-     "a health check that servers can name"},
     {"namespace_list", kTop, 0, 0, Block::required, Inherit::none, nullptr, "", "network namespaces that may be named"},
     // resolvers
     {"accepted_payload_size", kResolvers, 1, 1, Block::none, Inherit::none, nullptr, "<nb>",
@@ -81,11 +50,6 @@ constexpr Row kRows[] = {
      "[store <data_type>]*",
      "a stick table that is shared"},
     // userlist
-    {"group", kUserlist, 1, 3, Block::none, Inherit::none, nullptr, "<groupname> [users <user>,<user>,(...)]",
-     "a group, and users in it"},
-    {"user", kUserlist, 1, 5, Block::none, Inherit::none, nullptr,
-     "<username> [password|insecure-password <password>] [groups <group>,<group>,(...)]",
-     "a user, the password and groups"},
     // mailers
     {"mailer", kMailers, 2, 2, Block::none, Inherit::none, nullptr, "<mailername> <ip>:<port>", "a mail server"},
     {"timeout mail", kMailers, 1, 1, Block::none, Inherit::none, nullptr, "<time>", "time for sending a mail"},
@@ -132,8 +96,6 @@ constexpr Row kRows[] = {
     {"on", kLogProfile, 1, 6, Block::none, Inherit::none, nullptr, "<step> [drop] [format <fmt>] [sd <sd_fmt>]",
      "format, or silence, of one logging step"},
     // http-errors
-    {"errorfile", kHttpErrors, 2, 2, Block::none, Inherit::none, nullptr, "<code> <file>",
-     "file sent as the answer for a status code"},
     // fcgi-app
     {"docroot", kFcgiApp, 1, 1, Block::none, Inherit::none, nullptr, "<path>",
      "document root on the application's side"},

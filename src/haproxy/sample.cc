@@ -1,5 +1,5 @@
-// The parser of sample expressions. Arguments follow configuration.txt 2.2: inside parentheses, quotes and backslashes guard
-// commas, closing parentheses and blanks once more.
+// The parser of sample expressions. Arguments follow configuration.txt 2.2: inside parentheses, quotes and backslashes
+// guard commas, closing parentheses and blanks once more.
 #include "haproxy/sample.h"
 
 #include <fmt/format.h>
@@ -54,12 +54,15 @@ class Parser {
     if (!def) return unknown("converter", name, expr::converter_names());
     if (!expr::can_cast(type, def->in))
       return fail(fmt::format("converter '{}' cannot be applied: it takes {}, and here is {}", name,
-                              expr::type_name(def->in), expr::type_name(type)), name);
+                              expr::type_name(def->in), expr::type_name(type)),
+                  name);
     const Arg* args = nullptr;
     if (!arguments(name, "converter", *def, args)) return false;
     calls.push_back({def->convert, def->in, args});
-    if (def->out != Type::same) type = def->out;
-    else if (def->in != Type::any) type = def->in;
+    if (def->out != Type::same)
+      type = def->out;
+    else if (def->in != Type::any)
+      type = def->in;
     return true;
   }
 
@@ -74,21 +77,23 @@ class Parser {
     out = args;
     if (def.max_args == 0 && given && (texts.size() > 1 || !texts[0].empty()))
       return fail_at(begin, fmt::format("{} '{}' does not support any args", kind, name));
-    if (def.max_args == 0 || (texts.size() == 1 && texts[0].empty() && def.min_args == 0)) return check(name, kind, def, args, 0, begin);
+    if (def.max_args == 0 || (texts.size() == 1 && texts[0].empty() && def.min_args == 0))
+      return check(name, kind, def, args, 0, begin);
     if (static_cast<int>(texts.size()) > def.max_args)
       return fail_at(begin, fmt::format("{} '{}': too many arguments (got {}, at most {})", kind, name, texts.size(),
                                         def.max_args));
     if (static_cast<int>(texts.size()) < def.min_args) {
       char letter = texts.size() < def.types.size() ? def.types[texts.size()] : 's';
-      return fail_at(begin, fmt::format("{} '{}': missing arguments (got {}/{}), type '{}' expected", kind, name, texts.size(),
-                                        def.min_args, expr::argument_type_name(letter)));
+      return fail_at(begin, fmt::format("{} '{}': missing arguments (got {}/{}), type '{}' expected", kind, name,
+                                        texts.size(), def.min_args, expr::argument_type_name(letter)));
     }
     expr::Parsing p = parsing(name);
     for (size_t i = 0; i < texts.size(); i++) {
       args[i].str = env_.arena.dup(texts[i]);
       args[i].present = true;
       std::string problem = expr::check_argument(i < def.types.size() ? def.types[i] : 's', args[i], p);
-      if (!problem.empty()) return fail_at(begin, fmt::format("invalid arg {} in {} '{}': {}", i + 1, kind, name, problem));
+      if (!problem.empty())
+        return fail_at(begin, fmt::format("invalid arg {} in {} '{}': {}", i + 1, kind, name, problem));
     }
     return check(name, kind, def, args, static_cast<int>(texts.size()), begin);
   }
@@ -262,7 +267,8 @@ bool require_available(const expr::Expr& e, const Place& place, config::Where wh
   if (available(e, place)) return true;
   Str fetch = e.text.substr(0, e.text.find_first_of("(,"));
   diag.error(where, fmt::format("sample fetch <{}> may not be reliably used here because it needs '{}' which is not "
-                                "available here", fetch, expr::where_names(e.needs)));
+                                "available here",
+                                fetch, expr::where_names(e.needs)));
   return false;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// HAProxy's sample expressions, `fetch(args),converter(args),…` (configuration.txt 7.3), from text to expr::Expr, and the
-// places where they may stand. Used by ACLs, log formats, rules, balance and stick words. Configuration time only.
+// HAProxy's sample expressions, `fetch(args),converter(args),…` (configuration.txt 7.3), from text to expr::Expr, and
+// the places where they may stand. Used by ACLs, log formats, rules, balance and stick words. Configuration time only.
 #include <span>
 #include <string>
 
@@ -32,7 +32,8 @@ inline constexpr Place kAtFrontendRequest{kRequestThere, "frontend's http-reques
 inline constexpr Place kAtSwitching{kRequestThere, "frontend's use-backend rule"};
 inline constexpr Place kAtBackendContent{kRequestThere | expr::kBackend, "backend's tcp-request content rule"};
 inline constexpr Place kAtBackendRequest{kRequestThere | expr::kBackend, "backend's http-request header rule"};
-inline constexpr Place kAtServerChoice{kRequestThere | expr::kBackend, "backend's use-server, balance or stick-match rule"};
+inline constexpr Place kAtServerChoice{kRequestThere | expr::kBackend,
+                                       "backend's use-server, balance or stick-match rule"};
 inline constexpr Place kAtConnect{kRequestThere | expr::kBackend | expr::kServerConn, "server source selection"};
 inline constexpr Place kAtBackendResponseContent{kResponseThere, "backend's tcp-response content rule"};
 inline constexpr Place kAtBackendResponse{kResponseThere, "backend's http-response header rule"};
@@ -56,7 +57,7 @@ struct ParseEnv {
 struct SampleError {
   std::string text;
   std::string remedy;  // "did you mean …", or empty
-  size_t at = 0;       // in bytes from the start of the text
+  size_t at = 0;  // in bytes from the start of the text
   size_t length = 1;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 // The cursor of binding a HAProxy configuration: which proxy a line belongs to, and the helpers that all words share. Made
 // once per configuration and gone when it is frozen.
+#include <algorithm>
 #include <span>
 #include <string>
 #include <unordered_map>

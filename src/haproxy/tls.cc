@@ -13,6 +13,7 @@
 
 #include "haproxy/bind.h"
 #include "haproxy/tables.h"
+#include "net/tls_context.h"
 
 namespace weir::haproxy {
 namespace {
@@ -68,7 +69,7 @@ int choose_certificate(SSL* ssl, int* alert, void* arg) {
   if (it == certs.names.end() && name.find('.') != std::string::npos)
     it = certs.names.find("*" + name.substr(name.find('.')));
   if (it != certs.names.end()) {
-    SSL_set_SSL_CTX(ssl, it->second);
+    net::switch_tls_context(ssl, it->second);
     return SSL_TLSEXT_ERR_OK;
   }
   if (!certs.strict) return SSL_TLSEXT_ERR_OK;

@@ -26,10 +26,16 @@ class Sleep final : public Timer, public proxy::Waiter {
 
 }  // namespace
 
-void sleep_for(proxy::Transaction& txn, proxy::Cursor& cursor, uint64_t ms) {
+proxy::Waiter* sleep_for(proxy::Transaction& txn, proxy::Cursor& cursor, uint64_t ms) {
   auto* sleep = txn.arena.own<Sleep>(txn, cursor);
   txn.own(sleep);
   txn.shard.loop.arm(*sleep, ms ? ms : 1);
+  return sleep;
+}
+
+void end_sleep(proxy::Transaction& txn, proxy::Waiter* sleep) {
+  sleep->cancel(sleep);
+  txn.disown(sleep);
 }
 
 }  // namespace weir::haproxy

@@ -5,6 +5,8 @@
 namespace weir::haproxy {
 
 // Wakes `cursor` after `ms`; the step returns Next::wait. Cancelled with the transaction.
-void sleep_for(proxy::Transaction& txn, proxy::Cursor& cursor, uint64_t ms);
+proxy::Waiter* sleep_for(proxy::Transaction& txn, proxy::Cursor& cursor, uint64_t ms);
+// Ends a sleep before its time, or after it.
+void end_sleep(proxy::Transaction& txn, proxy::Waiter* sleep);
 
 }  // namespace weir::haproxy

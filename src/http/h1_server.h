@@ -5,6 +5,10 @@
 #include "http/h1_conn.h"
 #include "model/model.h"
 
+namespace weir::net {
+struct ProxyInfo;
+}
+
 namespace weir::http {
 
 class H1Server;
@@ -50,6 +54,7 @@ class H1Server final : public H1Conn, public IdleLink {
   void last_exchange() override { close_after_ = true; }
   // 100 Continue, when the client waits for it and nothing was sent yet.
   void send_continue();
+  const net::ProxyInfo* proxied = nullptr;  // what a PROXY header said; lives as long as the connection
   void* session = nullptr;  // the personality's per-connection data, freed by `session_free`
   void (*session_free)(void*) = nullptr;
 

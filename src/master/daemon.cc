@@ -39,17 +39,20 @@ bool Daemon::detach() {
 
 void Daemon::ready(bool close_output) {
   if (pipe_ < 0) return;
-  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (null >= 0) {
-    dup2(null, STDIN_FILENO);
-    dup2(null, STDOUT_FILENO);
-    if (close_output) dup2(null, STDERR_FILENO);
-    close(null);
-  }
+  give_up_output(close_output);
   char byte = 1;
   if (write(pipe_, &byte, 1) != 1) return;  // nobody waits any more
   close(pipe_);
   pipe_ = -1;
+}
+
+void give_up_output(bool errors) {
+  int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null < 0) return;
+  dup2(null, STDIN_FILENO);
+  dup2(null, STDOUT_FILENO);
+  if (errors) dup2(null, STDERR_FILENO);
+  close(null);
 }
 
 bool write_pid_file(const std::string& path) {

@@ -7,16 +7,19 @@ namespace weir::master {
 
 class Daemon {
  public:
-  // Forks. The starting process waits here until the other one is ready or gone, and exits with 0 or its exit code. The one
-  // that goes on is a session of its own. False when the fork failed.
+  // Forks. The starting process waits here until the other one is ready or gone, and exits with 0 or its exit code.
+  // The one that goes on is a session of its own. False when the fork failed.
   bool detach();
   // Serving: lets the starting process go and, with `close_output`, gives up its terminal.
   void ready(bool close_output);
-  bool detached() const { return pipe_ >= 0; }
+  bool detached() const { return pipe_ >= 0; }  // and nobody was told yet
 
  private:
   int pipe_ = -1;
 };
+
+// Standard input, output and, with `errors`, standard error lead nowhere from here on.
+void give_up_output(bool errors);
 
 // Writes the process id. False with errno set.
 bool write_pid_file(const std::string& path);

@@ -1,5 +1,5 @@
-// The supervising process of master/master.h. It handles no traffic and keeps no configuration: it forks a child that reads
-// the file, hands it the sockets, and when that child is ready tells the old one to drain.
+// The supervising process of master/master.h. It handles no traffic and keeps no configuration: it forks a child that
+// reads the file, hands it the sockets, and when that child is ready tells the old one to drain.
 #include "master/master.h"
 
 #include <errno.h>
@@ -23,7 +23,7 @@ namespace {
 
 constexpr uint32_t kMaxBackOffMs = 5000;
 constexpr uint32_t kQuickDeathMs = 1000;  // a worker that lived shorter is started again with a pause
-constexpr uint64_t kKillAfterMs = 5000;   // a worker that does not end within it after TERM is killed
+constexpr uint64_t kKillAfterMs = 5000;  // a worker that does not end within it after TERM is killed
 
 uint64_t now_ms() {
   timespec ts;
@@ -36,7 +36,8 @@ int exit_status(int status) {
 }
 
 std::string how_it_ended(int status) {
-  if (WIFSIGNALED(status)) return fmt::format("exited on signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)));
+  if (WIFSIGNALED(status))
+    return fmt::format("exited on signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)));
   return fmt::format("exited with code {}", WEXITSTATUS(status));
 }
 
@@ -113,6 +114,7 @@ void Master::be_worker(int channel, tools::Loaded* loaded) {
     packet.type = Message::ready;
     const std::string& name = loaded->model->process.pid_file;
     memcpy(packet.pid_file, name.data(), std::min(name.size(), sizeof packet.pid_file - 1));
+    if (daemon_.detached()) give_up_output(!job_.keep_output);
     return send_packet(channel, packet);
   };
   int code = serve(job_, *loaded->model, opener, channel, stages);
@@ -161,7 +163,10 @@ void Master::on_signals() {
     if (signal == SIGWINCH || signal == SIGUSR2) continue;
     Order order = voice_.order(signal, false);
     if (order == Order::stop || order == Order::quit) stop(order, signal);
-    if (order == Order::reopen) tell(order);
+    if (order == Order::reopen) {
+      if (job_.reopen_logs) job_.reopen_logs();
+      tell(order);
+    }
   }
 }
 
@@ -219,6 +224,7 @@ void Master::on_ready(Child& child, const Packet& packet) {
     for (pid_t pid : job_.old_pids) kill(pid, job_.old_signal);
     voice_.say(Level::notice, "Loading success.");
     daemon_.ready(!job_.keep_output);
+    voice_.started();
   } else {
     voice_.say(Level::notice, fmt::format("worker {} serves the new configuration", child.pid));
   }

@@ -1,6 +1,6 @@
 #pragma once
-// The supervising process: handles no traffic, keeps the listening sockets and its workers. Made by master::run where the
-// product has a master; lives as long as the process.
+// The supervising process: handles no traffic, keeps the listening sockets and its workers. Made by master::run where
+// the product has a master; lives as long as the process.
 #include <map>
 #include <string>
 #include <vector>
@@ -21,7 +21,7 @@ class Master {
     pid_t pid = -1;
     int channel = -1;
     bool ready = false;
-    bool leaving = false;       // was told to drain
+    bool leaving = false;  // was told to drain
     uint64_t started_ms = 0;
     std::vector<std::string> keys;  // of the sockets that it got
   };
@@ -57,10 +57,10 @@ class Master {
   std::string pid_file_;
   int signals_ = -1;
   bool stopping_ = false;
-  bool served_ = false;        // one worker has been ready
-  bool reload_wanted_ = false; // came while another was under way
+  bool served_ = false;  // one worker has been ready
+  bool reload_wanted_ = false;  // came while another was under way
   int exit_code_ = 0;
-  uint64_t respawn_at_ms_ = 0; // 0: not
+  uint64_t respawn_at_ms_ = 0;  // 0: not
   uint64_t kill_at_ms_ = 0;
   uint32_t back_off_ms_ = 0;
 };

@@ -84,7 +84,8 @@ void raise_limits(const model::Process& process, Voice& voice) {
   raised = {limit.rlim_max, limit.rlim_max};
   setrlimit(RLIMIT_NOFILE, &raised);
   if (wanted > limit.rlim_max)
-    voice.say(Level::warn, fmt::format("{} open files are wanted and {} allowed: the limit stays there", wanted, limit.rlim_max));
+    voice.say(Level::warn,
+              fmt::format("{} open files are wanted and {} allowed: the limit stays there", wanted, limit.rlim_max));
 }
 
 bool drop_privileges(const model::Process& process, Voice& voice) {

@@ -89,7 +89,8 @@ bool adopt(model::Listener& l, Voice& voice) {
 
 std::string problem(const model::Listener& l, const Opened& opened, config::Dialect face) {
   const char* why = strerror(opened.error);
-  if (!is_haproxy(l, face)) return fmt::format("{}() to {} failed ({}: {})", opened.call, l.addr.text(), opened.error, why);
+  if (!is_haproxy(l, face))
+    return fmt::format("{}() to {} failed ({}: {})", opened.call, l.addr.text(), opened.error, why);
   bool ip = l.addr.is_ip();
   bool at_bind = strcmp(opened.call, "listen") != 0;
   std::string what = at_bind ? fmt::format("cannot bind {}socket ({})", ip ? "" : "UNIX ", why)

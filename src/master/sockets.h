@@ -1,8 +1,8 @@
 #pragma once
-// Listening sockets: opening them as the products do, and, where there is a master, asking it for them over a socket pair
-// so that they outlive the worker. Used while a worker starts, on its main thread, and by the master.
-#include <string>
+// Listening sockets: opening them as the products do, and, where there is a master, asking it for them over a socket
+// pair so that they outlive the worker. Used while a worker starts, on its main thread, and by the master.
 #include <sys/types.h>
+#include <string>
 
 #include "master/voice.h"
 #include "model/model.h"
@@ -64,8 +64,8 @@ class MasterOpener final : public Opener {
   int channel_;
 };
 
-// Gives every listener of the model its descriptor; inherited ones (fd@N) are used as they are. Addresses in use are tried
-// again as the face's product does (nginx: 5 times, half a second apart). False after saying what is wrong.
+// Gives every listener of the model its descriptor; inherited ones (fd@N) are used as they are. Addresses in use are
+// tried again as the face's product does (nginx: 5 times, half a second apart). False after saying what is wrong.
 bool open_listeners(model::Model& model, Opener& opener, Voice& voice, const std::vector<pid_t>& old_pids);
 
 // nginx removes its Unix sockets when it ends.

@@ -52,10 +52,7 @@ tools::Loaded load_and_show(Job& job) {
 }
 
 std::string pid_file_path(const Job& job, const std::string& configured) {
-  std::string path = job.pid_file;
-  if (path.empty()) path = configured;
-  if (path.empty()) path = job.default_pid_file;
-  return path.empty() || path[0] == '/' ? path : job.base + path;
+  return job.pid_file.empty() ? configured : job.pid_file;
 }
 
 int serve(Job& job, model::Model& model, Opener& opener, int channel, const Stages& stages) {
@@ -65,10 +62,14 @@ int serve(Job& job, model::Model& model, Opener& opener, int channel, const Stag
   if (stages.bound && !stages.bound()) return 1;
   raise_limits(model.process, voice);
   Worker worker(model, voice, channel);
+  worker.on_reopen = job.reopen_logs;
   if (job.before_threads) job.before_threads(worker);
-  if (!drop_privileges(model.process, voice) || !worker.start()) return 1;
+  // nginx changes its user only when a master starts a worker.
+  bool keep_user = channel < 0 && voice.face() == config::Dialect::nginx;
+  if ((!keep_user && !drop_privileges(model.process, voice)) || !worker.start()) return 1;
   bool good = stages.ready();
   if (!good) worker.drain(true);
+  voice.started();
   worker.run();
   return good ? 0 : 1;
 }

@@ -20,11 +20,10 @@ struct Job {
   std::optional<bool> daemon;       // the command line's word; else the configuration's
   std::optional<bool> master;
   std::string pid_file;             // likewise
-  std::string default_pid_file;     // when neither names one; empty: none is written
-  std::string base;                 // what a relative pid file is below
   std::vector<pid_t> old_pids;      // told to go when this one serves (HAProxy -sf, -st)
   int old_signal = 0;
   bool keep_output = false;         // a daemon that does not give up stderr
+  std::function<void()> reopen_logs;            // in the worker, and before it in the master, which may create files
   std::function<void(Worker&)> before_threads;  // in the process that will serve: runtime socket, log hooks
 };
 

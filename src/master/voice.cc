@@ -62,8 +62,8 @@ std::string refusal(const Diagnostic& d) {
   return d.severity == Severity::planned ? "not built yet: " + tools::planned_word(d) : product_text(d);
 }
 
-// Reading stops at the first problem in the products, so the first in the text is the first told. Problems in other files
-// keep their order.
+// Reading stops at the first problem in the products, so the first in the text is the first told. Problems in other
+// files keep their order.
 const Diagnostic* first_refusal(const config::Diagnostics& diag, bool allow_planned) {
   const Diagnostic* first = nullptr;
   for (const Diagnostic& d : diag.all()) {
@@ -76,7 +76,10 @@ const Diagnostic* first_refusal(const config::Diagnostics& diag, bool allow_plan
 }  // namespace
 
 void Voice::say(Level level, const std::string& text) {
-  if (log) log(level, text);
+  if (log) {
+    log(level, text);
+    if (started_) return;
+  }
   if (quiet_ && level > Level::warn) return;
   switch (face_) {
     case Dialect::nginx:
@@ -86,7 +89,7 @@ void Voice::say(Level level, const std::string& text) {
     case Dialect::haproxy: break;
   }
   if (quiet_) return;
-  if (!introduced_) {
+  if (!introduced_ && !started_) {
     introduced_ = true;
     say(Level::notice, fmt::format("haproxy version is {}", kHaproxyVersion));
     char path[4096];
@@ -107,7 +110,8 @@ void Voice::show_haproxy(const config::Diagnostics& diag, bool allow_planned) {
   bool failed = false;
   for (const Diagnostic& d : diag.all()) {
     std::string place;
-    if (d.where.source && d.where.line > 0) place = fmt::format("parsing [{}:{}] : ", d.where.source->path, d.where.line);
+    if (d.where.source && d.where.line > 0)
+      place = fmt::format("parsing [{}:{}] : ", d.where.source->path, d.where.line);
     if (d.severity == Severity::warning) say(Level::warn, "config : " + place + product_text(d));
     if (!refuses(d, allow_planned)) continue;
     say(Level::alert, "config : " + place + refusal(d));
@@ -121,9 +125,12 @@ void Voice::show(const config::Diagnostics& diag, bool allow_planned) {
   if (face_ == Dialect::haproxy) show_haproxy(diag, allow_planned);
   if (quiet_ && face_ == Dialect::haproxy) return;
   bool colour = isatty(STDERR_FILENO);
-  for (const Diagnostic& d : diag.all())
-    if (refuses(d, allow_planned) || (face_ == Dialect::weir && d.severity >= Severity::warning))
-      put(config::render(d, colour));
+  for (const Diagnostic& d : diag.all()) {
+    if (!refuses(d, allow_planned) && !(face_ == Dialect::weir && d.severity >= Severity::warning)) continue;
+    Diagnostic shown = d;
+    if (d.severity == Severity::planned) shown.text = tools::planned_word(d);
+    put(config::render(shown, colour));
+  }
 }
 
 Order Voice::order(int signal, bool has_master) const {

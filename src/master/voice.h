@@ -20,8 +20,9 @@ class Voice {
   config::Dialect face() const { return face_; }
   void say(Level level, const std::string& text);
   void quiet(bool on) { quiet_ = on; }
-  // Where messages of a running process go as well (nginx's error log).
+  // Where messages go besides, and once started only (nginx's error log).
   std::function<void(Level, const std::string&)> log;
+  void started() { started_ = true; }
 
   // What the diagnostics are in this face: the first error in the product's own format, then each with line and caret.
   void show(const config::Diagnostics& diag, bool allow_planned);
@@ -38,6 +39,7 @@ class Voice {
   config::Dialect face_;
   bool quiet_ = false;
   bool introduced_ = false;
+  bool started_ = false;
 };
 
 }  // namespace weir::master

@@ -110,7 +110,8 @@ void Worker::drain(bool now) {
   post_all([now](proxy::Shard& shard) { shard.drain(now); });
   if (first && !now && model_.process.shutdown_timeout > 0)
     uv_timer_start(
-        &deadline_, [](uv_timer_t* t) { static_cast<Worker*>(t->data)->drain(true); }, model_.process.shutdown_timeout, 0);
+        &deadline_, [](uv_timer_t* t) { static_cast<Worker*>(t->data)->drain(true); }, model_.process.shutdown_timeout,
+        0);
 }
 
 void Worker::obey(Order order) {
@@ -123,15 +124,20 @@ void Worker::obey(Order order) {
     case Order::reload:
       if (on_reload) on_reload();
       break;
-    case Order::state:
-      voice_.say(Level::notice, fmt::format("{} of {} shards run, {}", shard_count() - over_, shard_count(),
-                                            draining_ ? "draining" : "serving"));
-      break;
+    case Order::state: tell_state(); break;
     case Order::none: break;
   }
 }
 
+void Worker::tell_state() {
+  std::lock_guard hold(lock_);
+  voice_.say(Level::notice, fmt::format("{} of {} shards run, {}", shard_count() - over_, shard_count(),
+                                        draining_ ? "draining" : "serving"));
+}
+
 void Worker::take_signals() {
+  // HAProxy's old processes are asked for pauses with the terminal's signals, and USR2 is for masters.
+  for (int ignored : {SIGTTOU, SIGTTIN, SIGUSR2}) signal(ignored, SIG_IGN);
   for (size_t i = 0; i < std::size(kSignals); i++) {
     uv_signal_init(&loop_, &signals_[i]);
     signals_[i].data = this;
@@ -165,7 +171,12 @@ void Worker::run() {
 }
 
 void Worker::close_handles() {
-  uv_walk(&loop_, [](uv_handle_t* h, void*) { if (!uv_is_closing(h)) uv_close(h, nullptr); }, nullptr);
+  uv_walk(
+      &loop_,
+      [](uv_handle_t* h, void*) {
+        if (!uv_is_closing(h)) uv_close(h, nullptr);
+      },
+      nullptr);
   uv_run(&loop_, UV_RUN_DEFAULT);
   uv_loop_close(&loop_);
 }

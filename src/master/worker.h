@@ -1,6 +1,6 @@
 #pragma once
-// The process that serves: its main thread is the control thread (signals, runtime socket), with a libuv loop of its own;
-// each shard is a thread. Made after the sockets are there; `run` returns when all shards have ended.
+// The process that serves: its main thread is the control thread (signals, runtime socket), with a libuv loop of its
+// own; each shard is a thread. Made after the sockets are there; `run` returns when all shards have ended.
 #include <uv.h>
 
 #include <condition_variable>
@@ -58,6 +58,7 @@ class Worker {
   void take_signals();
   void watch_master();
   void obey(Order order);
+  void tell_state();
   void close_handles();
 
   model::Model& model_;

@@ -34,6 +34,9 @@ Access check(proxy::Transaction& txn, proxy::Cursor&, const void* conf, uint16_t
   for (const AccessRule& rule : static_cast<const AccessConf*>(conf)->rules) {
     if (!rule.network.contains(*addr)) continue;
     if (!rule.deny) return Access::allow;
+    // With `satisfy any` another check may let the client in; the loss is logged at the end then.
+    if (conf_of<CoreConf>(txn, kCoreModule).satisfy.get("all") == "all")
+      log_error(&txn, LogLevel::error, 0, "access forbidden by rule");
     status = 403;
     return Access::deny;
   }

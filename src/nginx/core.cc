@@ -2,13 +2,17 @@
 #include "nginx/core.h"
 
 #include <fmt/format.h>
+#include <string.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
 #include "expr/regex.h"
 #include "http/h1_server.h"
 #include "nginx/bind.h"
+#include "nginx/error_log.h"
 #include "nginx/locate.h"
+#include "proxy/delay.h"
 #include "proxy/transaction.h"
 
 namespace weir::nginx {
@@ -171,6 +175,15 @@ void bind_lingering_close(void* s, const Directive& d, const Row&) {
   static_cast<CoreConf*>(scope.conf)->lingering_close = choice(scope, d, {"off", "on", "always"});
 }
 
+// The folder is made here, as nginx does, because nobody else would.
+void bind_body_temp_path(void* s, const Directive& d, const Row&) {
+  Scope& scope = scope_of(s);
+  std::string path = full_path(scope, d.arg(0).text);
+  static_cast<CoreConf*>(scope.conf)->body_temp_path = scope.arena.dup(path);
+  if (!scope.options.offline && mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+    scope.error(d.arg(0).where, fmt::format("mkdir() \"{}\" failed ({}: {})", path, errno, strerror(errno)));
+}
+
 // ---------------------------------------------------------------- steps
 
 Next check_uri_changed(Transaction& txn, Cursor& c, const void*) {
@@ -210,22 +223,43 @@ Next apply_timeouts(Transaction& txn, Cursor&, const void* conf) {
   return Next::next;
 }
 
+// Ends the access checks with a refusal; a 401 waits for auth_delay first, so that guessing is slow.
+Next refuse_access(Transaction& txn, Cursor& cursor, const CoreConf& core, uint16_t status) {
+  Request& r = of(txn);
+  r.access_index = 0;
+  r.access_status = 0;
+  uint32_t pause = status == 401 ? core.auth_delay.get(0) : 0;
+  if (!pause) return finish_with(txn, status);
+  r.access_delayed = true;
+  cursor.state = proxy::Delay::start(txn, cursor, pause);
+  return Next::wait;
+}
+
 Next run_access(Transaction& txn, Cursor& cursor, const void* conf) {
   Request& r = of(txn);
   const auto& l = *static_cast<const Location*>(conf);
+  const auto& core = l.of<CoreConf>(kCoreModule);
   if (r.subrequest) return Next::next;
-  bool any = l.of<CoreConf>(kCoreModule).satisfy.get("all") == "any";
+  if (r.access_delayed) {
+    if (!static_cast<const proxy::Delay*>(cursor.state)->over()) return Next::wait;
+    r.access_delayed = false;
+    return finish_with(txn, 401);
+  }
+  bool any = core.satisfy.get("all") == "any";
   while (r.access_index < l.access.size()) {
     const AccessCheck& check = l.access[r.access_index];
     uint16_t status = 403;
     Access a = check.check(txn, cursor, check.conf, status);
     cursor.resumed = false;
     if (a == Access::wait) return Next::wait;
-    if (a == Access::failed) return Next::done;
+    if (a == Access::failed) {
+      r.access_index = 0;
+      return Next::done;
+    }
     cursor.state = nullptr;
     r.access_index++;
     if (a == Access::deny) {
-      if (!any || (status != 403 && status != 401)) return finish_with(txn, status);
+      if (!any || (status != 403 && status != 401)) return refuse_access(txn, cursor, core, status);
       if (r.access_status != 401) r.access_status = status;
     }
     if (a == Access::allow && any) {
@@ -236,9 +270,8 @@ Next run_access(Transaction& txn, Cursor& cursor, const void* conf) {
   }
   r.access_index = 0;
   if (r.access_status == 0) return Next::next;
-  uint16_t status = r.access_status;
-  r.access_status = 0;
-  return finish_with(txn, status, "access forbidden by rule");
+  if (r.access_status == 403) log_error(&txn, LogLevel::error, 0, "access forbidden by rule");
+  return refuse_access(txn, cursor, core, r.access_status);
 }
 
 Next not_found(Transaction& txn, Cursor&, const void*) {
@@ -304,6 +337,8 @@ void build_location(Scope& scope, Location& l, bool is_server) {
   all.push_back({not_found, nullptr, {}});
   l.request_segment = make_segment(scope.arena, l.name, all, &l);
   l.response_segment = make_segment(scope.arena, l.name, l.response_steps, &l);
+  std::stable_sort(l.filters.begin(), l.filters.end(),
+                   [](const FilterMaker& a, const FilterMaker& b) { return a.order < b.order; });
   build_lookup(l);
   for (Location* child : l.children) build_location(scope, *child, false);
 }
@@ -321,6 +356,8 @@ const Row kTable[] = {
     {"client_body_buffer_size", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, set_size, "size",
      "request body bytes kept in memory before a temporary file is used", {},
      WEIR_FIELD(CoreConf, client_body_buffer_size), "16k"},
+    {"client_body_temp_path", kHttpServerLocation, 1, 4, Block::none, Inherit::scalar, bind_body_temp_path, "path [level ...]",
+     "where request bodies are kept that do not fit into memory", {}, WEIR_FIELD(CoreConf, body_temp_path)},
     {"client_header_timeout", kHttp | kServer, 1, 1, Block::none, Inherit::scalar, set_ms, kTimeHelp,
      "how long a request head may take", {}, WEIR_FIELD(CoreConf, client_header_timeout), "60s"},
     {"client_body_timeout", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, set_ms, kTimeHelp,
@@ -340,6 +377,8 @@ const Row kTable[] = {
      "longest lingering altogether", {}, WEIR_FIELD(CoreConf, lingering_time), "30s"},
     {"satisfy", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, bind_satisfy, "all | any",
      "whether all access checks must agree or one is enough", {}, WEIR_FIELD(CoreConf, satisfy), "all"},
+    {"auth_delay", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, set_ms, kTimeHelp,
+     "how long an answer with status 401 is held back", {}, WEIR_FIELD(CoreConf, auth_delay), "0s"},
     {"absolute_redirect", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, set_flag, "on | off",
      "redirects made here name scheme and host", {}, WEIR_FIELD(CoreConf, absolute_redirect), "on"},
     {"server_name_in_redirect", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, set_flag, "on | off",

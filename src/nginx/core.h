@@ -8,6 +8,7 @@ namespace weir::nginx {
 struct CoreConf {
   Setting<uint64_t> client_max_body_size;
   Setting<uint64_t> client_body_buffer_size;
+  Setting<Str> body_temp_path;
   Setting<uint32_t> client_header_timeout;
   Setting<uint32_t> client_body_timeout;
   Setting<uint32_t> send_timeout;
@@ -19,6 +20,7 @@ struct CoreConf {
   Setting<uint32_t> lingering_time;
   Setting<Str> lingering_close;
   Setting<Str> satisfy;
+  Setting<uint32_t> auth_delay;
   Setting<bool> absolute_redirect;
   Setting<bool> server_name_in_redirect;
   Setting<bool> port_in_redirect;

@@ -1,6 +1,5 @@
 // Variables about how a request went, mostly for logs (ngx_http_log_module and ngx_http_core_module).
 #include <fmt/format.h>
-#include <sys/random.h>
 #include <time.h>
 
 #include "nginx/modules.h"
@@ -81,17 +80,6 @@ bool bytes_sent(const Ctx& ctx, const Arg*, Value& out) {
 bool pipe(const Ctx&, const Arg*, Value& out) {
   return text(out, ".");
 }
-bool request_id(const Ctx& ctx, const Arg*, Value& out) {
-  unsigned char bytes[16];
-  if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes) return false;
-  constexpr char kHex[] = "0123456789abcdef";
-  char* p = ctx.arena->alloc_chars(2 * sizeof bytes);
-  for (size_t i = 0; i < sizeof bytes; i++) {
-    p[2 * i] = kHex[bytes[i] >> 4];
-    p[2 * i + 1] = kHex[bytes[i] & 15];
-  }
-  return text(out, {p, 2 * sizeof bytes});
-}
 
 const VariableDef kVariables[] = {
     {"time_local", time_local, false},
@@ -102,7 +90,6 @@ const VariableDef kVariables[] = {
     {"bytes_sent", bytes_sent, false},
     {"body_bytes_sent", body_bytes_sent, false},
     {"pipe", pipe, false},
-    {"request_id", request_id},
 };
 
 }  // namespace

@@ -1,19 +1,35 @@
-// The order of the features. Steps of one phase run in this order, filters by their own number, header steps as listed.
+// The order of the features. Steps of one phase run in this order, access checks too; filters go by their own number, header
+// steps as listed.
 #include "nginx/modules.h"
-
-#include "nginx/server_tokens.h"
 
 namespace weir::nginx {
 
 const std::vector<const Module*>& modules() {
   static const std::vector<const Module*> list = {
-      &kMainModule, &kCoreModule, &kListenModule, &kSslModule, &kUpstreamModule, &kErrorPageModule, &kServerTokensModule, &kProxyModule,
+      // what a location is
+      &kMainModule, &kCoreModule, &kListenModule, &kSslModule, &kErrorLogModule, &kPathsModule, &kMimeModule,
+      &kServerTokensModule, &kErrorPageModule, &kUpstreamModule, &kLimitExceptModule,
+      // variables that the configuration makes
+      &kMapModule, &kGeoModule, &kSplitClientsModule,
+      // rewrite, preaccess, access
+      &kRealipModule, &kRewriteModule, &kRewriteIfModule, &kLimitReqModule, &kLimitConnModule, &kAccessModule,
+      &kAuthBasicModule, &kAuthRequestModule, &kRefererModule, &kSecureLinkModule,
+      // content
+      &kTryFilesModule, &kMirrorModule, &kStubStatusModule, &kEmptyGifModule, &kLimitRateModule, &kProxyModule, &kIndexModule,
+      &kAutoindexModule, &kStaticModule,
+      // response heads and bodies
+      &kNotModifiedModule, &kHeadersModule, &kSubFilterModule, &kRangeModule, &kGzipModule,
+      // log
+      &kLogModule, &kPostActionModule,
   };
   return list;
 }
 
 void add_builtin_variables() {
-  for (auto table : {kCoreVariables, kProxyVariables}) Variables::add_builtins(table);
+  for (auto table : {kCoreVariables, kProxyVariables, kPathsVariables, kLogVariables, kStubStatusVariables,
+                     kLimitRateVariables, kRealipVariables, kProxyProtocolVariables, kLimitReqVariables, kLimitConnVariables,
+                     kRefererVariables, kSecureLinkVariables, kSslConnectionVariables, kRequestIdVariables})
+    Variables::add_builtins(table);
 }
 
 }  // namespace weir::nginx

@@ -12,11 +12,6 @@ using config::Block;
 using config::Inherit;
 
 constexpr config::Row kRows[] = {
-    // ngx_http_access_module
-    {"allow", kHttpServerLocation | kLimitExcept, 1, 1, Block::none, Inherit::array, nullptr,
-     "address | CIDR | unix: | all", "Admits clients from this address, network or kind of socket."},
-    {"deny", kHttpServerLocation | kLimitExcept, 1, 1, Block::none, Inherit::array, nullptr,
-     "address | CIDR | unix: | all", "Refuses clients from this address, network or kind of socket."},
     // ngx_http_addition_filter_module
     {"add_before_body", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "uri",
      "Puts the answer of a subrequest in front of the response body."},
@@ -24,25 +19,6 @@ constexpr config::Row kRows[] = {
      "Appends the answer of a subrequest to the response body."},
     {"addition_types", kHttpServerLocation, 1, -1, Block::none, Inherit::array, nullptr, "mime-type ...",
      "Further MIME types of responses that get text added; text/html always does."},
-    // ngx_http_auth_basic_module
-    {"auth_basic", kHttpServerLocation | kLimitExcept, 1, 1, Block::none, Inherit::scalar, nullptr, "string | off",
-     "Asks for a user name and password and names the realm; off lifts the check."},
-    {"auth_basic_user_file", kHttpServerLocation | kLimitExcept, 1, 1, Block::none, Inherit::scalar, nullptr, "file",
-     "File with user names and password hashes for auth_basic."},
-    // ngx_http_auth_request_module
-    {"auth_request", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "uri | off",
-     "Lets a subrequest decide on access: 2xx admits, 401 and 403 refuse."},
-    {"auth_request_set", kHttpServerLocation, 2, 2, Block::none, Inherit::array, nullptr, "$variable value",
-     "Sets a variable from the answer of the authorization subrequest."},
-    // ngx_http_autoindex_module
-    {"autoindex", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "on | off",
-     "Whether a directory without index file is listed."},
-    {"autoindex_format", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "html | xml | json | jsonp",
-     "Format of a directory listing."},
-    {"autoindex_localtime", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "on | off",
-     "Whether directory listings show local time or UTC."},
-    {"autoindex_exact_size", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "on | off",
-     "Whether HTML listings show exact file sizes or rounded ones."},
     // ngx_http_browser_module
     {"modern_browser", kHttpServerLocation, 1, 2, Block::none, Inherit::array, nullptr, "browser version | unlisted",
      "From which version on a browser counts as modern; unlisted treats unknown ones as modern."},
@@ -77,15 +53,9 @@ constexpr config::Row kRows[] = {
      "Memory use of a worker above which degrade takes effect."},
     {"degrade", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "204 | 444",
      "What a location answers while memory is short."},
-    // ngx_http_empty_gif_module
-    {"empty_gif", kLocation, 0, 0, Block::none, Inherit::none, nullptr, "",
-     "Answers with a transparent GIF image of one pixel."},
     // ngx_http_flv_module
     {"flv", kLocation, 0, 0, Block::none, Inherit::none, nullptr, "",
      "Serves FLV files from the byte offset in the start argument."},
-    // ngx_http_geo_module
-    {"geo", kHttp, 1, 2, Block::required, Inherit::none, nullptr, "[$address] $variable { ... }",
-     "Sets a variable from the client address by a table of networks."},
     // ngx_http_geoip_module
     {"geoip_country", kHttp, 1, 2, Block::none, Inherit::none, nullptr, "file",
      "MaxMind legacy database for the country of an address."},
@@ -103,24 +73,8 @@ constexpr config::Row kRows[] = {
     {"gunzip_buffers", kHttpServerLocation, 2, 2, Block::none, Inherit::scalar, nullptr, "number size",
      "Number and size of the buffers for unpacking a response."},
     // ngx_http_gzip_filter_module
-    {"gzip", kHttpEverywhere, 1, 1, Block::none, Inherit::scalar, nullptr, "on | off",
-     "Whether responses are compressed with gzip."},
-    {"gzip_buffers", kHttpServerLocation, 2, 2, Block::none, Inherit::scalar, nullptr, "number size",
-     "Number and size of the buffers for compressing a response."},
-    {"gzip_types", kHttpServerLocation, 1, -1, Block::none, Inherit::array, nullptr, "mime-type ...",
-     "Further MIME types of responses to compress; text/html always is."},
-    {"gzip_comp_level", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "level",
-     "Compression level, from 1 (fast) to 9 (small)."},
-    {"gzip_window", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "size",
-     "Size of the compression window of zlib."},
-    {"gzip_hash", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "size",
-     "Memory for the hash table of zlib."},
     {"postpone_gzipping", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "size",
      "Collects this much output before compression starts."},
-    {"gzip_no_buffer", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "on | off",
-     "Whether compressed output is passed on at once instead of filling buffers."},
-    {"gzip_min_length", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "length",
-     "Shortest Content-Length of a response that is compressed."},
     // ngx_http_gzip_static_module
     {"gzip_static", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "on | off | always",
      "Whether a ready FILE.gz is sent instead of FILE; always ignores what the client accepts."},
@@ -140,42 +94,6 @@ constexpr config::Row kRows[] = {
      "Whether changed images are interlaced, so JPEG becomes progressive."},
     {"image_filter_buffer", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "size",
      "Largest image that is read for a change; bigger ones give 415."},
-    // ngx_http_limit_conn_module
-    {"limit_conn_zone", kHttp, 2, 2, Block::none, Inherit::none, nullptr, "key zone=name:size",
-     "Shared memory that counts connections by this key."},
-    {"limit_conn", kHttpServerLocation, 2, 2, Block::none, Inherit::array, nullptr, "zone number",
-     "Most simultaneous connections per key of the zone."},
-    {"limit_conn_log_level", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr,
-     "info | notice | warn | error", "Severity of the message about a refused connection."},
-    {"limit_conn_status", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "code",
-     "Status of requests that limit_conn refuses."},
-    {"limit_conn_dry_run", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "on | off",
-     "Counts and logs excess connections without refusing them."},
-    // ngx_http_limit_req_module
-    {"limit_req_zone", kHttp, 3, 3, Block::none, Inherit::none, nullptr, "key zone=name:size rate=rate [sync]",
-     "Shared memory that tracks request rates by this key, and the allowed rate."},
-    {"limit_req", kHttpServerLocation, 1, 3, Block::none, Inherit::array, nullptr,
-     "zone=name [burst=number] [nodelay | delay=number]",
-     "Limits the request rate per key of the zone; excess is delayed up to burst, then refused."},
-    {"limit_req_log_level", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr,
-     "info | notice | warn | error",
-     "Severity of the message about a refused request; delays are logged one level lower."},
-    {"limit_req_status", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "code",
-     "Status of requests that limit_req refuses."},
-    {"limit_req_dry_run", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "on | off",
-     "Counts and logs excess requests without delaying or refusing them."},
-    // ngx_http_map_module
-    {"map", kHttp, 2, 2, Block::required, Inherit::none, nullptr, "string $variable { ... }",
-     "Sets a variable by looking up a text in a table of strings and expressions."},
-    {"map_hash_max_size", kHttp, 1, 1, Block::none, Inherit::none, nullptr, "size",
-     "Largest size of the hash tables of map."},
-    {"map_hash_bucket_size", kHttp, 1, 1, Block::none, Inherit::none, nullptr, "size",
-     "Bucket size of the hash tables of map."},
-    // ngx_http_mirror_module
-    {"mirror", kHttpServerLocation, 1, 1, Block::none, Inherit::array, nullptr, "uri | off",
-     "Copies each request to this URI in the background and ignores the answer."},
-    {"mirror_request_body", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "on | off",
-     "Whether the request body is copied too; it is then read before proxying."},
     // ngx_http_mp4_module
     {"mp4", kLocation, 0, 0, Block::none, Inherit::none, nullptr, "",
      "Serves MP4 files from the time in the start argument up to the one in end."},
@@ -188,34 +106,9 @@ constexpr config::Row kRows[] = {
     // ngx_http_random_index_module
     {"random_index", kLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "on | off",
      "Answers a request for a directory with a file picked at random."},
-    // ngx_http_realip_module
-    {"set_real_ip_from", kHttpServerLocation, 1, 1, Block::none, Inherit::array, nullptr,
-     "address | CIDR | unix:", "Address or network trusted to tell the real client address."},
-    {"real_ip_header", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr,
-     "field | X-Real-IP | X-Forwarded-For | proxy_protocol",
-     "Header, or PROXY protocol, that carries the real client address."},
-    {"real_ip_recursive", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "on | off",
-     "Whether the last address that is not trusted is taken, not simply the last one."},
-    // ngx_http_referer_module
-    {"valid_referers", kServer | kLocation, 1, -1, Block::none, Inherit::array, nullptr,
-     "none | blocked | server_names | string ...", "Referer values that leave $invalid_referer empty."},
-    {"referer_hash_max_size", kServer | kLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "size",
-     "Largest size of the hash table of valid_referers."},
-    {"referer_hash_bucket_size", kServer | kLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "size",
-     "Bucket size of the hash table of valid_referers."},
-    // ngx_http_secure_link_module
-    {"secure_link", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "expression",
-     "Text with variables that yields the checksum and expiry time of a link."},
-    {"secure_link_md5", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "expression",
-     "Text whose MD5 the checksum of a link must equal."},
-    {"secure_link_secret", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "word",
-     "Secret word for checking links of the form /prefix/hash/link."},
     // ngx_http_slice_filter_module
     {"slice", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "size",
      "Splits a request into subrequests for ranges of this size, so that slices can be cached."},
-    // ngx_http_split_clients_module
-    {"split_clients", kHttp, 2, 2, Block::required, Inherit::none, nullptr, "string $variable { ... }",
-     "Sets a variable by dividing clients into groups of given percentages."},
     // ngx_http_ssi_filter_module
     {"ssi", kHttpEverywhere, 1, 1, Block::none, Inherit::scalar, nullptr, "on | off",
      "Whether server side include commands in responses are executed."},
@@ -230,18 +123,6 @@ constexpr config::Row kRows[] = {
     {"ssi_types", kHttpServerLocation, 1, -1, Block::none, Inherit::array, nullptr, "mime-type ...",
      "Further MIME types in which SSI commands are executed; text/html always is."},
     {"ssi_last_modified", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "on | off",
-     "Whether Last-Modified of the original response is kept."},
-    // ngx_http_stub_status_module
-    {"stub_status", kServer | kLocation, 0, 1, Block::none, Inherit::none, nullptr, "",
-     "Answers with the basic counters of connections and requests."},
-    // ngx_http_sub_filter_module
-    {"sub_filter", kHttpServerLocation, 2, 2, Block::none, Inherit::array, nullptr, "string replacement",
-     "Replaces a text in the response body by another."},
-    {"sub_filter_types", kHttpServerLocation, 1, -1, Block::none, Inherit::array, nullptr, "mime-type ...",
-     "Further MIME types in which text is replaced; text/html always is."},
-    {"sub_filter_once", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "on | off",
-     "Whether each text is replaced once or at every place."},
-    {"sub_filter_last_modified", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "on | off",
      "Whether Last-Modified of the original response is kept."},
     // ngx_http_userid_filter_module
     {"userid", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "on | v1 | log | off",

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "http/h1_server.h"
+#include "nginx/client_addr.h"
 #include "nginx/core.h"
 #include "nginx/request.h"
 #include "nginx/upstream.h"
@@ -351,7 +352,8 @@ bool fetch_proxy_port(const expr::Ctx& ctx, const expr::Arg*, Value& out) {
 
 bool fetch_add_forwarded(const expr::Ctx& ctx, const expr::Arg*, Value& out) {
   proxy::Transaction& txn = *ctx.txn;
-  Str addr = txn.client->conn() ? ctx.client->peer().ip_text(txn.arena) : Str{};
+  const net::Addr* client = client_addr(txn);
+  Str addr = client ? client->ip_text(txn.arena) : Str{};
   Str all;
   for (const http::Header* h = nullptr; (h = txn.request.headers.find(http::Name::x_forwarded_for, h));)
     all = all.empty() ? h->value : txn.arena.cat(all, ", ", h->value);

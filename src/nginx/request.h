@@ -27,12 +27,13 @@ struct Request {
   bool background = false;
   bool error_page = false;   // an error page redirect is running: its status wins
   bool auth_done = false;
-  bool limit_req_done = false;   // counted already; an internal redirect or a subrequest does not count again
-  bool limit_conn_done = false;
+  uint8_t limit_req_status = 0;   // LimitResult, of the root only: a request is counted once, redirects and subrequests included
+  uint8_t limit_conn_status = 0;
   uint8_t redirects = 0;     // internal redirects so far; at most 10
   uint8_t depth = 0;         // of subrequests; at most 50
   uint16_t error_status = 0; // status to answer with after an error_page redirect; 0: the handler's
   uint16_t access_index = 0;
+  bool access_delayed = false;  // auth_delay is running
   uint16_t access_status = 0;
   uint64_t limit_rate = 0;
   uint64_t limit_rate_after = 0;
@@ -62,6 +63,12 @@ inline Request& of(proxy::Transaction& txn) {
 }
 inline const Request& of(const proxy::Transaction& txn) {
   return *static_cast<const Request*>(txn.extra);
+}
+// The request that a client made, of this one or the one whose subrequest it is.
+inline Request& root_of(proxy::Transaction& txn) {
+  proxy::Transaction* root = &txn;
+  while (root->parent) root = root->parent;
+  return of(*root);
 }
 template <class T>
 const T& conf_of(proxy::Transaction& txn, const Module& m) {

@@ -51,8 +51,8 @@ const proxy::Segment* enter(Transaction& child, Transaction& parent, const Subre
   r->subrequest = true;
   r->background = o.background;
   r->depth = static_cast<uint8_t>(from.depth + 1);
-  r->limit_req_done = from.limit_req_done;
-  r->limit_conn_done = from.limit_conn_done;
+  r->limit_req_status = from.limit_req_status;
+  r->limit_conn_status = from.limit_conn_status;
   if (const net::Addr* a = client_addr(parent)) r->real_addr = o.background ? child.arena.make<net::Addr>(*a) : from.real_addr;
   child.slot_count = parent.slot_count;
   child.slots = child.arena.array<expr::Value>(parent.slot_count);

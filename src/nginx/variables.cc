@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "nginx/client_addr.h"
 #include "nginx/core.h"
 #include "nginx/modules.h"
 #include "nginx/request.h"
@@ -166,14 +167,18 @@ bool remote_user(const Ctx& ctx, const Arg*, Value& out) {
 // ---------------------------------------------------------------- connection
 
 bool remote_addr(const Ctx& ctx, const Arg*, Value& out) {
-  return ctx.client && text(out, ctx.client->peer().ip_text(*ctx.arena));
+  const net::Addr* a = client_addr(*ctx.txn);
+  return a && text(out, a->ip_text(*ctx.arena));
 }
 bool remote_port(const Ctx& ctx, const Arg*, Value& out) {
-  return ctx.client && ctx.client->peer().is_ip() && number(ctx, out, ctx.client->peer().port);
+  const net::Addr* a = client_addr(*ctx.txn);
+  if (!a || !a->is_ip()) return false;
+  return a->port ? number(ctx, out, a->port) : text(out, "");
 }
 bool binary_remote_addr(const Ctx& ctx, const Arg*, Value& out) {
-  if (!ctx.client) return false;
-  const net::Addr& a = ctx.client->peer();
+  const net::Addr* client = client_addr(*ctx.txn);
+  if (!client) return false;
+  const net::Addr& a = *client;
   if (!a.is_ip()) return text(out, "unix:");
   return text(out, ctx.arena->dup({reinterpret_cast<const char*>(&a.v6), a.family == AF_INET ? 4u : 16u}));
 }

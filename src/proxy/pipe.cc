@@ -39,10 +39,10 @@ void Pipe::data(Str data, bool end) {
   else
     to_sink(data, end);
   if (ended_ || !source_) return;
-  if (uncoupled_ || !congested())
-    source_->credit(n);
-  else
+  if (held_ || (!uncoupled_ && congested()))
     owed_ += n;
+  else
+    source_->credit(n);
 }
 
 void Pipe::to_sink(Str data, bool end) {
@@ -53,7 +53,7 @@ void Pipe::to_sink(Str data, bool end) {
 
 void Pipe::drained() {
   for (Filter* f = first_; f; f = f->next) f->resume();
-  if (!owed_ || congested()) return;
+  if (!owed_ || held_ || congested()) return;
   int64_t n = owed_;
   owed_ = 0;
   if (source_ && !ended_) source_->credit(n);

@@ -21,11 +21,19 @@ using http::Name;
 
 namespace {
 
+constexpr uint32_t kContent = 16 * 1024;  // bytes that content rules may look at
 constexpr int64_t kWindow = 128 * 1024;  // bytes that a source may be ahead of its sink
 
 bool response_has_body(const http::Message& response, Method method) {
   if (method == Method::head || response.status == 204 || response.status == 304) return false;
   return response.body != Body::none && !(response.body == Body::length && response.content_length == 0);
+}
+
+// Bytes handed to the client's connection so far, the gathered ones included.
+uint64_t written(http::Stream& client) {
+  net::Conn* c = client.conn();
+  if (!c) return 0;
+  return c->bytes_out + (c->loop().scratch_owner() == c ? c->loop().scratch_used : 0);
 }
 
 }  // namespace
@@ -127,6 +135,13 @@ bool Transaction::collect_body(Cursor& cursor, uint32_t memory, bool to_file, St
   if (collector_->complete || collector_->failed) return true;
   collector_->waiter = &cursor;
   return false;
+}
+
+void Transaction::watch_content(Cursor* cursor) {
+  if (cursor && !collect_body(*cursor, kContent, false, {}))
+    collector_->each = true;
+  else if (collector_)
+    collector_->waiter = nullptr;
 }
 
 // ---------------------------------------------------------------- local replies
@@ -248,7 +263,9 @@ void Transaction::send_response() {
   personality->finish_head(*this, response);
   bool body = tunnel_ || response_has_body(response, request.method);
   if (close_client) client->last_exchange();
+  uint64_t before = written(*client);
   client->send_head(response, !body);
+  head_sent_bytes = written(*client) - before;
   if (!body) {
     if (file_) file_->stop();
     if (upstream) release_upstream(true);
@@ -274,6 +291,7 @@ void Transaction::send_local_body() {
   }
   if (!down.filtered() && client->send_file({file_->fd(), file_->offset(), file_->left()})) {
     down.open(nullptr, client, 0);
+    down.sent = file_->left();
     return complete_response();
   }
   down.open(file_, client, FileBody::kBuffer);
@@ -355,6 +373,7 @@ void Transaction::upstream_ready() {
     request_sent_ = true;
     up.open(client, upstream, kWindow);
     down.open(upstream, client, kWindow);
+    if (collector_ && (collector_->size || upload_ended_)) up.data(collector_->text(), upload_ended_);
     return;
   }
   bool end = collector_ ? collector_->size == 0 : upload_ended_ && request.body != Body::length;
@@ -369,7 +388,7 @@ void Transaction::upstream_ready() {
     out.content_length = request.content_length;
     out.upgrade = request.upgrade;
     plan->build(*this, out, *plan);
-    if (collector_ && out.body != Body::none) {
+    if (collector_ && !collector_->cut && out.body != Body::none) {
       out.body = Body::length;
       out.content_length = collector_->size;
     }
@@ -378,14 +397,14 @@ void Transaction::upstream_ready() {
     if (out.body == Body::none) end = true;
     if (end) return;
   } else {
-    if (collector_ && request.body == Body::chunked) {
+    if (collector_ && !collector_->cut && request.body == Body::chunked) {
       request.body = Body::length;
       request.content_length = collector_->size;
     }
     upstream->send_head(request, end);
   }
   if (!upstream || finished_) return;
-  if (collector_ && collector_->complete) return send_collected();
+  if (body_kept()) return send_collected();
   if (!end) open_up();
 }
 
@@ -479,7 +498,7 @@ void Transaction::upstream_failed(const Error& why) {
 }
 
 bool Transaction::try_next(const Error& why) {
-  bool lost = body_started_ && !(collector_ && collector_->complete);
+  bool lost = body_started_ && !body_kept();
   if (lost || !client || !plan) return false;
   bool free_try = why.retry == Retry::reused && http::is_idempotent(request.method);
   if (free_try)
@@ -507,7 +526,7 @@ void Transaction::on_head(http::Stream&) {
   a.head_ms = times.response_ms - a.start_ms;
   a.status = response.status;
   personality->attempt_answered(*this);
-  if (personality->wants_retry(*this, Error{}) && !(body_started_ && !(collector_ && collector_->complete))) {
+  if (personality->wants_retry(*this, Error{}) && !(body_started_ && !body_kept())) {
     release_upstream(false);
     response.headers.clear();
     up.close();
@@ -535,7 +554,8 @@ void Transaction::on_data(http::Stream& s, Str data, bool end) {
       BodyCollector& k = *collector_;
       if (!k.add(data)) k.failed = true;
       if (end || (!k.to_file && k.size >= k.limit)) k.complete = true;
-      if ((k.complete || k.failed) && k.waiter) wake(*k.waiter);
+      k.cut = k.complete && !end;
+      if ((k.complete || k.failed || k.each) && k.waiter) wake(*k.waiter);
       return;
     }
     body_started_ = true;

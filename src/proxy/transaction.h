@@ -91,6 +91,7 @@ class Transaction final : public http::StreamUser, public net::Task {
   Termination termination;
   uint64_t id = 0;         // unique in this process
   void* extra = nullptr;   // the personality's own state, in the arena
+  void* pool_extra = nullptr;  // the same of the pool's personality where that is another one
   expr::Value* slots = nullptr;  // variables by slot; shared with subrequests
   uint32_t slot_count = 0;
   Transaction* parent = nullptr;
@@ -143,6 +144,9 @@ class Transaction final : public http::StreamUser, public net::Task {
   // as collected. False: the cursor must wait.
   bool collect_body(Cursor& cursor, uint32_t memory, bool to_file, Str dir);
   const BodyCollector* collected() const { return collector_; }
+  // Wakes the cursor whenever the client has sent more (content inspection of TCP); what came is kept for the server. Null:
+  // nobody is woken any more.
+  void watch_content(Cursor* cursor);
 
   // Discards a response that was received or prepared (internal redirect to an error page, retry).
   void discard_response();
@@ -192,6 +196,7 @@ class Transaction final : public http::StreamUser, public net::Task {
   void complete_response();
   void maybe_finish();
   void prepare_response(uint16_t status, Str reason);
+  bool body_kept() const;  // all of the request body can be sent again
 
   Waiter* waiters_ = nullptr;
   FileBody* file_ = nullptr;
@@ -218,6 +223,8 @@ struct BodyCollector {
   int fd = -1;
   uint64_t size = 0;
   bool complete = false;
+  bool cut = false;   // complete by its limit: the body goes on behind it
+  bool each = false;  // its waiter is woken by every piece
   bool to_file = false;
   bool failed = false;
   Str dir;
@@ -229,5 +236,9 @@ struct BodyCollector {
   // False: it could not be kept (disk full).
   bool add(Str data);
 };
+
+inline bool Transaction::body_kept() const {
+  return collector_ && collector_->complete && !collector_->cut;
+}
 
 }  // namespace weir::proxy

@@ -60,9 +60,9 @@ void print_text(const std::string& path, const Loaded& loaded, bool colour) {
   }
   size_t errors = loaded.diag->count(Severity::error);
   size_t planned = loaded.diag->count(Severity::planned);
-  std::string counts = fmt::format("{} error{}, {} warning{}", errors, errors == 1 ? "" : "s",
-                                   loaded.diag->count(Severity::warning),
-                                   loaded.diag->count(Severity::warning) == 1 ? "" : "s");
+  std::string counts =
+      fmt::format("{} error{}, {} warning{}", errors, errors == 1 ? "" : "s", loaded.diag->count(Severity::warning),
+                  loaded.diag->count(Severity::warning) == 1 ? "" : "s");
   if (planned > 0) counts += fmt::format(", {} not yet built", planned);
   fmt::print("{}: {} ({})\n", path, errors == 0 ? "accepted" : "refused", counts);
 }
@@ -70,10 +70,14 @@ void print_text(const std::string& path, const Loaded& loaded, bool colour) {
 }  // namespace
 
 bool parse_dialect(const std::string& text, Dialect& out) {
-  if (text == "nginx") out = Dialect::nginx;
-  else if (text == "haproxy") out = Dialect::haproxy;
-  else if (text == "weir") out = Dialect::weir;
-  else return false;
+  if (text == "nginx")
+    out = Dialect::nginx;
+  else if (text == "haproxy")
+    out = Dialect::haproxy;
+  else if (text == "weir")
+    out = Dialect::weir;
+  else
+    return false;
   return true;
 }
 

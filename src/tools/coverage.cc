@@ -22,28 +22,61 @@ struct Name {
   Str name;
 };
 
-constexpr Name kNginxNames[] = {
-    {nginx::kMain, "main"}, {nginx::kEvents, "events"}, {nginx::kHttp, "http"}, {nginx::kServer, "server"},
-    {nginx::kLocation, "location"}, {nginx::kIfInServer, "if in server"}, {nginx::kIfInLocation, "if in location"},
-    {nginx::kLimitExcept, "limit_except"}, {nginx::kUpstream, "upstream"}, {nginx::kTypes, "types"},
-    {nginx::kMap, "map"}, {nginx::kGeo, "geo"}, {nginx::kSplitClients, "split_clients"}, {nginx::kMatch, "match"},
-    {nginx::kCharsetMap, "charset_map"}, {nginx::kStream, "stream"}, {nginx::kStreamServer, "stream server"},
-    {nginx::kStreamUpstream, "stream upstream"}, {nginx::kStreamMap, "stream map"},
-    {nginx::kStreamGeo, "stream geo"}, {nginx::kStreamSplitClients, "stream split_clients"}, {nginx::kMail, "mail"},
-    {nginx::kMailServer, "mail server"}, {nginx::kMgmt, "mgmt"}, {nginx::kOtel, "otel_exporter"},
-    {nginx::kAcme, "acme_issuer"}};
+constexpr Name kNginxNames[] = {{nginx::kMain, "main"},
+                                {nginx::kEvents, "events"},
+                                {nginx::kHttp, "http"},
+                                {nginx::kServer, "server"},
+                                {nginx::kLocation, "location"},
+                                {nginx::kIfInServer, "if in server"},
+                                {nginx::kIfInLocation, "if in location"},
+                                {nginx::kLimitExcept, "limit_except"},
+                                {nginx::kUpstream, "upstream"},
+                                {nginx::kTypes, "types"},
+                                {nginx::kMap, "map"},
+                                {nginx::kGeo, "geo"},
+                                {nginx::kSplitClients, "split_clients"},
+                                {nginx::kMatch, "match"},
+                                {nginx::kCharsetMap, "charset_map"},
+                                {nginx::kStream, "stream"},
+                                {nginx::kStreamServer, "stream server"},
+                                {nginx::kStreamUpstream, "stream upstream"},
+                                {nginx::kStreamMap, "stream map"},
+                                {nginx::kStreamGeo, "stream geo"},
+                                {nginx::kStreamSplitClients, "stream split_clients"},
+                                {nginx::kMail, "mail"},
+                                {nginx::kMailServer, "mail server"},
+                                {nginx::kMgmt, "mgmt"},
+                                {nginx::kOtel, "otel_exporter"},
+                                {nginx::kAcme, "acme_issuer"}};
 
-constexpr Name kHaproxyNames[] = {
-    {haproxy::kTop, "top"}, {haproxy::kGlobal, "global"}, {haproxy::kDefaults, "defaults"},
-    {haproxy::kFrontend, "frontend"}, {haproxy::kListen, "listen"}, {haproxy::kBackend, "backend"},
-    {haproxy::kResolvers, "resolvers"}, {haproxy::kPeers, "peers"}, {haproxy::kUserlist, "userlist"},
-    {haproxy::kMailers, "mailers"}, {haproxy::kCache, "cache"}, {haproxy::kRing, "ring"},
-    {haproxy::kLogForward, "log-forward"}, {haproxy::kHttpErrors, "http-errors"}, {haproxy::kFcgiApp, "fcgi-app"},
-    {haproxy::kProgram, "program"}, {haproxy::kTraces, "traces"}, {haproxy::kCrtStore, "crt-store"},
-    {haproxy::kAcme, "acme"}, {haproxy::kLogProfile, "log-profile"}, {haproxy::kHealthcheck, "healthcheck"},
-    {haproxy::kDynUpdate, "dynamic-update"}, {haproxy::kBindOption, "bind option"},
-    {haproxy::kServerOption, "server option"}, {haproxy::kFetch, "fetch"}, {haproxy::kConverter, "converter"},
-    {haproxy::kLogTag, "log tag"}, {haproxy::kFilter, "filter"}};
+constexpr Name kHaproxyNames[] = {{haproxy::kTop, "top"},
+                                  {haproxy::kGlobal, "global"},
+                                  {haproxy::kDefaults, "defaults"},
+                                  {haproxy::kFrontend, "frontend"},
+                                  {haproxy::kListen, "listen"},
+                                  {haproxy::kBackend, "backend"},
+                                  {haproxy::kResolvers, "resolvers"},
+                                  {haproxy::kPeers, "peers"},
+                                  {haproxy::kUserlist, "userlist"},
+                                  {haproxy::kMailers, "mailers"},
+                                  {haproxy::kCache, "cache"},
+                                  {haproxy::kRing, "ring"},
+                                  {haproxy::kLogForward, "log-forward"},
+                                  {haproxy::kHttpErrors, "http-errors"},
+                                  {haproxy::kFcgiApp, "fcgi-app"},
+                                  {haproxy::kProgram, "program"},
+                                  {haproxy::kTraces, "traces"},
+                                  {haproxy::kCrtStore, "crt-store"},
+                                  {haproxy::kAcme, "acme"},
+                                  {haproxy::kLogProfile, "log-profile"},
+                                  {haproxy::kHealthcheck, "healthcheck"},
+                                  {haproxy::kDynUpdate, "dynamic-update"},
+                                  {haproxy::kBindOption, "bind option"},
+                                  {haproxy::kServerOption, "server option"},
+                                  {haproxy::kFetch, "fetch"},
+                                  {haproxy::kConverter, "converter"},
+                                  {haproxy::kLogTag, "log tag"},
+                                  {haproxy::kFilter, "filter"}};
 
 std::string join(std::span<const Name> names, ContextMask mask) {
   std::string out;
@@ -70,7 +103,8 @@ void print_table(Str dialect, const config::Index& index, std::string (*contexts
   fmt::print("{:<8} {} real, {} planned, {} without effect\n", dialect, count.real, count.planned, count.no_effect);
 }
 
-void add_json(nlohmann::ordered_json& out, Str dialect, const config::Index& index, std::string (*contexts)(ContextMask)) {
+void add_json(nlohmann::ordered_json& out, Str dialect, const config::Index& index,
+              std::string (*contexts)(ContextMask)) {
   for (const Row* row : index.rows())
     out.push_back({{"dialect", dialect},
                    {"name", row->name},

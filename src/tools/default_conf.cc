@@ -1,5 +1,5 @@
-// See tools/default_conf.h. The file is put into the program by the assembler, so that there is one copy of it; its path is
-// seen from the top folder, where make compiles.
+// See tools/default_conf.h. The file is put into the program by the assembler, so that there is one copy of it; its
+// path is seen from the top folder, where make compiles.
 #include "tools/default_conf.h"
 
 #include <netinet/in.h>
@@ -25,7 +25,8 @@ namespace weir::tools {
 namespace {
 
 void replace_all(std::string& text, Str from, const std::string& to) {
-  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) text.replace(at, from.size(), to);
+  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+    text.replace(at, from.size(), to);
 }
 
 // A port that was free a moment ago; `held` keeps it from being given twice.

@@ -1,5 +1,5 @@
-// See tools/fragment.h. Each candidate context is scored by how many of the fragment's words, blocks inside included, may
-// stand there; the first of the best wins.
+// See tools/fragment.h. Each candidate context is scored by how many of the fragment's words, blocks inside included,
+// may stand there; the first of the best wins.
 #include "tools/fragment.h"
 
 #include <algorithm>
@@ -44,14 +44,22 @@ ContextMask inside(ContextMask context, Str block) {
     ContextMask inner;
   };
   static constexpr Step kSteps[] = {
-      {ng::kMain, "http", ng::kHttp},           {ng::kMain, "events", ng::kEvents},
-      {ng::kMain, "stream", ng::kStream},       {ng::kMain, "mail", ng::kMail},
-      {ng::kHttp, "server", ng::kServer},       {ng::kHttp, "upstream", ng::kUpstream},
-      {ng::kHttp, "types", ng::kTypes},         {ng::kServer, "location", ng::kLocation},
-      {ng::kServer, "types", ng::kTypes},       {ng::kLocation, "types", ng::kTypes},
-      {ng::kServer, "if", ng::kIfInServer},     {ng::kLocation, "location", ng::kLocation},
-      {ng::kLocation, "if", ng::kIfInLocation}, {ng::kLocation, "limit_except", ng::kLimitExcept},
-      {ng::kStream, "server", ng::kStreamServer}, {ng::kStream, "upstream", ng::kStreamUpstream},
+      {ng::kMain, "http", ng::kHttp},
+      {ng::kMain, "events", ng::kEvents},
+      {ng::kMain, "stream", ng::kStream},
+      {ng::kMain, "mail", ng::kMail},
+      {ng::kHttp, "server", ng::kServer},
+      {ng::kHttp, "upstream", ng::kUpstream},
+      {ng::kHttp, "types", ng::kTypes},
+      {ng::kServer, "location", ng::kLocation},
+      {ng::kServer, "types", ng::kTypes},
+      {ng::kLocation, "types", ng::kTypes},
+      {ng::kServer, "if", ng::kIfInServer},
+      {ng::kLocation, "location", ng::kLocation},
+      {ng::kLocation, "if", ng::kIfInLocation},
+      {ng::kLocation, "limit_except", ng::kLimitExcept},
+      {ng::kStream, "server", ng::kStreamServer},
+      {ng::kStream, "upstream", ng::kStreamUpstream},
       {ng::kMail, "server", ng::kMailServer},
   };
   for (const Step& s : kSteps)
@@ -63,7 +71,8 @@ bool fits(const Directive& d, ContextMask context) {
   if (context == ng::kTypes) return !d.has_block && d.name().find('/') != Str::npos;
   size_t used = 0;
   for (const config::Row* row : ng::index().find(d, used))
-    if ((row->contexts & context) && (row->block == config::Block::optional || (row->block == config::Block::required) == d.has_block))
+    if ((row->contexts & context) &&
+        (row->block == config::Block::optional || (row->block == config::Block::required) == d.has_block))
       return true;
   return false;
 }

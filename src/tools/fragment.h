@@ -1,6 +1,6 @@
 #pragma once
-// Configuration fragments: an nginx file that is meant to be included (a site, a snippet, a list of parameters) is judged
-// where its words may stand. Used by `weir check` on a tree that was just read.
+// Configuration fragments: an nginx file that is meant to be included (a site, a snippet, a list of parameters) is
+// judged where its words may stand. Used by `weir check` on a tree that was just read.
 #include "config/tree.h"
 
 namespace weir::tools {

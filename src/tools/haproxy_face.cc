@@ -9,6 +9,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "haproxy/global.h"
+#include "haproxy/log_format.h"
 #include "master/start.h"
 #include "tools/coverage.h"
 #include "tools/faces.h"
@@ -52,7 +54,8 @@ void show_build() {
   for (const Feature& f : haproxy_features()) fmt::print(" {}{}", f.built() ? '+' : '-', f.name);
   fmt::print("\nDetected feature list :\n\nBuilt with multi-threading support.\n");
   fmt::print("Built with {}\nRunning on {}\n", OPENSSL_VERSION_TEXT, OpenSSL_version(OPENSSL_VERSION));
-  fmt::print("Built with PCRE2, JIT included.\n\nAvailable polling systems :\n      epoll : pref=300,  test result OK\n");
+  fmt::print(
+      "Built with PCRE2, JIT included.\n\nAvailable polling systems :\n      epoll : pref=300,  test result OK\n");
   fmt::print("Total: 1 (1 usable), will use epoll.\n\n");
 }
 
@@ -172,8 +175,21 @@ class Parser {
       case 't':  // traces; a value may follow
         if (what.size() == 1 && at_ + 1 < args_.size() && args_[at_ + 1][0] != '-') at_++;
         break;
-      case 'e': case 'p': case 'k': case 'v': case 'S': case 'G': case 'R': case 'c': case 'F': case 'I': case 'Z':
-      case 'M': case 'L': case 'A': case 'T': break;
+      case 'e':
+      case 'p':
+      case 'k':
+      case 'v':
+      case 'S':
+      case 'G':
+      case 'R':
+      case 'c':
+      case 'F':
+      case 'I':
+      case 'Z':
+      case 'M':
+      case 'L':
+      case 'A':
+      case 'T': break;
       default: o_.debug = true;
     }
   }
@@ -243,8 +259,21 @@ void apply(const Options& o, model::Process& process) {
   if (!o.pid_file.empty()) process.pid_file = o.pid_file;
 }
 
+bool listens(const model::Model& model) {
+  const auto* global = static_cast<const haproxy::Global*>(model.haproxy);
+  return !model.listeners.empty() || (global && !global->sockets.empty());
+}
+
+// `master-worker` in the global section is as good as -W.
+bool wants_master(const model::Model& model) {
+  for (const config::Directive& section : model.tree->root.block)
+    for (const config::Directive& d : section.block)
+      if (section.name() == "global" && d.name() == "master-worker" && !d.negated) return true;
+  return false;
+}
+
 int check(const Options& o, const Loaded& loaded) {
-  if (loaded.model->listeners.empty()) {
+  if (!listens(*loaded.model)) {
     if (!o.quiet) fmt::print("Configuration file has no error but will not start (no listener) => exit(2).\n");
     return 2;
   }
@@ -272,6 +301,15 @@ void set_environment(const Options& o) {
     unsetenv("HAPROXY_MWORKER");
 }
 
+// The product's log formats by name, for "${HAPROXY_HTTP_LOG_FMT} and more".
+std::vector<std::string> log_formats() {
+  return {fmt::format("HAPROXY_HTTP_LOG_FMT={}", haproxy::kHttpLogFormat),
+          fmt::format("HAPROXY_HTTP_CLF_LOG_FMT={}", haproxy::kClfLogFormat),
+          fmt::format("HAPROXY_HTTPS_LOG_FMT={}", haproxy::kHttpsLogFormat),
+          fmt::format("HAPROXY_TCP_LOG_FMT={}", haproxy::kTcpLogFormat),
+          fmt::format("HAPROXY_TCP_CLF_LOG_FMT={}", haproxy::kTcpClfLogFormat)};
+}
+
 master::Job make_job(const Options& o, Voice& voice) {
   master::Job job;
   job.voice = &voice;
@@ -284,6 +322,7 @@ master::Job make_job(const Options& o, Voice& voice) {
   r.dialect = config::Dialect::haproxy;
   r.files = o.files;
   r.read.strict_last_line = true;
+  r.read.defines = log_formats();
   r.read.diagnostic_mode = o.diagnostics;
   r.options.face = config::Dialect::haproxy;
   r.options.check_only = o.check;
@@ -304,7 +343,8 @@ bool not_there(const Options& o, Voice& voice) {
     voice.say(Level::alert, "a master CLI socket was defined, but master-worker mode (-W) is not enabled.");
     return true;
   }
-  voice.say(Level::warn, fmt::format("the master's command line (-S {}) is not built yet and stays closed", o.master_cli));
+  voice.say(Level::warn,
+            fmt::format("the master's command line (-S {}) is not built yet and stays closed", o.master_cli));
   return false;
 }
 
@@ -338,7 +378,8 @@ int haproxy_main(int argc, char** argv) {
   if (o.dump_config) fmt::print("{}", config::dump(*loaded.model->tree));
   if (o.check) return check(o, loaded);
   if (o.dump_config) return 0;
-  if (loaded.model->listeners.empty() && !o.master) {
+  job.master = o.master || wants_master(*loaded.model);
+  if (!listens(*loaded.model) && !*job.master) {
     voice.say(Level::alert,
               fmt::format("[{}.main()] No enabled listener found (check for 'bind' directives) ! Exiting.", argv[0]));
     return 1;

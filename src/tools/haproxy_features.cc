@@ -1,5 +1,5 @@
-// See tools/haproxy_features.h. A feature that hangs on configuration words counts as built when the word that stands for
-// it has a row that binds it, so the list cannot promise more than there is.
+// See tools/haproxy_features.h. A feature that hangs on configuration words counts as built when the word that stands
+// for it has a row that binds it, so the list cannot promise more than there is.
 #include "tools/haproxy_features.h"
 
 #include <openssl/crypto.h>
@@ -33,8 +33,8 @@ bool bound(Str name, config::ContextMask context) {
   });
 }
 
-// Numbers of a version in the order in which they count: a.b.c.d, then development, candidate or release with its number,
-// then the commit.
+// Numbers of a version in the order in which they count: a.b.c.d, then development, candidate or release with its
+// number, then the commit.
 using Version = std::array<int64_t, 7>;
 constexpr int64_t kDevelopment = 1, kCandidate = 2, kRelease = 3;
 

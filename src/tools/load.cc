@@ -17,7 +17,8 @@ void read(config::Tree& tree, config::Diagnostics& diag, const LoadRequest& requ
     return;
   }
   if (!request.globals.empty())
-    config::read_brace_text(tree, diag, std::string(config::kCommandLine), request.globals, request.dialect, request.read);
+    config::read_brace_text(tree, diag, std::string(config::kCommandLine), request.globals, request.dialect,
+                            request.read);
   const std::string& path = request.files.empty() ? std::string() : request.files[0];
   if (!request.text.empty())
     config::read_brace_text(tree, diag, path, request.text, request.dialect, request.read);
@@ -32,9 +33,10 @@ std::unique_ptr<model::Model> bind_both(std::unique_ptr<config::Tree> tree, conf
   std::vector<const config::Directive*> nginx_words, haproxy_sections;
   for (const config::Directive& d : model->tree->root.block)
     (config::is_section(d.name()) && d.dialect == Dialect::haproxy ? haproxy_sections : nginx_words).push_back(&d);
-  // HAProxy's pools exist first, so that proxy_pass finds them; use_backend looks upstreams up when it is resolved.
+  // HAProxy's pools exist first, so that proxy_pass finds them; use_backend meets upstreams at the end.
   if (!haproxy_sections.empty()) haproxy::bind_into(*model, haproxy_sections, diag, options);
   if (!nginx_words.empty()) nginx::bind_into(*model, nginx_words, diag, options);
+  haproxy::finish_into(*model, diag, options);
   return model;
 }
 

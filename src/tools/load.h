@@ -1,6 +1,6 @@
 #pragma once
-// From files to a model, whatever the dialect: lexing, the personality's binding, and for weir.conf both personalities on
-// one model. The faces, the worker and `weir check` call it; what comes back is owned by the caller.
+// From files to a model, whatever the dialect: lexing, the personality's binding, and for weir.conf both personalities
+// on one model. The faces, the worker and `weir check` call it; what comes back is owned by the caller.
 #include <functional>
 #include <memory>
 #include <string>
@@ -16,8 +16,8 @@ namespace weir::tools {
 struct LoadRequest {
   config::Dialect dialect = config::Dialect::weir;
   std::vector<std::string> files;  // HAProxy takes several; the others read the first
-  std::string text;                // in place of files: a configuration that the program carries itself
-  std::string globals;             // nginx -g: directives before the file's own
+  std::string text;  // in place of files: a configuration that the program carries itself
+  std::string globals;  // nginx -g: directives before the file's own
   model::LoadOptions options;
   config::ReadOptions read;
   std::function<void(config::Tree&)> adapt;  // between reading and binding

@@ -12,6 +12,8 @@
 
 #include "config/include.h"
 #include "master/start.h"
+#include "nginx/error_log.h"
+#include "nginx/log_file.h"
 #include "tools/faces.h"
 #include "tools/nginx_modules.h"
 #include "tools/version.h"
@@ -26,7 +28,6 @@ using master::Voice;
 constexpr Str kPrefix = "/etc/nginx/";
 constexpr Str kConf = "/etc/nginx/nginx.conf";
 constexpr Str kErrorLog = "/var/log/nginx/error.log";
-constexpr Str kPidFile = "/run/nginx.pid";
 
 struct Options {
   std::string prefix, conf, error_log, globals, signal;
@@ -55,7 +56,10 @@ bool flag(Options& o, char c) {
 
 std::string* valued(Options& o, char c, const char*& what) {
   switch (c) {
-    case 'p': o.prefix_given = true; what = "directory name"; return &o.prefix;
+    case 'p':
+      o.prefix_given = true;
+      what = "directory name";
+      return &o.prefix;
     case 'e': what = "file name"; return &o.error_log;
     case 'c': what = "file name"; return &o.conf;
     case 'g': what = "parameter"; return &o.globals;
@@ -119,7 +123,14 @@ void show_version(const Options& o) {
   fmt::print(stderr, "built by gcc {}\nbuilt with {}", __VERSION__, OPENSSL_VERSION_TEXT);
   Str running = OpenSSL_version(OPENSSL_VERSION);
   if (running != OPENSSL_VERSION_TEXT) fmt::print(stderr, " (running with {})", running);
-  fmt::print(stderr, "\nTLS SNI support enabled\nweir {}\nconfigure arguments:{}\n", kVersion, nginx_configure_arguments());
+  fmt::print(stderr, "\nTLS SNI support enabled\nweir {}\nconfigure arguments:{}\n", kVersion,
+             nginx_configure_arguments());
+}
+
+void log_message(Level level, const std::string& text) {
+  static constexpr nginx::LogLevel kLevels[] = {nginx::LogLevel::emerg, nginx::LogLevel::alert, nginx::LogLevel::warn,
+                                                nginx::LogLevel::notice};
+  nginx::log_error(nullptr, kLevels[static_cast<size_t>(level)], 0, text);
 }
 
 std::string below(const std::string& prefix, std::string path) {
@@ -143,8 +154,6 @@ void complete(Options& o) {
 master::Job make_job(const Options& o, Voice& voice) {
   master::Job job;
   job.voice = &voice;
-  job.base = o.prefix;
-  job.default_pid_file = o.prefix_given ? "logs/nginx.pid" : std::string(kPidFile);
   LoadRequest& r = job.request;
   r.dialect = config::Dialect::nginx;
   r.files = {o.conf};
@@ -202,6 +211,8 @@ int nginx_main(int argc, char** argv) {
   if (o.test) return test(o, loaded);
   if (!o.signal.empty() && loaded.model && !loaded.diag->failed()) return send_signal(o, job, loaded, voice);
   if (!loaded.good(o.allow_planned)) return 1;
+  voice.log = log_message;
+  job.reopen_logs = nginx::reopen_logs;
   return master::run(job, std::move(loaded));
 }
 

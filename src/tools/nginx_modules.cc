@@ -1,5 +1,5 @@
-// See tools/nginx_modules.h. Modules that configure leaves out unless asked are listed when they are built, those that it
-// puts in unless told not to when they are not.
+// See tools/nginx_modules.h. Modules that configure leaves out unless asked are listed when they are built, those that
+// it puts in unless told not to when they are not.
 #include "tools/nginx_modules.h"
 
 #include <algorithm>
@@ -15,9 +15,9 @@ using config::ContextMask;
 namespace ng = nginx;
 
 struct Mark {
-  Str word;        // "http_ssl_module"
-  Str directive;   // stands for the module
-  bool by_default; // configure builds it unless told not to
+  Str word;  // "http_ssl_module"
+  Str directive;  // stands for the module
+  bool by_default;  // configure builds it unless told not to
   ContextMask context;  // where the directive stands, when another module has the same name elsewhere
 };
 

@@ -7,6 +7,7 @@
 
 #include "config/include.h"
 #include "master/start.h"
+#include "nginx/log_file.h"
 #include "tools/check.h"
 #include "tools/coverage.h"
 #include "tools/default_conf.h"
@@ -46,6 +47,7 @@ Dialect dialect_of(const RunOptions& o) {
 master::Job make_job(const RunOptions& o, Voice& voice) {
   master::Job job;
   job.voice = &voice;
+  job.reopen_logs = nginx::reopen_logs;
   job.daemon = o.daemon;
   job.master = o.master || o.daemon;
   job.pid_file = o.pid_file;
@@ -56,8 +58,10 @@ master::Job make_job(const RunOptions& o, Voice& voice) {
     uint16_t port = port_from("PORT", 8080), stats_port = port_from("STATS_PORT", 8404);
     r.text = default_conf_on(port, stats_port);
     r.files = {"default.conf"};
-    fmt::print("weir {}: http://127.0.0.1:{}/ balances over two sample origins,\n"
-               "weir {}: http://127.0.0.1:{}/ is about weir itself\n", kVersion, port, kVersion, stats_port);
+    fmt::print(
+        "weir {}: http://127.0.0.1:{}/ balances over two sample origins,\n"
+        "weir {}: http://127.0.0.1:{}/ is about weir itself\n",
+        kVersion, port, kVersion, stats_port);
     fflush(stdout);
     return job;
   }
@@ -66,7 +70,6 @@ master::Job make_job(const RunOptions& o, Voice& voice) {
   std::string folder = config::folder_of(o.conf);
   r.read.conf_dir = folder;
   r.read.prefix = r.options.prefix = folder.empty() ? "./" : folder;
-  job.base = r.read.prefix;
   return job;
 }
 

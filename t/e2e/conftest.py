@@ -7,6 +7,7 @@ import tempfile
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+pytest.register_assert_rewrite("rig")
 
 from rig import proxy  # noqa: E402
 from rig.certs import Certs  # noqa: E402

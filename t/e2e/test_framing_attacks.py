@@ -1,7 +1,7 @@
 """HTTP/1 framing attacks from the client: every ambiguity is 400 with a reason in the log and is never forwarded.
 
-The rows are the request side of the framing table of known attacks; responses are in test_response_attacks.py, sizes and
-slowness in test_limits.py.
+The rows are the request side of the table of known framing attacks; responses are in test_response_attacks.py, sizes
+and slowness in test_limits.py.
 """
 
 import pytest
@@ -50,8 +50,9 @@ HOST = r"host|authority"
 UNKNOWN_CODING = (400, 422, 501)
 
 CONTENT_LENGTH = [
-    *[post(f"long name {size} with two", padded(b"Content-Length0", size) + b":\r\nContent-Length: 5\r\nContent-Length: 0",
-           LENGTH) for size in (255, 256, 270)],
+    *[post(f"long name {size} with two",
+           padded(b"Content-Length0", size) + b":\r\nContent-Length: 5\r\nContent-Length: 0", LENGTH)
+      for size in (255, 256, 270)],
     post("empty", b"Content-Length:", LENGTH),
     post("blank", b"Content-Length:  ", LENGTH),
     post("two values", b"Content-Length: 5\r\nContent-Length: 0", LENGTH),
@@ -82,9 +83,9 @@ TRANSFER_ENCODING = [
     post("empty", b"Transfer-Encoding:", CODING, b"0\r\n\r\n", UNKNOWN_CODING),
     *[post(value.decode("latin-1").replace("\x0b", "VT"), b"Transfer-Encoding: " + value, CODING + "|control|header",
            b"0\r\n\r\n", UNKNOWN_CODING)
-      for value in (b"identity", b"chunked,chunked", b"chunked, identity", b"identity, chunked", b"xchunked", b"chunkedx",
-                    b"chunked\x0b", b"\x0bchunked", b"gzip, chunked", b"gzip", b'"chunked"', b"chunked;q=1", b",chunked",
-                    b"chunked,")],
+      for value in (b"identity", b"chunked,chunked", b"chunked, identity", b"identity, chunked", b"xchunked",
+                    b"chunkedx", b"chunked\x0b", b"\x0bchunked", b"gzip, chunked", b"gzip", b'"chunked"',
+                    b"chunked;q=1", b",chunked", b"chunked,")],
     post("name with space", b"Transfer-Encoding : chunked", NAME, b"0\r\n\r\n"),
     post("name with vertical tab", b"Transfer-Encoding\x0b: chunked", NAME, b"0\r\n\r\n"),
     post("folded", b"Transfer-Encoding:\r\n chunked", NAME + "|fold", b"0\r\n\r\n"),
@@ -249,7 +250,8 @@ def test_long_header_name_does_not_overflow(proxy, origin, size):
 def test_chunk_size_beyond_32_bits_is_not_cut(proxy, origin):
     """2^32+5 bytes are announced: what follows is body, never a request."""
     with proxy.client() as client:
-        client.send(b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n100000005\r\nhello" + LAST + SMUGGLED)
+        client.send(b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")
+        client.send(b"100000005\r\nhello" + LAST + SMUGGLED)
         client.half_close()
         answers = responses_in(client.read_all())
     assert len(answers) <= 1 and all(answer.status >= 400 for answer in answers)
@@ -308,7 +310,7 @@ def test_absolute_target_without_path(proxy, origin):
     with proxy.client() as client:
         client.send(b"GET http://h?x HTTP/1.1\r\nHost: h\r\n\r\n")
         status = client.response().status
-    assert [request.target for request in origin.requests] in (["/?x"], ["http://h/?x"]) if status == 200 else status == 400
+    assert (status, origin.paths()) in [(400, []), (200, ["/?x"]), (200, ["http://h/?x"])]
 
 
 def test_case_of_chunked_does_not_matter(proxy, origin):
@@ -434,7 +436,8 @@ def test_final_answer_instead_of_continue(proxy, origin, expect):
     assert "/smuggled" not in origin.paths() and not origin.errors
 
 
-@pytest.mark.parametrize("expect", ["y 100-continue", "100-continue, x", "x", "100-continue\r\nExpect: 100-continue", ""])
+@pytest.mark.parametrize("expect", ["y 100-continue", "100-continue, x", "x", "",
+                                    "100-continue\r\nExpect: 100-continue"])
 def test_odd_expect(proxy, origin, expect):
     """Refused with 400 or 417, or ignored: the body is the body in any case."""
     with proxy.client() as client:

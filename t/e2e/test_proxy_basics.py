@@ -345,8 +345,10 @@ def test_origin_stalls(proxy, origin):
     assert proxy.get("/stall").status == 504
 
 
-@pytest.mark.parametrize("data", [b"garbage without end of line", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
-                                  b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\nbroken header\r\n\r\n"])
+@pytest.mark.parametrize("data", [
+    b"garbage without end of line", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\nbroken header\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+], ids=["text", "bad status", "bad header", "TLS"])
 def test_origin_garbage(proxy, origin, data):
     origin.default = raw(data)
     assert proxy.get().status == 502

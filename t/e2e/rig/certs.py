@@ -34,7 +34,7 @@ class Certs:
         assert done.returncode == 0, done.stderr
 
     def leaf(self, name="localhost", names=None, days=30):
-        """The .pem of a certificate for `names` (default: `name`; addresses are recognised), made when it is not there."""
+        """The .pem of a certificate for `names` (default: `name`; addresses are recognised), made when missing."""
         file = re.sub(r"[^\w.-]", "_", name)
         pem = self.dir / f"{file}.pem"
         with self._locked():

@@ -217,6 +217,16 @@ class Client:
         """Everything until the peer closes."""
         return self.reader.rest()
 
+    def drain(self, silence=5.0):
+        """Everything until the peer closes or is silent for that long, and whether it has closed."""
+        data, self.reader.buffer = bytearray(self.reader.buffer), b""
+        while select.select([self.sock], [], [], silence)[0]:
+            piece = self._receive()
+            if not piece:
+                return bytes(data), True
+            data += piece
+        return bytes(data), False
+
     def received(self, wait=0.0):
         """What has come so far, without waiting for more than `wait` seconds of silence; does not consume it."""
         while select.select([self.sock], [], [], wait)[0]:

@@ -78,7 +78,7 @@ class Exchange:
         request = self.request
         if request.complete:
             return request.body
-        if ask and request.header("Expect", "").lower() == "100-continue":
+        if ask and "100-continue" in [value.lower() for value in request.headers.all("Expect")]:
             self.send(_head("1.1", 100, []))
         if request.header("Transfer-Encoding", "").lower() == "chunked":
             request.body, request.trailers = self.connection.reader.chunked()
@@ -187,7 +187,8 @@ def upgrade_echo(exchange):
     key = exchange.request.header("Sec-WebSocket-Key", "")
     accept = base64.b64encode(hashlib.sha1((key + _WEBSOCKET_GUID).encode()).digest()).decode()
     protocol = exchange.request.header("Upgrade", "none")
-    exchange.send(_head("1.1", 101, [("Connection", "upgrade"), ("Upgrade", protocol), ("Sec-WebSocket-Accept", accept)]))
+    headers = [("Connection", "upgrade"), ("Upgrade", protocol), ("Sec-WebSocket-Accept", accept)]
+    exchange.send(_head("1.1", 101, headers))
     exchange.echo()
 
 

@@ -1,6 +1,6 @@
 #pragma once
-// A transaction on a shard that nobody runs, with one request, one response and tables of variables: what expressions of
-// unit tests look at. One World per test.
+// A transaction on a shard that nobody runs, with one request, one response and tables of variables: what expressions
+// of unit tests look at. One World per test.
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -50,7 +50,9 @@ struct World {
     ctx.client = &conn;
     ctx.arena = &txn.arena;
     expr::hooks = {};
-    expr::hooks.variables = [](const expr::Ctx&, expr::Scope scope) { return &current()->vars[static_cast<int>(scope)]; };
+    expr::hooks.variables = [](const expr::Ctx&, expr::Scope scope) {
+      return &current()->vars[static_cast<int>(scope)];
+    };
     net::Addr peer;
     net::parse_ip("192.0.2.7", peer);
     peer.port = 4321;
@@ -117,8 +119,8 @@ inline std::vector<config::Word> words_of(Arena& arena, const std::string& line)
 
 }  // namespace weir::test
 
-#define expect_value(world, sample, text)                                                           \
-  do {                                                                                              \
-    std::string got_ = (world).value(sample);                                                       \
+#define expect_value(world, sample, text)                                                                      \
+  do {                                                                                                         \
+    std::string got_ = (world).value(sample);                                                                  \
     cr_expect(got_ == (text), "%s: got \"%s\", want \"%s\"", sample, got_.c_str(), std::string(text).c_str()); \
   } while (0)

@@ -1,0 +1,80 @@
+#pragma once
+// A table of counters by key in a shared zone: what limit_req and limit_conn count in. Keys are kept as 128-bit hashes
+// with a secret of the zone, so a node has one size and nobody can make keys collide on purpose. The zone is divided into
+// stripes, each with its lock, its hash table, and a list by last use; when a stripe is full, the least recently used node
+// that nobody holds is taken. A stripe whose owner died while it held the lock is emptied.
+#include <atomic>
+#include <cstdint>
+
+#include "base/shared_zone.h"
+
+namespace weir {
+
+class CounterZone {
+ public:
+  struct Key {
+    uint64_t high;
+    uint64_t low;
+  };
+  struct Node {
+    Key key;
+    uint64_t last_ms;  // CLOCK_MONOTONIC
+    int64_t excess;    // thousandths
+    uint32_t count;    // holders: a node with any is not taken away
+    uint32_t next;     // in its hash chain; indices, 0: none
+    uint32_t newer, older;
+  };
+
+  // A view of the named zone, made for `size` bytes. False with errno.
+  bool open(Str name, uint64_t layout, size_t size);
+  Key key(Str text) const;
+
+  // The stripe of a key, locked for the life of the Guard.
+  class Guard {
+   public:
+    Guard(CounterZone& zone, const Key& key);
+    ~Guard();
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
+    // The node of the key, now the most recently used one; null: there is none.
+    Node* find();
+    // A new zeroed node for the key, which must not have one; null: the stripe is full of nodes in use.
+    Node* add();
+    void remove(Node* node);
+
+   private:
+    friend class CounterZone;
+    CounterZone& zone_;
+    Key key_;
+    uint32_t stripe_;
+  };
+
+  static constexpr uint32_t kStripes = 16;
+
+ private:
+  struct alignas(64) Stripe {
+    std::atomic<uint32_t> owner;  // thread id of the holder, 0: free
+    uint32_t newest, oldest;
+    uint32_t free;                // list through `next`
+    uint32_t used;                // nodes ever taken from the array
+  };
+  struct Header {
+    std::atomic<uint32_t> state;  // 0: new, 1: being prepared, 2: ready
+    uint32_t buckets;             // for each stripe, a power of two
+    uint32_t nodes;               // for each stripe; indices begin with 1
+    uint64_t secret[2];
+  };
+  void prepare();
+  Stripe& stripe(uint32_t i) const;
+  uint32_t* bucket(uint32_t stripe, const Key& key) const;
+  Node& node(uint32_t stripe, uint32_t index) const;
+  void lock(uint32_t i);
+  void clear(uint32_t i);
+  void unlink_use(uint32_t stripe, uint32_t index);
+  void link_newest(uint32_t stripe, uint32_t index);
+  void drop(uint32_t stripe, uint32_t index);
+
+  SharedZone* zone_ = nullptr;
+};
+
+}  // namespace weir

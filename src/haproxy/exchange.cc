@@ -1,0 +1,184 @@
+// What a request keeps, and the hooks through which the expression engine and the log formats find it.
+#include "haproxy/exchange.h"
+
+#include "expr/hooks.h"
+#include "haproxy/capture.h"
+#include "haproxy/global.h"
+#include "haproxy/haproxy.h"
+#include "haproxy/personality.h"
+#include "haproxy/unique_id.h"
+#include "haproxy/userlist.h"
+#include "http/h1_server.h"
+#include "proxy/shard.h"
+
+namespace weir::haproxy {
+namespace {
+
+bool ours(const proxy::Transaction& txn) {
+  return txn.personality == &personality(false) || txn.personality == &personality(true);
+}
+
+Exchange* exchange_of(const expr::Ctx& ctx) {
+  return ctx.txn ? &exchange(*ctx.txn) : nullptr;
+}
+const Proxy* front_of(const expr::Ctx& ctx) {
+  const Exchange* x = exchange_of(ctx);
+  return x ? x->front : nullptr;
+}
+
+// The client's connection; null for subrequests.
+http::H1Server* client_of(const expr::Ctx& ctx) {
+  return ctx.txn && ctx.txn->client ? static_cast<http::H1Server*>(ctx.txn->client->conn()) : nullptr;
+}
+
+// --- variables ---
+
+expr::VarTable* session_variables(const expr::Ctx& ctx) {
+  http::H1Server* s = client_of(ctx);
+  if (!s) return nullptr;
+  if (!s->session) {
+    s->session = new expr::VarTable();
+    s->session_free = [](void* p) { delete static_cast<expr::VarTable*>(p); };
+  }
+  return static_cast<expr::VarTable*>(s->session);
+}
+
+expr::VarTable* variables(const expr::Ctx& ctx, expr::Scope scope) {
+  if (scope == expr::Scope::sess) return session_variables(ctx);
+  Exchange* x = exchange_of(ctx);
+  if (!x) return nullptr;
+  expr::VarTable** slot = nullptr;
+  switch (scope) {
+    case expr::Scope::txn: slot = &x->txn_vars; break;
+    case expr::Scope::req: slot = &x->req_vars; break;
+    case expr::Scope::res: slot = &x->res_vars; break;
+    default: return nullptr;
+  }
+  if (!*slot) *slot = ctx.txn->arena.own<expr::VarTable>(&ctx.txn->arena);
+  return *slot;
+}
+
+// --- names and numbers ---
+
+Str frontend_name(const expr::Ctx& ctx) {
+  const Proxy* p = front_of(ctx);
+  return p ? p->name : ctx.txn ? ctx.txn->listener.name : Str{};
+}
+uint32_t frontend_id(const expr::Ctx& ctx) {
+  const Proxy* p = front_of(ctx);
+  return p ? p->id : 0;
+}
+Str default_backend(const expr::Ctx& ctx) {
+  const Proxy* p = front_of(ctx);
+  return p ? p->s.default_backend : Str{};
+}
+uint32_t backend_id(const expr::Ctx& ctx) {
+  const Exchange* x = exchange_of(ctx);
+  return x && x->back ? x->back->id : x && x->front ? x->front->id : 0;
+}
+uint32_t server_id(const model::Server& server) {
+  auto* o = static_cast<const ServerOptions*>(server.conf);
+  bool haproxy = server.pool && server.pool->personality == &personality(false);
+  return haproxy && o && o->id ? o->id : server.slot + 1u;
+}
+int64_t frontend_connections(const expr::Ctx& ctx, Str name) {
+  const Proxy* p = name.empty() ? front_of(ctx) : ctx.txn ? global(ctx.txn->shard.model).find_proxy(name, true) : nullptr;
+  return p && p->front_counters ? p->front_counters->current.load(std::memory_order_relaxed) : -1;
+}
+int64_t process_connections() {
+  return static_cast<int64_t>(proxy::Shard::current().connections());
+}
+bool stopping() {
+  return proxy::Shard::current().draining();
+}
+
+// --- captures, identifiers, retries ---
+
+bool get_capture(const expr::Ctx& ctx, bool response, uint32_t slot, Str& out) {
+  const Exchange* x = exchange_of(ctx);
+  if (!x || !x->front) return false;
+  const Str* list = response ? x->response_captures : x->request_captures;
+  size_t count = response ? x->front->response_captures.size() : x->front->request_captures.size();
+  if (!list || slot >= count || !list[slot].data()) return false;
+  out = list[slot];
+  return true;
+}
+bool set_capture(const expr::Ctx& ctx, bool response, uint32_t slot, Str value) {
+  return ctx.txn && store_capture(*ctx.txn, response, slot, value);
+}
+uint32_t capture_count(const expr::Ctx& ctx, bool response) {
+  const Proxy* p = front_of(ctx);
+  return p ? static_cast<uint32_t>(response ? p->response_captures.size() : p->request_captures.size()) : 0;
+}
+Str id_of(const expr::Ctx& ctx) {
+  return ctx.txn ? unique_id(*ctx.txn) : Str{};
+}
+bool first_request(const expr::Ctx& ctx) {
+  http::H1Server* s = client_of(ctx);
+  return !s || s->requests() <= 1;
+}
+
+bool endpoint(const net::Addr& a, expr::Endpoint& out) {
+  if (!a.is_ip()) return false;
+  out.address = a.family == AF_INET ? expr::Value::of(a.v4) : expr::Value::of(a.v6);
+  out.port = a.port;
+  return true;
+}
+bool source(const expr::Ctx& ctx, expr::Endpoint& out) {
+  const Exchange* x = exchange_of(ctx);
+  return x && x->source && endpoint(*x->source, out);
+}
+bool destination(const expr::Ctx& ctx, expr::Endpoint& out) {
+  const Exchange* x = exchange_of(ctx);
+  return x && x->destination && endpoint(*x->destination, out);
+}
+
+bool authenticate(const expr::Ctx& ctx, Str list, Str user, Str password, Str* groups) {
+  if (!ctx.txn) return false;
+  for (const UserList* l : global(ctx.txn->shard.model).user_lists) {
+    if (l->name != list) continue;
+    const UserList::User* u = find_list_user(*l, user);
+    if (!u || !password_fits(*u, password)) return false;
+    if (!groups) return true;
+    std::string names;
+    auto add = [&](Str name) { names.append(names.empty() ? "" : ",").append(name); };
+    for (Str g : u->groups) add(g);
+    for (const UserList::Group& g : l->groups)
+      for (Str member : g.users)
+        if (member == user) add(g.name);
+    *groups = ctx.arena->dup(names);
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Exchange& exchange(proxy::Transaction& txn) {
+  void*& slot = ours(txn) ? txn.extra : txn.pool_extra;
+  if (!slot) slot = txn.arena.make<Exchange>();
+  return *static_cast<Exchange*>(slot);
+}
+
+void install_hooks() {
+  expr::Hooks& h = expr::hooks;
+  h.variables = variables;
+  h.frontend_name = frontend_name;
+  h.frontend_id = frontend_id;
+  h.default_backend = default_backend;
+  h.backend_id = backend_id;
+  h.server_id = server_id;
+  h.frontend_connections = frontend_connections;
+  h.process_connections = process_connections;
+  h.unique_id = id_of;
+  h.capture = get_capture;
+  h.set_capture = set_capture;
+  h.capture_count = capture_count;
+  h.first_request = first_request;
+  h.stopping = stopping;
+  h.source = source;
+  h.destination = destination;
+  h.authenticate = authenticate;
+}
+
+}  // namespace weir::haproxy

@@ -1,0 +1,272 @@
+// See haproxy/personality.h: the life of a request through frontend and backend, retries, errors and the end.
+#include "haproxy/personality.h"
+
+#include <unistd.h>
+
+#include "haproxy/answer.h"
+#include "haproxy/capture.h"
+#include "haproxy/compression.h"
+#include "haproxy/forwarded.h"
+#include "haproxy/global.h"
+#include "haproxy/haproxy.h"
+#include "haproxy/outcome.h"
+#include "haproxy/unique_id.h"
+#include "http/h1_server.h"
+#include "proxy/shard.h"
+
+namespace weir::haproxy {
+
+using proxy::Cursor;
+using proxy::Next;
+using proxy::Transaction;
+
+namespace {
+
+constexpr auto kRelaxed = std::memory_order_relaxed;
+
+class Personality final : public proxy::Personality {
+ public:
+  explicit Personality(bool ignore_probes) : ignore_probes_(ignore_probes) {}
+  Str name() const override { return "haproxy"; }
+
+  void begin(Transaction& txn) const override;
+  void response(Transaction& txn) const override;
+  void filters(Transaction& txn) const override { add_compression(txn, exchange(txn)); }
+  void error_reply(Transaction& txn, const Error& why) const override;
+  bool wants_retry(const Transaction& txn, const Error& why) const override;
+  void attempt_failed(Transaction& txn, const Error& why) const override;
+  void attempt_answered(Transaction& txn) const override;
+  bool pick_another(const Transaction& txn) const override;
+  bool quiet_timeout(bool silent) const override { return silent && ignore_probes_; }
+  void finish_head(Transaction&, http::Message&) const override {}
+  void log(Transaction& txn) const override;
+
+ private:
+  bool ignore_probes_;
+};
+
+void Personality::begin(Transaction& txn) const {
+  auto* x = txn.arena.make<Exchange>();
+  txn.extra = x;
+  x->front = static_cast<const Proxy*>(txn.listener.conf);
+  x->front->front_counters->requests.fetch_add(1, kRelaxed);
+  x->front->front_counters->current.fetch_add(1, kRelaxed);
+  if (x->front->s.has(kOptHttpClose)) txn.close_client = true;
+  txn.where = &x->front->front;
+  txn.cursors[Transaction::kRequest].start(&x->front->front);
+}
+
+// Pushes a ruleset that runs before what is on the cursor already.
+void push(Cursor& c, const proxy::Segment& s) {
+  if (!s.size) return;
+  if (!c.running())
+    c.start(&s);
+  else
+    c.stack[++c.depth] = {&s, 0};
+}
+
+void Personality::response(Transaction& txn) const {
+  const Exchange& x = exchange(txn);
+  Cursor& c = txn.cursors[Transaction::kResponse];
+  const Proxy* front = x.front;
+  const Proxy* back = x.back == front ? nullptr : x.back;
+  if (front && !front->response_captures.empty()) capture_headers(txn, true);
+  // The last ones first: the cursor runs what was pushed last.
+  if (front) push(c, front->segment(Ruleset::after));
+  if (back) push(c, back->segment(Ruleset::after));
+  if (txn.local_reply) return;
+  if (front) push(c, front->segment(Ruleset::response));
+  if (back) push(c, back->segment(Ruleset::response));
+}
+
+void Personality::error_reply(Transaction& txn, const Error& why) const {
+  const Exchange& x = exchange(txn);
+  if (txn.termination.cause == '-') txn.termination = termination_of(txn, why);
+  if (why.side == Side::client && x.front) x.front->front_counters->bad_requests.fetch_add(1, kRelaxed);
+  if (txn.tcp) {
+    txn.drop(false);
+    return;
+  }
+  answer(txn, page_for(txn, status_of(why)), context_for(txn));
+}
+
+bool retries_status(const Proxy& back, uint16_t status) {
+  for (uint16_t s : back.s.retry_status)
+    if (s == status) return true;
+  return false;
+}
+
+bool Personality::wants_retry(const Transaction& txn, const Error& why) const {
+  const Proxy* back = exchange(txn).back;
+  if (!back || txn.tries_done > back->s.retries) return false;
+  uint16_t on = back->s.retry_on;
+  if (!why) return (on & kRetryStatus) && retries_status(*back, txn.response.status);
+  if (why.side != Side::server && why.fault != Fault::resource) return false;
+  // Before the request left, a retry repeats nothing. Later ones are only done where they were asked for.
+  if (!txn.request_sent()) return on & kRetryConnFailure;
+  switch (why.fault) {
+    case Fault::closed:
+    case Fault::reset: return on & kRetryEmptyResponse;
+    case Fault::bad_message: return on & kRetryJunkResponse;
+    case Fault::timeout: return on & kRetryResponseTimeout;
+    default: return false;
+  }
+}
+
+int serving(const model::Pool& pool) {
+  int n = 0;
+  for (const model::Server* s : pool.servers)
+    if (!s->backup && !s->unresolved && s->state->up.load(kRelaxed) && !s->state->admin.load(kRelaxed)) n++;
+  return n;
+}
+
+// A round robin does not care for the server that failed, so another one is taken at once; otherwise the configured retry.
+bool Personality::pick_another(const Transaction& txn) const {
+  const Exchange& x = exchange(txn);
+  const Proxy* back = x.back;
+  if (!back || !back->s.redispatch) return false;
+  if (!x.server && serving(*txn.pool) > 1) return true;
+  int done = txn.tries_done, after = back->s.redispatch_after, retries = static_cast<int>(back->s.retries);
+  if (after > 0) return done % after == 0;
+  int period = retries + 1 + after;
+  return after < 0 && period > 0 && done % period == 0;
+}
+
+void Personality::attempt_failed(Transaction& txn, const Error& why) const {
+  if (!txn.server) return;
+  model::ServerState& s = *txn.server->state;
+  (txn.request_sent() ? s.response_errors : s.connect_errors).fetch_add(1, kRelaxed);
+  if (txn.tries_done <= 1 || why.side == Side::client) return;
+  s.retries.fetch_add(1, kRelaxed);
+}
+
+void Personality::attempt_answered(Transaction& txn) const {
+  unsigned family = txn.response.status / 100;
+  txn.server->state->status[family < 6 ? family : 0].fetch_add(1, kRelaxed);
+}
+
+void count(ProxyCounters& c, const Transaction& txn) {
+  unsigned family = txn.response.status / 100;
+  if (!txn.tcp) c.status[family < 6 ? family : 0].fetch_add(1, kRelaxed);
+  c.bytes_in.fetch_add(txn.body_received + txn.request.header_bytes, kRelaxed);
+  c.bytes_out.fetch_add(txn.down.sent, kRelaxed);
+}
+
+void Personality::log(Transaction& txn) const {
+  Exchange& x = exchange(txn);
+  if (txn.termination.cause == '-' && txn.error && !txn.response_complete())
+    txn.termination = termination_of(txn, txn.error);
+  if (x.front) {
+    x.front->front_counters->current.fetch_sub(1, kRelaxed);
+    count(*x.front->front_counters, txn);
+  }
+  if (x.back) count(*x.back->back_counters, txn);
+  if (!txn.no_log && x.front && x.log_level != -2) write_log(txn);
+}
+
+// HAProxy logs an error, a redispatch, a retry and a status from 500 on as something that went wrong.
+bool went_wrong(const Transaction& txn) {
+  if (txn.attempts.size > 1) return true;
+  if (!txn.tcp && txn.response.status >= 500) return true;
+  char cause = txn.termination.cause;
+  return cause != '-' && cause != 'L' && cause != 'P';
+}
+
+// What is worked out once per request that may change it; plans are shared unless a rule set a timeout.
+const proxy::Forward* plan_for(Transaction& txn, const Exchange& x, const Proxy& back) {
+  if (!x.overrides) return &back.plan;
+  auto* plan = txn.arena.make<proxy::Forward>(back.plan);
+  const Timeouts& t = *x.overrides;
+  if (t.server != kForever) plan->read_timeout = plan->send_timeout = t.server;
+  if (t.connect != kForever) plan->connect_timeout = t.connect;
+  if (t.queue != kForever) plan->queue_timeout = t.queue;
+  if (t.tunnel != kForever) plan->tunnel_timeout = t.tunnel;
+  return plan;
+}
+
+// Ends a wait for the request body that takes too long.
+class BodyDeadline final : public Timer, public proxy::Waiter {
+ public:
+  BodyDeadline(Transaction& txn, Cursor& cursor) : txn_(txn), cursor_(cursor) {
+    cancel = [](proxy::Waiter* w) {
+      auto* self = static_cast<BodyDeadline*>(w);
+      self->txn_.shard.loop.disarm(*self);
+    };
+  }
+  void release() {
+    txn_.shard.loop.disarm(*this);
+    txn_.disown(this);
+  }
+  bool passed = false;
+
+ private:
+  void on_timer() override {
+    passed = true;
+    txn_.wake(cursor_);
+  }
+  Transaction& txn_;
+  Cursor& cursor_;
+};
+
+}  // namespace
+
+const proxy::Personality& personality(bool ignore_probes) {
+  static const Personality usual(false), quiet(true);
+  return ignore_probes ? quiet : usual;
+}
+
+Next run_forward(Transaction& txn, Cursor&, const void* conf) {
+  auto& back = *static_cast<const Proxy*>(conf);
+  Exchange& x = exchange(txn);
+  if (!txn.tcp) {
+    add_unique_id(txn, x);
+    add_forwarded(txn, x);
+  }
+  return txn.forward(plan_for(txn, x, back));
+}
+
+Next collect_request_body(Transaction& txn, Cursor& c, uint32_t at_least, uint32_t ms) {
+  auto* deadline = static_cast<BodyDeadline*>(c.state);
+  uint32_t limit = at_least ? at_least : global(txn.shard.model).tune_bufsize;
+  bool done = txn.collect_body(c, limit, false, {});
+  if (done || !deadline) {
+    if (deadline) deadline->release();
+    if (done) return Next::next;
+    if (txn.request.expect_continue && txn.client) static_cast<http::H1Server*>(txn.client)->send_continue();
+    deadline = txn.arena.own<BodyDeadline>(txn, c);
+    txn.own(deadline);
+    if (ms) txn.shard.loop.arm(*deadline, ms);
+    c.state = deadline;
+    return Next::wait;
+  }
+  if (!deadline->passed) return Next::wait;
+  deadline->release();
+  Error e{Fault::timeout, Side::client};
+  e.status = 408;
+  e.text = "the request body did not come in time";
+  return txn.fail(e);
+}
+
+void write_log(Transaction& txn) {
+  Exchange& x = exchange(txn);
+  const Proxy& front = *x.front;
+  if (front.targets.empty() || !front.log_format) return;
+  bool wrong = went_wrong(txn);
+  if (front.s.has(kOptDontLogNormal) && !wrong) return;
+  if (front.s.has(kOptDontLogNull) && !txn.request.header_bytes && !txn.body_received && txn.request.target.empty()) return;
+  uint8_t level = kLevelInfo;
+  if (x.log_level >= 0)
+    level = static_cast<uint8_t>(x.log_level);
+  else if (wrong && front.s.has(kOptSeparateErrors))
+    level = kLevelError;
+  expr::Ctx ctx = context_for(txn, true);
+  const Global& g = global(txn.shard.model);
+  LogHeader header;
+  header.tag = front.s.log_tag.empty() ? g.log_tag : front.s.log_tag;
+  header.hostname = g.log_hostname;
+  if (front.log_format_sd) header.structured = render(*front.log_format_sd, ctx);
+  Str line = render(*front.log_format, ctx);
+  for (const LogTarget* t : front.targets) send_log(*t, level, header, line);
+}
+
+}  // namespace weir::haproxy

@@ -1,0 +1,344 @@
+// See haproxy/resolve.h.
+#include "haproxy/resolve.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "balance/balancer.h"
+#include "expr/hooks.h"
+#include "haproxy/capture.h"
+#include "haproxy/check.h"
+#include "haproxy/chosen_server.h"
+#include "haproxy/monitor.h"
+#include "haproxy/personality.h"
+#include "haproxy/switching.h"
+
+namespace weir::haproxy {
+namespace {
+
+uint32_t limit(uint32_t timeout) {
+  return timeout == kForever ? 0 : timeout;
+}
+uint32_t first_set(uint32_t a, uint32_t b, uint32_t c = kForever) {
+  return a != kForever ? a : b != kForever ? b : c;
+}
+
+// --- pools ---
+
+void make_pool(Scope& scope, Proxy& p) {
+  auto* pool = scope.arena.own<model::Pool>();
+  pool->name = p.name;
+  pool->id = static_cast<uint32_t>(scope.model.pools.size());
+  pool->state = scope.arena.own<model::PoolState>();
+  pool->reuse = p.s.reuse;
+  pool->tcp = p.s.mode == Mode::tcp;
+  pool->conf = &p;
+  pool->personality = &personality();
+  pool->keepalive_requests = 0;
+  pool->keepalive_time = 0;
+  pool->keepalive_timeout = 5000;
+  pool->keepalive = INT32_MAX;
+  for (model::Server* s : p.servers) {
+    auto& options = *static_cast<const ServerOptions*>(s->conf);
+    s->id = static_cast<uint32_t>(scope.model.servers.size());
+    s->slot = static_cast<uint16_t>(pool->servers.size);
+    s->pool = pool;
+    pool->servers.push(scope.arena, s);
+    pool->keepalive = std::min(pool->keepalive, options.pool_max_conn == UINT32_MAX ? INT32_MAX : options.pool_max_conn);
+    pool->keepalive_timeout = std::max(pool->keepalive_timeout, options.pool_purge_delay);
+    if (options.max_reuse) pool->keepalive_requests = options.max_reuse + 1;
+    scope.model.servers.push_back(s);
+  }
+  auto* holder = scope.arena.own<std::unique_ptr<model::Balancer>>(
+      model::make_haproxy_round_robin(*pool, p.s.has(kOptAllBackups)));
+  if (!p.use_servers.empty()) *holder = make_chosen_server(std::move(*holder));
+  pool->balancer = holder->get();
+  p.pool = pool;
+  scope.model.pools.push_back(pool);
+}
+
+// --- segments ---
+
+template <Ruleset set>
+proxy::Next call_rules(proxy::Transaction&, proxy::Cursor& c, const void* conf) {
+  c.target_segment = &static_cast<const Proxy*>(conf)->segment(set);
+  return proxy::Next::call;
+}
+
+proxy::Next call_redirects(proxy::Transaction&, proxy::Cursor& c, const void* conf) {
+  c.target_segment = &static_cast<const Proxy*>(conf)->redirect_segment;
+  return proxy::Next::call;
+}
+
+// Rules about connections hold for the connection: they run with its first request.
+template <Ruleset set>
+proxy::Next call_once(proxy::Transaction& txn, proxy::Cursor& c, const void* conf) {
+  expr::Ctx ctx = context_for(txn);
+  if (expr::hooks.first_request && !expr::hooks.first_request(ctx)) return proxy::Next::next;
+  return call_rules<set>(txn, c, conf);
+}
+
+proxy::Next run_collect(proxy::Transaction& txn, proxy::Cursor& c, const void* conf) {
+  const Settings& s = static_cast<const Proxy*>(conf)->s;
+  uint32_t ms = first_set(s.timeouts.http_request, s.timeouts.client);
+  return collect_request_body(txn, c, 0, limit(ms));
+}
+
+proxy::Next run_capture(proxy::Transaction& txn, proxy::Cursor&, const void*) {
+  capture_headers(txn, false);
+  return proxy::Next::next;
+}
+
+proxy::Segment segment(Scope& scope, Str what, const Proxy& p, const ArenaList<proxy::Step>& steps) {
+  return {scope.keep(fmt::format("{} {}", what, p.name)), steps.data, steps.size, &p};
+}
+
+struct StepList {
+  Scope& scope;
+  const Proxy& proxy;
+  ArenaList<proxy::Step> steps;
+  void add(proxy::StepFn run, bool wanted = true) {
+    if (wanted) steps.push(scope.arena, {run, &proxy, proxy.where});
+  }
+};
+
+void add_request_rules(StepList& list, const Proxy& p) {
+  auto has = [&](Ruleset r) { return p.segment(r).size != 0; };
+  list.add(call_rules<Ruleset::content>, has(Ruleset::content));
+  if (!p.http()) return;
+  list.add(run_monitor, p.is_front() && !p.s.monitor_uri.empty());
+  list.add(run_collect, p.s.has(kOptBufferRequest));
+  list.add(call_rules<Ruleset::request>, has(Ruleset::request));
+  list.add(call_redirects, p.redirect_segment.size != 0);
+}
+
+void make_segments(Scope& scope, Proxy& p) {
+  constexpr Str kNames[] = {"tcp-request connection", "tcp-request session",  "tcp-request content", "tcp-response content",
+                            "http-request",           "http-response",        "http-after-response"};
+  for (size_t i = 0; i < kRulesets; i++) p.segments[i] = segment(scope, kNames[i], p, p.rules[i]);
+  p.redirect_segment = segment(scope, "redirect", p, p.redirects);
+  if (p.is_front()) {
+    StepList list{scope, p, {}};
+    list.add(call_once<Ruleset::connection>, p.segment(Ruleset::connection).size != 0);
+    list.add(call_once<Ruleset::session>, p.segment(Ruleset::session).size != 0);
+    list.add(run_capture, p.http() && !p.request_captures.empty());
+    add_request_rules(list, p);
+    list.add(run_switching);
+    p.front = segment(scope, "frontend", p, list.steps);
+  }
+  if (p.is_back()) {
+    StepList list{scope, p, {}};
+    if (p.kind == Kind::backend) add_request_rules(list, p);
+    list.add(run_use_server, !p.use_servers.empty());
+    list.add(run_forward);
+    p.back = segment(scope, "backend", p, list.steps);
+  }
+}
+
+// --- plans, limits and timeouts ---
+
+void make_plan(Proxy& p) {
+  const Timeouts& t = p.s.timeouts;
+  proxy::Forward& f = p.plan;
+  f.pool = p.pool;
+  f.connect_timeout = limit(t.connect);
+  f.read_timeout = f.send_timeout = limit(t.server);
+  f.queue_timeout = limit(first_set(t.queue, t.connect));
+  f.tunnel_timeout = limit(t.tunnel);
+  f.tries = p.s.retries + 1;
+  f.stay = true;
+  f.redispatch = p.s.redispatch;
+  f.close_upstream = p.s.has(kOptServerClose) || p.s.has(kOptHttpClose);
+  f.max_temp_file = 0;
+  f.conf = &p;
+}
+
+void make_client_side(const Global& g, Proxy& p) {
+  const Timeouts& t = p.s.timeouts;
+  model::ClientTimeouts& c = p.client_timeouts;
+  uint32_t request = first_set(t.http_request, t.client);
+  uint32_t idle = first_set(t.http_keep_alive, t.http_request, t.client);
+  c.head = limit(request);
+  // Without a limit the connection is kept; zero would mean that it is not.
+  c.keepalive = idle == kForever ? INT32_MAX : idle;
+  c.body = c.send = limit(t.client);
+  c.tunnel = limit(t.tunnel);
+  c.linger = 1000;
+  c.head_from_accept = true;
+  http::H1Limits& l = p.limits;
+  l.max_line = l.max_header = l.max_head = g.tune_bufsize;
+  l.max_headers = static_cast<uint16_t>(g.tune_max_headers);
+  l.ignore_invalid_headers = false;
+  l.underscores_in_headers = true;
+  l.strict_names = true;
+  l.accept_unsafe_request = p.s.has(kOptUnsafeRequest);
+  l.accept_unsafe_response = p.s.has(kOptUnsafeResponse);
+}
+
+void make_listeners(Scope& scope, Proxy& p) {
+  if (p.s.disabled) return;
+  for (model::Listener* l : p.listeners) {
+    l->id = static_cast<uint32_t>(scope.model.listeners.size()) + 1;
+    if (l->name.empty()) l->name = p.name;
+    l->tcp = !p.http();
+    l->limits = &p.limits;
+    l->timeouts = &p.client_timeouts;
+    l->keepalive_requests = 0;
+    l->answer_expect = false;
+    l->personality = &personality(p.s.has(kOptIgnoreProbes));
+    l->conf = &p;
+    scope.model.listeners.push_back(l);
+  }
+}
+
+// --- logs ---
+
+Str style_format(LogStyle style) {
+  switch (style) {
+    case LogStyle::none: return {};
+    case LogStyle::tcp: return kTcpLogFormat;
+    case LogStyle::tcp_clf: return kTcpClfLogFormat;
+    case LogStyle::http: return kHttpLogFormat;
+    case LogStyle::http_clf: return kClfLogFormat;
+    case LogStyle::https: return kHttpsLogFormat;
+  }
+  return {};
+}
+
+const LogFormat* format_of(Scope& scope, const Word& word, FormatUse use, const Place& place) {
+  if (word.text.empty()) return nullptr;
+  ParseEnv env = scope.env();
+  return compile_log_format(word, use, place, env);
+}
+
+void make_logs(Scope& scope, Proxy& p) {
+  for (LogTarget* t : p.s.logs) p.targets.push_back(t);
+  if (p.s.log_global)
+    for (LogTarget* t : scope.global.logs) p.targets.push_back(t);
+  if (!p.is_front()) return;
+  p.unique_id = format_of(scope, p.s.unique_id_format, FormatUse::text, kAtFrontendRequest);
+  p.log_format = format_of(scope, p.s.log_format, FormatUse::log, kAtLog);
+  p.log_format_sd = format_of(scope, p.s.log_format_sd, FormatUse::log, kAtLog);
+  p.error_log_format = format_of(scope, p.s.error_log_format, FormatUse::log, kAtLog);
+  LogStyle style = p.s.log_style;
+  if (style != LogStyle::none && !p.http() && style != LogStyle::tcp && style != LogStyle::tcp_clf) {
+    scope.warning(p.where, fmt::format("'{}' logs HTTP and its mode is tcp; tcplog is used", p.name), {},
+                  fmt::format("'option httplog' not usable with frontend '{}' (needs 'mode http'). Falling back to 'option tcplog'.", p.name));
+    style = LogStyle::tcp;
+  }
+  ParseEnv env = scope.env();
+  if (!p.log_format && style != LogStyle::none)
+    p.log_format = compile_log_format(style_format(style), FormatUse::log, kAtLog, env, p.where);
+}
+
+// --- names ---
+
+void report_backend(Scope& scope, const Proxy& p, const Target& t, Str keyword) {
+  std::vector<Str> names;
+  for (const Proxy* other : scope.global.proxies)
+    if (other->is_back()) names.push_back(other->name);
+  for (const model::Pool* pool : scope.model.pools) names.push_back(pool->name);
+  Str near = config::nearest(t.name, names);
+  scope.error(t.where, fmt::format("there is no backend '{}'", t.name),
+              near.empty() ? std::string() : fmt::format("did you mean '{}'?", near),
+              fmt::format("Proxy '{}': unable to find required {}: '{}'.", p.name, keyword, t.name));
+}
+
+void find_target(Scope& scope, const Proxy& p, Target& t, Str keyword) {
+  if (t.format) return;
+  t.backend = scope.global.find_proxy(t.name, false);
+  if (t.backend) {
+    if (t.backend->s.mode != p.s.mode) {
+      bool upgrade = p.s.mode == Mode::tcp && t.backend->s.mode == Mode::http;
+      if (upgrade)
+        scope.planned(t.where, "a tcp frontend with an http backend");
+      else
+        scope.error(t.where, fmt::format("'{}' is an http proxy and its backend '{}' a tcp one", p.name, t.name), {},
+                    fmt::format("{} 'http' '{}' tries to use incompatible tcp proxy '{}' in a '{}' rule.", kind_name(p.kind),
+                                p.name, t.name, keyword));
+    }
+    return;
+  }
+  t.pool = scope.model.find_pool(t.name);
+  if (!t.pool) return report_backend(scope, p, t, keyword);
+  auto* plan = scope.arena.make<proxy::Forward>(p.plan);
+  plan->pool = t.pool;
+  plan->stay = false;
+  plan->tries = 0;
+  const Timeouts& timeouts = p.s.timeouts;
+  plan->connect_timeout = limit(timeouts.connect);
+  plan->read_timeout = plan->send_timeout = limit(timeouts.server);
+  t.plan = plan;
+}
+
+void resolve_names(Scope& scope, Proxy& p) {
+  if (p.is_front()) {
+    for (Switch& s : p.switches) find_target(scope, p, s.target, "use_backend");
+    if (!p.s.default_backend.empty()) {
+      p.fallback.name = p.s.default_backend;
+      p.fallback.where = p.s.default_backend_where;
+      find_target(scope, p, p.fallback, "default_backend");
+    }
+  }
+  for (UseServer& u : p.use_servers) {
+    if (u.format) continue;
+    for (const model::Server* s : p.servers)
+      if (s->name == u.name) u.server = s;
+    if (!u.server)
+      scope.error(u.where, fmt::format("'{}' has no server '{}'", p.name, u.name), {},
+                  fmt::format("{} '{}' : unable to find server '{}' referenced in a 'use-server' rule.", kind_name(p.kind), p.name, u.name));
+  }
+}
+
+void resolve_pages(Scope& scope) {
+  for (Page* page : scope.global.named_pages) {
+    const HttpErrors* section = scope.global.find_errors(page->section);
+    if (!section) {
+      scope.error(page->where, fmt::format("there is no http-errors section '{}'", page->section), {},
+                  fmt::format("unable to find http-errors section '{}'", page->section));
+      continue;
+    }
+    uint16_t status = page->status;
+    bool optional = page->optional;
+    page->kind = Page::Kind::standard;
+    for (const Page* p : section->pages)
+      if (p->status == status) *page = *p;
+    if (page->kind != Page::Kind::standard) continue;
+    // Without a page of its own the status keeps the usual one.
+    if (const Page* usual = standard_page(status)) *page = *usual;
+    if (!optional)
+      scope.warning(page->where, fmt::format("the section has no page for the status {}", status));
+  }
+}
+
+}  // namespace
+
+void make_pools(Scope& scope) {
+  for (Proxy* p : scope.global.proxies) {
+    p->front_counters = scope.arena.own<ProxyCounters>();
+    p->back_counters = scope.arena.own<ProxyCounters>();
+    if (p->is_back()) make_pool(scope, *p);
+  }
+}
+
+void resolve(Scope& scope) {
+  resolve_pages(scope);
+  for (Proxy* p : scope.global.proxies) {
+    scope.proxy = p;
+    make_segments(scope, *p);
+    make_plan(*p);
+    make_client_side(scope.global, *p);
+    make_logs(scope, *p);
+  }
+  for (Proxy* p : scope.global.proxies) {
+    resolve_names(scope, *p);
+    make_listeners(scope, *p);
+    check_proxy(scope, *p);
+  }
+  scope.proxy = nullptr;
+  resolve_references(scope.global.references, scope.model, scope.diag);
+  scope.global.patterns.assign_ids();
+}
+
+}  // namespace weir::haproxy

@@ -1,0 +1,105 @@
+// tcp-request and tcp-response rules: accept and reject of connections, sessions and contents, and the time that contents are
+// waited for (configuration.txt 4.5). In HTTP mode contents are there when the head is complete.
+#include <fmt/format.h>
+
+#include "haproxy/bind.h"
+#include "haproxy/rule.h"
+#include "haproxy/rules_tcp.h"
+#include "haproxy/tables.h"
+#include "haproxy/wait.h"
+#include "proxy/shard.h"
+
+namespace weir::haproxy {
+namespace {
+
+// What a content ruleset that waits keeps between its rules.
+bool expired(const Transaction& txn, const Proxy& proxy) {
+  const proxy::BodyCollector* seen = txn.collected();
+  return !proxy.s.inspect_delay || txn.upload_ended() || (seen && seen->complete) ||
+         txn.shard.loop.now() >= txn.times.head_ms + proxy.s.inspect_delay;
+}
+
+Outcome content_outcome(const Rule& rule, Transaction& txn, Cursor& c) {
+  // What woke this step is over: another step may wait for something else next.
+  if (c.state) {
+    end_sleep(txn, static_cast<proxy::Waiter*>(c.state));
+    txn.watch_content(nullptr);
+    c.state = nullptr;
+  }
+  if (!rule.condition) return Outcome::yes;
+  expr::Ctx ctx = context_for(txn);
+  if (txn.tcp && rule.set == Ruleset::content) {
+    const Exchange& x = exchange(txn);
+    ctx.final = expired(txn, *(x.back ? x.back : x.front));
+    bool may_change = false;
+    ctx.may_change = &may_change;
+    Outcome out = rule.condition->test(ctx);
+    if (out == Outcome::no && may_change && !ctx.final) return Outcome::unknown;
+    return out;
+  }
+  return rule.condition->test(ctx);
+}
+
+Next run_accept(Transaction& txn, Cursor& c, const void* conf) {
+  auto& rule = *static_cast<const Rule*>(conf);
+  Outcome out = content_outcome(rule, txn, c);
+  if (out == Outcome::unknown) return wait_for_content(txn, c);
+  return out == Outcome::yes ? leave_ruleset(c) : Next::next;
+}
+
+Next run_reject(Transaction& txn, Cursor& c, const void* conf) {
+  auto& rule = *static_cast<const Rule*>(conf);
+  Outcome out = content_outcome(rule, txn, c);
+  if (out == Outcome::unknown) return wait_for_content(txn, c);
+  if (out != Outcome::yes) return Next::next;
+  Exchange& x = exchange(txn);
+  x.denied = true;
+  if (x.front) x.front->front_counters->denied_requests.fetch_add(1, std::memory_order_relaxed);
+  txn.termination = {'P', 'R'};
+  if (rule.set == Ruleset::connection) txn.no_log = true;
+  return txn.drop(false);
+}
+
+void bind_plain(Scope& scope, const Directive& d, const Row& row, proxy::StepFn run) {
+  Words args;
+  auto* rule = new_rule<Rule>(scope, d, row, args);
+  if (rule && no_more(scope, args, 0, row)) add_rule(scope, d, *rule, run);
+}
+void bind_accept(void* s, const Directive& d, const Row& row) {
+  bind_plain(scope_of(s), d, row, run_accept);
+}
+void bind_reject(void* s, const Directive& d, const Row& row) {
+  bind_plain(scope_of(s), d, row, run_reject);
+}
+
+void bind_delay(void* s, const Directive& d, const Row& row) {
+  read_time_ms(scope_of(s), args_of(d, row)[0], row.name, scope_of(s).proxy->s.inspect_delay);
+}
+
+constexpr Str kIf = "[ { if | unless } <condition> ]";
+
+constexpr Row kRows[] = {
+    rule_row("tcp-request connection accept", kFrontends, 0, -1, bind_accept, kIf, "accept the connection"),
+    rule_row("tcp-request connection reject", kFrontends, 0, -1, bind_reject, kIf, "close the connection at once"),
+    rule_row("tcp-request session accept", kFrontends, 0, -1, bind_accept, kIf, "accept the session"),
+    rule_row("tcp-request session reject", kFrontends, 0, -1, bind_reject, kIf, "close the session after its handshakes"),
+    rule_row("tcp-request content accept", kProxies, 0, -1, bind_accept, kIf, "accept the contents and go on"),
+    rule_row("tcp-request content reject", kProxies, 0, -1, bind_reject, kIf, "close the connection because of its contents"),
+    {"tcp-request inspect-delay", kProxies, 1, 1, Block::none, Inherit::copy, bind_delay, "<timeout>",
+     "longest wait for request data in tcp-request content rules"},
+};
+
+}  // namespace
+
+Next wait_for_content(Transaction& txn, Cursor& c) {
+  const Exchange& x = exchange(txn);
+  const Proxy& proxy = *(x.back ? x.back : x.front);
+  uint64_t end = txn.times.head_ms + proxy.s.inspect_delay, now = txn.shard.loop.now();
+  txn.watch_content(&c);
+  c.state = sleep_for(txn, c, end > now ? end - now : 1);
+  return Next::wait;
+}
+
+const config::Table kTcpRuleTable = kRows;
+
+}  // namespace weir::haproxy

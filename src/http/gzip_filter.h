@@ -1,0 +1,16 @@
+#pragma once
+// Compression of response bodies with zlib. Whether a response is compressed is the personalities' decision; this filter
+// only does it and adjusts the head: Content-Encoding, no Content-Length, a weak ETag, no Accept-Ranges.
+#include "proxy/pipe.h"
+
+namespace weir::http {
+
+struct GzipOptions {
+  int level = 1;           // 1 fastest … 9 smallest
+  bool zlib_format = false;  // "deflate" (RFC 1950) instead of "gzip" (RFC 1952)
+  bool flush = false;      // hand on what has come after each piece, for bodies that trickle
+};
+
+proxy::Filter* make_gzip_filter(proxy::Transaction& txn, const GzipOptions& options = {});
+
+}  // namespace weir::http

@@ -1,0 +1,169 @@
+// gzip: which responses are compressed (ngx_http_gzip_filter_module, ngx_http_gzip_ok).
+#include <fmt/format.h>
+
+#include "http/gzip_filter.h"
+#include "nginx/modules.h"
+#include "nginx/request.h"
+#include "proxy/forward.h"
+
+namespace weir::nginx {
+namespace {
+
+using http::Name;
+using proxy::Transaction;
+
+enum Proxied : uint32_t {
+  kOff = 1,
+  kExpired = 2,
+  kNoCache = 4,
+  kNoStore = 8,
+  kPrivate = 16,
+  kNoLastModified = 32,
+  kNoEtag = 64,
+  kAuth = 128,
+  kAny = 256,
+};
+
+struct GzipConf {
+  Setting<bool> on;
+  Setting<bool> vary;
+  Setting<int64_t> level;
+  Setting<int64_t> min_length;
+  Setting<uint32_t> proxied;
+  Setting<Str> http_version;
+  Setting<ArenaList<Str>> types;
+  ArenaList<Str> disable;
+};
+
+GzipConf& conf_of_scope(void* s) {
+  return *static_cast<GzipConf*>(static_cast<Scope*>(s)->conf);
+}
+
+void bind_types(void* s, const Directive& d, const Row&) {
+  ArenaList<Str> list;
+  auto& scope = *static_cast<Scope*>(s);
+  for (size_t i = 0; i < d.args(); i++) list.push(scope.arena, scope.arena.dup(d.arg(i).text));
+  list.push(scope.arena, "text/html");
+  conf_of_scope(s).types = list;
+}
+
+void bind_proxied(void* s, const Directive& d, const Row&) {
+  struct Word {
+    Str name;
+    uint32_t bit;
+  };
+  static constexpr Word kWords[] = {{"off", kOff},        {"expired", kExpired},
+                                    {"no-cache", kNoCache}, {"no-store", kNoStore},
+                                    {"private", kPrivate},  {"no_last_modified", kNoLastModified},
+                                    {"no_etag", kNoEtag},   {"auth", kAuth},
+                                    {"any", kAny}};
+  uint32_t bits = 0;
+  for (size_t i = 0; i < d.args(); i++) {
+    uint32_t bit = 0;
+    for (const Word& w : kWords)
+      if (w.name == d.arg(i).text) bit = w.bit;
+    if (!bit) return bad_value(*static_cast<Scope*>(s), d, i, "off, any, expired, no-cache, no-store, private, auth …");
+    bits |= bit;
+  }
+  conf_of_scope(s).proxied = bits;
+}
+
+void bind_level(void* s, const Directive& d, const Row&) {
+  auto n = parse_u64(d.arg(0).text);
+  if (!n || *n < 1 || *n > 9) return bad_value(*static_cast<Scope*>(s), d, 0, "a number from 1 to 9");
+  conf_of_scope(s).level = static_cast<int64_t>(*n);
+}
+
+void bind_version(void* s, const Directive& d, const Row&) {
+  Str v = d.arg(0).text;
+  if (v != "1.0" && v != "1.1") return bad_value(*static_cast<Scope*>(s), d, 0, "1.0 or 1.1");
+  conf_of_scope(s).http_version = static_cast<Scope*>(s)->arena.dup(v);
+}
+
+// Whether the client takes gzip: a q of 0 refuses, and "*" does not ask for it.
+bool accepts(Str header) {
+  while (!header.empty()) {
+    Str item = cut(header, ',');
+    Str coding = trim(cut(item, ';'));
+    if (!iequals(coding, "gzip")) continue;
+    Str q = trim(item);
+    return !(q.starts_with("q=0") && q.find_first_not_of("0.", 2) == Str::npos);
+  }
+  return false;
+}
+
+bool proxied_ok(Transaction& txn, uint32_t bits) {
+  const http::Message& m = txn.response;
+  if (!txn.request.headers.has(Name::via) || (bits & kAny)) return true;
+  if (bits & kOff) return false;
+  if ((bits & kAuth) && txn.request.headers.has(Name::authorization)) return true;
+  Str cache = m.headers.value(Name::cache_control);
+  if ((bits & kExpired) && m.headers.has(Name::expires)) return true;
+  if ((bits & kNoCache) && cache.find("no-cache") != Str::npos) return true;
+  if ((bits & kNoStore) && cache.find("no-store") != Str::npos) return true;
+  if ((bits & kPrivate) && cache.find("private") != Str::npos) return true;
+  if ((bits & kNoLastModified) && !m.headers.has(Name::last_modified)) return true;
+  return (bits & kNoEtag) && !m.headers.has(Name::etag);
+}
+
+bool type_ok(const GzipConf& c, Str type) {
+  type = trim(type.substr(0, type.find(';')));
+  if (!c.types.set) return iequals(type, "text/html");
+  for (Str t : c.types.value)
+    if (t == "*" || iequals(t, type)) return !type.empty();
+  return false;
+}
+
+proxy::Filter* make(Transaction& txn, const void* conf) {
+  const auto& c = *static_cast<const GzipConf*>(conf);
+  http::Message& m = txn.response;
+  if (m.status != 200 && m.status != 403 && m.status != 404) return nullptr;
+  if (m.headers.has(Name::content_encoding) || m.body == http::Body::none || txn.parent) return nullptr;
+  if (m.body == http::Body::length && m.content_length < static_cast<uint64_t>(c.min_length.get(20))) return nullptr;
+  if (!type_ok(c, m.headers.value(Name::content_type))) return nullptr;
+  if (c.vary.get(false)) m.headers.add("Vary", "Accept-Encoding", Name::vary);
+  if (txn.request.method == http::Method::head) return nullptr;
+  if (txn.request.version < 11 && c.http_version.get("1.1") == "1.1") return nullptr;
+  if (!accepts(txn.request.headers.value(Name::accept_encoding))) return nullptr;
+  if (!proxied_ok(txn, c.proxied.get(kOff))) return nullptr;
+  http::GzipOptions o;
+  o.level = static_cast<int>(c.level.get(1));
+  o.flush = txn.plan && !txn.plan->response_buffering;
+  return http::make_gzip_filter(txn, o);
+}
+
+void compile(Scope&, Location& l, void* conf) {
+  if (static_cast<GzipConf*>(conf)->on.get(false)) l.filters.push_back({make, conf, 50});
+}
+
+constexpr Str kBuffers = "zlib's own buffers are used";
+
+const Row kTable[] = {
+    {"gzip", kHttpEverywhere, 1, 1, Block::none, Inherit::scalar, set_flag, "on | off", "compresses responses", {},
+     WEIR_FIELD(GzipConf, on), "off"},
+    {"gzip_vary", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, set_flag, "on | off",
+     "adds Vary: Accept-Encoding to what may be compressed", {}, WEIR_FIELD(GzipConf, vary), "off"},
+    {"gzip_comp_level", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, bind_level, "level", "effort from 1 to 9",
+     {}, WEIR_FIELD(GzipConf, level), "1"},
+    {"gzip_min_length", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, set_num, "length",
+     "shorter responses are left alone", {}, WEIR_FIELD(GzipConf, min_length), "20"},
+    {"gzip_types", kHttpServerLocation, 1, -1, Block::none, Inherit::scalar, bind_types, "mime-type ...",
+     "types that are compressed besides text/html", {}, WEIR_FIELD(GzipConf, types), "text/html"},
+    {"gzip_proxied", kHttpServerLocation, 1, -1, Block::none, Inherit::scalar, bind_proxied,
+     "off | expired | no-cache | no-store | private | no_last_modified | no_etag | auth | any ...",
+     "which responses to requests from proxies are compressed", {}, WEIR_FIELD(GzipConf, proxied), "off"},
+    {"gzip_http_version", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, bind_version, "1.0 | 1.1",
+     "lowest version of requests whose responses are compressed", {}, WEIR_FIELD(GzipConf, http_version), "1.1"},
+    {"gzip_buffers", kHttpServerLocation, 2, 2, Block::none, Inherit::none, nullptr, "number size", "output buffers", kBuffers},
+    {"gzip_window", kHttpServerLocation, 1, 1, Block::none, Inherit::none, nullptr, "size", "window size", kBuffers},
+    {"gzip_hash", kHttpServerLocation, 1, 1, Block::none, Inherit::none, nullptr, "size", "hash size", kBuffers},
+    {"gzip_no_buffer", kHttpServerLocation, 1, 1, Block::none, Inherit::none, nullptr, "on | off", "old setting", kBuffers},
+    {"gzip_disable", kHttpServerLocation, 1, -1, Block::none, Inherit::none, nullptr, "regex ...",
+     "browsers that get no compression", "no browser in use mishandles gzip any more"},
+};
+
+}  // namespace
+
+const Module kGzipModule{"gzip", sizeof(GzipConf), module_create<GzipConf>, kTable, nullptr, compile};
+
+}  // namespace weir::nginx
