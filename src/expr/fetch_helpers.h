@@ -51,6 +51,16 @@ inline Str path_only(const http::Message& m) {
   Str p = path_with_query(m);
   return p.substr(0, p.find('?'));
 }
+// The start line as the client sent it, whatever rules have made of it since: what logs and captures show.
+struct StartLine {
+  Str method, target;
+};
+inline StartLine original_start(const http::Message& m) {
+  Str line = m.raw_head.substr(0, m.raw_head.find_first_of("\r\n"));
+  size_t first = line.find(' '), last = line.rfind(' ');
+  if (first == Str::npos || last <= first) return {m.method_text, m.target};
+  return {line.substr(0, first), line.substr(first + 1, last - first - 1)};
+}
 // "1.1", "2.0".
 Str version_text(uint8_t version);
 

@@ -20,10 +20,6 @@ bool method(const Ctx& ctx, const Arg*, Value& out) {
   out = Value::of_method(m->method_text);
   return true;
 }
-bool method_text(const Ctx& ctx, const Arg*, Value& out) {
-  const http::Message* m = request_of(ctx);
-  return m && give(out, m->method_text);
-}
 
 template <Str (*part)(const http::Message&)>
 bool of_target(const Ctx& ctx, const Arg*, Value& out) {
@@ -31,6 +27,16 @@ bool of_target(const Ctx& ctx, const Arg*, Value& out) {
   if (!m) return not_yet(ctx);
   Str s = part(*m);
   return !s.empty() && give(out, s);
+}
+Str captured_target(const http::Message& m) {
+  Str target = original_start(m).target;
+  size_t scheme = target.find("://");
+  if (target.starts_with('/') || scheme == Str::npos) return target;
+  size_t slash = target.find('/', scheme + 3);
+  return slash == Str::npos ? Str("/") : target.substr(slash);
+}
+Str captured_method(const http::Message& m) {
+  return original_start(m).method;
 }
 Str whole_target(const http::Message& m) {
   return m.target;
@@ -188,8 +194,8 @@ constexpr FetchDef kTable[] = {
     {"base32+src", 0, 0, kBytes, kHead, base32_and_source<false>, nullptr, "base32 and the client's address"},
     {"baseq", 0, 0, kText, kHead, base<true>, nullptr, "the Host header, the path and the query"},
     {"capture.req.hdr", 1, 1, kText, kRequestKept, captured_header<false>, check_capture, "a captured request header", "i"},
-    {"capture.req.method", 0, 0, kText, kRequestKept, method_text, nullptr, "the method"},
-    {"capture.req.uri", 0, 0, kText, kRequestKept, of_target<path_with_query>, nullptr, "the path and the query"},
+    {"capture.req.method", 0, 0, kText, kRequestKept, of_target<captured_method>, nullptr, "the method as it came"},
+    {"capture.req.uri", 0, 0, kText, kRequestKept, of_target<captured_target>, nullptr, "the path and the query as they came"},
     {"capture.req.ver", 0, 0, kText, kRequestKept, captured_version<false>, nullptr, "the request's version with HTTP/"},
     {"capture.res.hdr", 1, 1, kText, kResponseKept, captured_header<true>, check_capture, "a captured response header", "i"},
     {"capture.res.ver", 0, 0, kText, kRequestKept, captured_version<true>, nullptr, "the response's version with HTTP/"},

@@ -160,6 +160,10 @@ struct PatternSource {
 // All sources of a configuration, in the order of their appearance.
 class PatternSources {
  public:
+  // A file that is not there counts as empty and is listed in `absent` (a configuration is judged away from its machine).
+  bool offline = false;
+  std::vector<std::string> absent;
+
   // The source of that file, read when it is new. Null with a reason.
   PatternSource* file(Str name, bool map, std::string& error);
   PatternSource* inline_source() { return add({}); }

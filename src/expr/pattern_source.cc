@@ -99,7 +99,11 @@ PatternSource* PatternSources::file(Str name, bool map, std::string& error) {
     return nullptr;
   }
   std::vector<PatternSet::Text> texts;
-  if (!read_patterns(name, map, texts, error)) return nullptr;
+  if (!read_patterns(name, map, texts, error)) {
+    if (!offline) return nullptr;
+    error.clear();
+    absent.emplace_back(name);
+  }
   PatternSource* source = add(std::string(name));
   source->is_map = map;
   source->texts = std::move(texts);

@@ -44,6 +44,7 @@ class Criterion {
     if (!sample(out)) return false;
     out.where = words_[0].where;
     out.keyword = env_.arena.dup(keyword_);
+    if (is_planned(*out.sample)) return true;
     warn_without_patterns(out);
     if (!flags() || !values()) return false;
     warn_about_method();

@@ -93,9 +93,37 @@ bool parse_inet(Str text, Address& out, std::string& error) {
   return true;
 }
 
+// $NAME and ${NAME} count in addresses even where quotes would be needed elsewhere.
+std::string expand(Str text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); i++) {
+    bool braces = i + 1 < text.size() && text[i + 1] == '{';
+    size_t begin = i + (braces ? 2 : 1), end = begin;
+    auto in_name = [](char c) { return is_digit(c) || c == '_' || (lower(c) >= 'a' && lower(c) <= 'z'); };
+    while (end < text.size() && in_name(text[end])) end++;
+    bool closed = !braces || (end < text.size() && text[end] == '}');
+    if (text[i] != '$' || end == begin || !closed) {
+      out += text[i];
+      continue;
+    }
+    const char* value = getenv(std::string(text.substr(begin, end - begin)).c_str());
+    out += value ? value : "";
+    i = braces ? end : end - 1;
+  }
+  return out;
+}
+
 }  // namespace
 
-bool parse_address(Str text, Address& out, std::string& error) {
+bool parse_address(Str text, Address& out, std::string& error, Arena& arena) {
+  if (text.find('$') != Str::npos) {
+    Str whole = arena.dup(expand(text));
+    if (whole.empty()) {
+      error = fmt::format("'{}' resolves to an empty address (environment variable missing?)", text);
+      return false;
+    }
+    text = whole;
+  }
   Str rest = text;
   for (const Prefix& p : kPrefixes) {
     if (!text.starts_with(p.text)) continue;

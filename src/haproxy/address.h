@@ -22,8 +22,9 @@ struct Address {
   int fd = -1;
 };
 
-// Splits and checks one address; nothing is resolved. False with a reason.
-bool parse_address(Str text, Address& out, std::string& error);
+// Splits and checks one address; nothing is resolved. Environment variables in it are expanded into the arena. False with a
+// reason.
+bool parse_address(Str text, Address& out, std::string& error, Arena& arena);
 
 // The socket addresses of it, one for each port of the range. `resolved` false: the host is a name that nobody knows
 // (`error` says so); the text alone is good.

@@ -80,9 +80,10 @@ bool take_options(Scope& scope, Words words, Line& line) {
     if (!take_option(scope, words, at, *row, args)) return false;
     if (!row->no_effect.empty())
       scope.diag.note(word.where, fmt::format("'{}' has no effect in weir: {}", row->name, row->no_effect));
-    else if (!row->bind)
+    else if (!row->bind) {
       scope.planned(word.where, fmt::format("bind … {}", row->name));
-    else
+      line.tls.elsewhere |= row->name == "crt-list" || row->name == "default-crt" || row->name == "generate-certificates";
+    } else
       take(scope, line, *row, word, args);
   }
   return true;
@@ -107,7 +108,7 @@ void add_listener(Scope& scope, const Line& line, const net::Addr& addr, const A
 void add_address(Scope& scope, const Line& line, Str text, const Word& word) {
   Address address;
   std::string problem;
-  if (!parse_address(text, address, problem)) {
+  if (!parse_address(text, address, problem, scope.arena)) {
     scope.error(word.where, problem, {}, fmt::format("'bind' : {}", problem));
     return;
   }
@@ -141,6 +142,7 @@ void bind_bind(void* s, const Directive& d, const Row& row) {
   line.options.backlog = scope.proxy->s.backlog ? static_cast<int>(scope.proxy->s.backlog) : 4096;
   line.tls = scope.global.bind_tls;
   if (!take_options(scope, words.subspan(1), line)) return;
+  for (const Directive& other : scope.section->block) line.tls.elsewhere |= other.name() == "ssl-f-use";
   if (line.tls.on) line.options.tls = make_listener_tls(scope, line.tls, d.where);
   Str list = words[0].text;
   while (!list.empty()) add_address(scope, line, cut(list, ','), words[0]);

@@ -54,6 +54,7 @@ void bind_into(model::Model& model, const std::vector<const config::Directive*>&
                const model::LoadOptions& options) {
   install_hooks();
   Scope scope = scope_for(model, make_global(model), diag, options);
+  scope.global.patterns.offline = options.offline;
   bind_sections(scope, sections);
   make_pools(scope);
 }
@@ -74,9 +75,6 @@ std::unique_ptr<model::Model> load(std::unique_ptr<config::Tree> tree, config::D
   for (const config::Directive& d : model->tree->root.block) sections.push_back(&d);
   bind_into(*model, sections, diag, options);
   finish_into(*model, diag, options);
-  if (static_cast<const Global*>(model->haproxy)->proxies.empty() && !diag.failed())
-    diag.error({}, "there is no frontend, backend or listen section in the configuration").product =
-        "No enabled listener found (check for 'bind' directives) ! Exiting.";
   return model;
 }
 

@@ -41,7 +41,7 @@ bool Parser::address() {
   }
   Address a;
   std::string problem;
-  if (!parse_address(text, a, problem)) {
+  if (!parse_address(text, a, problem, scope.arena)) {
     scope.error(words[0].where, problem, {}, fmt::format("'log' : {}", problem));
     return false;
   }

@@ -240,7 +240,8 @@ void request_text(LineBuilder& out, Str s) {
 void request_line(const Ctx& ctx, const Part&, LineBuilder& out) {
   const http::Message* m = expr::request_of(ctx);
   if (!m) return request_text(out, kBadRequest);
-  request_text(out, ctx.arena->cat(m->method_text, Str(" "), m->target, Str(" HTTP/"), expr::version_text(m->version)));
+  expr::StartLine start = expr::original_start(*m);
+  request_text(out, ctx.arena->cat(start.method, Str(" "), start.target, Str(" HTTP/"), expr::version_text(m->version)));
 }
 template <Str (*part)(const http::Message&)>
 void request_part(const Ctx& ctx, const Part&, LineBuilder& out) {
@@ -248,17 +249,19 @@ void request_part(const Ctx& ctx, const Part&, LineBuilder& out) {
   request_text(out, m ? part(*m) : kBadRequest);
 }
 Str method_of(const http::Message& m) {
-  return m.method_text;
+  return expr::original_start(m).method;
 }
 Str uri_of(const http::Message& m) {
-  return m.target;
+  return expr::original_start(m).target;
 }
 Str path_of(const http::Message& m) {
-  return m.target.substr(0, m.target.find('?'));
+  Str target = uri_of(m);
+  return target.substr(0, target.find('?'));
 }
 Str query_of(const http::Message& m) {
-  size_t mark = m.target.find('?');
-  return mark == Str::npos ? Str{} : m.target.substr(mark);
+  Str target = uri_of(m);
+  size_t mark = target.find('?');
+  return mark == Str::npos ? Str{} : target.substr(mark);
 }
 void http_version(const Ctx& ctx, const Part&, LineBuilder& out) {
   const http::Message* m = expr::request_of(ctx);

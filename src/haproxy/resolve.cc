@@ -50,10 +50,9 @@ void make_pool(Scope& scope, Proxy& p) {
     if (options.max_reuse) pool->keepalive_requests = options.max_reuse + 1;
     scope.model.servers.push_back(s);
   }
-  auto* holder = scope.arena.own<std::unique_ptr<model::Balancer>>(
-      model::make_haproxy_round_robin(*pool, p.s.has(kOptAllBackups)));
-  if (!p.use_servers.empty()) *holder = make_chosen_server(std::move(*holder));
-  pool->balancer = holder->get();
+  std::unique_ptr<model::Balancer> balancer(model::make_haproxy_round_robin(*pool, p.s.has(kOptAllBackups)));
+  if (!p.use_servers.empty()) balancer = make_chosen_server(std::move(balancer));
+  pool->balancer = balancer.release();  // the model's from here on
   p.pool = pool;
   scope.model.pools.push_back(pool);
 }
@@ -339,6 +338,8 @@ void resolve(Scope& scope) {
   scope.proxy = nullptr;
   resolve_references(scope.global.references, scope.model, scope.diag);
   scope.global.patterns.assign_ids();
+  for (const std::string& name : scope.global.patterns.absent)
+    scope.diag.note({}, fmt::format("the pattern file '{}' is not here; it counts as empty", name));
 }
 
 }  // namespace weir::haproxy

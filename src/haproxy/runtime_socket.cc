@@ -41,7 +41,7 @@ void bind_socket(void* s, const Directive& d, const Row& row) {
   conf.gid = scope.global.unix_gid;
   Address address;
   std::string problem;
-  if (!parse_address(words[0].text, address, problem)) {
+  if (!parse_address(words[0].text, address, problem, scope.arena)) {
     scope.error(words[0].where, problem, {}, fmt::format("'stats socket' : {}", problem));
     return;
   }

@@ -11,6 +11,9 @@
 #include "expr/tables.h"
 #include "model/model.h"
 
+#include "haproxy/context.h"
+#include "haproxy/haproxy.h"
+
 namespace weir::haproxy {
 namespace {
 
@@ -20,6 +23,17 @@ using expr::Type;
 bool is_word_char(char c) {
   return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || Str("_-.:+").find(c) != Str::npos;
 }
+
+// What stands in for words of later work: their arguments are taken as they are, and they give nothing.
+bool nothing(const expr::Ctx&, const Arg*, expr::Value&) {
+  return false;
+}
+bool convert_to_nothing(const expr::Ctx&, const Arg*, expr::Value&) {
+  return false;
+}
+constexpr int8_t kMaxPlannedArgs = 12;
+constexpr expr::FetchDef kPlannedFetch = {"planned", 0, kMaxPlannedArgs, Type::any, expr::kAnywhere, nothing};
+constexpr expr::ConvertDef kPlannedConverter = {"planned", 0, kMaxPlannedArgs, Type::any, Type::any, convert_to_nothing};
 
 // Reads one expression; keeps where it stands for error places.
 class Parser {
@@ -34,6 +48,7 @@ class Parser {
     name = word();
     if (name.empty()) return fail("missing fetch method", name), nullptr;
     const expr::FetchDef* def = expr::find_fetch(name);
+    if (!def && planned(name, kFetch)) return &kPlannedFetch;
     if (!def) unknown("fetch method", name, expr::fetch_names());
     return def;
   }
@@ -51,6 +66,7 @@ class Parser {
   bool converter(Type& type, std::vector<expr::Expr::Call>& calls) {
     Str name = word();
     const expr::ConvertDef* def = expr::find_converter(name);
+    if (!def && planned(name, kConverter)) def = &kPlannedConverter;
     if (!def) return unknown("converter", name, expr::converter_names());
     if (!expr::can_cast(type, def->in))
       return fail(fmt::format("converter '{}' cannot be applied: it takes {}, and here is {}", name,
@@ -122,6 +138,12 @@ class Parser {
     std::string problem = def.check(args, count, env_.arena);
     expr::parsing = nullptr;
     return problem.empty() || fail_at(begin, fmt::format("invalid args in {} '{}': {}", kind, name, problem));
+  }
+  bool planned(Str name, ContextMask context) {
+    const config::Row* row = index().find_name(name, context);
+    if (!row) return false;
+    env_.diag.add(config::Severity::planned, where_, fmt::format("not yet: {}", name), {});
+    return true;
   }
   bool unknown(Str kind, Str name, const std::vector<Str>& known) {
     Str near = config::nearest(name, known);
@@ -253,7 +275,8 @@ const expr::Expr* parse_sample_words(std::span<const config::Word> words, size_t
     Str word = words[index].text;
     size_t size = 0;
     while (size < word.size() && is_word_char(word[size])) size++;
-    if (!expr::find_converter(word.substr(0, size))) break;
+    Str name = word.substr(0, size);
+    if (!expr::find_converter(name) && !haproxy::index().find_name(name, kConverter)) break;
     Parser more(word, env, words[index].where, error);
     if (!more.converter(d.type, d.calls) || !more.converters(d.type, d.calls))
       return report(words[index], error, env.diag), nullptr;
@@ -261,6 +284,10 @@ const expr::Expr* parse_sample_words(std::span<const config::Word> words, size_t
     text += word;
   }
   return finish(d, text, env.arena);
+}
+
+bool is_planned(const expr::Expr& e) {
+  return e.fetch == nothing;
 }
 
 bool require_available(const expr::Expr& e, const Place& place, config::Where where, config::Diagnostics& diag) {

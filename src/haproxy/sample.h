@@ -77,6 +77,9 @@ inline bool available(const expr::Expr& e, const Place& place) {
 // Reports an error when it cannot (log formats and rule arguments; ACLs warn by themselves). True when it can.
 bool require_available(const expr::Expr& e, const Place& place, config::Where where, config::Diagnostics& diag);
 
+// Whether the expression's fetch is a word of later work: it gives nothing, and a `not yet` line was said about it.
+bool is_planned(const expr::Expr& e);
+
 // The last type that the expression yields, for messages and casts: addr and any included.
 inline expr::Type result_type(const expr::Expr& e) {
   return e.type;

@@ -103,7 +103,7 @@ void set_sni(Scope& scope, model::Server& server, const ServerOptions& o) {
 void add_server(Scope& scope, Str name, const Word& address_word, Str address_text, const ServerOptions& options, const Where& where) {
   Address address;
   std::string problem;
-  if (!parse_address(address_text, address, problem)) {
+  if (!parse_address(address_text, address, problem, scope.arena)) {
     scope.error(address_word.where, problem, {}, fmt::format("'server {}' : {}", name, problem));
     return;
   }

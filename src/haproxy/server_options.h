@@ -11,6 +11,7 @@ namespace weir::haproxy {
 struct TlsOptions {
   bool on = false;
   ArenaList<config::Word> certificates;
+  bool elsewhere = false;    // certificates come from words that are not built yet (crt-list)
   config::Word ca_file;
   config::Word crl_file;
   config::Word verify;       // none, optional, required

@@ -175,6 +175,7 @@ bool load_authorities(Scope& scope, SSL_CTX* ctx, const Word& file) {
 }  // namespace
 
 ssl_ctx_st* make_listener_tls(Scope& scope, const TlsOptions& o, const Where& where) {
+  if (o.certificates.empty() && o.elsewhere) return nullptr;
   if (o.certificates.empty()) {
     scope.error(where, "TLS without a certificate", "name one with crt",
                 "No SSL certificate specified and ssl is enabled on the bind line (use 'crt')");

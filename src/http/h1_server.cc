@@ -265,8 +265,9 @@ void H1Server::next_request() {
   state_ = State::idle;
   scanned_ = 0;
   if (timeouts_->keepalive) arm(timeouts_->keepalive);
+  pipelined_ = has_leftover();
   hooks_->idle(*this);
-  if (has_leftover() || readable()) read_soon();
+  if (pipelined_ || readable()) read_soon();
 }
 
 void H1Server::abort() {

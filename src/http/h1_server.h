@@ -51,6 +51,7 @@ class H1Server final : public H1Conn, public IdleLink {
   uint64_t idle_since_ms() const { return idle_since_ms_; }  // accept, or the end of the previous exchange
   uint32_t requests() const { return requests_; }            // including the current one
   bool will_close() const { return close_after_; }
+  bool pipelined() const { return pipelined_; }  // the current request had come before the answer to the one before it
   void last_exchange() override { close_after_ = true; }
   // 100 Continue, when the client waits for it and nothing was sent yet.
   void send_continue();
@@ -106,6 +107,7 @@ class H1Server final : public H1Conn, public IdleLink {
   bool expects_continue_ = false;
   bool head_sent_ = false;
   bool lingering_wanted_ = false;
+  bool pipelined_ = false;
   H1Body* discard_ = nullptr;  // of an unread request body; only while discarding
   Message* request_ = nullptr;
 };

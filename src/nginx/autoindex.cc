@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "nginx/charset.h"
 #include "nginx/error_log.h"
 #include "nginx/http_time.h"
 #include "nginx/log_format.h"
@@ -240,9 +241,6 @@ bool jsonp_callback(Transaction& txn, Str& out) {
 }
 
 Next directory_error(Transaction& txn, int error, Str path) {
-  FileInfo info;
-  info.error = error;
-  info.failed = "opendir()";
   bool missing = error == ENOENT || error == ENOTDIR || error == ENAMETOOLONG;
   LogLevel level = missing || error == EACCES ? LogLevel::error : LogLevel::crit;
   log_error(&txn, level, error, fmt::format("opendir() \"{}\" failed", path));
@@ -267,7 +265,7 @@ Next list(Transaction& txn, Cursor&, const void*) {
   switch (format) {
     case Format::html:
       reply.content_type = "text/html";
-      reply.body = txn.arena.dup(as_html(txn, entries, conf, false));
+      reply.body = txn.arena.dup(as_html(txn, entries, conf, iequals(charset_for(txn, reply.content_type), "utf-8")));
       break;
     case Format::xml:
       reply.content_type = "text/xml; charset=utf-8";

@@ -146,11 +146,7 @@ Next finish_with(Transaction& txn, uint16_t status, Str why) {
   }
   if (status == 444) return txn.drop(false);
   if (const ErrorPage* page = find_page(txn, status)) return go_to_page(txn, *page, status);
-  if (r.error_status && r.error_page) {
-    // The page itself failed: the first status stands.
-    status = r.error_status >= 300 ? r.error_status : status;
-    r.error_status = 0;
-  }
+  r.error_status = 0;  // when an error page itself fails, its error is the answer
   proxy::Reply reply;
   reply.status = status;
   reply.close = closes(status);

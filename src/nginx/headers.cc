@@ -1,6 +1,7 @@
 // add_header, add_trailer, expires (ngx_http_headers_module): a response step, and a filter for trailers.
 #include <fmt/format.h>
 
+#include "nginx/chunked.h"
 #include "nginx/http_time.h"
 #include "nginx/modules.h"
 #include "nginx/request.h"
@@ -216,7 +217,7 @@ class TrailerFilter final : public Filter {
   bool head(Transaction& txn, Message& m) override {
     bool wanted = txn.request.version >= 11 && txn.request.method != http::Method::head;
     bool has_body = m.body == http::Body::length || m.body == http::Body::chunked || m.body == http::Body::close;
-    if (!wanted || !has_body || m.status == 204 || m.status == 304) return false;
+    if (!wanted || !has_body || m.status == 204 || m.status == 304 || !chunked_allowed(txn)) return false;
     safe_ = is_safe(m.status);
     m.body = http::Body::chunked;
     m.headers.remove(Name::content_length);

@@ -36,10 +36,11 @@ class Buffer final : public net::Task, public Timer {
     if (data_.size() + line.size() > limit) flush();
     if (file_.buffer && line.size() > limit) return write(line);
     net::Loop& loop = net::Loop::current();
-    if (!file_.buffer)
+    if (!file_.buffer && !TaskLink::linked()) {
       loop.soon(this);
-    else if (file_.flush_ms && data_.empty())
-      loop.arm(*this, file_.flush_ms);
+      return write(line);
+    }
+    if (file_.flush_ms && data_.empty()) loop.arm(*this, file_.flush_ms);
     data_ += line;
   }
   void flush() {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <time.h>
 
+#include "http/h1_server.h"
 #include "nginx/modules.h"
 #include "nginx/request.h"
 #include "proxy/shard.h"
@@ -76,9 +77,11 @@ bool body_bytes_sent(const Ctx& ctx, const Arg*, Value& out) {
 bool bytes_sent(const Ctx& ctx, const Arg*, Value& out) {
   return text(out, ctx.arena->dup(fmt::format_int(ctx.txn->head_sent_bytes + ctx.txn->down.sent).c_str()));
 }
-// Requests are taken one by one here: a pipelined one waits until the one before it is answered.
-bool pipe(const Ctx&, const Arg*, Value& out) {
-  return text(out, ".");
+bool pipe(const Ctx& ctx, const Arg*, Value& out) {
+  const proxy::Transaction* main = ctx.txn;
+  while (main->parent) main = main->parent;
+  bool pipelined = main->client && static_cast<http::H1Server*>(main->client)->pipelined();
+  return text(out, pipelined ? "p" : ".");
 }
 
 const VariableDef kVariables[] = {

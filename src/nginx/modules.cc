@@ -18,7 +18,7 @@ const std::vector<const Module*>& modules() {
       &kTryFilesModule, &kMirrorModule, &kStubStatusModule, &kEmptyGifModule, &kLimitRateModule, &kProxyModule, &kIndexModule,
       &kAutoindexModule, &kStaticModule,
       // response heads and bodies
-      &kNotModifiedModule, &kHeadersModule, &kSubFilterModule, &kRangeModule, &kGzipModule,
+      &kNotModifiedModule, &kHeadersModule, &kSubFilterModule, &kCharsetModule, &kChunkedModule, &kRangeModule, &kGzipModule,
       // log
       &kLogModule, &kPostActionModule,
   };

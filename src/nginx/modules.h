@@ -36,6 +36,8 @@ extern const Module kStubStatusModule;
 extern const Module kEmptyGifModule;
 extern const Module kLimitRateModule;
 extern const Module kSubFilterModule;
+extern const Module kCharsetModule;
+extern const Module kChunkedModule;
 extern const Module kRewriteModule;
 extern const Module kRewriteIfModule;
 extern const Module kMapModule;

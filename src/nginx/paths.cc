@@ -297,7 +297,8 @@ bool map_path(Transaction& txn, Str uri, FilePath& out) {
   if (conf.alias) {
     const Location& owner = alias_owner(*of(txn).location);
     if (owner.kind == MatchKind::regex) {
-      rest = {};
+      Str found = of(txn).alias_uri;
+      rest = found.data() == uri.data() ? found : Str{};
     } else if (!uri.starts_with(owner.name)) {
       log_error(&txn, LogLevel::alert, 0,
                 fmt::format("\"alias\" cannot be used in location \"{}\" where URI was rewritten", owner.name));

@@ -39,6 +39,12 @@ Str lower_host(Arena& arena, Str authority) {
 Next bad_uri(Transaction& txn, Cursor&, const void*) {
   return finish_with(txn, 400, "client sent invalid request target");
 }
+Next bad_method(Transaction& txn, Cursor&, const void*) {
+  Str method = txn.request.method_text;
+  return finish_with(txn, 405, txn.arena.cat("client sent ", method, " method"));
+}
+constexpr proxy::Step kBadMethodSteps[] = {{bad_method, nullptr, {}}};
+constexpr proxy::Segment kBadMethod{"method not allowed", kBadMethodSteps, 1, nullptr};
 constexpr proxy::Step kBadUriSteps[] = {{bad_uri, nullptr, {}}};
 constexpr proxy::Segment kBadUri{"bad request", kBadUriSteps, 1, nullptr};
 
@@ -107,6 +113,11 @@ class NginxPersonality final : public proxy::Personality {
     txn.where = &r->server->level.request_segment;
     if (regex) match(txn, *regex, r->host);
     const auto& core = r->location->of<CoreConf>(kCoreModule);
+    txn.watch_client = true;
+    if (txn.request.method == http::Method::trace || txn.request.method == http::Method::connect) {
+      r->uri = "/";
+      return txn.cursors[Transaction::kRequest].start(&kBadMethod);
+    }
     if (!normalise_path(txn.arena, r->unparsed_uri, core.merge_slashes.get(true), r->uri, r->args)) {
       r->uri = "/";
       return txn.cursors[Transaction::kRequest].start(&kBadUri);

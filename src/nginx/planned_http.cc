@@ -39,8 +39,6 @@ constexpr config::Row kRows[] = {
      "Pads error pages so that old Internet Explorer shows them."},
     {"msie_refresh", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "on | off",
      "Sends old Internet Explorer a refresh instead of a redirect."},
-    {"chunked_transfer_encoding", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "on | off",
-     "Whether HTTP/1.1 responses may use chunked encoding."},
     {"early_hints", kHttpServerLocation, 1, -1, Block::none, Inherit::array, nullptr, "string ...",
      "Passes 103 responses to the client when a value is not empty and not 0."},
     {"resolver", kHttpServerLocation, 1, -1, Block::none, Inherit::scalar, nullptr,

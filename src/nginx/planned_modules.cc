@@ -28,17 +28,6 @@ constexpr config::Row kRows[] = {
      "Value of $modern_browser when the browser is modern."},
     {"ancient_browser_value", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "string",
      "Value of $ancient_browser when the browser is ancient."},
-    // ngx_http_charset_filter_module
-    {"charset", kHttpEverywhere, 1, 1, Block::none, Inherit::scalar, nullptr, "charset | off",
-     "Adds this charset to Content-Type and converts from source_charset when they differ."},
-    {"source_charset", kHttpEverywhere, 1, 1, Block::none, Inherit::scalar, nullptr, "charset",
-     "Charset in which the response was written originally."},
-    {"override_charset", kHttpEverywhere, 1, 1, Block::none, Inherit::scalar, nullptr, "on | off",
-     "Whether a charset that the upstream already named is replaced and converted."},
-    {"charset_types", kHttpServerLocation, 1, -1, Block::none, Inherit::array, nullptr, "mime-type ...",
-     "Further MIME types to which a charset is added."},
-    {"charset_map", kHttp, 2, 2, Block::required, Inherit::none, nullptr, "charset1 charset2 { ... }",
-     "Conversion table between two charsets, as pairs of hexadecimal codes."},
     // ngx_http_dav_module
     {"dav_methods", kHttpServerLocation, 1, -1, Block::none, Inherit::scalar, nullptr, "off | method ...",
      "WebDAV methods that may be used here."},

@@ -26,6 +26,7 @@ Str request_target(Transaction& txn, const ProxyConf& c, Str uri_part) {
   if (c.target_script && !uri_part.empty()) return uri_part;
   if (uri_part.empty() && r.plain_uri) return r.unparsed_uri;
   Str rest = r.uri;
+  if (!r.valid_location) uri_part = {};  // rewrite … break: the new URI goes as it is
   if (r.valid_location && !uri_part.empty()) rest = rest.substr(std::min(rest.size(), c.location_name.size()));
   rest = escape_uri(txn.arena, rest);
   if (uri_part.empty()) return with_args(txn, rest);

@@ -17,7 +17,7 @@ std::unordered_map<std::string, const VariableDef*>& builtins() {
 
 // The longest built-in prefix ("http_", "upstream_http_") that `name` starts with.
 const VariableDef* find_prefix(Str name) {
-  for (size_t n = name.size() - 1; n > 0; n--) {
+  for (size_t n = name.size(); n > 0; n--) {
     if (name[n - 1] != '_') continue;
     auto it = builtins().find(std::string(name.substr(0, n)));
     if (it != builtins().end()) return it->second;

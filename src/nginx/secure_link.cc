@@ -101,11 +101,12 @@ bool fetch_link(const Ctx& ctx, const Arg*, Value& out) {
 
 bool fetch_expires(const Ctx& ctx, const Arg*, Value& out) {
   const auto& conf = conf_of<SecureLinkConf>(*ctx.txn, kSecureLinkModule);
-  Value checked;
-  if (!conf.link.set || !fetch_link(ctx, nullptr, checked)) return false;
+  if (!conf.link.set || !conf.secret.value.empty()) return false;
   Str value = conf.link.value->eval(*ctx.txn);
   size_t comma = value.find(',');
   if (comma == Str::npos) return false;
+  auto n = parse_u64(value.substr(comma + 1));
+  if (!n || *n == 0) return false;
   out = Value::of(value.substr(comma + 1));
   return true;
 }

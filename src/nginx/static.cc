@@ -35,6 +35,7 @@ Next redirect_to_directory(Transaction& txn) {
 }
 
 void start_head(Transaction& txn, const FileInfo& info) {
+  txn.discard_response();
   http::Message& m = txn.response;
   m.headers.clear();
   m.trailers.clear();
@@ -75,6 +76,12 @@ Next send_file(Transaction& txn, const FileInfo& info) {
     reply.status = 206;
     txn.response.headers.remove(Name::accept_ranges);
     txn.response.headers.add("Content-Range", content_range(txn.arena, range, info.size), Name::content_range);
+  }
+  if (range.begin == range.end) {
+    ::close(info.fd);
+    if (!reply.content_type.empty()) txn.response.headers.add("Content-Type", reply.content_type, Name::content_type);
+    txn.response.body = http::Body::length;
+    return txn.reply_head({});
   }
   return txn.reply_file(reply, info.fd, static_cast<int64_t>(range.begin), range.end - range.begin);
 }

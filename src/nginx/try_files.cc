@@ -70,7 +70,7 @@ void found(Transaction& txn, Str name, size_t alias, bool dir) {
   else if (alias != Str::npos)
     r.uri = txn.arena.cat(r.uri.substr(0, alias), name);
   else if (!dir)
-    r.uri = name;
+    r.uri = r.alias_uri = txn.arena.dup(name);
 }
 
 Next try_files(Transaction& txn, Cursor& cursor, const void*) {

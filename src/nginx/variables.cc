@@ -77,6 +77,7 @@ bool cookie_(const Ctx& ctx, const Arg* a, Value& out) {
 }
 
 bool arg_(const Ctx& ctx, const Arg* a, Value& out) {
+  if (a[0].str.empty()) return false;
   Str rest = of(*ctx.txn).args;
   while (!rest.empty()) {
     Str pair = cut(rest, '&');

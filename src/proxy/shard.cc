@@ -10,6 +10,7 @@
 #include "proxy/acceptor.h"
 #include "proxy/personality.h"
 #include "proxy/transaction.h"
+#include "stats/counters.h"
 
 namespace weir::proxy {
 
@@ -79,9 +80,14 @@ void Shard::accepted(const model::Listener& listener, int fd, const net::Addr& p
   auto* s = Slab<http::H1Server>::local().make(loop, fd, listener, *this);
   s->set_peer(peer);
   connections_++;
+  stats::Counters& count = stats::counters();
+  stats::bump(count.accepted);
+  stats::bump(count.handled);
+  stats::bump(count.active);
   if (!s->start(false)) {
     s->IdleLink::unlink();
     connections_--;
+    stats::bump(count.active, int64_t{-1});
     s->close();
     return;
   }
@@ -97,6 +103,8 @@ http::Message& Shard::begin(http::H1Server& s) {
   s.user = txn;
   txn->times.accept_ms = s.idle_since_ms();
   txn->times.idle_ms = s.first_byte_ms();
+  stats::bump(stats::counters().requests);
+  stats::bump(stats::counters().writing);
   return txn->request;
 }
 
@@ -124,14 +132,18 @@ void Shard::timed_out(http::H1Server& s, bool silent) {
 void Shard::idle(http::H1Server& s) {
   if (draining_) return s.drain();
   idle_.push_back(&s);
+  stats::bump(stats::counters().waiting);
 }
 
 void Shard::busy(http::H1Server& s) {
+  if (!s.IdleLink::linked()) return;
   s.IdleLink::unlink();
+  stats::bump(stats::counters().waiting, int64_t{-1});
 }
 
 void Shard::closed(http::H1Server& s) {
-  s.IdleLink::unlink();
+  busy(s);
+  stats::bump(stats::counters().active, int64_t{-1});
   connections_--;
   check_drained();
 }

@@ -12,6 +12,7 @@
 #include "proxy/response_buffer.h"
 #include "proxy/shard.h"
 #include "proxy/upstreams.h"
+#include "stats/counters.h"
 
 namespace weir::proxy {
 
@@ -580,7 +581,9 @@ void Transaction::on_drained(http::Stream& s) {
 }
 
 void Transaction::on_half_closed(http::Stream&) {
-  if (plan && !plan->ignore_client_abort && upstream && !response_started) {
+  bool serving = plan && !plan->ignore_client_abort && upstream;
+  bool waiting = watch_client && !plan && cursors[kRequest].waiting && upload_ended_;
+  if ((serving || waiting) && !response_started) {
     Error e{Fault::closed, Side::client};
     e.text = "client prematurely closed connection";
     return client_gone(e);
@@ -611,6 +614,7 @@ void Transaction::finish() {
   bool complete = response_ended_ && (!tunnel_ || upload_ended_);
   release_upstream(false);
   finished_ = true;
+  if (!parent) stats::bump(stats::counters().writing, int64_t{-1});
   times.end_ms = shard.loop.now();
   while (Waiter* w = waiters_) {
     waiters_ = w->next;

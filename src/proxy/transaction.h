@@ -102,6 +102,7 @@ class Transaction final : public http::StreamUser, public net::Task {
   bool local_reply = false;        // the response was made here
   bool close_client = false;       // no keep-alive after this one
   bool no_log = false;
+  bool watch_client = false;       // a client that closes its side while a rule waits has left (nginx)
   uint64_t body_received = 0;      // request body bytes from the client
   uint64_t head_sent_bytes = 0;    // response head bytes to the client
   const Forward* plan = nullptr;

@@ -206,7 +206,8 @@ config::Predicates haproxy_predicates() {
   config::Predicates p;
   p.feature = haproxy_has_feature;
   p.enabled = haproxy_enabled;
-  p.version_atleast = [](Str v) { return compare_haproxy_version(v).value_or(1) <= 0; };
+  // As in HAProxy, a version that cannot be read counts as an older one.
+  p.version_atleast = [](Str v) { return compare_haproxy_version(v).value_or(-1) <= 0; };
   p.version_before = [](Str v) { return compare_haproxy_version(v).value_or(-1) > 0; };
   p.openssl_version_atleast = [](Str v) { return compare_openssl_version(v).value_or(1) <= 0; };
   p.openssl_version_before = [](Str v) { return compare_openssl_version(v).value_or(-1) > 0; };

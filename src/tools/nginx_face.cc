@@ -162,7 +162,7 @@ master::Job make_job(const Options& o, Voice& voice) {
   r.read.conf_dir = config::folder_of(o.conf);
   r.options.face = config::Dialect::nginx;
   r.options.prefix = o.prefix;
-  r.options.error_log = o.error_log == "stderr" ? std::string() : below(o.prefix, o.error_log);
+  r.options.error_log = o.error_log == "stderr" ? std::string() : o.error_log;
   r.options.check_only = o.test;
   r.options.allow_planned = o.allow_planned;
   return job;

@@ -12,15 +12,17 @@ using config::Severity;
 namespace {
 
 Address address(Str text) {
+  static Arena arena;
   Address a;
   std::string problem;
-  cr_assert(parse_address(text, a, problem), "%s: %s", std::string(text).c_str(), problem.c_str());
+  cr_assert(parse_address(text, a, problem, arena), "%s: %s", std::string(text).c_str(), problem.c_str());
   return a;
 }
 bool refused(Str text) {
+  Arena arena;
   Address a;
   std::string problem;
-  return !parse_address(text, a, problem) && !problem.empty();
+  return !parse_address(text, a, problem, arena) && !problem.empty();
 }
 const model::Listener& listener(const Bound& b, size_t i) {
   return *b.model->listeners.at(i);

@@ -1,0 +1,176 @@
+// See lua/state.h.
+#include "lua/state.h"
+
+#include <errno.h>
+#include <fmt/format.h>
+#include <string.h>
+
+#include "proxy/shard.h"
+
+namespace weir::lua {
+namespace {
+
+constexpr size_t kFreeCoroutines = 1024;
+
+Str text_at(lua_State* l, int index) {
+  size_t n = 0;
+  const char* s = lua_tolstring(l, index, &n);
+  return s ? Str{s, n} : Str{"(error object is not a string)"};
+}
+
+std::string pop_text(lua_State* l) {
+  std::string text(text_at(l, -1));
+  lua_pop(l, 1);
+  return text;
+}
+
+}  // namespace
+
+State::State(const Program& program) : program_(program), main_(luaL_newstate()) {
+  luaL_openlibs(main_);
+  lua_newtable(main_);
+  kept_ = luaL_ref(main_, LUA_REGISTRYINDEX);
+  lua_newtable(main_);
+  registered_ = luaL_ref(main_, LUA_REGISTRYINDEX);
+}
+
+State::~State() {
+  for (auto& e : extras) e.reset();
+  lua_close(main_);
+}
+
+// Our libraries are handed the tables that they share with C++ and are found again by require.
+std::string State::run(const Start& start) {
+  lua_State* l = main_;
+  if (luaL_loadbuffer(l, start.code.data(), start.code.size(), start.name.c_str()) != 0) return pop_text(l);
+  bool library = start.name.starts_with("=weir.");
+  auto args = static_cast<int>(start.args.size());
+  luaL_checkstack(l, args + 4, nullptr);
+  for (const std::string& a : start.args) lua_pushlstring(l, a.data(), a.size());
+  if (library) {
+    lua_rawgeti(l, LUA_REGISTRYINDEX, registered_);
+    lua_rawgeti(l, LUA_REGISTRYINDEX, kept_);
+    args += 2;
+  }
+  if (lua_pcall(l, args, library ? 1 : 0, 0) != 0) return pop_text(l);
+  if (!library) return {};
+  lua_getfield(l, LUA_REGISTRYINDEX, "_LOADED");
+  lua_pushvalue(l, -2);
+  lua_setfield(l, -2, start.name.c_str() + 1);
+  lua_pop(l, 2);
+  return {};
+}
+
+bool State::load(lua_State* to, const Function& f, std::string& problem) {
+  if (f.kind == Function::Kind::registered) {
+    lua_rawgeti(to, LUA_REGISTRYINDEX, registered_);
+    lua_getfield(to, -1, f.name.c_str());
+    lua_remove(to, -2);
+    if (lua_isfunction(to, -1)) return true;
+    lua_pop(to, 1);
+    problem = fmt::format("no script registered {}", f.name);
+    return false;
+  }
+  std::string text;
+  bool file = f.kind == Function::Kind::file;
+  errno = 0;
+  if (file && !read_text(f.name, text, problem)) return false;
+  std::string name = file ? "@" + f.name : f.name;
+  Str code = file ? Str(text) : Str(f.code);
+  if (luaL_loadbuffer(to, code.data(), code.size(), name.c_str()) == 0) return true;
+  problem = pop_text(to);
+  return false;
+}
+
+// Keeps the function on top of `to`, which stays there.
+bool State::keep(lua_State* to, int& reference) {
+  lua_pushvalue(to, -1);
+  reference = luaL_ref(to, LUA_REGISTRYINDEX);
+  return true;
+}
+
+bool State::push(lua_State* to, uint32_t number, std::string& problem) {
+  if (number < references_.size() && references_[number] != LUA_NOREF) {
+    lua_rawgeti(to, LUA_REGISTRYINDEX, references_[number]);
+    return true;
+  }
+  if (number >= references_.size()) references_.resize(number + 1, LUA_NOREF);
+  return load(to, program_.function(number), problem) && keep(to, references_[number]);
+}
+
+bool State::push_file(lua_State* to, const std::string& path, std::string& problem) {
+  if (auto it = files_.find(path); it != files_.end()) {
+    lua_rawgeti(to, LUA_REGISTRYINDEX, it->second);
+    return true;
+  }
+  Function f{Function::Kind::file, path, {}};
+  return load(to, f, problem) && keep(to, files_[path]);
+}
+
+bool State::push_registered(Str name) {
+  lua_State* l = main_;
+  lua_rawgeti(l, LUA_REGISTRYINDEX, registered_);
+  lua_pushlstring(l, name.data(), name.size());
+  lua_rawget(l, -2);
+  lua_remove(l, -2);
+  if (!lua_isnil(l, -1)) return true;
+  lua_pop(l, 1);
+  return false;
+}
+
+std::vector<std::string> State::registered_names(Str prefix) {
+  std::vector<std::string> out;
+  lua_State* l = main_;
+  lua_rawgeti(l, LUA_REGISTRYINDEX, registered_);
+  for (lua_pushnil(l); lua_next(l, -2); lua_pop(l, 1)) {
+    Str name = lua_type(l, -2) == LUA_TSTRING ? text_at(l, -2) : Str{};
+    if (name.starts_with(prefix)) out.emplace_back(name.substr(prefix.size()));
+  }
+  lua_pop(l, 1);
+  return out;
+}
+
+Coroutine State::take() {
+  if (!free_.empty()) {
+    Coroutine c = free_.back();
+    free_.pop_back();
+    return c;
+  }
+  Coroutine c;
+  c.lua = lua_newthread(main_);
+  c.reference = luaL_ref(main_, LUA_REGISTRYINDEX);
+  return c;
+}
+
+void State::give(Coroutine c) {
+  lua_settop(c.lua, 0);
+  if (free_.size() < kFreeCoroutines)
+    free_.push_back(c);
+  else
+    drop(c);
+}
+
+void State::drop(Coroutine c) {
+  luaL_unref(main_, LUA_REGISTRYINDEX, c.reference);
+}
+
+void State::forget(double key) {
+  lua_rawgeti(main_, LUA_REGISTRYINDEX, kept_);
+  lua_pushnumber(main_, key);
+  lua_pushnil(main_);
+  lua_rawset(main_, -3);
+  lua_pop(main_, 1);
+}
+
+State* attach(proxy::Shard& shard, std::string& problem) {
+  if (shard.lua) return static_cast<State*>(shard.lua);
+  Program* program = Program::find(shard.model);
+  State* state = program ? program->take(problem) : nullptr;
+  if (!state) return nullptr;
+  shard.lua = state;
+  for (const Start& s : program->shard_starts())
+    if (std::string p = state->run(s); !p.empty()) problem = p;
+  return state;
+}
+
+}  // namespace weir::lua

@@ -1,0 +1,202 @@
+// charset and its family (ngx_http_charset_filter_module); see nginx/charset.h.
+#include "nginx/charset.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "nginx/charset_table.h"
+#include "nginx/error_log.h"
+#include "nginx/mime.h"
+#include "nginx/proxy.h"
+#include "nginx/request.h"
+#include "proxy/transaction.h"
+
+namespace weir::nginx {
+namespace {
+
+using http::Message;
+using http::Name;
+using proxy::Filter;
+using proxy::Transaction;
+
+constexpr int kOrder = 30;  // the text is converted before it is compressed
+constexpr Str kDefaultTypes[] = {"text/html", "text/xml", "text/plain", "text/vnd.wap.wml", "application/javascript",
+                                 "application/rss+xml"};
+
+struct CharsetConf {
+  Setting<const Script*> charset;  // "off" is none
+  Setting<const Script*> source;
+  Setting<bool> override_upstream;
+  TypeList types;
+  const std::vector<CharsetTable*>* tables = nullptr;
+};
+
+struct Tables {
+  std::vector<CharsetTable*> all;
+};
+
+void bind_charset_map(void* s, const Directive& d, const Row&) {
+  auto& scope = *static_cast<Scope*>(s);
+  auto& tables = scope.main<Tables>(kCharsetModule).all;
+  Str from = d.arg(0).text, to = d.arg(1).text;
+  if (iequals(from, to)) {
+    scope.error(d.where, fmt::format("\"charset_map\" between the same charsets \"{}\" and \"{}\"", from, to));
+    return;
+  }
+  if (iequals(from, "utf-8")) {
+    scope.error(d.arg(0).where, "\"charset_map\" with \"utf-8\" charset should be given in the second column", "swap the columns");
+    return;
+  }
+  for (const CharsetTable* t : tables)
+    if ((iequals(t->from, from) && iequals(t->to, to)) || (iequals(t->from, to) && iequals(t->to, from))) {
+      scope.error(d.where, fmt::format("duplicate \"charset_map\" between \"{}\" and \"{}\"", from, to), "keep one of them");
+      return;
+    }
+  auto* table = scope.arena.own<CharsetTable>(scope.arena.dup(from), scope.arena.dup(to));
+  for (const Directive& line : d.block) {
+    if (line.args() != 1)
+      scope.error(line.where, "invalid parameters number", "write two hexadecimal codes");
+    else if (!table->add(line.name(), line.arg(0).text))
+      scope.error(line.where, fmt::format("invalid value \"{}\" in \"charset_map\"", line.arg(0).text),
+                  "write two hexadecimal codes");
+  }
+  table->finish();
+  tables.push_back(table);
+}
+
+void merge_charset(Scope& scope, void* child, const void* parent) {
+  auto& c = *static_cast<CharsetConf*>(child);
+  merge_types(c.types, static_cast<const CharsetConf*>(parent)->types);
+  c.tables = &scope.main<Tables>(kCharsetModule).all;
+}
+
+// ---------------------------------------------------------------- responses
+
+Str media_type(Str content_type) {
+  Str type = content_type.substr(0, content_type.find(';'));
+  return trim(type);
+}
+
+Str charset_parameter(Str content_type) {
+  size_t at = content_type.find(';');
+  while (at != Str::npos) {
+    Str rest = trim(content_type.substr(at + 1));
+    if (istarts_with(rest, "charset=")) {
+      Str value = trim(rest.substr(8, rest.find(';') == Str::npos ? Str::npos : rest.find(';') - 8));
+      if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+      return value;
+    }
+    at = content_type.find(';', at + 1);
+  }
+  return {};
+}
+
+bool is_text(const CharsetConf& c, Str content_type) {
+  if (c.types.set) return c.types.has(content_type);
+  Str type = media_type(content_type);
+  return std::any_of(std::begin(kDefaultTypes), std::end(kDefaultTypes), [&](Str t) { return iequals(t, type); });
+}
+
+// The charset to announce; empty: leave the response alone.
+Str wanted(Transaction& txn, const CharsetConf& c, Str content_type) {
+  if (content_type.empty()) return {};
+  if (const http::Header* accel = txn.local_reply ? nullptr : txn.response.headers.find(Name::x_accel_charset))
+    return accel->value == "off" ? Str{} : accel->value;
+  if (!c.charset.set) return {};
+  if (!charset_parameter(content_type).empty()) {
+    if (!c.override_upstream.get(false)) return {};
+  } else if (!is_text(c, content_type)) {
+    return {};
+  }
+  Str charset = c.charset.value->eval(txn);
+  return charset == "off" ? Str{} : charset;
+}
+
+class CharsetFilter final : public Filter {
+ public:
+  explicit CharsetFilter(const CharsetConf& conf) : conf_(conf) {}
+
+  bool head(Transaction& txn, Message& m) override {
+    Str type = m.headers.value(Name::content_type);
+    Str target = wanted(txn, conf_, type);
+    if (target.empty()) return false;
+    Str source = charset_parameter(type);
+    if (source.empty() && conf_.source.set) source = conf_.source.value->eval(txn);
+    bool redirect = m.status == 301 || m.status == 302;
+    bool convertible = !source.empty() && !iequals(source, target) && !m.headers.has(Name::content_encoding);
+    if (convertible && !start(txn, source, target)) convertible = false;
+    if (!redirect) m.headers.set(Name::content_type, "Content-Type", txn.arena.cat(media_type(type), "; charset=", target));
+    if (!convertible) return false;
+    if (changes_length_) {
+      if (m.body == http::Body::length) m.body = http::Body::chunked;
+      m.headers.remove(Name::content_length);
+      m.headers.remove(Name::accept_ranges);
+    }
+    return true;
+  }
+
+  void data(Str data, bool end) override {
+    out_.clear();
+    converter_->convert(data, end, out_);
+    if (end || !out_.empty()) emit(out_, end);
+  }
+
+ private:
+  bool start(Transaction& txn, Str source, Str target) {
+    for (const CharsetTable* t : *conf_.tables) {
+      bool forth = iequals(t->from, source) && iequals(t->to, target);
+      bool back = iequals(t->from, target) && iequals(t->to, source);
+      if (!forth && !back) continue;
+      Conversion kind = t->utf8 ? (forth ? Conversion::to_utf8 : Conversion::from_utf8)
+                                : (forth ? Conversion::bytes : Conversion::bytes_back);
+      changes_length_ = t->utf8;
+      converter_ = txn.arena.own<CharsetConverter>(*t, kind);
+      return true;
+    }
+    log_error(&txn, LogLevel::error, 0, fmt::format("no \"charset_map\" between the charsets \"{}\" and \"{}\"", source, target));
+    return false;
+  }
+
+  const CharsetConf& conf_;
+  CharsetConverter* converter_ = nullptr;
+  bool changes_length_ = false;
+  std::string out_;
+};
+
+Filter* make_charset(Transaction& txn, const void* conf) {
+  const auto& c = *static_cast<const CharsetConf*>(conf);
+  if (!c.charset.set && (txn.local_reply || !txn.response.headers.has(Name::x_accel_charset))) return nullptr;
+  return txn.parent ? nullptr : txn.arena.own<CharsetFilter>(c);
+}
+
+void compile_charset(Scope&, Location& l, void* conf) {
+  // Without a setting only a server's X-Accel-Charset can ask for one.
+  if (static_cast<CharsetConf*>(conf)->charset.set || l.of<ProxyConf>(kProxyModule).target.set)
+    l.filters.push_back({make_charset, conf, kOrder});
+}
+
+const Row kTable[] = {
+    {"charset", kHttpEverywhere, 1, 1, Block::none, Inherit::scalar, set_value, "charset | off",
+     "adds a charset to the Content-Type of texts, and converts to it from source_charset", {}, WEIR_FIELD(CharsetConf, charset),
+     "off"},
+    {"source_charset", kHttpEverywhere, 1, 1, Block::none, Inherit::scalar, set_value, "charset",
+     "the charset that responses were written in", {}, WEIR_FIELD(CharsetConf, source)},
+    {"override_charset", kHttpEverywhere, 1, 1, Block::none, Inherit::scalar, set_flag, "on | off",
+     "a charset that the server named is replaced", {}, WEIR_FIELD(CharsetConf, override_upstream), "off"},
+    {"charset_types", kHttpServerLocation, 1, -1, Block::none, Inherit::array, set_types, "mime-type ...",
+     "media types besides text/html that get a charset", {}, offsetof(CharsetConf, types), nullptr,
+     "text/html text/xml text/plain text/vnd.wap.wml application/javascript application/rss+xml"},
+    {"charset_map", kHttp, 2, 2, Block::required, Inherit::none, bind_charset_map, "charset1 charset2 { code code; ... }",
+     "how characters of one charset are written in another"},
+};
+
+}  // namespace
+
+Str charset_for(Transaction& txn, Str content_type) {
+  return wanted(txn, conf_of<CharsetConf>(txn, kCharsetModule), content_type);
+}
+
+const Module kCharsetModule{"charset", sizeof(CharsetConf), module_create<CharsetConf>, kTable, merge_charset, compile_charset};
+
+}  // namespace weir::nginx
