@@ -57,9 +57,9 @@ bool decode_base64(Str in, bool url, Arena& arena, Str& out) {
   uint32_t bits = 0;
   int have = 0;
   for (char c : in) {
-    int digit = digits[static_cast<uint8_t>(c)];
+    int8_t digit = digits[static_cast<uint8_t>(c)];
     if (digit < 0) return false;
-    bits = bits << 6 | static_cast<uint32_t>(digit);
+    bits = bits << 6 | static_cast<uint8_t>(digit);
     have += 6;
     if (have < 8) continue;
     have -= 8;

@@ -51,6 +51,7 @@ struct ByName {
   }
   std::vector<Str> names() const {
     std::vector<Str> out;
+    out.reserve(rows.size());
     for (const Def* d : rows) out.push_back(d->name);
     return out;
   }

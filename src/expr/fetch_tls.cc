@@ -182,9 +182,11 @@ bool validity(const Ctx& ctx, const Arg*, Value& out) {
 bool name_part(const Ctx& ctx, X509_NAME* name, const Arg* args, Value& out) {
   std::string all;
   int64_t wanted = args[1].present && args[1].number ? args[1].number : 1;
+  const bool backwards = wanted < 0;
+  int64_t left = backwards ? -wanted : wanted;
   int count = X509_NAME_entry_count(name);
   for (int i = 0; i < count; i++) {
-    X509_NAME_ENTRY* e = X509_NAME_get_entry(name, wanted < 0 ? count - 1 - i : i);
+    X509_NAME_ENTRY* e = X509_NAME_get_entry(name, backwards ? count - 1 - i : i);
     ASN1_STRING* data = X509_NAME_ENTRY_get_data(e);
     int nid = OBJ_obj2nid(X509_NAME_ENTRY_get_object(e));
     Str value{reinterpret_cast<const char*>(ASN1_STRING_get0_data(data)),
@@ -192,8 +194,9 @@ bool name_part(const Ctx& ctx, X509_NAME* name, const Arg* args, Value& out) {
     Str key = nid == NID_undef ? Str("UNDEF") : Str(OBJ_nid2sn(nid));
     if (args[0].str.empty()) {
       all += fmt::format("/{}={}", key, value);
-    } else if (key == args[0].str && (wanted < 0 ? ++wanted == 0 : --wanted == 0)) {
-      return give(out, ctx.arena->dup(value));
+    } else if (key == args[0].str) {
+      left--;
+      if (left == 0) return give(out, ctx.arena->dup(value));
     }
   }
   return !all.empty() && give(out, ctx.arena->dup(all));

@@ -9,6 +9,7 @@
 #include "haproxy/bind.h"
 #include "haproxy/exchange.h"
 #include "haproxy/global.h"
+#include "haproxy/lua.h"
 #include "haproxy/resolve.h"
 
 namespace weir::haproxy {
@@ -53,6 +54,7 @@ const Global& global(const model::Model& model) {
 void bind_into(model::Model& model, const std::vector<const config::Directive*>& sections, config::Diagnostics& diag,
                const model::LoadOptions& options) {
   install_hooks();
+  begin_lua(model.arena, options.offline);
   Scope scope = scope_for(model, make_global(model), diag, options);
   scope.global.patterns.offline = options.offline;
   bind_sections(scope, sections);
@@ -63,6 +65,7 @@ void finish_into(model::Model& model, config::Diagnostics& diag, const model::Lo
   if (!model.haproxy) return;
   Scope scope = scope_for(model, *static_cast<Global*>(const_cast<void*>(model.haproxy)), diag, options);
   resolve(scope);
+  prepare_lua(scope);
 }
 
 std::unique_ptr<model::Model> load(std::unique_ptr<config::Tree> tree, config::Diagnostics& diag,

@@ -2,13 +2,11 @@
 #include <fmt/format.h>
 
 #include "haproxy/bind.h"
-#include "haproxy/lua_hooks.h"
+#include "haproxy/lua.h"
 #include "haproxy/rule.h"
 #include "haproxy/tables.h"
 
 namespace weir::haproxy {
-
-LuaHooks* lua_hooks = nullptr;
 
 namespace {
 
@@ -21,8 +19,7 @@ void bind_load(void* s, const Directive& d, const Row& row) {
   if (!scope.global.path_origin.empty() && !file.words[0].starts_with('/'))
     file.words[0] = scope.global.path_origin + "/" + file.words[0];
   scope.global.lua_files.push_back(file);
-  if (!lua_hooks) return scope.planned(d.where, row.name);
-  lua_hooks->load_file(scope, scope.global.lua_files.back());
+  load_lua_file(scope, scope.global.lua_files.back());
 }
 
 void bind_path(void* s, const Directive& d, const Row& row) {
@@ -30,6 +27,7 @@ void bind_path(void* s, const Directive& d, const Row& row) {
   Words args = args_of(d, row);
   bool c = args.size() > 1 && args[1] == "cpath";
   (c ? scope.global.lua_cpath : scope.global.lua_path).emplace_back(args[0].text);
+  prepend_lua_path(scope, args[0].text, c);
 }
 
 // `http-request lua.NAME args… if …`: the name stands in the word of the action itself.
@@ -41,18 +39,18 @@ void bind_action(void* s, const Directive& d, const Row& row) {
   size_t at = static_cast<size_t>(std::count(row.name.begin(), row.name.end(), ' '));
   const Word& action = d.words[at];
   Str name = action.text.substr(action.text.find('.') + 1);
-  if (!lua_hooks) return scope.planned(action.where, row.name);
-  if (!lua_hooks->has_action(name, rule.set)) {
+  if (!has_lua_action(scope, name, rule.set)) {
     // Without the script nothing can be said about its names.
     if (scope.options.offline) return scope.diag.note(action.where, fmt::format("the Lua action '{}' is not known", name)), void();
-    Str near = config::nearest(name, lua_hooks->action_names());
+    std::vector<std::string> known = lua_action_names(scope, rule.set);
+    Str near = config::nearest(name, {known.begin(), known.end()});
     scope.error(action.where, fmt::format("no Lua file registered the action '{}' for {}", name, d.name()),
                 near.empty() ? std::string() : fmt::format("did you mean 'lua.{}'?", near),
                 fmt::format("error detected while parsing '{}' rule : unknown keyword '{}'", d.name(), action.text));
     return;
   }
   proxy::Step step;
-  if (lua_hooks->make_step(scope, name, args, rule.set, rule.condition, d.where, step))
+  if (make_lua_step(scope, name, args, rule.set, rule.condition, d.where, step))
     scope.proxy->rule_list(rule.set).push(scope.arena, step);
 }
 
@@ -62,15 +60,11 @@ void bind_service(void* s, const Directive& d, const Row& row) {
   Words args;
   if (!open_rule(scope, d, row, rule, args) || !enough(scope, d, args, 1, row)) return;
   Str name = args[0].text;
-  if (!name.starts_with("lua.") || !lua_hooks) return scope.planned(args[0].where, fmt::format("use-service {}", name));
-  if (!lua_hooks->has_service(name.substr(4))) {
-    if (scope.options.offline) return scope.diag.note(args[0].where, fmt::format("the Lua service '{}' is not known", name)), void();
+  if (name.starts_with("lua.") && !scope.options.offline && !has_lua_service(scope, name.substr(4))) {
     scope.error(args[0].where, fmt::format("no Lua file registered the service '{}'", name.substr(4)));
     return;
   }
-  proxy::Step step;
-  if (lua_hooks->make_service(scope, name.substr(4), rule.condition, d.where, step))
-    scope.proxy->rule_list(rule.set).push(scope.arena, step);
+  scope.planned(args[0].where, fmt::format("use-service {}", name));
 }
 
 constexpr Str kAction = "<name> [<args>...] [ { if | unless } <condition> ]";

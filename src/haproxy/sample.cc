@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "expr/tables.h"
+#include "haproxy/lua.h"
 #include "model/model.h"
 
 #include "haproxy/context.h"
@@ -33,7 +34,8 @@ bool convert_to_nothing(const expr::Ctx&, const Arg*, expr::Value&) {
 }
 constexpr int8_t kMaxPlannedArgs = 12;
 constexpr expr::FetchDef kPlannedFetch = {"planned", 0, kMaxPlannedArgs, Type::any, expr::kAnywhere, nothing};
-constexpr expr::ConvertDef kPlannedConverter = {"planned", 0, kMaxPlannedArgs, Type::any, Type::any, convert_to_nothing};
+constexpr expr::ConvertDef kPlannedConverter = {"planned", 0,         kMaxPlannedArgs,
+                                                Type::any, Type::any, convert_to_nothing};
 
 // Reads one expression; keeps where it stands for error places.
 class Parser {
@@ -47,7 +49,7 @@ class Parser {
   const expr::FetchDef* fetch_name(Str& name) {
     name = word();
     if (name.empty()) return fail("missing fetch method", name), nullptr;
-    const expr::FetchDef* def = expr::find_fetch(name);
+    const expr::FetchDef* def = name.starts_with("lua.") ? find_lua_fetch(name) : expr::find_fetch(name);
     if (!def && planned(name, kFetch)) return &kPlannedFetch;
     if (!def) unknown("fetch method", name, expr::fetch_names());
     return def;
@@ -65,7 +67,7 @@ class Parser {
 
   bool converter(Type& type, std::vector<expr::Expr::Call>& calls) {
     Str name = word();
-    const expr::ConvertDef* def = expr::find_converter(name);
+    const expr::ConvertDef* def = name.starts_with("lua.") ? find_lua_converter(name) : expr::find_converter(name);
     if (!def && planned(name, kConverter)) def = &kPlannedConverter;
     if (!def) return unknown("converter", name, expr::converter_names());
     if (!expr::can_cast(type, def->in))
@@ -303,6 +305,7 @@ void resolve_references(const expr::References& references, const model::Model& 
   std::vector<const expr::Reference*> missing;
   std::vector<std::string> problems = expr::resolve(references, model, missing);
   std::vector<Str> names;
+  names.reserve(model.pools.size());
   for (const model::Pool* p : model.pools) names.push_back(p->name);
   for (size_t i = 0; i < problems.size(); i++) {
     Str near = config::nearest(missing[i]->name, names);

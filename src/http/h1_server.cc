@@ -66,6 +66,8 @@ size_t H1Server::consume(Str in) {
     size_t n = 0;
     switch (state_) {
       case State::idle:
+        if (used) pipelined_ = true;
+        [[fallthrough]];
       case State::head:
         n = take_head(rest);
         break;

@@ -1,6 +1,8 @@
 // See lua/call.h.
 #include "lua/call.h"
 
+#include <errno.h>
+
 #include "proxy/shard.h"
 
 namespace weir::lua {
@@ -117,6 +119,7 @@ void Parked::on_timer() {
 }
 
 void refuse(Call& call, const std::string& problem) {
+  call.missing = errno == ENOENT;
   call.problem = call.txn->arena.dup(problem);
 }
 

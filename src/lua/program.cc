@@ -80,7 +80,7 @@ Program* Program::find(const model::Model& model) {
 }
 
 State& Program::first() {
-  if (waiting_.empty()) waiting_.push_back(std::make_unique<State>(*this));
+  if (waiting_.empty()) waiting_.push_back(std::make_unique<State>(*this, ++states_));
   return *waiting_.front();
 }
 
@@ -95,7 +95,10 @@ std::string Program::add_library(Str name) {
 }
 
 std::string Program::add_start(Start start) {
-  std::string problem = first().run(start);
+  first();
+  std::string problem;
+  for (auto& state : waiting_)
+    if (problem.empty()) problem = state->run(start);
   starts_.push_back(std::move(start));
   return problem;
 }
@@ -110,8 +113,8 @@ uint32_t Program::add_function(Function function) {
   return number;
 }
 
-std::unique_ptr<State> Program::make(std::string& problem) const {
-  auto state = std::make_unique<State>(*this);
+std::unique_ptr<State> Program::make(std::string& problem) {
+  auto state = std::make_unique<State>(*this, ++states_);
   for (const Start& s : starts_) {
     problem = state->run(s);
     if (!problem.empty()) return nullptr;

@@ -46,8 +46,8 @@ class Program {
   // Null: its configuration has no Lua.
   static Program* find(const model::Model& model);
 
-  // While binding. Each runs at once in a first state, so that problems show in time, and then in every other one;
-  // returns the problem, or an empty text.
+  // While binding. Each runs at once in the states that are there, at least one, so that problems show in time, and later
+  // in every new one; returns the problem, or an empty text.
   std::string add_library(Str name);  // lua/NAME.lua of ours
   std::string add_start(Start start);
   // Runs in each state when its shard takes it, on the shard's thread.
@@ -65,13 +65,14 @@ class Program {
   State* take(std::string& problem);
 
  private:
-  std::unique_ptr<State> make(std::string& problem) const;
+  std::unique_ptr<State> make(std::string& problem);
 
   std::vector<std::string> libraries_;
   std::vector<Start> starts_;
   std::vector<Start> shard_starts_;
   std::vector<Function> functions_;
   std::unordered_map<std::string, uint32_t> numbers_;  // of what may be asked for twice: files and registered functions
+  int states_ = 0;
   std::mutex lock_;
   std::vector<std::unique_ptr<State>> waiting_;
   std::vector<std::unique_ptr<State>> taken_;

@@ -26,11 +26,13 @@ std::string pop_text(lua_State* l) {
 
 }  // namespace
 
-State::State(const Program& program) : program_(program), main_(luaL_newstate()) {
+State::State(const Program& program, int number) : program_(program), main_(luaL_newstate()) {
   luaL_openlibs(main_);
   lua_newtable(main_);
   kept_ = luaL_ref(main_, LUA_REGISTRYINDEX);
   lua_newtable(main_);
+  lua_pushinteger(main_, number);
+  lua_setfield(main_, -2, "number");
   registered_ = luaL_ref(main_, LUA_REGISTRYINDEX);
 }
 
@@ -62,6 +64,7 @@ std::string State::run(const Start& start) {
 }
 
 bool State::load(lua_State* to, const Function& f, std::string& problem) {
+  errno = 0;
   if (f.kind == Function::Kind::registered) {
     lua_rawgeti(to, LUA_REGISTRYINDEX, registered_);
     lua_getfield(to, -1, f.name.c_str());
@@ -73,7 +76,6 @@ bool State::load(lua_State* to, const Function& f, std::string& problem) {
   }
   std::string text;
   bool file = f.kind == Function::Kind::file;
-  errno = 0;
   if (file && !read_text(f.name, text, problem)) return false;
   std::string name = file ? "@" + f.name : f.name;
   Str code = file ? Str(text) : Str(f.code);

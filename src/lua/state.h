@@ -29,7 +29,8 @@ struct Extra {
 
 class State {
  public:
-  explicit State(const Program& program);
+  // `number`: counts the states of a program, from 1.
+  State(const Program& program, int number);
   ~State();
   State(const State&) = delete;
   State& operator=(const State&) = delete;

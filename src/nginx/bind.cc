@@ -61,12 +61,15 @@ void report_unknown(Scope& scope, const Directive& d) {
 }
 
 bool check_shape(Scope& scope, const Directive& d, const Row& row) {
-  auto n = static_cast<int>(d.args());
-  if (row.block == Block::required && !d.has_block) {
+  // The code of a *_by_lua_block is its last word.
+  bool code = d.words.back().quote == config::Quote::lua;
+  bool block = d.has_block || code;
+  auto n = static_cast<int>(d.args()) - code;
+  if (row.block == Block::required && !block) {
     scope.error(d.where, fmt::format("directive \"{}\" has no opening \"{{\"", d.name()), "it is a block");
     return false;
   }
-  if (row.block == Block::none && d.has_block) {
+  if (row.block == Block::none && block) {
     scope.error(d.where, fmt::format("directive \"{}\" is not terminated by \";\"", d.name()), "it takes no block");
     return false;
   }

@@ -98,10 +98,18 @@ bool is_text(const CharsetConf& c, Str content_type) {
   return std::any_of(std::begin(kDefaultTypes), std::end(kDefaultTypes), [&](Str t) { return iequals(t, type); });
 }
 
+// What the server asked for in X-Accel-Charset, which the proxy has taken away from the client's headers.
+const http::Header* accel_charset(const Transaction& txn) {
+  if (txn.local_reply) return nullptr;
+  for (const http::Header& h : txn.response.headers)
+    if (h.id == Name::x_accel_charset) return &h;
+  return nullptr;
+}
+
 // The charset to announce; empty: leave the response alone.
 Str wanted(Transaction& txn, const CharsetConf& c, Str content_type) {
   if (content_type.empty()) return {};
-  if (const http::Header* accel = txn.local_reply ? nullptr : txn.response.headers.find(Name::x_accel_charset))
+  if (const http::Header* accel = accel_charset(txn))
     return accel->value == "off" ? Str{} : accel->value;
   if (!c.charset.set) return {};
   if (!charset_parameter(content_type).empty()) {
@@ -166,7 +174,7 @@ class CharsetFilter final : public Filter {
 
 Filter* make_charset(Transaction& txn, const void* conf) {
   const auto& c = *static_cast<const CharsetConf*>(conf);
-  if (!c.charset.set && (txn.local_reply || !txn.response.headers.has(Name::x_accel_charset))) return nullptr;
+  if (!c.charset.set && !accel_charset(txn)) return nullptr;
   return txn.parent ? nullptr : txn.arena.own<CharsetFilter>(c);
 }
 

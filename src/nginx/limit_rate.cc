@@ -115,7 +115,8 @@ Filter* make_rate_filter(Transaction& txn, const void* conf) {
   return txn.arena.own<RateFilter>(txn, r.limit_rate, r.limit_rate_after);
 }
 
-// The server may set the rate. Before the proxy's own step: what hides the header or redirects comes after.
+// The server may set the rate. Runs before the proxy's own step, which hides the header and may redirect; so this module
+// is compiled after the proxy's.
 Next read_accel_header(Transaction& txn, Cursor&, const void*) {
   if (txn.local_reply) return Next::next;
   const http::Header* h = txn.response.headers.find(Name::x_accel_limit_rate);
@@ -132,7 +133,8 @@ Next read_accel_header(Transaction& txn, Cursor&, const void*) {
 
 void compile_limit_rate(Scope&, Location& l, void* conf) {
   l.filters.push_back({make_rate_filter, conf, kOrder});
-  if (l.has_content || l.of<ProxyConf>(kProxyModule).target.set) l.response_steps.push_back({read_accel_header, nullptr, {}});
+  if (!l.of<ProxyConf>(kProxyModule).target.set) return;
+  l.response_steps.insert(l.response_steps.begin(), proxy::Step{read_accel_header, nullptr, {}});
 }
 
 bool limit_rate_variable(const expr::Ctx& ctx, const expr::Arg*, Value& out) {

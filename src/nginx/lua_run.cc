@@ -1,7 +1,8 @@
 // Running Lua handlers in nginx's phases; see nginx/lua.h. Handlers of the rewrite, access and content phases may wait; the
 // others run to their end at once.
-#include <errno.h>
 #include <fmt/format.h>
+
+#include <algorithm>
 
 #include "http/h1_writer.h"
 #include "nginx/error_log.h"
@@ -40,9 +41,10 @@ void log_failure(Transaction& txn, const LuaHandler& h, const Call& call, bool w
   log_error(&txn, LogLevel::error, 0, text);
 }
 
-// Runs the handler, or goes on with it; `ended` decides what its end means. `waits` is for the caller to give back.
+// Runs the handler, or goes on with it; `ended` decides what its end means. `waits` and `answered` are for the caller to give
+// back while it waits, and when there is no state to run it in.
 template <class Result>
-Result run(Transaction& txn, Cursor& cursor, const LuaHandler& h, LuaPhase phase, Result waits,
+Result run(Transaction& txn, Cursor& cursor, const LuaHandler& h, LuaPhase phase, Result waits, Result answered,
            Result (*ended)(Transaction&, Cursor&, Call&, const LuaHandler&, Outcome)) {
   if (auto* parked = static_cast<lua::Parked*>(cursor.state)) {
     Outcome o = lua::resume(*parked);
@@ -51,7 +53,7 @@ Result run(Transaction& txn, Cursor& cursor, const LuaHandler& h, LuaPhase phase
   lua::State* state = state_of(txn);
   if (!state) {
     finish_with(txn, 500);
-    return Result{};
+    return answered;
   }
   Call call{*state, &txn, &cursor, static_cast<uint8_t>(phase)};
   Outcome o = h.path ? lua::start_file(call, std::string(h.path->eval(txn))) : lua::start(call, h.function);
@@ -108,7 +110,7 @@ bool goes_on(Transaction& txn, Cursor& cursor, Call& call, const LuaHandler& h, 
   if (o == Outcome::failed) {
     log_failure(txn, h, call, true);
     // A script that does not exist is a page that does not exist.
-    out = finish_with(txn, call.trace.empty() && h.file && errno == ENOENT ? 404 : 500);
+    out = finish_with(txn, call.missing ? 404 : 500);
     return false;
   }
   const LuaAnswer& a = lua_answer(call);
@@ -156,7 +158,7 @@ Next content_ended(Transaction& txn, Cursor& cursor, Call& call, const LuaHandle
   return send(txn, a, a.status ? a.status : 200);
 }
 
-// How an access handler ended; `done` is for the case that the request was answered.
+// What an access handler says; `failed` is also for a request that it answered itself.
 struct Verdict {
   Access access = Access::failed;
   uint16_t status = 0;
@@ -196,21 +198,64 @@ LuaAnswer& lua_answer(Call& call) {
 Next run_lua_rewrite(Transaction& txn, Cursor& cursor, const void*) {
   const LuaHandler* h = conf_of<LuaConf>(txn, kLuaModule).rewrite.value;
   if (!h || of(txn).uri_changed) return Next::next;
-  // Result{} of run() must not let the request go on.
-  static_assert(static_cast<int>(Next::next) == 0);
-  Next n = run<Next>(txn, cursor, *h, LuaPhase::rewrite, Next::wait, rewrite_ended);
-  return n == Next::next && !lua::State::usable(txn.shard) ? Next::done : n;
+  return run(txn, cursor, *h, LuaPhase::rewrite, Next::wait, Next::done, rewrite_ended);
 }
 
 Access check_lua_access(Transaction& txn, Cursor& cursor, const void*, uint16_t& status) {
   const LuaHandler* h = conf_of<LuaConf>(txn, kLuaModule).access.value;
   if (!h) return Access::declined;
-  Verdict v = run<Verdict>(txn, cursor, *h, LuaPhase::access, Verdict{Access::wait}, access_ended);
+  Verdict v = run(txn, cursor, *h, LuaPhase::access, Verdict{Access::wait}, Verdict{}, access_ended);
   if (v.status) status = v.status;
   return v.access;
 }
 
 Next run_lua_content(Transaction& txn, Cursor& cursor, const void* handler) {
   const auto& h = *static_cast<const LuaHandler*>(handler);
-  return run<Next>(txn, cursor, h, LuaPhase::content, Next::wait, content_ended);
+  return run(txn, cursor, h, LuaPhase::content, Next::wait, Next::done, content_ended);
 }
+
+// An error here comes too late for a page: nginx closes the connection.
+Next run_lua_header_filter(Transaction& txn, Cursor&, const void* handler) {
+  const auto& h = *static_cast<const LuaHandler*>(handler);
+  lua::State* state = state_of(txn);
+  if (!state) return txn.drop(false);
+  Call call{*state, &txn, nullptr, static_cast<uint8_t>(LuaPhase::header_filter), true};
+  if (run_at_once(call, h, 0, no_arguments)) return Next::next;
+  log_failure(txn, h, call, false);
+  return txn.drop(false);
+}
+
+void run_lua_log(Transaction& txn, const void* handler) {
+  const auto& h = *static_cast<const LuaHandler*>(handler);
+  lua::State* state = state_of(txn);
+  if (!state) return;
+  Call call{*state, &txn, nullptr, static_cast<uint8_t>(LuaPhase::log), true};
+  if (!run_at_once(call, h, 0, no_arguments)) log_failure(txn, h, call, false);
+}
+
+bool run_lua_set(Transaction& txn, const LuaHandler& h, Str& value) {
+  value = {};
+  lua::State* state = state_of(txn);
+  if (!state) {
+    finish_with(txn, 500);
+    return false;
+  }
+  Call call{*state, &txn, nullptr, static_cast<uint8_t>(LuaPhase::set)};
+  if (!run_at_once(call, h, 1, no_arguments)) {
+    log_failure(txn, h, call, false);
+    finish_with(txn, 500);
+    return false;
+  }
+  lua_State* l = state->main();
+  if (lua_isboolean(l, -1)) {
+    value = lua_toboolean(l, -1) ? "true" : "false";
+  } else if (lua_isstring(l, -1)) {
+    size_t n = 0;
+    const char* s = lua_tolstring(l, -1, &n);
+    value = txn.arena.dup({s, n});
+  }
+  lua_pop(l, 1);
+  return true;
+}
+
+}  // namespace weir::nginx

@@ -13,12 +13,12 @@ const std::vector<const Module*>& modules() {
       &kMapModule, &kGeoModule, &kSplitClientsModule,
       // rewrite, preaccess, access
       &kRealipModule, &kRewriteModule, &kRewriteIfModule, &kLimitReqModule, &kLimitConnModule, &kAccessModule,
-      &kAuthBasicModule, &kAuthRequestModule, &kRefererModule, &kSecureLinkModule,
+      &kAuthBasicModule, &kAuthRequestModule, &kRefererModule, &kSecureLinkModule, &kLuaModule,
       // content
-      &kTryFilesModule, &kMirrorModule, &kStubStatusModule, &kEmptyGifModule, &kLimitRateModule, &kProxyModule, &kIndexModule,
+      &kTryFilesModule, &kMirrorModule, &kStubStatusModule, &kEmptyGifModule, &kProxyModule, &kLimitRateModule, &kIndexModule,
       &kAutoindexModule, &kStaticModule,
       // response heads and bodies
-      &kNotModifiedModule, &kHeadersModule, &kSubFilterModule, &kCharsetModule, &kChunkedModule, &kRangeModule, &kGzipModule,
+      &kNotModifiedModule, &kLuaHeaderFilterModule, &kHeadersModule, &kSubFilterModule, &kCharsetModule, &kChunkedModule, &kRangeModule, &kGzipModule,
       // log
       &kLogModule, &kPostActionModule,
   };

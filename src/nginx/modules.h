@@ -47,6 +47,8 @@ extern const Module kAccessModule;
 extern const Module kLimitExceptModule;
 extern const Module kAuthBasicModule;
 extern const Module kAuthRequestModule;
+extern const Module kLuaModule;
+extern const Module kLuaHeaderFilterModule;
 extern const Module kMirrorModule;
 extern const Module kLimitConnModule;
 extern const Module kLimitReqModule;

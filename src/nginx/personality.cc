@@ -41,6 +41,7 @@ Next bad_uri(Transaction& txn, Cursor&, const void*) {
 }
 Next bad_method(Transaction& txn, Cursor&, const void*) {
   Str method = txn.request.method_text;
+  txn.close_client = true;
   return finish_with(txn, 405, txn.arena.cat("client sent ", method, " method"));
 }
 constexpr proxy::Step kBadMethodSteps[] = {{bad_method, nullptr, {}}};
@@ -119,7 +120,7 @@ class NginxPersonality final : public proxy::Personality {
       return txn.cursors[Transaction::kRequest].start(&kBadMethod);
     }
     if (!normalise_path(txn.arena, r->unparsed_uri, core.merge_slashes.get(true), r->uri, r->args)) {
-      r->uri = "/";
+      r->uri = {};
       return txn.cursors[Transaction::kRequest].start(&kBadUri);
     }
     if (core.timeouts != txn.listener.timeouts) static_cast<http::H1Server*>(txn.client)->set_timeouts(core.timeouts);

@@ -111,13 +111,29 @@ bool fetch_expires(const Ctx& ctx, const Arg*, Value& out) {
   return true;
 }
 
+// A level that checks links in one way does not inherit the other.
+void merge(Scope& scope, void* child, const void* parent) {
+  auto& c = *static_cast<SecureLinkConf*>(child);
+  const auto& p = *static_cast<const SecureLinkConf*>(parent);
+  if (c.secret.set) {
+    const auto* block = static_cast<Location*>(scope.level)->directive;
+    if (c.link.set || c.md5.set)
+      refuse(scope, block ? block->where : config::Where{},
+             "\"secure_link_secret\" cannot be mixed with \"secure_link\" and \"secure_link_md5\"");
+    return;
+  }
+  merge_setting<Setting<const Script*>>(&c.link, &p.link);
+  merge_setting<Setting<const Script*>>(&c.md5, &p.md5);
+  if (!c.link.set && !c.md5.set) c.secret = p.secret;
+}
+
 const Row kTable[] = {
     {"secure_link", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, set_value, "expression",
-     "the checksum of a link and when it expires: checksum[,seconds]", {}, WEIR_FIELD(SecureLinkConf, link)},
+     "the checksum of a link and when it expires: checksum[,seconds]", {}, offsetof(SecureLinkConf, link)},
     {"secure_link_md5", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, set_value, "expression",
-     "the text whose MD5 the checksum must be", {}, WEIR_FIELD(SecureLinkConf, md5)},
-    {"secure_link_secret", kLocation, 1, 1, Block::none, Inherit::scalar, set_str, "word",
-     "secret for links of the form /prefix/hash/link", {}, WEIR_FIELD(SecureLinkConf, secret)},
+     "the text whose MD5 the checksum must be", {}, offsetof(SecureLinkConf, md5)},
+    {"secure_link_secret", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, set_str, "word",
+     "secret for links of the form /prefix/hash/link", {}, offsetof(SecureLinkConf, secret)},
 };
 
 const VariableDef kVariables[] = {
@@ -127,7 +143,7 @@ const VariableDef kVariables[] = {
 
 }  // namespace
 
-const Module kSecureLinkModule{"secure_link", sizeof(SecureLinkConf), module_create<SecureLinkConf>, kTable};
+const Module kSecureLinkModule{"secure_link", sizeof(SecureLinkConf), module_create<SecureLinkConf>, kTable, merge};
 const std::span<const VariableDef> kSecureLinkVariables{kVariables};
 
 }  // namespace weir::nginx

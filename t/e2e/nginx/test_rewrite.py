@@ -36,18 +36,18 @@ http {
         location /loop { rewrite ^ /loop/again last; }
         location /none { rewrite ^/other/(.*)$ /landed/$1 last; return 200 "unchanged\\n"; }
 
-        location /set { set $kind "set-$arg_a"; return 200 "$kind ${kind}2\\n"; }
+        location /set { set $kind "set-$arg_a"; return 200 "$kind ${Kind}2\\n"; }
         location /unset { if ($arg_never) { set $never 1; } return 200 "[$never]\\n"; }
         location /args { set $args "a=b"; return 200 "$args $is_args\\n"; }
 
         location /if {
             set $out "";
-            if ($arg_v) { set $out "${out}true "; }
-            if ($arg_v = one) { set $out "${out}equal "; }
-            if ($arg_v != one) { set $out "${out}unequal "; }
-            if ($arg_v ~ ^o(.)e$) { set $out "${out}match:$1 "; }
-            if ($arg_v ~* ^O) { set $out "${out}imatch "; }
-            if ($arg_v !~ x) { set $out "${out}nox "; }
+            if ($arg_v) { set $out "${Out}true "; }
+            if ($arg_v = one) { set $out "${Out}equal "; }
+            if ($arg_v != one) { set $out "${Out}unequal "; }
+            if ($arg_v ~ ^o(.)e$) { set $out "${Out}match:$1 "; }
+            if ($arg_v ~* ^O) { set $out "${Out}imatch "; }
+            if ($arg_v !~ x) { set $out "${Out}nox "; }
             return 200 "$out\\n";
         }
         location /evil {

@@ -13,8 +13,9 @@ using expr::Value;
 
 namespace {
 
-std::string find(Method method, std::vector<std::string> keys, Value v, bool icase = false) {
+std::string find(Method method, const std::vector<std::string>& keys, Value v, bool icase = false) {
   std::vector<PatternSet::Text> texts;
+  texts.reserve(keys.size());
   for (auto& k : keys) texts.push_back({k, {}, 0});
   std::string error;
   size_t at;
@@ -45,7 +46,7 @@ std::vector<std::string> many(std::vector<std::string> keys) {
 
 Test(pattern, texts) {
   for (bool large : {false, true}) {
-    auto set = [&](std::vector<std::string> keys) { return large ? many(keys) : keys; };
+    auto set = [&](const std::vector<std::string>& keys) { return large ? many(keys) : keys; };
     expect_find(find(Method::str, set({"abc", "def"}), text("def")), "def");
     expect_find(find(Method::str, set({"abc"}), text("ABC")), "(none)");
     expect_find(find(Method::str, set({"abc"}), text("ABC"), true), "abc");

@@ -119,8 +119,9 @@ inline std::vector<config::Word> words_of(Arena& arena, const std::string& line)
 
 }  // namespace weir::test
 
-#define expect_value(world, sample, text)                                                                      \
-  do {                                                                                                         \
-    std::string got_ = (world).value(sample);                                                                  \
-    cr_expect(got_ == (text), "%s: got \"%s\", want \"%s\"", sample, got_.c_str(), std::string(text).c_str()); \
+#define expect_value(world, sample, text)                                                     \
+  do {                                                                                        \
+    std::string got_ = (world).value(sample);                                                 \
+    cr_expect(got_ == std::string(text), "%s: got \"%s\", want \"%s\"", sample, got_.c_str(), \
+              std::string(text).c_str());                                                     \
   } while (0)
