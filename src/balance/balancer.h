@@ -47,7 +47,7 @@ class PickLock {
   PoolState& state_;
 };
 
-Balancer* make_smooth_round_robin(const Pool& pool);   // nginx's default
+Balancer* make_smooth_round_robin(const Pool& pool);  // nginx's default
 // HAProxy's `balance roundrobin`. `all_backups`: backup servers share the load too, once no other is left.
 Balancer* make_haproxy_round_robin(const Pool& pool, bool all_backups = false);
 

@@ -19,9 +19,9 @@ class CounterZone {
   struct Node {
     Key key;
     uint64_t last_ms;  // CLOCK_MONOTONIC
-    int64_t excess;    // thousandths
-    uint32_t count;    // holders: a node with any is not taken away
-    uint32_t next;     // in its hash chain; indices, 0: none
+    int64_t excess;  // thousandths
+    uint32_t count;  // holders: a node with any is not taken away
+    uint32_t next;  // in its hash chain; indices, 0: none
     uint32_t newer, older;
   };
 
@@ -55,13 +55,13 @@ class CounterZone {
   struct alignas(64) Stripe {
     std::atomic<uint32_t> owner;  // thread id of the holder, 0: free
     uint32_t newest, oldest;
-    uint32_t free;                // list through `next`
-    uint32_t used;                // nodes ever taken from the array
+    uint32_t free;  // list through `next`
+    uint32_t used;  // nodes ever taken from the array
   };
   struct Header {
     std::atomic<uint32_t> state;  // 0: new, 1: being prepared, 2: ready
-    uint32_t buckets;             // for each stripe, a power of two
-    uint32_t nodes;               // for each stripe; indices begin with 1
+    uint32_t buckets;  // for each stripe, a power of two
+    uint32_t nodes;  // for each stripe; indices begin with 1
     uint64_t secret[2];
   };
   void prepare();

@@ -12,7 +12,7 @@
 namespace weir {
 
 struct SharedZone {
-  std::string name;     // "limit_req:one"
+  std::string name;  // "limit_req:one"
   uint64_t layout = 0;  // what the users understand by the bytes; another layout or size is another zone
   size_t size = 0;
   int fd = -1;

@@ -29,8 +29,7 @@ uint64_t Wheel::next() const {
     uint64_t base = now_ >> (shift + kBits) << (shift + kBits);
     if (at == 63) ahead = 0;
     if (ahead) return base + (static_cast<uint64_t>(std::countr_zero(ahead)) << shift);
-    if (level == kLevels - 1)
-      return base + ((64ull + static_cast<uint64_t>(std::countr_zero(used_[level]))) << shift);
+    if (level == kLevels - 1) return base + ((64ull + static_cast<uint64_t>(std::countr_zero(used_[level]))) << shift);
   }
   return kNever;
 }

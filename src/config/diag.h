@@ -11,17 +11,17 @@
 namespace weir::config {
 
 enum class Severity : uint8_t {
-  note,     // accepted; worth knowing (a missing certificate under --offline, a word without effect in weir and why)
+  note,  // accepted; worth knowing (a missing certificate under --offline, a word without effect in weir and why)
   planned,  // the word is known and not built yet: check accepts it with one line, a start refuses it
   warning,  // accepted, and probably not what was meant
-  error,    // refused
+  error,  // refused
 };
 
 struct Diagnostic {
   Severity severity;
   Where where;
-  std::string text;     // one sentence without a final full stop, in lower case
-  std::string remedy;   // what to write instead, or empty
+  std::string text;  // one sentence without a final full stop, in lower case
+  std::string remedy;  // what to write instead, or empty
   std::string product;  // the product's own wording where programs parse it, else empty; without the place
 };
 

@@ -11,19 +11,19 @@
 namespace weir::config {
 
 struct ReadOptions {
-  bool offline = false;        // `weir check --offline`: a missing include is a note; /etc/nginx/… is looked up beside `file`
-  std::string prefix;          // nginx: what relative paths are relative to when not beside the including file
-  std::string conf_dir;        // nginx: directory of the main file; `include` is relative to it
+  bool offline = false;  // `weir check --offline`: a missing include is a note; /etc/nginx/… is looked up beside `file`
+  std::string prefix;  // nginx: what relative paths are relative to when not beside the including file
+  std::string conf_dir;  // nginx: directory of the main file; `include` is relative to it
   // HAProxy: NAME or NAME=VALUE, on top of the process environment for `"$NAME"` and defined(NAME): what the program
   // itself provides (HAPROXY_BRANCH, HAPROXY_HTTP_LOG_FMT …).
   std::vector<std::string> defines;
   bool strict_last_line = false;  // HAProxy: a last line without LF is an error, as the product has it; else a warning
-  bool diagnostic_mode = false;   // HAProxy -dD: `.diag` messages are notes; else they are not said
+  bool diagnostic_mode = false;  // HAProxy -dD: `.diag` messages are notes; else they are not said
 };
 
 // Answers of the program to HAProxy's `.if` predicates and `-cc` (configuration.txt 2.4).
 struct Predicates {
-  std::function<bool(Str)> feature;          // feature(NAME)
+  std::function<bool(Str)> feature;  // feature(NAME)
   std::function<bool(Str)> version_atleast;  // version_atleast(X.Y-…)
   std::function<bool(Str)> version_before;
   std::function<bool(Str)> openssl_version_atleast;

@@ -16,11 +16,11 @@ namespace weir::config {
 using ContextMask = uint64_t;
 
 enum class Inherit : uint8_t {
-  none,    // only where it stands
+  none,  // only where it stands
   scalar,  // the inner value wins (nginx settings)
-  array,   // inherited only where the level has none of its own (nginx proxy_set_header, add_header)
-  copy,    // copied when the section opens (HAProxy defaults)
-  rules,   // a named defaults section's rules run before the section's own (HAProxy)
+  array,  // inherited only where the level has none of its own (nginx proxy_set_header, add_header)
+  copy,  // copied when the section opens (HAProxy defaults)
+  rules,  // a named defaults section's rules run before the section's own (HAProxy)
 };
 
 struct Row;
@@ -37,13 +37,13 @@ struct Row {
   int8_t max_args = -1;  // -1: any number
   Block block = Block::none;
   Inherit inherit = Inherit::none;
-  BindFn bind = nullptr;   // nullptr: planned
-  Str syntax;              // the arguments as the manual writes them, without the name
-  Str help;                // one line
-  Str no_effect = {};      // not empty: accepted without effect in weir, and this says why
-  uint32_t offset = 0;     // for generic setters: where the Setting lives in the feature's configuration struct
+  BindFn bind = nullptr;  // nullptr: planned
+  Str syntax;  // the arguments as the manual writes them, without the name
+  Str help;  // one line
+  Str no_effect = {};  // not empty: accepted without effect in weir, and this says why
+  uint32_t offset = 0;  // for generic setters: where the Setting lives in the feature's configuration struct
   void (*merge)(void* child, const void* parent) = nullptr;  // for generic setters with Inherit::scalar
-  Str fallback = {};       // the default value, as the manual writes it
+  Str fallback = {};  // the default value, as the manual writes it
 };
 
 using Table = std::span<const Row>;
@@ -64,7 +64,7 @@ class Index {
 
  private:
   std::vector<const Row*> rows_;  // sorted by name
-  size_t max_words_ = 1;          // of the longest name
+  size_t max_words_ = 1;  // of the longest name
 };
 
 }  // namespace weir::config

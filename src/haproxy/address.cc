@@ -18,21 +18,36 @@ struct Prefix {
   bool quic;
 };
 constexpr Prefix kPrefixes[] = {
-    {"ipv4@", Family::ipv4, false, false},    {"ipv6@", Family::ipv6, false, false},
-    {"tcp@", Family::any, false, false},      {"tcp4@", Family::ipv4, false, false},
-    {"tcp6@", Family::ipv6, false, false},    {"mptcp@", Family::any, false, false},
-    {"mptcp4@", Family::ipv4, false, false},  {"mptcp6@", Family::ipv6, false, false},
-    {"udp@", Family::any, true, false},       {"udp4@", Family::ipv4, true, false},
-    {"udp6@", Family::ipv6, true, false},     {"quic4@", Family::ipv4, true, true},
-    {"quic6@", Family::ipv6, true, true},     {"unix@", Family::path, false, false},
-    {"uxst@", Family::path, false, false},    {"uxdg@", Family::path, true, false},
-    {"abns@", Family::abstract, false, false}, {"abnsz@", Family::abstract, false, false},
-    {"fd@", Family::descriptor, false, false}, {"sockpair@", Family::socket_pair, false, false},
-    {"stream+ipv4@", Family::ipv4, false, false}, {"stream+ipv6@", Family::ipv6, false, false},
-    {"stream+unix@", Family::path, false, false}, {"dgram+ipv4@", Family::ipv4, true, false},
-    {"dgram+ipv6@", Family::ipv6, true, false},   {"dgram+unix@", Family::path, true, false},
-    {"stream+fd@", Family::descriptor, false, false}, {"dgram+fd@", Family::descriptor, true, false},
-    {"stream+abns@", Family::abstract, false, false}, {"dgram+abns@", Family::abstract, true, false},
+    {"ipv4@", Family::ipv4, false, false},
+    {"ipv6@", Family::ipv6, false, false},
+    {"tcp@", Family::any, false, false},
+    {"tcp4@", Family::ipv4, false, false},
+    {"tcp6@", Family::ipv6, false, false},
+    {"mptcp@", Family::any, false, false},
+    {"mptcp4@", Family::ipv4, false, false},
+    {"mptcp6@", Family::ipv6, false, false},
+    {"udp@", Family::any, true, false},
+    {"udp4@", Family::ipv4, true, false},
+    {"udp6@", Family::ipv6, true, false},
+    {"quic4@", Family::ipv4, true, true},
+    {"quic6@", Family::ipv6, true, true},
+    {"unix@", Family::path, false, false},
+    {"uxst@", Family::path, false, false},
+    {"uxdg@", Family::path, true, false},
+    {"abns@", Family::abstract, false, false},
+    {"abnsz@", Family::abstract, false, false},
+    {"fd@", Family::descriptor, false, false},
+    {"sockpair@", Family::socket_pair, false, false},
+    {"stream+ipv4@", Family::ipv4, false, false},
+    {"stream+ipv6@", Family::ipv6, false, false},
+    {"stream+unix@", Family::path, false, false},
+    {"dgram+ipv4@", Family::ipv4, true, false},
+    {"dgram+ipv6@", Family::ipv6, true, false},
+    {"dgram+unix@", Family::path, true, false},
+    {"stream+fd@", Family::descriptor, false, false},
+    {"dgram+fd@", Family::descriptor, true, false},
+    {"stream+abns@", Family::abstract, false, false},
+    {"dgram+abns@", Family::abstract, true, false},
 };
 
 bool number(Str text, int max, int& out) {
@@ -77,8 +92,8 @@ bool parse_inet(Str text, Address& out, std::string& error) {
   } else {
     net::Addr whole;
     size_t colon = text.rfind(':');
-    bool plain_v6 = text.size() > 1 && text.find(':') != colon && !text.starts_with(':') && net::parse_ip(text, whole) &&
-                    out.family == Family::ipv6 && colon == Str::npos;
+    bool plain_v6 = text.size() > 1 && text.find(':') != colon && !text.starts_with(':') &&
+                    net::parse_ip(text, whole) && out.family == Family::ipv6 && colon == Str::npos;
     if (colon == Str::npos || plain_v6) {
       out.host = text;
     } else {
@@ -139,8 +154,10 @@ bool parse_address(Str text, Address& out, std::string& error, Arena& arena) {
     case Family::path:
     case Family::abstract:
       out.host = rest;
-      if (rest.empty()) error = "the path of the socket is missing";
-      else if (rest.size() >= sizeof(sockaddr_un::sun_path)) error = fmt::format("the socket path '{}' is too long (max {})", rest, sizeof(sockaddr_un::sun_path) - 1);
+      if (rest.empty())
+        error = "the path of the socket is missing";
+      else if (rest.size() >= sizeof(sockaddr_un::sun_path))
+        error = fmt::format("the socket path '{}' is too long (max {})", rest, sizeof(sockaddr_un::sun_path) - 1);
       return error.empty();
     case Family::descriptor:
     case Family::socket_pair:

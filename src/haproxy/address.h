@@ -12,12 +12,12 @@ namespace weir::haproxy {
 struct Address {
   enum class Family : uint8_t { any, ipv4, ipv6, path, abstract, descriptor, socket_pair };
   Family family = Family::any;
-  bool datagram = false;   // udp@ and its like
+  bool datagram = false;  // udp@ and its like
   bool quic = false;
   bool zero_terminated = false;  // abnsz@
-  Str host;                // without brackets; empty and "*": any address
-  int port = -1;           // -1: none given
-  int last_port = -1;      // of a range; else equal to port
+  Str host;  // without brackets; empty and "*": any address
+  int port = -1;  // -1: none given
+  int last_port = -1;  // of a range; else equal to port
   bool port_offset = false;  // `:+N` or `:-N`
   int fd = -1;
 };

@@ -154,8 +154,9 @@ void Parser::finish(bool deny) {
   bool needs_type = page.kind == Page::Kind::format || (page.kind == Page::Kind::text && !page.body.empty());
   if (needs_type && page.content_type.empty()) {
     scope.error(payload->where, "the answer has a body and no content-type", "write: content-type text/plain",
-                page.kind == Page::Kind::format ? "a content type must be defined with a log-format payload"
-                                                : "a content type must be defined when non-empty payload is configured");
+                page.kind == Page::Kind::format
+                    ? "a content type must be defined with a log-format payload"
+                    : "a content type must be defined when non-empty payload is configured");
     bad = true;
   }
   if (needs_type && (page.status == 204 || page.status == 304)) {
@@ -164,9 +165,10 @@ void Parser::finish(bool deny) {
     bad = true;
   }
   if (!has_text && !page.content_type.empty()) {
-    scope.warning(payload ? payload->where : page.where, "content-type is ignored: the answer has no body of its own", {},
-                  fmt::format("content-type '{}' ignored by the http reply because neither errorfile nor payload defined.",
-                              page.content_type));
+    scope.warning(
+        payload ? payload->where : page.where, "content-type is ignored: the answer has no body of its own", {},
+        fmt::format("content-type '{}' ignored by the http reply because neither errorfile nor payload defined.",
+                    page.content_type));
     page.content_type = {};
   }
   if (deny && page.kind == Page::Kind::empty && page.fields.empty()) page.kind = Page::Kind::standard;

@@ -17,12 +17,12 @@ struct Scope;
 
 struct Page {
   enum class Kind : uint8_t {
-    empty,     // no body
-    message,   // a whole response: head and body as in an errorfile
+    empty,  // no body
+    message,  // a whole response: head and body as in an errorfile
     text,
     format,
     standard,  // whatever the proxies' error files say for the status
-    named,     // of an http-errors section; becomes another kind when names are resolved
+    named,  // of an http-errors section; becomes another kind when names are resolved
   };
   struct Field {
     Str name;
@@ -57,6 +57,7 @@ Page* parse_message(Arena& arena, Str text, std::string& error);
 // Reads a file named in the configuration into the arena. False: reported (a note when offline).
 bool read_file(Scope& scope, const config::Word& word, Str& text);
 // [status N] [content-type T] [payload] [hdr NAME FMT]… from words[at] on; `at` is left behind them. Null after an error.
-Page* parse_page(Scope& scope, std::span<const config::Word> words, size_t& at, uint16_t status, bool deny, const Place& place);
+Page* parse_page(Scope& scope, std::span<const config::Word> words, size_t& at, uint16_t status, bool deny,
+                 const Place& place);
 
 }  // namespace weir::haproxy

@@ -12,8 +12,8 @@ struct Algorithm {
   bool built;
 };
 constexpr Algorithm kAlgorithms[] = {
-    {"roundrobin", true}, {"static-rr", true}, {"leastconn", false}, {"first", false}, {"source", false},
-    {"uri", false},       {"url_param", false}, {"hdr", false},      {"random", false}, {"rdp-cookie", false},
+    {"roundrobin", true}, {"static-rr", true},  {"leastconn", false},  {"first", false},  {"source", false},
+    {"uri", false},       {"url_param", false}, {"hdr", false},        {"random", false}, {"rdp-cookie", false},
     {"hash", false},      {"log-hash", false},  {"log-sticky", false}, {"sticky", false},
 };
 

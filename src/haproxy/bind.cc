@@ -17,13 +17,27 @@ struct NamedContext {
   Str name;
 };
 constexpr NamedContext kNames[] = {
-    {kGlobal, "global"},         {kDefaults, "defaults"},        {kFrontend, "frontend"},
-    {kListen, "listen"},         {kBackend, "backend"},          {kResolvers, "resolvers"},
-    {kPeers, "peers"},           {kUserlist, "userlist"},        {kMailers, "mailers"},
-    {kCache, "cache"},           {kRing, "ring"},                {kLogForward, "log-forward"},
-    {kHttpErrors, "http-errors"}, {kFcgiApp, "fcgi-app"},        {kProgram, "program"},
-    {kTraces, "traces"},         {kCrtStore, "crt-store"},       {kAcme, "acme"},
-    {kLogProfile, "log-profile"}, {kHealthcheck, "healthcheck"}, {kDynUpdate, "dynamic-update"},
+    {kGlobal, "global"},
+    {kDefaults, "defaults"},
+    {kFrontend, "frontend"},
+    {kListen, "listen"},
+    {kBackend, "backend"},
+    {kResolvers, "resolvers"},
+    {kPeers, "peers"},
+    {kUserlist, "userlist"},
+    {kMailers, "mailers"},
+    {kCache, "cache"},
+    {kRing, "ring"},
+    {kLogForward, "log-forward"},
+    {kHttpErrors, "http-errors"},
+    {kFcgiApp, "fcgi-app"},
+    {kProgram, "program"},
+    {kTraces, "traces"},
+    {kCrtStore, "crt-store"},
+    {kAcme, "acme"},
+    {kLogProfile, "log-profile"},
+    {kHealthcheck, "healthcheck"},
+    {kDynUpdate, "dynamic-update"},
 };
 
 Str context_name(ContextMask context) {
@@ -57,9 +71,9 @@ const Row* find_dotted(const Directive& d, ContextMask context) {
 
 // How many words the keyword takes for the reader: rule families and options name two.
 std::string keyword_of(const Directive& d) {
-  constexpr Str kFamilies[] = {"option",        "timeout",     "stats",      "http-request", "http-response",
-                               "tcp-request",   "tcp-response", "http-check", "tcp-check",   "http-after-response",
-                               "compression",   "capture",     "stick",      "email-alert",  "filter"};
+  constexpr Str kFamilies[] = {"option",      "timeout",      "stats",      "http-request", "http-response",
+                               "tcp-request", "tcp-response", "http-check", "tcp-check",    "http-after-response",
+                               "compression", "capture",      "stick",      "email-alert",  "filter"};
   bool family = std::find(std::begin(kFamilies), std::end(kFamilies), d.name()) != std::end(kFamilies);
   std::string out(d.name());
   if (family && d.args() > 0) out.append(" ").append(d.arg(0).text);
@@ -73,9 +87,9 @@ void report_unknown(Scope& scope, const Directive& d) {
   Str here = context_name(scope.context);
   size_t used = 0;
   std::vector<const Row*> elsewhere = index().find(d, used);
-  elsewhere.erase(std::remove_if(elsewhere.begin(), elsewhere.end(),
-                                 [](const Row* r) { return r->contexts >= kBindOption; }),
-                  elsewhere.end());
+  elsewhere.erase(
+      std::remove_if(elsewhere.begin(), elsewhere.end(), [](const Row* r) { return r->contexts >= kBindOption; }),
+      elsewhere.end());
   if (!elsewhere.empty()) {
     scope.error(d.where, fmt::format("'{}' is not allowed in a {} section", elsewhere[0]->name, here),
                 fmt::format("it may stand in: {}", context_names(elsewhere)),
@@ -102,7 +116,8 @@ void report_removed(Scope& scope, const Directive& d, const Row& row) {
 bool check_arity(Scope& scope, const Directive& d, const Row& row) {
   auto n = static_cast<int>(args_of(d, row).size());
   if (n < row.min_args) {
-    scope.error(d.where, fmt::format("'{}' lacks arguments", row.name), fmt::format("write: {} {}", row.name, row.syntax),
+    scope.error(d.where, fmt::format("'{}' lacks arguments", row.name),
+                fmt::format("write: {} {}", row.name, row.syntax),
                 fmt::format("'{}' expects {}.", row.name, row.syntax));
     return false;
   }
@@ -122,12 +137,13 @@ const config::Index& index() {
   static const config::Index built = [] {
     config::Index i;
     for (const config::Table& t :
-         {kSectionTable,      kGlobalTable,       kGlobalTuneTable, kProxyTable,     kBindTable,        kBindOptionTable,
-          kServerTable,       kServerOptionTable, kTlsOptionTable,  kTimeoutTable,   kOptionTable,      kForwardedTable,
-          kRetryTable,        kSwitchingTable,    kHeaderRuleTable, kUriRuleTable,   kAnswerRuleTable,  kRedirectTable,
-          kVariableRuleTable, kControlRuleTable,  kTcpRuleTable,    kErrorfileTable, kBalanceTable,     kLogTable,
-          kCaptureTable,      kUniqueIdTable,     kMonitorTable,    kCompressionTable, kUserlistTable,
-          kRuntimeSocketTable, kLuaTable,         kOldWordsTable})
+         {kSectionTable,    kGlobalTable,     kGlobalTuneTable,   kProxyTable,        kBindTable,
+          kBindOptionTable, kServerTable,     kServerOptionTable, kTlsOptionTable,    kTimeoutTable,
+          kOptionTable,     kForwardedTable,  kRetryTable,        kSwitchingTable,    kHeaderRuleTable,
+          kUriRuleTable,    kAnswerRuleTable, kRedirectTable,     kVariableRuleTable, kControlRuleTable,
+          kTcpRuleTable,    kErrorfileTable,  kBalanceTable,      kLogTable,          kCaptureTable,
+          kUniqueIdTable,   kMonitorTable,    kCompressionTable,  kUserlistTable,     kRuntimeSocketTable,
+          kLuaTable,        kOldWordsTable})
       i.add(t);
     add_planned(i);
     return i;
@@ -179,8 +195,8 @@ bool take_option(Scope& scope, Words words, size_t& at, const Row& row, Words& a
   const Word& name = words[at++];
   auto need = static_cast<size_t>(row.min_args);
   if (words.size() - at < need) {
-    scope.error(name.where, fmt::format("'{}' lacks its argument", row.name), fmt::format("write: {} {}", row.name, row.syntax),
-                fmt::format("'{}' : missing argument.", row.name));
+    scope.error(name.where, fmt::format("'{}' lacks its argument", row.name),
+                fmt::format("write: {} {}", row.name, row.syntax), fmt::format("'{}' : missing argument.", row.name));
     at = words.size();
     return false;
   }

@@ -61,12 +61,18 @@ void take(Scope& scope, Line& line, const Row& row, const Word& word, Words args
   if (take_tls_option(scope, line.tls, name, args) ||
       take_socket_owner(scope, name, args, l.unix_mode, l.unix_uid, l.unix_gid))
     return;
-  if (name == "name") l.name = args[0].text;
-  else if (name == "v4v6") l.v6only = false;
-  else if (name == "v6only") l.v6only = true;
-  else if (name == "defer-accept") l.defer_accept = true;
-  else if (name == "transparent") l.transparent = true;
-  else if (name == "backlog" && read_number(scope, args[0], name, 1, INT32_MAX, n)) l.backlog = static_cast<int>(n);
+  if (name == "name")
+    l.name = args[0].text;
+  else if (name == "v4v6")
+    l.v6only = false;
+  else if (name == "v6only")
+    l.v6only = true;
+  else if (name == "defer-accept")
+    l.defer_accept = true;
+  else if (name == "transparent")
+    l.transparent = true;
+  else if (name == "backlog" && read_number(scope, args[0], name, 1, INT32_MAX, n))
+    l.backlog = static_cast<int>(n);
   (void)word;
 }
 
@@ -82,14 +88,16 @@ bool take_options(Scope& scope, Words words, Line& line) {
       scope.diag.note(word.where, fmt::format("'{}' has no effect in weir: {}", row->name, row->no_effect));
     else if (!row->bind) {
       scope.planned(word.where, fmt::format("bind … {}", row->name));
-      line.tls.elsewhere |= row->name == "crt-list" || row->name == "default-crt" || row->name == "generate-certificates";
+      line.tls.elsewhere |=
+          row->name == "crt-list" || row->name == "default-crt" || row->name == "generate-certificates";
     } else
       take(scope, line, *row, word, args);
   }
   return true;
 }
 
-void add_listener(Scope& scope, const Line& line, const net::Addr& addr, const Address& address, Str text, const Where& where) {
+void add_listener(Scope& scope, const Line& line, const net::Addr& addr, const Address& address, Str text,
+                  const Where& where) {
   auto* l = scope.arena.own<model::Listener>(line.options);
   l->addr = addr;
   l->text = text;
@@ -151,14 +159,15 @@ void bind_bind(void* s, const Directive& d, const Row& row) {
 void on_line(void*, const Directive&, const Row&) {}
 
 constexpr Row option(Str name, int8_t args, Str syntax, Str help, Str no_effect = {}) {
-  return {name, kBindOption, args, args, Block::none, Inherit::none, no_effect.empty() ? on_line : nullptr, syntax, help, no_effect};
+  return {name,   kBindOption, args,     args, Block::none, Inherit::none, no_effect.empty() ? on_line : nullptr,
+          syntax, help,        no_effect};
 }
 
 constexpr Str kNoThreads = "every shard accepts from every listener";
 
 constexpr Row kRows[] = {
-    {"bind", kFrontend | kListen, 1, -1, Block::none, Inherit::none, bind_bind, "[<address>]:<port_range> [, ...] [param*]",
-     "address to listen on, with its options"},
+    {"bind", kFrontend | kListen, 1, -1, Block::none, Inherit::none, bind_bind,
+     "[<address>]:<port_range> [, ...] [param*]", "address to listen on, with its options"},
 };
 constexpr Row kOptionRows[] = {
     option("backlog", 1, "<backlog>", "length of the listen queue"),
@@ -172,7 +181,8 @@ constexpr Row kOptionRows[] = {
     option("uid", 1, "<uid>", "numeric owner of the Unix socket"),
     option("user", 1, "<user>", "owner of the Unix socket"),
     option("name", 1, "<name>", "name of the socket in statistics"),
-    option("nice", 1, "<nice>", "scheduling priority of connections from here", "connections are served in the order of their events"),
+    option("nice", 1, "<nice>", "scheduling priority of connections from here",
+           "connections are served in the order of their events"),
     option("thread", 1, "[<thread-group>/]<thread-set>[,...]", "threads that serve this socket", kNoThreads),
     option("process", 1, "<process-set>", "processes of a listener; replaced by: thread", kNoThreads),
     option("shards", 1, "{ <number> | by-thread | by-group }", "how many sockets share this address", kNoThreads),

@@ -96,7 +96,8 @@ void bind_rule(void* s, const Directive& d, const Row& row) {
   if (at + 1 < args.size() && args[at] == "id") {
     if (!read_number(scope, args[at + 1], "id", 0, 65535, n)) return;
     if (scope.proxy->is_front() && n >= slots.size()) {
-      scope.error(args[at + 1].where, fmt::format("there is no capture slot {}", n), "declare one with `declare capture`",
+      scope.error(args[at + 1].where, fmt::format("there is no capture slot {}", n),
+                  "declare one with `declare capture`",
                   fmt::format("unable to find capture id '{}' referenced by {} rule", n, d.name()));
       return;
     }

@@ -37,7 +37,9 @@ bool client_takes_gzip(const http::Message& request) {
 }  // namespace
 
 void add_compression(proxy::Transaction& txn, const Exchange& x) {
-  const Settings* s = x.back && x.back->s.compress_gzip ? &x.back->s : x.front && x.front->s.compress_gzip ? &x.front->s : nullptr;
+  const Settings* s = x.back && x.back->s.compress_gzip     ? &x.back->s
+                      : x.front && x.front->s.compress_gzip ? &x.front->s
+                                                            : nullptr;
   if (!s || !make_gzip) return;
   const http::Message& r = txn.response;
   // Only what HAProxy compresses: full answers to HTTP/1.1 clients, without a coding yet, that may be changed.
@@ -77,7 +79,8 @@ void bind_types(void* s, const Directive& d, const Row& row) {
 
 void bind_minimum(void* s, const Directive& d, const Row& row) {
   uint64_t n = 0;
-  if (read_size(scope_of(s), args_of(d, row)[0], row.name, n)) scope_of(s).proxy->s.compress_min = static_cast<uint32_t>(n);
+  if (read_size(scope_of(s), args_of(d, row)[0], row.name, n))
+    scope_of(s).proxy->s.compress_min = static_cast<uint32_t>(n);
 }
 
 constexpr Row word(Str name, int8_t max, config::BindFn bind, Str syntax, Str help) {

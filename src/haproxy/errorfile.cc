@@ -12,8 +12,9 @@ bool read_status(Scope& scope, const Word& word, Str keyword, uint16_t& status) 
   if (n && *n >= 200 && *n <= 599) {
     status = static_cast<uint16_t>(*n);
     if (!standard_page(status))
-      scope.warning(word.where, fmt::format("no error of weir has the status {}", status), {},
-                    fmt::format("status code '{}' not handled by '{}', error customization will be ignored.", status, keyword));
+      scope.warning(
+          word.where, fmt::format("no error of weir has the status {}", status), {},
+          fmt::format("status code '{}' not handled by '{}', error customization will be ignored.", status, keyword));
     return true;
   }
   scope.error(word.where, fmt::format("'{}' is not a status", word.text), {},
@@ -66,7 +67,8 @@ void bind_errorloc(void* s, const Directive& d, const Row& row) {
 void bind_errorfiles(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   Words args = args_of(d, row);
-  constexpr uint16_t kAll[] = {200, 400, 401, 403, 404, 405, 407, 408, 410, 413, 414, 421, 422, 425, 429, 431, 500, 501, 502, 503, 504};
+  constexpr uint16_t kAll[] = {200, 400, 401, 403, 404, 405, 407, 408, 410, 413, 414,
+                               421, 422, 425, 429, 431, 500, 501, 502, 503, 504};
   auto add = [&](uint16_t status, bool must_exist) {
     auto* page = scope.arena.make<Page>();
     page->status = status;
@@ -99,7 +101,8 @@ void bind_http_error(void* s, const Directive& d, const Row& row) {
   Page* page = parse_page(scope, args, at, 500, false, kAnyPlace);
   if (!page) return;
   if (at < args.size()) {
-    scope.error(args[at].where, fmt::format("'{}' is not expected here", args[at].text), fmt::format("write: {} {}", row.name, row.syntax),
+    scope.error(args[at].where, fmt::format("'{}' is not expected here", args[at].text),
+                fmt::format("write: {} {}", row.name, row.syntax),
                 fmt::format("'http-error' : unknown keyword '{}'.", args[at].text));
     return;
   }
@@ -118,7 +121,8 @@ constexpr Row kRows[] = {
     word("errorloc302", 2, 2, bind_errorloc, "<code> <url>", "redirect (302) instead of an error answer"),
     word("errorloc303", 2, 2, bind_errorloc, "<code> <url>", "redirect (303) instead of an error answer"),
     word("http-error", 2, -1, bind_http_error,
-         "status <code> [content-type <type>] [ { default-errorfiles | errorfile <file> | errorfiles <name> | file <file> | "
+         "status <code> [content-type <type>] [ { default-errorfiles | errorfile <file> | errorfiles <name> | file "
+         "<file> | "
          "lf-file <file> | string <str> | lf-string <fmt> } ] [ hdr <name> <fmt> ]*",
          "answer for a status code, made from a file, a string or a format"),
 };

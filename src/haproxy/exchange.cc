@@ -82,7 +82,9 @@ uint32_t server_id(const model::Server& server) {
   return haproxy && o && o->id ? o->id : server.slot + 1u;
 }
 int64_t frontend_connections(const expr::Ctx& ctx, Str name) {
-  const Proxy* p = name.empty() ? front_of(ctx) : ctx.txn ? global(ctx.txn->shard.model).find_proxy(name, true) : nullptr;
+  const Proxy* p = name.empty() ? front_of(ctx)
+                   : ctx.txn    ? global(ctx.txn->shard.model).find_proxy(name, true)
+                                : nullptr;
   return p && p->front_counters ? p->front_counters->current.load(std::memory_order_relaxed) : -1;
 }
 int64_t process_connections() {

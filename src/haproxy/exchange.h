@@ -15,15 +15,15 @@ struct Exchange {
   expr::VarTable* txn_vars = nullptr;  // null until the first one is asked for
   expr::VarTable* req_vars = nullptr;
   expr::VarTable* res_vars = nullptr;
-  Str* request_captures = nullptr;     // by slot; data() null: nothing captured
+  Str* request_captures = nullptr;  // by slot; data() null: nothing captured
   Str* response_captures = nullptr;
   Str unique_id;
-  Timeouts* overrides = nullptr;       // set-timeout
+  Timeouts* overrides = nullptr;  // set-timeout
   const model::Server* server = nullptr;  // chosen by use-server
-  net::Addr* source = nullptr;         // set-src
+  net::Addr* source = nullptr;  // set-src
   net::Addr* destination = nullptr;
-  int8_t log_level = -1;               // set-log-level; -2: silent
-  bool lenient = false;                // strict-mode off
+  int8_t log_level = -1;  // set-log-level; -2: silent
+  bool lenient = false;  // strict-mode off
   bool denied = false;
   bool tarpitted = false;
   bool logged = false;

@@ -20,7 +20,8 @@ bool excepted(const AddressHeader& h, const expr::Value& address) {
 }
 
 // Adds the address unless a part of the configuration excludes it. What the backend says goes before the frontend.
-void add_address(Transaction& txn, const AddressHeader& back, const AddressHeader& front, const net::Addr& addr, Str usual) {
+void add_address(Transaction& txn, const AddressHeader& back, const AddressHeader& front, const net::Addr& addr,
+                 Str usual) {
   if (!addr.is_ip()) return;
   const AddressHeader& which = *first_on(back, front);
   if (which.except || back.except || front.except) {
@@ -41,7 +42,8 @@ void add_forwarded(Transaction& txn, const Exchange& x) {
   const Settings& back = x.back->s;
   if (front.forwardfor.on || back.forwardfor.on) {
     net::Conn* c = txn.client ? txn.client->conn() : nullptr;
-    if (x.source || c) add_address(txn, back.forwardfor, front.forwardfor, x.source ? *x.source : c->peer(), "X-Forwarded-For");
+    if (x.source || c)
+      add_address(txn, back.forwardfor, front.forwardfor, x.source ? *x.source : c->peer(), "X-Forwarded-For");
   }
   if (front.originalto.on || back.originalto.on) {
     net::Conn* c = txn.client ? txn.client->conn() : nullptr;
@@ -62,7 +64,7 @@ const expr::PatternList* parse_network(Scope& scope, const Word& word) {
   return list;
 }
 
-template <AddressHeader Settings::*member>
+template <AddressHeader Settings::* member>
 void bind_address_header(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   AddressHeader h;

@@ -89,7 +89,7 @@ void bind_hard_stop(void* s, const Directive& d, const Row& row) {
   read_time_ms(scope_of(s), first(d, row), row.name, scope_of(s).model.process.shutdown_timeout);
 }
 
-template <Str Global::*member>
+template <Str Global::* member>
 void bind_text(void* s, const Directive& d, const Row& row) {
   scope_of(s).global.*member = first(d, row).text;
 }
@@ -106,7 +106,8 @@ void bind_default_path(void* s, const Directive& d, const Row& row) {
   } else if (mode == "origin" && args.size() == 2) {
     scope.global.path_origin = args[1].text;
   } else {
-    scope.error(mode.where, fmt::format("'{}' is not an origin of paths", mode.text), "current, config, parent or origin PATH");
+    scope.error(mode.where, fmt::format("'{}' is not an origin of paths", mode.text),
+                "current, config, parent or origin PATH");
   }
 }
 
@@ -116,8 +117,8 @@ void bind_unix(void* s, const Directive& d, const Row& row) {
   for (size_t i = 0; i + 1 < args.size(); i += 2) {
     if (args[i] == "prefix")
       scope.global.unix_prefix = args[i + 1].text;
-    else if (!take_socket_owner(scope, args[i].text, args.subspan(i + 1, 1), scope.global.unix_mode, scope.global.unix_uid,
-                                scope.global.unix_gid))
+    else if (!take_socket_owner(scope, args[i].text, args.subspan(i + 1, 1), scope.global.unix_mode,
+                                scope.global.unix_uid, scope.global.unix_gid))
       scope.error(args[i].where, fmt::format("'{}' is not an option of unix-bind", args[i].text));
   }
 }
@@ -174,7 +175,8 @@ constexpr Row kRows[] = {
     word("master-worker", 0, 1, bind_master_worker, "no-exit-on-failure",
          "options of the master; the bare word is replaced by: the command line options -W or -Ws"),
     word("pidfile", 1, 1, bind_pidfile, "<pidfile>", "file that receives the process numbers"),
-    word("chroot", 1, 1, bind_chroot, "{ <jail dir> | auto }", "confine the process to a directory before it drops privileges"),
+    word("chroot", 1, 1, bind_chroot, "{ <jail dir> | auto }",
+         "confine the process to a directory before it drops privileges"),
     word("user", 1, 1, bind_user, "<user name>", "run as this user after the sockets are bound"),
     word("group", 1, 1, bind_group, "<group name>", "run as this group after the sockets are bound"),
     word("uid", 1, 1, bind_uid, "<number>", "run as this numeric user after the sockets are bound"),
@@ -186,12 +188,14 @@ constexpr Row kRows[] = {
     word("nbproc", 0, 1, bind_processes, "<number>", "number of worker processes; replaced by: nbthread"),
     word("maxconn", 1, 1, bind_maxconn, "<number>", "limit of concurrent connections of the whole process"),
     word("ulimit-n", 1, 1, bind_ulimit, "<number>", "limit of file descriptors of the process"),
-    word("hard-stop-after", 1, 1, bind_hard_stop, "<time>", "longest duration of a soft stop before the process is killed"),
+    word("hard-stop-after", 1, 1, bind_hard_stop, "<time>",
+         "longest duration of a soft stop before the process is killed"),
     word("node", 1, 1, bind_text<&Global::node>, "<name>", "name of this node, shown on the statistics page"),
     word("description", 1, -1, bind_description, "<text>", "text that describes this instance on the statistics page"),
     word("ca-base", 1, 1, bind_text<&Global::ca_base>, "<dir>", "directory of relative authority and revocation files"),
     word("crt-base", 1, 1, bind_text<&Global::crt_base>, "<dir>", "directory of relative certificate files"),
-    word("server-state-base", 1, 1, bind_text<&Global::server_state_base>, "<directory>", "directory of relative server state files"),
+    word("server-state-base", 1, 1, bind_text<&Global::server_state_base>, "<directory>",
+         "directory of relative server state files"),
     word("default-path", 1, 2, bind_default_path, "{ current | config | parent | origin <path> }",
          "what relative file names in the configuration are relative to"),
     word("setenv", 2, 2, bind_nothing, "<name> <value>", "set an environment variable, also when it exists"),
@@ -199,13 +203,18 @@ constexpr Row kRows[] = {
     word("unsetenv", 0, -1, bind_nothing, "[<name> ...]", "remove environment variables"),
     word("resetenv", 0, -1, bind_nothing, "[<name> ...]", "remove every environment variable except those listed"),
     word("ssl-default-bind-options", 0, -1, bind_tls_words, "[<option>]...", "TLS options that bind lines start with"),
-    word("ssl-default-server-options", 0, -1, bind_tls_words, "[<option>]...", "TLS options that server lines start with"),
+    word("ssl-default-server-options", 0, -1, bind_tls_words, "[<option>]...",
+         "TLS options that server lines start with"),
     word("ssl-default-bind-ciphers", 1, 1, bind_tls_ciphers, "<ciphers>", "TLS 1.2 and older ciphers of bind lines"),
-    word("ssl-default-bind-ciphersuites", 1, 1, bind_tls_ciphers, "<ciphersuites>", "TLS 1.3 cipher suites of bind lines"),
+    word("ssl-default-bind-ciphersuites", 1, 1, bind_tls_ciphers, "<ciphersuites>",
+         "TLS 1.3 cipher suites of bind lines"),
     word("ssl-default-bind-curves", 1, 1, bind_tls_ciphers, "<curves>", "key exchange curves of bind lines"),
-    word("ssl-default-server-ciphers", 1, 1, bind_tls_ciphers, "<ciphers>", "TLS 1.2 and older ciphers of server lines"),
-    word("ssl-default-server-ciphersuites", 1, 1, bind_tls_ciphers, "<ciphersuites>", "TLS 1.3 cipher suites of server lines"),
-    word("ssl-server-verify", 1, 1, bind_server_verify, "[none|required]", "whether server certificates are verified by default"),
+    word("ssl-default-server-ciphers", 1, 1, bind_tls_ciphers, "<ciphers>",
+         "TLS 1.2 and older ciphers of server lines"),
+    word("ssl-default-server-ciphersuites", 1, 1, bind_tls_ciphers, "<ciphersuites>",
+         "TLS 1.3 cipher suites of server lines"),
+    word("ssl-server-verify", 1, 1, bind_server_verify, "[none|required]",
+         "whether server certificates are verified by default"),
     idle("quick-exit", 0, 0, "", "leave without freeing memory after a reload", "leaving is quick anyway"),
     idle("noepoll", 0, 0, "", "do not use epoll", kOnePoller),
     idle("nopoll", 0, 0, "", "do not use poll", kOnePoller),
@@ -213,27 +222,40 @@ constexpr Row kRows[] = {
     idle("noevports", 0, 0, "", "do not use Solaris event ports", kOnePoller),
     idle("nosepoll", 0, 0, "", "speculative epoll switch; replaced by: noepoll", kOnePoller),
     idle("nosplice", 0, 0, "", "do not use kernel splicing between sockets", "bodies are not spliced"),
-    idle("nogetaddrinfo", 0, 0, "", "resolve names with gethostbyname instead of getaddrinfo", "the system's resolver is used"),
-    idle("no-memory-trimming", 0, 0, "", "do not give free memory back to the system at reload", "a reload starts a new process"),
-    idle("busy-polling", 0, 0, "", "never sleep in the poller, trading processor time for latency", "weir sleeps when there is nothing to do"),
-    idle("cpu-map", 2, -1, "[auto:]<thread-group>[/<thread-set>] <cpu-set>[,...] [...]", "bind thread groups or threads to processors", kCpus),
+    idle("nogetaddrinfo", 0, 0, "", "resolve names with gethostbyname instead of getaddrinfo",
+         "the system's resolver is used"),
+    idle("no-memory-trimming", 0, 0, "", "do not give free memory back to the system at reload",
+         "a reload starts a new process"),
+    idle("busy-polling", 0, 0, "", "never sleep in the poller, trading processor time for latency",
+         "weir sleeps when there is nothing to do"),
+    idle("cpu-map", 2, -1, "[auto:]<thread-group>[/<thread-set>] <cpu-set>[,...] [...]",
+         "bind thread groups or threads to processors", kCpus),
     idle("numa-cpu-mapping", 0, 0, "", "let the process inspect NUMA topology to place its threads", kCpus),
-    idle("cpu-policy", 1, 3, "<policy> [threads-per-core 1 | auto]", "how processors are spread over thread groups", kCpus),
+    idle("cpu-policy", 1, 3, "<policy> [threads-per-core 1 | auto]", "how processors are spread over thread groups",
+         kCpus),
     idle("cpu-set", 1, -1, "<directive>...", "which processors may be used at all", kCpus),
     idle("cpu-affinity", 1, -1, "<affinity>", "how narrowly threads are bound to the processors of their group", kCpus),
-    idle("thread-group", 1, -1, "<group> [<thread-range>...]", "which threads belong to a thread group", "shards are not grouped"),
+    idle("thread-group", 1, -1, "<group> [<thread-range>...]", "which threads belong to a thread group",
+         "shards are not grouped"),
     idle("thread-groups", 1, 1, "<number>", "number of thread groups", "shards are not grouped"),
     idle("max-threads-per-group", 1, 1, "<number>", "largest number of threads in one group", "shards are not grouped"),
     idle("maxpipes", 1, 1, "<number>", "limit of kernel pipes used for splicing", "bodies are not spliced"),
-    idle("prealloc-fd", 0, 0, "", "let the kernel allocate its whole descriptor table at start", "the table grows as it is needed"),
-    idle("expose-deprecated-directives", 0, 0, "", "accept deprecated words without a warning", "old words always load"),
+    idle("prealloc-fd", 0, 0, "", "let the kernel allocate its whole descriptor table at start",
+         "the table grows as it is needed"),
+    idle("expose-deprecated-directives", 0, 0, "", "accept deprecated words without a warning",
+         "old words always load"),
     idle("expose-experimental-directives", 0, 0, "", "accept words marked experimental", "no word hides behind it"),
-    idle("strict-limits", 0, 0, "", "refuse to start when a resource limit cannot be raised", "a limit that cannot be raised is always said"),
-    idle("insecure-fork-wanted", 0, 0, "", "allow forks after start, which external checks and some Lua modules need", "forks are not forbidden"),
-    idle("insecure-setuid-wanted", 0, 0, "", "allow executed programs to gain privileges through setuid bits", "nothing is executed"),
-    idle("limited-quic", 0, 0, "", "allow QUIC listeners with a TLS library that lacks the full QUIC interface", "QUIC is not built"),
+    idle("strict-limits", 0, 0, "", "refuse to start when a resource limit cannot be raised",
+         "a limit that cannot be raised is always said"),
+    idle("insecure-fork-wanted", 0, 0, "", "allow forks after start, which external checks and some Lua modules need",
+         "forks are not forbidden"),
+    idle("insecure-setuid-wanted", 0, 0, "", "allow executed programs to gain privileges through setuid bits",
+         "nothing is executed"),
+    idle("limited-quic", 0, 0, "", "allow QUIC listeners with a TLS library that lacks the full QUIC interface",
+         "QUIC is not built"),
     idle("no-quic", 0, 0, "", "no QUIC at all; replaced by: tune.quic.listen off", "QUIC is not built"),
-    idle("debug", 0, 0, "", "run in the foreground and dump traffic; replaced by: the command line option -d", "use the command line option"),
+    idle("debug", 0, 0, "", "run in the foreground and dump traffic; replaced by: the command line option -d",
+         "use the command line option"),
 };
 
 }  // namespace

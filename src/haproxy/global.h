@@ -14,7 +14,7 @@ namespace weir::haproxy {
 
 // One `stats socket` line.
 struct RuntimeSocketConf {
-  std::string address;   // as written
+  std::string address;  // as written
   std::string level = "operator";  // user, operator, admin
   int mode = -1;
   int uid = -1;
@@ -57,10 +57,10 @@ struct Global {
   uint32_t socket_maxconn = 10;
   ArenaList<LogTarget*> logs;
   Str log_tag = "haproxy";
-  Str log_hostname;          // log-send-hostname
+  Str log_hostname;  // log-send-hostname
   bool log_hostname_on = false;
   std::vector<LuaFile> lua_files;
-  std::vector<std::string> lua_path;   // lua-prepend-path, in order
+  std::vector<std::string> lua_path;  // lua-prepend-path, in order
   std::vector<std::string> lua_cpath;
   Str ca_base;
   Str crt_base;
@@ -71,21 +71,21 @@ struct Global {
   uint32_t tune_bufsize = 16384;
   uint32_t tune_max_headers = 101;
   uint32_t maxconn = 0;
-  TlsOptions bind_tls;       // ssl-default-bind-…
-  TlsOptions server_tls;     // ssl-default-server-…
+  TlsOptions bind_tls;  // ssl-default-bind-…
+  TlsOptions server_tls;  // ssl-default-server-…
   bool server_verify_none = false;
-  int unix_mode = -1;        // unix-bind
+  int unix_mode = -1;  // unix-bind
   int unix_uid = -1;
   int unix_gid = -1;
   std::string unix_prefix;
-  std::string path_origin;   // default-path
+  std::string path_origin;  // default-path
   bool path_of_config = false;
 
-  std::vector<Proxy*> proxies;   // in the order of the file, without defaults
+  std::vector<Proxy*> proxies;  // in the order of the file, without defaults
   std::vector<Proxy*> all_defaults;
   std::vector<HttpErrors*> http_errors;
   std::vector<UserList*> user_lists;
-  std::vector<Page*> named_pages;   // `errorfiles NAME`, until it is resolved
+  std::vector<Page*> named_pages;  // `errorfiles NAME`, until it is resolved
   std::vector<LogTarget*> targets;  // all of them, by index
   expr::References references;
   expr::PatternSources patterns;

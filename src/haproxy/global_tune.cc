@@ -13,7 +13,8 @@ void bind_max_headers(void* s, const Directive& d, const Row& row) {
 
 void bind_bufsize(void* s, const Directive& d, const Row& row) {
   uint64_t n = 0;
-  if (read_size(scope_of(s), args_of(d, row)[0], row.name, n)) scope_of(s).global.tune_bufsize = static_cast<uint32_t>(n);
+  if (read_size(scope_of(s), args_of(d, row)[0], row.name, n))
+    scope_of(s).global.tune_bufsize = static_cast<uint32_t>(n);
 }
 
 constexpr Row word(Str name, config::BindFn bind, Str syntax, Str help) {

@@ -105,7 +105,8 @@ bool Parser::option() {
       return true;
     }
   scope.error(value.where, fmt::format("'{}' is not a log format", value.text),
-              "local, rfc3164, rfc5424, priority, short, timed, iso or raw", fmt::format("'log' : unknown log format '{}'", value.text));
+              "local, rfc3164, rfc5424, priority, short, timed, iso or raw",
+              fmt::format("'log' : unknown log format '{}'", value.text));
   return false;
 }
 
@@ -131,8 +132,8 @@ bool Parser::levels() {
   }
   int facility = log_facility(words[at].text);
   if (facility < 0) {
-    scope.error(words[at].where, fmt::format("'{}' is not a facility", words[at].text), "local0 to local7, daemon, user …",
-                fmt::format("'log' : unknown log facility '{}'", words[at].text));
+    scope.error(words[at].where, fmt::format("'{}' is not a facility", words[at].text),
+                "local0 to local7, daemon, user …", fmt::format("'log' : unknown log facility '{}'", words[at].text));
     return false;
   }
   target.facility = static_cast<uint8_t>(facility);
@@ -148,7 +149,8 @@ LogTarget* parse_target(Scope& scope, Words words) {
   auto* target = scope.arena.make<LogTarget>();
   Parser p{scope, words, *target};
   if (!p.address()) return nullptr;
-  while (p.at < words.size() && (words[p.at] == "len" || words[p.at] == "format" || words[p.at] == "sample" || words[p.at] == "profile"))
+  while (p.at < words.size() &&
+         (words[p.at] == "len" || words[p.at] == "format" || words[p.at] == "sample" || words[p.at] == "profile"))
     if (!p.option()) return nullptr;
   if (!p.levels()) return nullptr;
   target->index = static_cast<uint32_t>(scope.global.targets.size());
@@ -178,7 +180,7 @@ void bind_log(void* s, const Directive& d, const Row& row) {
   if (LogTarget* target = parse_target(scope, words)) logs.push(scope.arena, target);
 }
 
-template <Word Settings::*member>
+template <Word Settings::* member>
 void bind_format(void* s, const Directive& d, const Row& row) {
   scope_of(s).proxy->s.*member = args_of(d, row)[0];
 }
@@ -203,13 +205,16 @@ constexpr Str kSyntax =
 constexpr Row kRows[] = {
     {"log", kGlobal, 2, -1, Block::none, Inherit::none, bind_log, kSyntax,
      "send the logs of the process and of `log global` to this target"},
-    {"log", kProxies, 0, -1, Block::none, Inherit::copy, bind_log, kSyntax, "send logs to a target, or to those of the global section"},
-    {"log-format", kFrontends | kBackend, 1, 1, Block::none, Inherit::copy, bind_format<&Settings::log_format>, "<fmt>", "format of traffic logs"},
+    {"log", kProxies, 0, -1, Block::none, Inherit::copy, bind_log, kSyntax,
+     "send logs to a target, or to those of the global section"},
+    {"log-format", kFrontends | kBackend, 1, 1, Block::none, Inherit::copy, bind_format<&Settings::log_format>, "<fmt>",
+     "format of traffic logs"},
     {"log-format-sd", kFrontends, 1, 1, Block::none, Inherit::copy, bind_format<&Settings::log_format_sd>, "<fmt>",
      "structured data of RFC 5424 logs"},
-    {"error-log-format", kFrontends, 1, 1, Block::none, Inherit::copy, bind_format<&Settings::error_log_format>, "<fmt>",
-     "format of logs about failed connections"},
-    {"log-tag", kProxies | kGlobal, 1, 1, Block::none, Inherit::copy, bind_tag, "<string>", "program name in the header of syslog messages"},
+    {"error-log-format", kFrontends, 1, 1, Block::none, Inherit::copy, bind_format<&Settings::error_log_format>,
+     "<fmt>", "format of logs about failed connections"},
+    {"log-tag", kProxies | kGlobal, 1, 1, Block::none, Inherit::copy, bind_tag, "<string>",
+     "program name in the header of syslog messages"},
     {"log-send-hostname", kGlobal, 0, 1, Block::none, Inherit::none, bind_hostname, "[<string>]",
      "host name in the header of syslog messages"},
 };

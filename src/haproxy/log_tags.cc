@@ -241,7 +241,8 @@ void request_line(const Ctx& ctx, const Part&, LineBuilder& out) {
   const http::Message* m = expr::request_of(ctx);
   if (!m) return request_text(out, kBadRequest);
   expr::StartLine start = expr::original_start(*m);
-  request_text(out, ctx.arena->cat(start.method, Str(" "), start.target, Str(" HTTP/"), expr::version_text(m->version)));
+  request_text(out,
+               ctx.arena->cat(start.method, Str(" "), start.target, Str(" HTTP/"), expr::version_text(m->version)));
 }
 template <Str (*part)(const http::Message&)>
 void request_part(const Ctx& ctx, const Part&, LineBuilder& out) {

@@ -110,12 +110,13 @@ void refresh_time(ThreadLogs& logs, const timeval& now) {
   tm t = {};
   localtime_r(&now.tv_sec, &t);
   constexpr Str kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  logs.bsd_time = fmt::format("{} {:2d} {:02d}:{:02d}:{:02d}", kMonths[t.tm_mon], t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec);
+  logs.bsd_time =
+      fmt::format("{} {:2d} {:02d}:{:02d}:{:02d}", kMonths[t.tm_mon], t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec);
   long offset = t.tm_gmtoff / 60;
   char sign = offset < 0 ? '-' : '+';
   offset = std::labs(offset);
-  logs.iso_time = fmt::format("{:04d}-{:02d}-{:02d}T{:02d}:{:02d}:{:02d}|{}{:02d}:{:02d}", t.tm_year + 1900, t.tm_mon + 1,
-                              t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, sign, offset / 60, offset % 60);
+  logs.iso_time = fmt::format("{:04d}-{:02d}-{:02d}T{:02d}:{:02d}:{:02d}|{}{:02d}:{:02d}", t.tm_year + 1900,
+                              t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, sign, offset / 60, offset % 60);
 }
 
 void append_iso(std::string& out, const ThreadLogs& logs, const timeval& now) {

@@ -79,16 +79,16 @@ Next ended(Transaction& txn, Cursor& c, const LuaAction& a, Call& call, Outcome 
     txn.termination = {'L', phase};
     return send_reply(txn, reply);
   }
-  Act act = call.exited ? static_cast<Act>(call.status) : call.has_result ? static_cast<Act>(call.result) : Act::proceed;
+  Act act = call.exited       ? static_cast<Act>(call.status)
+            : call.has_result ? static_cast<Act>(call.result)
+                              : Act::proceed;
   switch (act) {
     case Act::stop: return leave_ruleset(c);
     case Act::error: return answer_with(txn, a, 500, {'P', phase});
     case Act::deny: return answer_with(txn, a, a.response ? 502 : 403, {'P', phase});
     case Act::invalid: return answer_with(txn, a, a.response ? 502 : 400, {'P', phase});
     case Act::done:
-    case Act::abort:
-      txn.termination = {'L', phase};
-      return txn.drop(false);
+    case Act::abort: txn.termination = {'L', phase}; return txn.drop(false);
     default: return Next::next;
   }
 }
@@ -123,8 +123,8 @@ void to_stderr(int level, Str text) {
   time_t now = time(nullptr);
   tm t;
   localtime_r(&now, &t);
-  fmt::print(stderr, "[{}] {:03}/{:02}{:02}{:02} ({}) : {}\n", kNames[level], t.tm_yday, t.tm_hour, t.tm_min, t.tm_sec, getpid(),
-             text);
+  fmt::print(stderr, "[{}] {:03}/{:02}{:02}{:02} ({}) : {}\n", kNames[level], t.tm_yday, t.tm_hour, t.tm_min, t.tm_sec,
+             getpid(), text);
 }
 
 }  // namespace
@@ -172,8 +172,9 @@ void log_lua_failure(Transaction& txn, Str kind, Str name, const Call& call) {
   }
   const auto& files = global(txn.shard.model).lua_files;
   int id = !files.empty() && files.front().per_thread ? txn.shard.index + 1 : 0;
-  lua_log(&txn, kLevelError, fmt::format("Lua {} '{}': [state-id {}] runtime error: {} from {}.", kind, name, id, call.problem,
-                                         trace.empty() ? Str("its start") : Str(trace)));
+  lua_log(&txn, kLevelError,
+          fmt::format("Lua {} '{}': [state-id {}] runtime error: {} from {}.", kind, name, id, call.problem,
+                      trace.empty() ? Str("its start") : Str(trace)));
 }
 
 // ---------------------------------------------------------------- configuration

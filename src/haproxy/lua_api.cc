@@ -218,7 +218,8 @@ void weir_lua_hap_set_status(int status, const char* reason, size_t n) {
   if (!current || status < 100 || status > 999) return;
   http::Message& m = current->txn->response;
   m.status = static_cast<uint16_t>(status);
-  m.reason = n ? lua::header_value(current->txn->arena, {reason, n}, lua::Escape::space) : http::reason_phrase(m.status);
+  m.reason =
+      n ? lua::header_value(current->txn->arena, {reason, n}, lua::Escape::space) : http::reason_phrase(m.status);
 }
 
 // ---------------------------------------------------------------- txn:done, logs

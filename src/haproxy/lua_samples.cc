@@ -65,7 +65,8 @@ bool run(const Ctx& ctx, const Arg* args, LuaPlace place, const Value* input, Va
       push_value(l, *input, *ctx.arena);
       n++;
     }
-    for (int i = 0; i < kMostArgs && args[i].present; i++, n++) lua_pushlstring(l, args[i].str.data(), args[i].str.size());
+    for (int i = 0; i < kMostArgs && args[i].present; i++, n++)
+      lua_pushlstring(l, args[i].str.data(), args[i].str.size());
     return n;
   });
   if (good) return take_value(state->main(), *ctx.arena, out);
@@ -88,7 +89,7 @@ std::string check(Arg* args, int count, Str kind) {
   Str name = expr::parsing->keyword.substr(4);
   if (loading.program)
     args[kMostArgs].number =
-      loading.program->add_function({lua::Function::Kind::registered, fmt::format("{}/{}", kind, name), {}});
+        loading.program->add_function({lua::Function::Kind::registered, fmt::format("{}/{}", kind, name), {}});
   return {};
 }
 std::string check_fetch(Arg* args, int count, Arena&) {
@@ -119,15 +120,17 @@ void use_lua_program(lua::Program& program) {
 const expr::FetchDef* find_lua_fetch(Str name) {
   if (!registered("fetch", name)) return nullptr;
   auto* def = loading.arena->make<expr::FetchDef>();
-  *def = {loading.arena->dup(name), 0, kMostArgs + 1, expr::Type::string, expr::kAnywhere, run_fetch, check_fetch, "a Lua function"};
+  *def = {loading.arena->dup(name), 0,         kMostArgs + 1, expr::Type::string,
+          expr::kAnywhere,          run_fetch, check_fetch,   "a Lua function"};
   return def;
 }
 
 const expr::ConvertDef* find_lua_converter(Str name) {
   if (!registered("converter", name)) return nullptr;
   auto* def = loading.arena->make<expr::ConvertDef>();
-  *def = {loading.arena->dup(name), 0, kMostArgs + 1, expr::Type::any, expr::Type::string, run_converter, check_converter,
-          "a Lua function"};
+  *def = {
+      loading.arena->dup(name), 0, kMostArgs + 1, expr::Type::any, expr::Type::string, run_converter, check_converter,
+      "a Lua function"};
   return def;
 }
 

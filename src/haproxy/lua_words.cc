@@ -41,7 +41,8 @@ void bind_action(void* s, const Directive& d, const Row& row) {
   Str name = action.text.substr(action.text.find('.') + 1);
   if (!has_lua_action(scope, name, rule.set)) {
     // Without the script nothing can be said about its names.
-    if (scope.options.offline) return scope.diag.note(action.where, fmt::format("the Lua action '{}' is not known", name)), void();
+    if (scope.options.offline)
+      return scope.diag.note(action.where, fmt::format("the Lua action '{}' is not known", name)), void();
     std::vector<std::string> known = lua_action_names(scope, rule.set);
     Str near = config::nearest(name, {known.begin(), known.end()});
     scope.error(action.where, fmt::format("no Lua file registered the action '{}' for {}", name, d.name()),
@@ -73,16 +74,16 @@ constexpr Str kHelp = "run an action registered by a Lua script";
 constexpr Row kRows[] = {
     {"lua-load", kGlobal, 1, -1, Block::none, Inherit::none, bind_load, "<file> [ <arg1> [ <arg2> [ ... ] ] ]",
      "load and run a Lua file in the state shared by all threads"},
-    {"lua-load-per-thread", kGlobal, 1, -1, Block::none, Inherit::none, bind_load, "<file> [ <arg1> [ <arg2> [ ... ] ] ]",
-     "load and run a Lua file in each thread's own state"},
+    {"lua-load-per-thread", kGlobal, 1, -1, Block::none, Inherit::none, bind_load,
+     "<file> [ <arg1> [ <arg2> [ ... ] ] ]", "load and run a Lua file in each thread's own state"},
     {"lua-prepend-path", kGlobal, 1, 2, Block::none, Inherit::none, bind_path, "<string> [<type>]",
      "put a pattern in front of Lua's package.path or package.cpath"},
     rule_row("http-request lua.", kProxies, 0, -1, bind_action, kAction, kHelp),
     rule_row("http-response lua.", kProxies, 0, -1, bind_action, kAction, kHelp),
     rule_row("http-after-response lua.", kProxies, 0, -1, bind_action, kAction, kHelp),
     rule_row("tcp-request content lua.", kProxies, 0, -1, bind_action, kAction, kHelp),
-    rule_row("http-request use-service", kProxies, 1, -1, bind_service, "<service-name> [ { if | unless } <condition> ]",
-             "let a service answer the request"),
+    rule_row("http-request use-service", kProxies, 1, -1, bind_service,
+             "<service-name> [ { if | unless } <condition> ]", "let a service answer the request"),
 };
 
 }  // namespace

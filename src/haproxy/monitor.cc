@@ -41,7 +41,8 @@ void bind_fail(void* s, const Directive& d, const Row& row) {
 }
 
 constexpr Row kRows[] = {
-    {"monitor-uri", kFrontends, 1, 1, Block::none, Inherit::copy, bind_uri, "<uri>", "path that answers 200 to health probes by itself"},
+    {"monitor-uri", kFrontends, 1, 1, Block::none, Inherit::copy, bind_uri, "<uri>",
+     "path that answers 200 to health probes by itself"},
     {"monitor fail", kFrontend | kListen, 2, -1, Block::none, Inherit::none, bind_fail, "{ if | unless } <condition>",
      "condition under which monitor-uri answers 503"},
 };

@@ -48,7 +48,8 @@ void bind_delete(void* s, const Directive& d, const Row& row) {
   if (text.starts_with('^')) text.remove_prefix(1);
   Str name = text.substr(0, text.find(':'));
   bool plain = !name.empty() && name.find_first_of("\\[](){}*+?|^$ ") == Str::npos;
-  scope.warning(d.where, fmt::format("'{}' is not a word of HAProxy any more{}", row.name, plain ? "" : " and has no effect"),
+  scope.warning(d.where,
+                fmt::format("'{}' is not a word of HAProxy any more{}", row.name, plain ? "" : " and has no effect"),
                 fmt::format("write: {} del-header {}", family, plain ? name : Str("NAME")));
   if (!plain) return;
   Directive modern = d;

@@ -32,7 +32,8 @@ void bind_connection_mode(void* s, const Directive& d, const Row&) {
 }
 
 void bind_old_close(void* s, const Directive& d, const Row& row) {
-  scope_of(s).warning(d.where, fmt::format("'{}' is the old name of 'option httpclose'", row.name), "write: option httpclose");
+  scope_of(s).warning(d.where, fmt::format("'{}' is the old name of 'option httpclose'", row.name),
+                      "write: option httpclose");
   bind_connection_mode<kOptHttpClose>(s, d, row);
 }
 
@@ -116,7 +117,8 @@ constexpr Str kAlwaysSo = "weir always behaves so";
 
 constexpr Row kRows[] = {
     flag("option abortonclose", kProxies, bind_flag<kOptAbortOnClose>, "drop queued requests whose client has left"),
-    flag("option allbackups", kBackends, bind_flag<kOptAllBackups>, "use all backup servers at once instead of the first"),
+    flag("option allbackups", kBackends, bind_flag<kOptAllBackups>,
+         "use all backup servers at once instead of the first"),
     flag("option dontlognull", kFrontends, bind_flag<kOptDontLogNull>, "do not log connections without data"),
     flag("option dontlog-normal", kFrontends, bind_flag<kOptDontLogNormal>, "do not log what went well"),
     flag("option http-buffer-request", kProxies, bind_flag<kOptBufferRequest>,
@@ -125,8 +127,10 @@ constexpr Row kRows[] = {
          "neither log nor answer connections that close without a request"),
     flag("option log-separate-errors", kFrontends, bind_flag<kOptSeparateErrors>, "log errors at a higher level"),
     flag("option logasap", kFrontends, bind_flag<kOptLogAsap>, "log as soon as the response head is known"),
-    flag("option persist", kBackends, bind_flag<kOptPersist>, "keep using a server that is down while its cookie says so"),
-    flag("option http-drop-request-trailers", kBackends, bind_flag<kOptDropRequestTrailers>, "drop trailers of requests"),
+    flag("option persist", kBackends, bind_flag<kOptPersist>,
+         "keep using a server that is down while its cookie says so"),
+    flag("option http-drop-request-trailers", kBackends, bind_flag<kOptDropRequestTrailers>,
+         "drop trailers of requests"),
     flag("option http-drop-response-trailers", kFrontends, bind_flag<kOptDropResponseTrailers>,
          "drop trailers of responses"),
     flag("option accept-unsafe-violations-in-http-request", kFrontends, bind_flag<kOptUnsafeRequest>,
@@ -145,11 +149,16 @@ constexpr Row kRows[] = {
          "close both sides after each response; replaced by: option httpclose"),
     {"option redispatch", kBackends, 0, 1, Block::none, Inherit::copy, bind_redispatch, "[<interval>]",
      "choose another server after failed connection attempts"},
-    flag("redispatch", kBackends, bind_old_redispatch, "choose another server after failures; replaced by: option redispatch"),
-    flag("redisp", kBackends, bind_old_redispatch, "choose another server after failures; replaced by: option redispatch"),
-    {"option httplog", kFrontends | kBackend, 0, 1, Block::none, Inherit::copy, bind_httplog, "[ clf ]", "log HTTP requests in detail"},
-    {"option httpslog", kFrontends | kBackend, 0, 0, Block::none, Inherit::copy, bind_httplog, "", "log HTTPS requests with TLS details"},
-    {"option tcplog", kFrontends | kBackend, 0, 1, Block::none, Inherit::copy, bind_httplog, "[clf]", "log TCP streams in detail"},
+    flag("redispatch", kBackends, bind_old_redispatch,
+         "choose another server after failures; replaced by: option redispatch"),
+    flag("redisp", kBackends, bind_old_redispatch,
+         "choose another server after failures; replaced by: option redispatch"),
+    {"option httplog", kFrontends | kBackend, 0, 1, Block::none, Inherit::copy, bind_httplog, "[ clf ]",
+     "log HTTP requests in detail"},
+    {"option httpslog", kFrontends | kBackend, 0, 0, Block::none, Inherit::copy, bind_httplog, "",
+     "log HTTPS requests with TLS details"},
+    {"option tcplog", kFrontends | kBackend, 0, 1, Block::none, Inherit::copy, bind_httplog, "[clf]",
+     "log TCP streams in detail"},
     {"option http-restrict-req-hdr-names", kProxies, 1, 1, Block::none, Inherit::copy, bind_restrict_names,
      "{ preserve | delete | reject }", "keep, delete or reject unusual request header names"},
     needless("option splice-auto", kProxies, "splice in the kernel when it is worth it", kNoSplice),
@@ -159,7 +168,8 @@ constexpr Row kRows[] = {
     needless("option tcp-smart-accept", kFrontends, "save an ACK packet while accepting", kKernelDecides),
     needless("option tcp-smart-connect", kBackends, "save an ACK packet while connecting", kKernelDecides),
     needless("option http-no-delay", kProxies, "send small pieces of HTTP data at once", kAlwaysSo),
-    needless("option http-pretend-keepalive", kBackends, "announce keep-alive to servers although the connection is closed",
+    needless("option http-pretend-keepalive", kBackends,
+             "announce keep-alive to servers although the connection is closed",
              "a server connection is closed by weir itself after the response"),
     needless("option prefer-last-server", kBackends, "stay on the last server when nothing else decides",
              "server connections are shared by all clients of a shard"),
@@ -167,10 +177,11 @@ constexpr Row kRows[] = {
     needless("option idle-close-on-response", kFrontends,
              "close idle client connections only after a response during a soft stop",
              "idle connections move to the new process instead"),
-    needless("option http-use-htx", kProxies, "the newer HTTP engine, now the only one; replaced by: nothing, remove it",
+    needless("option http-use-htx", kProxies,
+             "the newer HTTP engine, now the only one; replaced by: nothing, remove it",
              "there is only one HTTP engine"),
-    needless("option http-tunnel", kProxies, "stop looking after the first request; replaced by: option http-keep-alive",
-             "every request is looked at"),
+    needless("option http-tunnel", kProxies,
+             "stop looking after the first request; replaced by: option http-keep-alive", "every request is looked at"),
     needless("option disable-h2-upgrade", kFrontends,
              "do not switch to HTTP/2 when a client sends its preface in clear text", "weir does not switch by itself"),
     needless("option socket-stats", kFrontends, "keep statistics of each listening socket",

@@ -253,7 +253,8 @@ void write_log(Transaction& txn) {
   if (front.targets.empty() || !front.log_format) return;
   bool wrong = went_wrong(txn);
   if (front.s.has(kOptDontLogNormal) && !wrong) return;
-  if (front.s.has(kOptDontLogNull) && !txn.request.header_bytes && !txn.body_received && txn.request.target.empty()) return;
+  if (front.s.has(kOptDontLogNull) && !txn.request.header_bytes && !txn.body_received && txn.request.target.empty())
+    return;
   uint8_t level = kLevelInfo;
   if (x.log_level >= 0)
     level = static_cast<uint8_t>(x.log_level);

@@ -44,8 +44,8 @@ constexpr Row kRows[] = {
     {"hash-preserve-affinity", kBackends, 1, 1, Block::none, Inherit::copy, nullptr, "{ always | maxconn | maxqueue }",
      "whether a hash keeps a full server or moves on"},
     // servers
-    {"default-server", kPeers, 1, -1, Block::none, Inherit::copy, nullptr,
-     "[name <name>] [from <origin>] [param*]", "options for the server lines that follow"},
+    {"default-server", kPeers, 1, -1, Block::none, Inherit::copy, nullptr, "[name <name>] [from <origin>] [param*]",
+     "options for the server lines that follow"},
     {"source", kBackends, 1, -1, Block::none, Inherit::copy, nullptr,
      "<addr>[:<port>] [usesrc { <addr2>[:<port2>] | client | clientip | hdr_ip(<hdr>[,<occ>]) }] [interface <name>]",
      "local address of connections to servers"},

@@ -109,7 +109,7 @@ struct Settings {
   ArenaList<LogTarget*> logs;
   bool log_global = false;
   LogStyle log_style = LogStyle::none;
-  config::Word log_format;     // empty text: by style
+  config::Word log_format;  // empty text: by style
   config::Word log_format_sd;
   config::Word error_log_format;
   Str log_tag;
@@ -129,9 +129,9 @@ inline constexpr size_t kRulesets = static_cast<size_t>(Ruleset::count_);
 // `use_backend`: the name, fixed or made for each request.
 struct Target {
   Str name;
-  const LogFormat* format = nullptr;   // of a dynamic name
+  const LogFormat* format = nullptr;  // of a dynamic name
   const Proxy* backend = nullptr;
-  const model::Pool* pool = nullptr;   // an nginx upstream
+  const model::Pool* pool = nullptr;  // an nginx upstream
   const proxy::Forward* plan = nullptr;
   config::Where where;
 };
@@ -191,7 +191,7 @@ struct Proxy {
   proxy::Segment segments[kRulesets];
   proxy::Segment redirect_segment;
   proxy::Segment front;  // a request enters here
-  proxy::Segment back;   // a request that chose this backend goes on here
+  proxy::Segment back;  // a request that chose this backend goes on here
   proxy::Forward plan;
   model::ClientTimeouts client_timeouts;
   http::H1Limits limits;

@@ -67,7 +67,7 @@ void bind_id(void* s, const Directive& d, const Row& row) {
   scope.proxy->id = static_cast<uint32_t>(n);
 }
 
-template <uint32_t Settings::*member>
+template <uint32_t Settings::* member>
 void bind_count(void* s, const Directive& d, const Row& row) {
   uint64_t n = 0;
   if (read_number(scope_of(s), args_of(d, row)[0], row.name, 0, INT32_MAX, n))
@@ -76,8 +76,8 @@ void bind_count(void* s, const Directive& d, const Row& row) {
 
 constexpr ContextMask kSections = kFrontend | kListen | kBackend;
 
-constexpr Row word(Str name, ContextMask contexts, int8_t min, int8_t max, Inherit inherit, config::BindFn bind, Str syntax,
-                   Str help, Str no_effect = {}) {
+constexpr Row word(Str name, ContextMask contexts, int8_t min, int8_t max, Inherit inherit, config::BindFn bind,
+                   Str syntax, Str help, Str no_effect = {}) {
   return {name, contexts, min, max, Block::none, inherit, bind, syntax, help, no_effect};
 }
 
@@ -94,13 +94,16 @@ constexpr Row kRows[] = {
          "limit of concurrent connections of the frontend"),
     word("backlog", kFrontends, 1, 1, Inherit::copy, bind_count<&Settings::backlog>, "<conns>",
          "hint for the length of the listen queue"),
-    word("fullconn", kBackends, 1, 1, Inherit::copy, nullptr, "<conns>", "backend load at which servers reach their full maxconn",
+    word("fullconn", kBackends, 1, 1, Inherit::copy, nullptr, "<conns>",
+         "backend load at which servers reach their full maxconn",
          "server limits are fixed, because minconn is not built"),
     word("max-keep-alive-queue", kBackends, 1, 1, Inherit::copy, nullptr, "<value>",
-         "queue length above which a stream leaves its kept server", "server connections are shared by all clients of a shard"),
+         "queue length above which a stream leaves its kept server",
+         "server connections are shared by all clients of a shard"),
     word("max-session-srv-conns", kFrontends, 1, 1, Inherit::copy, nullptr, "<nb>",
          "idle server connections kept for one client session", "server connections belong to the shard"),
-    word("bind-process", kProxies, 1, -1, Inherit::none, nullptr, "[ all | odd | even | <process_num>[-[<process_num>]] ]",
+    word("bind-process", kProxies, 1, -1, Inherit::none, nullptr,
+         "[ all | odd | even | <process_num>[-[<process_num>]] ]",
          "processes that run a proxy; replaced by: bind ... thread", "every shard runs every proxy"),
 };
 

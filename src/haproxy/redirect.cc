@@ -129,10 +129,11 @@ bool Parser::option(size_t& at) {
   bool takes_value = word == "location" || word == "to" || word == "prefix" || word == "scheme" || word == "code" ||
                      word == "set-cookie" || word == "set-cookie-fmt" || word == "clear-cookie";
   if (!takes_value) {
-    scope.error(word.where, fmt::format("'{}' is not expected in a redirect", word.text), {},
-                fmt::format("expects 'code', 'prefix', 'location', 'scheme', 'set-cookie', 'clear-cookie', 'drop-query', "
-                            "'ignore-empty' or 'append-slash' (was '{}')",
-                            word.text));
+    scope.error(
+        word.where, fmt::format("'{}' is not expected in a redirect", word.text), {},
+        fmt::format("expects 'code', 'prefix', 'location', 'scheme', 'set-cookie', 'clear-cookie', 'drop-query', "
+                    "'ignore-empty' or 'append-slash' (was '{}')",
+                    word.text));
     return false;
   }
   if (at + 1 >= words.size()) {
@@ -147,8 +148,9 @@ bool Parser::option(size_t& at) {
       rule.code = static_cast<uint16_t>(*n);
       return true;
     }
-    scope.error(value.where, fmt::format("'{}' is not a redirect's status", value.text), "one of 301, 302, 303, 307, 308",
-                fmt::format("'code': unsupported HTTP code '{}' (must be one of 301, 302, 303, 307 or 308)", value.text));
+    scope.error(
+        value.where, fmt::format("'{}' is not a redirect's status", value.text), "one of 301, 302, 303, 307, 308",
+        fmt::format("'code': unsupported HTTP code '{}' (must be one of 301, 302, 303, 307 or 308)", value.text));
     return false;
   }
   if (word.text.ends_with("cookie")) return cookie(value, word == "clear-cookie");

@@ -45,7 +45,8 @@ void make_pool(Scope& scope, Proxy& p) {
     s->slot = static_cast<uint16_t>(pool->servers.size);
     s->pool = pool;
     pool->servers.push(scope.arena, s);
-    pool->keepalive = std::min(pool->keepalive, options.pool_max_conn == UINT32_MAX ? INT32_MAX : options.pool_max_conn);
+    pool->keepalive =
+        std::min(pool->keepalive, options.pool_max_conn == UINT32_MAX ? INT32_MAX : options.pool_max_conn);
     pool->keepalive_timeout = std::max(pool->keepalive_timeout, options.pool_purge_delay);
     if (options.max_reuse) pool->keepalive_requests = options.max_reuse + 1;
     scope.model.servers.push_back(s);
@@ -113,8 +114,9 @@ void add_request_rules(StepList& list, const Proxy& p) {
 }
 
 void make_segments(Scope& scope, Proxy& p) {
-  constexpr Str kNames[] = {"tcp-request connection", "tcp-request session",  "tcp-request content", "tcp-response content",
-                            "http-request",           "http-response",        "http-after-response"};
+  constexpr Str kNames[] = {"tcp-request connection", "tcp-request session", "tcp-request content",
+                            "tcp-response content",   "http-request",        "http-response",
+                            "http-after-response"};
   for (size_t i = 0; i < kRulesets; i++) p.segments[i] = segment(scope, kNames[i], p, p.rules[i]);
   p.redirect_segment = segment(scope, "redirect", p, p.redirects);
   if (p.is_front()) {
@@ -222,8 +224,11 @@ void make_logs(Scope& scope, Proxy& p) {
   p.error_log_format = format_of(scope, p.s.error_log_format, FormatUse::log, kAtLog);
   LogStyle style = p.s.log_style;
   if (style != LogStyle::none && !p.http() && style != LogStyle::tcp && style != LogStyle::tcp_clf) {
-    scope.warning(p.where, fmt::format("'{}' logs HTTP and its mode is tcp; tcplog is used", p.name), {},
-                  fmt::format("'option httplog' not usable with frontend '{}' (needs 'mode http'). Falling back to 'option tcplog'.", p.name));
+    scope.warning(
+        p.where, fmt::format("'{}' logs HTTP and its mode is tcp; tcplog is used", p.name), {},
+        fmt::format(
+            "'option httplog' not usable with frontend '{}' (needs 'mode http'). Falling back to 'option tcplog'.",
+            p.name));
     style = LogStyle::tcp;
   }
   ParseEnv env = scope.env();
@@ -254,8 +259,8 @@ void find_target(Scope& scope, const Proxy& p, Target& t, Str keyword) {
         scope.planned(t.where, "a tcp frontend with an http backend");
       else
         scope.error(t.where, fmt::format("'{}' is an http proxy and its backend '{}' a tcp one", p.name, t.name), {},
-                    fmt::format("{} 'http' '{}' tries to use incompatible tcp proxy '{}' in a '{}' rule.", kind_name(p.kind),
-                                p.name, t.name, keyword));
+                    fmt::format("{} 'http' '{}' tries to use incompatible tcp proxy '{}' in a '{}' rule.",
+                                kind_name(p.kind), p.name, t.name, keyword));
     }
     return;
   }
@@ -286,7 +291,8 @@ void resolve_names(Scope& scope, Proxy& p) {
       if (s->name == u.name) u.server = s;
     if (!u.server)
       scope.error(u.where, fmt::format("'{}' has no server '{}'", p.name, u.name), {},
-                  fmt::format("{} '{}' : unable to find server '{}' referenced in a 'use-server' rule.", kind_name(p.kind), p.name, u.name));
+                  fmt::format("{} '{}' : unable to find server '{}' referenced in a 'use-server' rule.",
+                              kind_name(p.kind), p.name, u.name));
   }
 }
 
@@ -306,8 +312,7 @@ void resolve_pages(Scope& scope) {
     if (page->kind != Page::Kind::standard) continue;
     // Without a page of its own the status keeps the usual one.
     if (const Page* usual = standard_page(status)) *page = *usual;
-    if (!optional)
-      scope.warning(page->where, fmt::format("the section has no page for the status {}", status));
+    if (!optional) scope.warning(page->where, fmt::format("the section has no page for the status {}", status));
   }
 }
 

@@ -17,7 +17,8 @@ struct Named {
   Str name;
   uint16_t bits;
 };
-constexpr uint16_t kAllRetryable = kRetryConnFailure | kRetryEmptyResponse | kRetryJunkResponse | kRetryResponseTimeout | kRetry0Rtt;
+constexpr uint16_t kAllRetryable =
+    kRetryConnFailure | kRetryEmptyResponse | kRetryJunkResponse | kRetryResponseTimeout | kRetry0Rtt;
 constexpr Named kReasons[] = {
     {"none", 0},
     {"conn-failure", kRetryConnFailure},
@@ -47,7 +48,8 @@ bool add_reason(Scope& scope, const Word& word, Settings& settings) {
       return true;
     }
   scope.error(word.where, fmt::format("'{}' is not a reason to try again", word.text),
-              "none, conn-failure, empty-response, junk-response, response-timeout, 0rtt-rejected, all-retryable-errors or a status",
+              "none, conn-failure, empty-response, junk-response, response-timeout, 0rtt-rejected, "
+              "all-retryable-errors or a status",
               fmt::format("'retry-on': unknown keyword '{}'", word.text));
   return false;
 }
@@ -74,13 +76,15 @@ void bind_reuse(void* s, const Directive& d, const Row& row) {
   else if (word == "always")
     reuse = model::Reuse::always;
   else
-    scope.error(word.where, fmt::format("'{}' is not a way of reusing connections", word.text),
-                "never, safe, aggressive or always",
-                fmt::format("'{}' only supports 'never', 'safe', 'aggressive', 'always' (got '{}').", row.name, word.text));
+    scope.error(
+        word.where, fmt::format("'{}' is not a way of reusing connections", word.text),
+        "never, safe, aggressive or always",
+        fmt::format("'{}' only supports 'never', 'safe', 'aggressive', 'always' (got '{}').", row.name, word.text));
 }
 
 constexpr Row kRows[] = {
-    {"retries", kBackends, 1, 1, Block::none, Inherit::copy, bind_retries, "<value>", "connection attempts after a failure"},
+    {"retries", kBackends, 1, 1, Block::none, Inherit::copy, bind_retries, "<value>",
+     "connection attempts after a failure"},
     {"retry-on", kBackends, 1, -1, Block::none, Inherit::copy, bind_retry_on, "[space-delimited list of keywords]",
      "failures after which a request is sent again"},
     {"http-reuse", kBackends, 1, 1, Block::none, Inherit::copy, bind_reuse, "{ never | safe | aggressive | always }",

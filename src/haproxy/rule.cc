@@ -79,7 +79,8 @@ bool no_more(Scope& scope, Words args, size_t count, const Row& row) {
 
 bool enough(Scope& scope, const Directive& d, Words args, size_t count, const Row& row) {
   if (args.size() >= count) return true;
-  scope.error(d.where, fmt::format("'{}' lacks arguments", row.name), fmt::format("write: {} {}", row.name, row.syntax));
+  scope.error(d.where, fmt::format("'{}' lacks arguments", row.name),
+              fmt::format("write: {} {}", row.name, row.syntax));
   return false;
 }
 

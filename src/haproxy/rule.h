@@ -55,7 +55,8 @@ inline Next leave_ruleset(Cursor& c) {
 Str header_text(const LogFormat& format, const expr::Ctx& ctx);
 
 // The same row for several families: `http-request`, `http-response`, `http-after-response`.
-constexpr Row rule_row(Str name, ContextMask contexts, int8_t min, int8_t max, config::BindFn bind, Str syntax, Str help) {
+constexpr Row rule_row(Str name, ContextMask contexts, int8_t min, int8_t max, config::BindFn bind, Str syntax,
+                       Str help) {
   return {name, contexts, min, max, Block::none, Inherit::rules, bind, syntax, help};
 }
 

@@ -137,7 +137,8 @@ void bind_block(void* s, const Directive& d, const Row& row) {
 
 constexpr Str kIf = "[ { if | unless } <condition> ]";
 constexpr Str kDeny =
-    "[ status <code> ] [ content-type <type> ] [ { default-errorfiles | errorfile <file> | errorfiles <name> | file <file> | "
+    "[ status <code> ] [ content-type <type> ] [ { default-errorfiles | errorfile <file> | errorfiles <name> | file "
+    "<file> | "
     "lf-file <file> | string <str> | lf-string <fmt> } ] [ hdr <name> <fmt> ]* [ { if | unless } <condition> ]";
 
 constexpr Row kRows[] = {
@@ -150,10 +151,10 @@ constexpr Row kRows[] = {
     rule_row("http-response return", kProxies, 0, -1, bind_return, kDeny, "replace the response by another"),
     rule_row("http-request tarpit", kProxies, 0, -1, bind_tarpit, kDeny, "hold the request, then refuse it"),
     rule_row("http-request reject", kProxies, 0, -1, bind_reject, kIf, "close the connection without an answer"),
-    rule_row("http-request silent-drop", kProxies, 0, -1, bind_silent_drop, "[ rst-ttl <ttl> ] [ { if | unless } <condition> ]",
-             "drop the connection so that the client is not told"),
-    rule_row("http-response silent-drop", kProxies, 0, -1, bind_silent_drop, "[ rst-ttl <ttl> ] [ { if | unless } <condition> ]",
-             "drop the connection so that the client is not told"),
+    rule_row("http-request silent-drop", kProxies, 0, -1, bind_silent_drop,
+             "[ rst-ttl <ttl> ] [ { if | unless } <condition> ]", "drop the connection so that the client is not told"),
+    rule_row("http-response silent-drop", kProxies, 0, -1, bind_silent_drop,
+             "[ rst-ttl <ttl> ] [ { if | unless } <condition> ]", "drop the connection so that the client is not told"),
     rule_row("block", kProxies, 2, -1, bind_block, "{ if | unless } <condition>",
              "deny requests; replaced by: http-request deny"),
 };

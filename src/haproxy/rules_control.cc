@@ -21,7 +21,7 @@ struct Amount : Rule {
   const expr::Expr* sample = nullptr;
   Str text;
   const LogFormat* format = nullptr;
-  uint32_t Timeouts::*timeout = nullptr;
+  uint32_t Timeouts::* timeout = nullptr;
   uint32_t at_least = 0;
 };
 
@@ -51,7 +51,8 @@ Next run_pause(Transaction& txn, Cursor& c, const void* conf) {
   uint32_t ms = rule.number;
   expr::Value v;
   if (rule.sample) {
-    if (!rule.sample->eval(ctx, v) || !expr::cast(v, expr::Type::integer, txn.arena) || v.integer <= 0) return Next::next;
+    if (!rule.sample->eval(ctx, v) || !expr::cast(v, expr::Type::integer, txn.arena) || v.integer <= 0)
+      return Next::next;
     ms = static_cast<uint32_t>(std::min<int64_t>(v.integer, INT32_MAX));
   }
   sleep_for(txn, c, ms);
@@ -65,7 +66,8 @@ Next run_timeout(Transaction& txn, Cursor&, const void* conf) {
   uint32_t ms = rule.number;
   expr::Value v;
   if (rule.sample) {
-    if (!rule.sample->eval(ctx, v) || !expr::cast(v, expr::Type::integer, txn.arena) || v.integer <= 0) return Next::next;
+    if (!rule.sample->eval(ctx, v) || !expr::cast(v, expr::Type::integer, txn.arena) || v.integer <= 0)
+      return Next::next;
     ms = static_cast<uint32_t>(std::min<int64_t>(v.integer, INT32_MAX));
   }
   Exchange& x = exchange(txn);
@@ -161,7 +163,8 @@ void bind_pause(void* s, const Directive& d, const Row& row) {
   Words args;
   auto* rule = new_rule<Amount>(scope, d, row, args);
   size_t at = 0;
-  if (rule && enough(scope, d, args, 1, row) && read_amount(scope, args, at, row, *rule) && no_more(scope, args, at, row))
+  if (rule && enough(scope, d, args, 1, row) && read_amount(scope, args, at, row, *rule) &&
+      no_more(scope, args, at, row))
     add_rule(scope, d, *rule, run_pause);
 }
 
@@ -170,12 +173,9 @@ void bind_timeout(void* s, const Directive& d, const Row& row) {
   Words args;
   auto* rule = new_rule<Amount>(scope, d, row, args);
   if (!rule || !enough(scope, d, args, 2, row)) return;
-  constexpr std::pair<Str, uint32_t Timeouts::*> kNames[] = {{"server", &Timeouts::server},
-                                                             {"connect", &Timeouts::connect},
-                                                             {"queue", &Timeouts::queue},
-                                                             {"tarpit", &Timeouts::tarpit},
-                                                             {"tunnel", &Timeouts::tunnel},
-                                                             {"client", &Timeouts::client}};
+  constexpr std::pair<Str, uint32_t Timeouts::*> kNames[] = {
+      {"server", &Timeouts::server}, {"connect", &Timeouts::connect}, {"queue", &Timeouts::queue},
+      {"tarpit", &Timeouts::tarpit}, {"tunnel", &Timeouts::tunnel},   {"client", &Timeouts::client}};
   for (auto& [name, member] : kNames)
     if (args[0] == name) rule->timeout = member;
   if (!rule->timeout) {
@@ -228,7 +228,8 @@ void bind_wait_for_body(void* s, const Directive& d, const Row& row) {
       rule->at_least = static_cast<uint32_t>(n);
       continue;
     }
-    scope.error(args[i].where, fmt::format("'{}' is not expected here", args[i].text), fmt::format("write: {} {}", row.name, row.syntax));
+    scope.error(args[i].where, fmt::format("'{}' is not expected here", args[i].text),
+                fmt::format("write: {} {}", row.name, row.syntax));
     return;
   }
   add_rule(scope, d, *rule, run_wait_for_body);
@@ -240,44 +241,55 @@ void bind_without_effect(void* s, const Directive& d, const Row& row) {
   Rule rule;
   Words args;
   if (open_rule(scope, d, row, rule, args))
-    scope.diag.note(d.where, fmt::format("'{}' has no effect in weir: requests are served in the order of their events", row.name));
+    scope.diag.note(
+        d.where, fmt::format("'{}' has no effect in weir: requests are served in the order of their events", row.name));
 }
 
 constexpr Str kIf = "[ { if | unless } <condition> ]";
 constexpr Str kLevel = "<level> [ { if | unless } <condition> ]";
 constexpr Str kSample = "<expr> [ { if | unless } <condition> ]";
-constexpr Str kTimeout = "{ client | connect | queue | server | tarpit | tunnel } { <timeout> | <expr> } [ { if | unless } <condition> ]";
+constexpr Str kTimeout =
+    "{ client | connect | queue | server | tarpit | tunnel } { <timeout> | <expr> } [ { if | unless } <condition> ]";
 
 constexpr Row kRows[] = {
-    rule_row("http-request set-log-level", kProxies, 1, -1, bind_log_level, kLevel, "set the level of the request's log line"),
-    rule_row("http-response set-log-level", kProxies, 1, -1, bind_log_level, kLevel, "set the level of the request's log line"),
-    rule_row("http-after-response set-log-level", kProxies, 1, -1, bind_log_level, kLevel, "set the level of the request's log line"),
-    rule_row("tcp-request content set-log-level", kProxies, 1, -1, bind_log_level, kLevel, "set the level of the log line"),
+    rule_row("http-request set-log-level", kProxies, 1, -1, bind_log_level, kLevel,
+             "set the level of the request's log line"),
+    rule_row("http-response set-log-level", kProxies, 1, -1, bind_log_level, kLevel,
+             "set the level of the request's log line"),
+    rule_row("http-after-response set-log-level", kProxies, 1, -1, bind_log_level, kLevel,
+             "set the level of the request's log line"),
+    rule_row("tcp-request content set-log-level", kProxies, 1, -1, bind_log_level, kLevel,
+             "set the level of the log line"),
     rule_row("http-request strict-mode", kProxies, 1, -1, bind_strict, "{ on | off } [ { if | unless } <condition> ]",
              "whether failing rewrite rules refuse the message"),
     rule_row("http-response strict-mode", kProxies, 1, -1, bind_strict, "{ on | off } [ { if | unless } <condition> ]",
              "whether failing rewrite rules refuse the message"),
-    rule_row("http-after-response strict-mode", kProxies, 1, -1, bind_strict, "{ on | off } [ { if | unless } <condition> ]",
-             "whether failing rewrite rules refuse the message"),
+    rule_row("http-after-response strict-mode", kProxies, 1, -1, bind_strict,
+             "{ on | off } [ { if | unless } <condition> ]", "whether failing rewrite rules refuse the message"),
     rule_row("http-request do-log", kProxies, 0, -1, bind_do_log, kIf, "write a log line now"),
     rule_row("http-response do-log", kProxies, 0, -1, bind_do_log, kIf, "write a log line now"),
     rule_row("http-after-response do-log", kProxies, 0, -1, bind_do_log, kIf, "write a log line now"),
-    rule_row("http-request pause", kProxies, 1, -1, bind_pause, "{ <timeout> | <expr> } [ { if | unless } <condition> ]",
-             "hold the request for a while"),
-    rule_row("http-response pause", kProxies, 1, -1, bind_pause, "{ <timeout> | <expr> } [ { if | unless } <condition> ]",
-             "hold the response for a while"),
+    rule_row("http-request pause", kProxies, 1, -1, bind_pause,
+             "{ <timeout> | <expr> } [ { if | unless } <condition> ]", "hold the request for a while"),
+    rule_row("http-response pause", kProxies, 1, -1, bind_pause,
+             "{ <timeout> | <expr> } [ { if | unless } <condition> ]", "hold the response for a while"),
     rule_row("http-request set-timeout", kProxies, 2, -1, bind_timeout, kTimeout, "set a timeout for this request"),
-    rule_row("http-request set-src", kProxies, 1, -1, bind_source, kSample, "set the client's address to the value of an expression"),
+    rule_row("http-request set-src", kProxies, 1, -1, bind_source, kSample,
+             "set the client's address to the value of an expression"),
     rule_row("http-request set-dst", kProxies, 1, -1, bind_source, kSample, "set the address that the client came for"),
-    rule_row("http-response set-status", kProxies, 1, -1, bind_status, "<status> [reason <str>] [ { if | unless } <condition> ]",
-             "set the response's status"),
+    rule_row("http-response set-status", kProxies, 1, -1, bind_status,
+             "<status> [reason <str>] [ { if | unless } <condition> ]", "set the response's status"),
     rule_row("http-after-response set-status", kProxies, 1, -1, bind_status,
              "<status> [reason <str>] [ { if | unless } <condition> ]", "set the status of any response"),
     rule_row("http-request wait-for-body", kProxies, 2, -1, bind_wait_for_body,
-             "time <time> [ at-least <bytes> ] [ { if | unless } <condition> ]", "wait for the request body before going on"),
-    rule_row("http-request set-nice", kProxies, 1, -1, bind_without_effect, kLevel, "scheduling priority of the request"),
-    rule_row("http-response set-nice", kProxies, 1, -1, bind_without_effect, kLevel, "scheduling priority of the request"),
-    rule_row("tcp-request content set-nice", kProxies, 1, -1, bind_without_effect, kLevel, "scheduling priority of the session"),
+             "time <time> [ at-least <bytes> ] [ { if | unless } <condition> ]",
+             "wait for the request body before going on"),
+    rule_row("http-request set-nice", kProxies, 1, -1, bind_without_effect, kLevel,
+             "scheduling priority of the request"),
+    rule_row("http-response set-nice", kProxies, 1, -1, bind_without_effect, kLevel,
+             "scheduling priority of the request"),
+    rule_row("tcp-request content set-nice", kProxies, 1, -1, bind_without_effect, kLevel,
+             "scheduling priority of the session"),
 };
 
 }  // namespace

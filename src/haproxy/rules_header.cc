@@ -222,8 +222,10 @@ constexpr Str kDelete = "<name> [ -m <meth> ] [ { if | unless } <condition> ]";
 constexpr Str kReplace = "<name> <match-regex> <replace-fmt> [ { if | unless } <condition> ]";
 
 constexpr Row kRows[] = {
-    rule_row("http-request set-header", kProxies, 2, -1, bind_set_header, kSet, "set a request header, replacing others of its name"),
-    rule_row("http-response set-header", kProxies, 2, -1, bind_set_header, kSet, "set a response header, replacing others of its name"),
+    rule_row("http-request set-header", kProxies, 2, -1, bind_set_header, kSet,
+             "set a request header, replacing others of its name"),
+    rule_row("http-response set-header", kProxies, 2, -1, bind_set_header, kSet,
+             "set a response header, replacing others of its name"),
     rule_row("http-after-response set-header", kProxies, 2, -1, bind_set_header, kSet,
              "set a header of any response, also those made here"),
     rule_row("http-request add-header", kProxies, 2, -1, bind_set_header, kSet, "append a request header"),
@@ -231,7 +233,8 @@ constexpr Row kRows[] = {
     rule_row("http-after-response add-header", kProxies, 2, -1, bind_set_header, kSet,
              "append a header to any response, also those made here"),
     rule_row("http-request del-header", kProxies, 1, -1, bind_delete_header, kDelete, "remove request headers by name"),
-    rule_row("http-response del-header", kProxies, 1, -1, bind_delete_header, kDelete, "remove response headers by name"),
+    rule_row("http-response del-header", kProxies, 1, -1, bind_delete_header, kDelete,
+             "remove response headers by name"),
     rule_row("http-after-response del-header", kProxies, 1, -1, bind_delete_header, kDelete,
              "remove headers of any response by name"),
     rule_row("http-request replace-header", kProxies, 3, -1, bind_replace_header, kReplace,

@@ -82,9 +82,11 @@ constexpr Row kRows[] = {
     rule_row("tcp-request connection accept", kFrontends, 0, -1, bind_accept, kIf, "accept the connection"),
     rule_row("tcp-request connection reject", kFrontends, 0, -1, bind_reject, kIf, "close the connection at once"),
     rule_row("tcp-request session accept", kFrontends, 0, -1, bind_accept, kIf, "accept the session"),
-    rule_row("tcp-request session reject", kFrontends, 0, -1, bind_reject, kIf, "close the session after its handshakes"),
+    rule_row("tcp-request session reject", kFrontends, 0, -1, bind_reject, kIf,
+             "close the session after its handshakes"),
     rule_row("tcp-request content accept", kProxies, 0, -1, bind_accept, kIf, "accept the contents and go on"),
-    rule_row("tcp-request content reject", kProxies, 0, -1, bind_reject, kIf, "close the connection because of its contents"),
+    rule_row("tcp-request content reject", kProxies, 0, -1, bind_reject, kIf,
+             "close the connection because of its contents"),
     {"tcp-request inspect-delay", kProxies, 1, 1, Block::none, Inherit::copy, bind_delay, "<timeout>",
      "longest wait for request data in tcp-request content rules"},
 };

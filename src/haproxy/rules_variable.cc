@@ -46,10 +46,11 @@ bool read_variable(Scope& scope, const Word& action, SetVariable& rule) {
   Str text = action.text;
   size_t open = text.find('(');
   if (open == Str::npos || !text.ends_with(')')) {
-    scope.error(action.where, fmt::format("'{}' lacks the variable in parentheses", text), "write: set-var(txn.name)",
-                fmt::format("invalid or incomplete action '{}'. Expects 'set-var(<var-name>)', 'set-var-fmt(<var-name>)' or "
-                            "'unset-var(<var-name>)'",
-                            text));
+    scope.error(
+        action.where, fmt::format("'{}' lacks the variable in parentheses", text), "write: set-var(txn.name)",
+        fmt::format("invalid or incomplete action '{}'. Expects 'set-var(<var-name>)', 'set-var-fmt(<var-name>)' or "
+                    "'unset-var(<var-name>)'",
+                    text));
     return false;
   }
   Str inside = text.substr(open + 1, text.size() - open - 2);
@@ -57,7 +58,8 @@ bool read_variable(Scope& scope, const Word& action, SetVariable& rule) {
   std::string problem;
   rule.variable = expr::intern_variable(name, problem);
   if (!rule.variable) {
-    scope.error(at_byte(action, open + 1, name.size()), problem, "names are proc.X, sess.X, txn.X, req.X, res.X or check.X");
+    scope.error(at_byte(action, open + 1, name.size()), problem,
+                "names are proc.X, sess.X, txn.X, req.X, res.X or check.X");
     return false;
   }
   while (!inside.empty()) {
@@ -121,7 +123,8 @@ void bind_global_set_var(void* s, const Directive& d, const Row& row) {
   } else {
     size_t at = 1;
     const expr::Expr* sample = parse_sample_words(args, at, env);
-    if (!sample || !require_available(*sample, kAtConfig, args[1].where, scope.diag) || !sample->eval(ctx, value)) return;
+    if (!sample || !require_available(*sample, kAtConfig, args[1].where, scope.diag) || !sample->eval(ctx, value))
+      return;
   }
   expr::set_proc_variable(*variable, value);
 }

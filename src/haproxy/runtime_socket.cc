@@ -51,7 +51,8 @@ void bind_socket(void* s, const Directive& d, const Row& row) {
     Words args;
     if (!option || !take_option(scope, words, at, *option, args)) return;
     if (take(scope, conf, *option, args)) continue;
-    if (option->name == "name" || option->name == "process" || option->name == "thread" || option->name == "maxconn") continue;
+    if (option->name == "name" || option->name == "process" || option->name == "thread" || option->name == "maxconn")
+      continue;
     scope.planned(word.where, fmt::format("stats socket … {}", option->name));
   }
   scope.global.sockets.push_back(std::move(conf));
@@ -72,12 +73,14 @@ void on_line(void*, const Directive&, const Row&) {}
 constexpr Row kRows[] = {
     {"stats socket", kGlobal, 1, -1, Block::none, Inherit::none, bind_socket, "[<address:port>|<path>] [param*]",
      "runtime command socket: its address and bind options"},
-    {"stats timeout", kGlobal, 1, 1, Block::none, Inherit::none, bind_timeout, "<timeout>", "inactivity limit of the runtime socket"},
+    {"stats timeout", kGlobal, 1, 1, Block::none, Inherit::none, bind_timeout, "<timeout>",
+     "inactivity limit of the runtime socket"},
     {"stats maxconn", kGlobal, 1, 1, Block::none, Inherit::none, bind_maxconn, "<connections>",
      "limit of concurrent connections on the runtime sockets"},
     {"stats bind-process", kGlobal, 1, -1, Block::none, Inherit::none, nullptr, "<process-set>",
      "processes of the runtime socket; replaced by: thread on the stats socket line", "every shard serves it"},
-    {"level", kBindOption, 1, 1, Block::none, Inherit::none, on_line, "<level>", "rights of commands on this runtime socket"},
+    {"level", kBindOption, 1, 1, Block::none, Inherit::none, on_line, "<level>",
+     "rights of commands on this runtime socket"},
     {"expose-fd", kBindOption, 1, 1, Block::none, Inherit::none, on_line, "listeners",
      "let other processes fetch listening sockets through this one"},
 };

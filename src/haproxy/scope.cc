@@ -56,8 +56,9 @@ bool read_number(Scope& scope, const Word& word, Str what, uint64_t min, uint64_
     out = *n;
     return true;
   }
-  scope.error(word.where, fmt::format("'{}' takes a number from {} to {}, not '{}'", what, min, max, word.text), {},
-              fmt::format("'{}' : invalid value '{}', expects an integer between {} and {}.", what, word.text, min, max));
+  scope.error(
+      word.where, fmt::format("'{}' takes a number from {} to {}, not '{}'", what, min, max, word.text), {},
+      fmt::format("'{}' : invalid value '{}', expects an integer between {} and {}.", what, word.text, min, max));
   return false;
 }
 

@@ -33,11 +33,11 @@ struct Scope {
   const model::LoadOptions& options;
   Arena& arena;
   Global& global;
-  Proxy* proxy = nullptr;          // of the section that is bound
+  Proxy* proxy = nullptr;  // of the section that is bound
   ContextMask context = kTop;
   const Directive* section = nullptr;
 
-  Proxy* defaults = nullptr;       // the latest defaults section
+  Proxy* defaults = nullptr;  // the latest defaults section
   HttpErrors* http_errors = nullptr;
   UserList* users = nullptr;
 

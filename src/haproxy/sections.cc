@@ -44,8 +44,8 @@ bool valid_name(Scope& scope, const Word& word) {
     if (is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || Str("-_.:").find(c) != Str::npos) continue;
     scope.error(at_byte(word, i, 1), fmt::format("the character '{}' is not allowed in a name", c),
                 "letters, digits, '-', '_', '.' and ':'",
-                fmt::format("character '{}' is not permitted in '{}' name '{}'.", c, scope.section ? scope.section->name() : Str("proxy"),
-                            word.text));
+                fmt::format("character '{}' is not permitted in '{}' name '{}'.", c,
+                            scope.section ? scope.section->name() : Str("proxy"), word.text));
     return false;
   }
   return true;
@@ -89,11 +89,13 @@ void check_duplicate(Scope& scope, const Word& name, const Proxy& p) {
     if (other->name != p.name) continue;
     bool clash = (other->is_front() && p.is_front()) || (other->is_back() && p.is_back());
     if (!clash) continue;
-    scope.error(name.where, fmt::format("the name '{}' is taken by the {} at {}:{}", p.name, kind_name(other->kind),
-                                        other->where.source ? other->where.source->path : "", other->where.line),
-                {}, fmt::format("{} '{}' has the same name as {} '{}' declared at {}:{}.", kind_name(p.kind), p.name,
-                                kind_name(other->kind), other->name, other->where.source ? other->where.source->path : "",
-                                other->where.line));
+    scope.error(name.where,
+                fmt::format("the name '{}' is taken by the {} at {}:{}", p.name, kind_name(other->kind),
+                            other->where.source ? other->where.source->path : "", other->where.line),
+                {},
+                fmt::format("{} '{}' has the same name as {} '{}' declared at {}:{}.", kind_name(p.kind), p.name,
+                            kind_name(other->kind), other->name, other->where.source ? other->where.source->path : "",
+                            other->where.line));
     return;
   }
 }
@@ -123,7 +125,8 @@ void bind_defaults(void* s, const Directive& d, const Row&) {
   scope.defaults = nullptr;  // a defaults section starts from nothing unless it says from whom
   take_from(scope, d, at, *p);
   if (!p->name.empty() && find_defaults(scope, p->name))
-    scope.warning(d.words[1].where, fmt::format("another defaults section is called '{}'; the later one counts", p->name));
+    scope.warning(d.words[1].where,
+                  fmt::format("another defaults section is called '{}'; the later one counts", p->name));
   bind_lines_of(scope, d, *p);
   (void)previous;
   scope.defaults = p;

@@ -85,8 +85,9 @@ bool resolve(Scope& scope, model::Server& server, const Address& address, const 
   if (starts_without_address(o) || scope.options.face == config::Dialect::weir)
     scope.warning(word.where, fmt::format("the host '{}' is not known now; the server starts down", address.host));
   else
-    scope.missing(word.where, fmt::format("the host '{}' is not known", address.host),
-                  fmt::format("'server {}/{}' : could not resolve address '{}'.", scope.proxy->name, server.name, address.host));
+    scope.missing(
+        word.where, fmt::format("the host '{}' is not known", address.host),
+        fmt::format("'server {}/{}' : could not resolve address '{}'.", scope.proxy->name, server.name, address.host));
   return true;
 }
 
@@ -100,7 +101,8 @@ void set_sni(Scope& scope, model::Server& server, const ServerOptions& o) {
     scope.planned(o.sni.where, "server … sni with an expression that is not str(…)");
 }
 
-void add_server(Scope& scope, Str name, const Word& address_word, Str address_text, const ServerOptions& options, const Where& where) {
+void add_server(Scope& scope, Str name, const Word& address_word, Str address_text, const ServerOptions& options,
+                const Where& where) {
   Address address;
   std::string problem;
   if (!parse_address(address_text, address, problem, scope.arena)) {
@@ -111,7 +113,8 @@ void add_server(Scope& scope, Str name, const Word& address_word, Str address_te
   if (address.family == Address::Family::descriptor || address.family == Address::Family::socket_pair)
     return scope.planned(address_word.where, "servers on descriptors");
   bool inet = address.family != Address::Family::path && address.family != Address::Family::abstract;
-  if (inet && (address.port <= 0 || address.port_offset)) return scope.planned(address_word.where, "a server on the client's port");
+  if (inet && (address.port <= 0 || address.port_offset))
+    return scope.planned(address_word.where, "a server on the client's port");
   auto* s = scope.arena.make<model::Server>();
   s->name = name;
   s->host = address.host;
@@ -174,7 +177,8 @@ void bind_template(void* s, const Directive& d, const Row& row) {
   auto last = range.empty() ? first : parse_u64(range);
   if (range.empty() && words[1].text.find('-') == Str::npos) first = 1;
   if (!first || !last || *first < 1 || *last < *first || *last > 65535) {
-    scope.error(words[1].where, fmt::format("'{}' is not a number of servers or a range", words[1].text), "write 5 or 1-5");
+    scope.error(words[1].where, fmt::format("'{}' is not a number of servers or a range", words[1].text),
+                "write 5 or 1-5");
     return;
   }
   ServerOptions options;
@@ -186,7 +190,8 @@ void bind_template(void* s, const Directive& d, const Row& row) {
 void on_line(void*, const Directive&, const Row&) {}
 
 constexpr Row option(Str name, int8_t args, Str syntax, Str help, Str no_effect = {}) {
-  return {name, kServerOption, args, args, Block::none, Inherit::none, no_effect.empty() ? on_line : nullptr, syntax, help, no_effect};
+  return {name,   kServerOption, args,     args, Block::none, Inherit::none, no_effect.empty() ? on_line : nullptr,
+          syntax, help,          no_effect};
 }
 
 constexpr Row kRows[] = {
@@ -212,7 +217,8 @@ constexpr Row kOptionRows[] = {
     option("sni", 1, "<expression>", "server name sent in TLS, from an expression"),
     option("verifyhost", 1, "<hostname>", "name that the server's certificate must carry"),
     option("no-verifyhost", 0, "", "no name check, after a default"),
-    option("ssl-reuse", 0, "", "reuse TLS sessions, after a default", "sessions are reused where the server offers tickets"),
+    option("ssl-reuse", 0, "", "reuse TLS sessions, after a default",
+           "sessions are reused where the server offers tickets"),
 };
 
 }  // namespace

@@ -16,32 +16,39 @@ constexpr Text kTexts[] = {
     {400, "Bad request",
      "<html><body><h1>400 Bad request</h1>\nYour browser sent an invalid request.\n</body></html>\n", true},
     {401, "Unauthorized",
-     "<html><body><h1>401 Unauthorized</h1>\nYou need a valid user and password to access this content.\n</body></html>\n",
+     "<html><body><h1>401 Unauthorized</h1>\nYou need a valid user and password to access this "
+     "content.\n</body></html>\n",
      false},
     {403, "Forbidden",
      "<html><body><h1>403 Forbidden</h1>\nRequest forbidden by administrative rules.\n</body></html>\n", false},
     {404, "Not Found", "<html><body><h1>404 Not Found</h1>\nThe resource could not be found.\n</body></html>\n", false},
     {405, "Method Not Allowed",
-     "<html><body><h1>405 Method Not Allowed</h1>\nA request was made of a resource using a request method not supported "
+     "<html><body><h1>405 Method Not Allowed</h1>\nA request was made of a resource using a request method not "
+     "supported "
      "by that resource.\n</body></html>\n",
      false},
     {407, "Unauthorized",
-     "<html><body><h1>407 Unauthorized</h1>\nYou need a valid user and password to access this content.\n</body></html>\n",
+     "<html><body><h1>407 Unauthorized</h1>\nYou need a valid user and password to access this "
+     "content.\n</body></html>\n",
      false},
     {408, "Request Time-out",
-     "<html><body><h1>408 Request Time-out</h1>\nYour browser didn't send a complete request in time.\n</body></html>\n",
+     "<html><body><h1>408 Request Time-out</h1>\nYour browser didn't send a complete request in "
+     "time.\n</body></html>\n",
      true},
     {410, "Gone",
      "<html><body><h1>410 Gone</h1>\nThe resource is no longer available and will not be available "
      "again.\n</body></html>\n",
      false},
     {413, "Payload Too Large",
-     "<html><body><h1>413 Payload Too Large</h1>\nThe request entity exceeds the maximum allowed.\n</body></html>\n", false},
+     "<html><body><h1>413 Payload Too Large</h1>\nThe request entity exceeds the maximum allowed.\n</body></html>\n",
+     false},
     {414, "URI Too Long",
-     "<html><body><h1>414 URI Too Long</h1>\nThe URI provided was too long for the server to process.\n</body></html>\n",
+     "<html><body><h1>414 URI Too Long</h1>\nThe URI provided was too long for the server to "
+     "process.\n</body></html>\n",
      false},
     {421, "Misdirected Request",
-     "<html><body><h1>421 Misdirected Request</h1>\nRequest sent to a non-authoritative server.\n</body></html>\n", false},
+     "<html><body><h1>421 Misdirected Request</h1>\nRequest sent to a non-authoritative server.\n</body></html>\n",
+     false},
     {422, "Unprocessable Content",
      "<html><body><h1>422 Unprocessable Content</h1>\nThe server cannot process the contained "
      "instructions.\n</body></html>\n",
@@ -52,7 +59,8 @@ constexpr Text kTexts[] = {
      "time.\n</body></html>\n",
      false},
     {431, "Request Header Fields Too Large",
-     "<html><body><h1>431 Request Header Fields Too Large</h1>\nRequest Header Fields Too Large.\n</body></html>\n", false},
+     "<html><body><h1>431 Request Header Fields Too Large</h1>\nRequest Header Fields Too Large.\n</body></html>\n",
+     false},
     {500, "Internal Server Error",
      "<html><body><h1>500 Internal Server Error</h1>\nAn internal server error occurred.\n</body></html>\n", false},
     {501, "Not Implemented",

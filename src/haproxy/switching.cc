@@ -110,7 +110,8 @@ void bind_use_backend(void* s, const Directive& d, const Row& row) {
     if (find_condition(args, 1) != 1) {
       scope.error(args[1].where, fmt::format("'{}' is not expected behind the backend", args[1].text),
                   "a condition begins with 'if' or 'unless'",
-                  fmt::format("unexpected keyword '{}' after switching rule, only 'if' and 'unless' are allowed.", args[1].text));
+                  fmt::format("unexpected keyword '{}' after switching rule, only 'if' and 'unless' are allowed.",
+                              args[1].text));
       return;
     }
     rule.condition = scope.proxy->acls.condition(args.subspan(1), kAtSwitching, env);

@@ -7,7 +7,7 @@
 namespace weir::haproxy {
 namespace {
 
-template <uint32_t Timeouts::*member>
+template <uint32_t Timeouts::* member>
 void bind_timeout(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   uint32_t ms = 0;
@@ -22,7 +22,7 @@ void bind_check_timeout(void* s, const Directive& d, const Row& row) {
   if (read_time_ms(scope, args_of(d, row)[0], row.name, ms)) scope.planned(d.where, row.name);
 }
 
-template <uint32_t Timeouts::*member>
+template <uint32_t Timeouts::* member>
 void bind_old_timeout(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   size_t at = row.help.find("replaced by: ");
@@ -43,7 +43,8 @@ constexpr Row kRows[] = {
     row("timeout http-keep-alive", kProxies, bind_timeout<&Timeouts::http_keep_alive>,
         "time for the next request on an idle connection"),
     row("timeout queue", kBackends, bind_timeout<&Timeouts::queue>, "time in the queue for a free server"),
-    row("timeout tunnel", kBackends, bind_timeout<&Timeouts::tunnel>, "longest silence of a tunnel in either direction"),
+    row("timeout tunnel", kBackends, bind_timeout<&Timeouts::tunnel>,
+        "longest silence of a tunnel in either direction"),
     row("timeout client-fin", kFrontends, bind_timeout<&Timeouts::client_fin>,
         "longest silence of a client whose connection is half closed"),
     row("timeout server-fin", kBackends, bind_timeout<&Timeouts::server_fin>,

@@ -89,8 +89,9 @@ void add_names(Certificates& certs, SSL_CTX* ctx) {
   for (int i = 0; names && i < sk_GENERAL_NAME_num(names); i++) {
     const GENERAL_NAME* n = sk_GENERAL_NAME_value(names, i);
     if (n->type != GEN_DNS) continue;
-    add_name(certs, ctx, {reinterpret_cast<const char*>(ASN1_STRING_get0_data(n->d.dNSName)),
-                          static_cast<size_t>(ASN1_STRING_length(n->d.dNSName))});
+    add_name(certs, ctx,
+             {reinterpret_cast<const char*>(ASN1_STRING_get0_data(n->d.dNSName)),
+              static_cast<size_t>(ASN1_STRING_length(n->d.dNSName))});
   }
   GENERAL_NAMES_free(names);
   char common[256];
@@ -114,7 +115,8 @@ bool apply(Scope& scope, SSL_CTX* ctx, const TlsOptions& o, const Where& where) 
   };
   return check(o.ciphers, "ciphers", SSL_CTX_set_cipher_list) &
          check(o.ciphersuites, "ciphersuites", SSL_CTX_set_ciphersuites) &
-         check(o.curves, "curves", [](SSL_CTX* c, const char* v) { return static_cast<int>(SSL_CTX_set1_curves_list(c, v)); });
+         check(o.curves, "curves",
+               [](SSL_CTX* c, const char* v) { return static_cast<int>(SSL_CTX_set1_curves_list(c, v)); });
 }
 
 std::string based(Str base, Str name) {
@@ -145,7 +147,8 @@ std::vector<std::string> certificate_files(const std::string& path) {
   std::vector<std::string> files;
   for (auto& entry : std::filesystem::directory_iterator(path, error)) {
     std::string name = entry.path().filename().string();
-    bool side = name.ends_with(".key") || name.ends_with(".issuer") || name.ends_with(".ocsp") || name.ends_with(".sctl");
+    bool side =
+        name.ends_with(".key") || name.ends_with(".issuer") || name.ends_with(".ocsp") || name.ends_with(".sctl");
     if (!name.starts_with('.') && !side && entry.is_regular_file(error)) files.push_back(entry.path().string());
   }
   std::sort(files.begin(), files.end());
@@ -156,9 +159,10 @@ int verify_mode(Scope& scope, const Word& word) {
   if (word.text == "none" || word.text.empty()) return SSL_VERIFY_NONE;
   if (word.text == "optional") return SSL_VERIFY_PEER;
   if (word.text == "required") return SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
-  scope.error(word.where, fmt::format("'{}' is not a way to verify", word.text), "none, optional or required",
-              fmt::format("'verify' : unknown verify method '{}', only 'none', 'optional', and 'required' are supported",
-                          word.text));
+  scope.error(
+      word.where, fmt::format("'{}' is not a way to verify", word.text), "none, optional or required",
+      fmt::format("'verify' : unknown verify method '{}', only 'none', 'optional', and 'required' are supported",
+                  word.text));
   return SSL_VERIFY_NONE;
 }
 
@@ -215,11 +219,12 @@ ssl_ctx_st* make_server_tls(Scope& scope, const ServerOptions& options, const Wh
   bool none = o.verify.text == "none" || (o.verify.text.empty() && scope.global.server_verify_none);
   // The product verifies unless it is told not to, and then needs somebody to trust.
   if (!none && o.ca_file.text.empty() && o.verify.text != "none") {
-    scope.error(where, "the server's certificate is to be verified and no authority is named",
-                "name one with ca-file (@system-ca for the system's), or write verify none",
-                "verify is enabled by default but no CA file specified. If you're running on a LAN where you're certain to "
-                "trust the server's certificate, please set an explicit 'verify none' statement on the 'server' line, or use "
-                "'ssl-server-verify none' in the global section to disable server-side verifications by default.");
+    scope.error(
+        where, "the server's certificate is to be verified and no authority is named",
+        "name one with ca-file (@system-ca for the system's), or write verify none",
+        "verify is enabled by default but no CA file specified. If you're running on a LAN where you're certain to "
+        "trust the server's certificate, please set an explicit 'verify none' statement on the 'server' line, or use "
+        "'ssl-server-verify none' in the global section to disable server-side verifications by default.");
     return nullptr;
   }
   SSL_CTX_set_verify(ctx, none ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
@@ -234,7 +239,8 @@ ssl_ctx_st* make_server_tls(Scope& scope, const ServerOptions& options, const Wh
   }
   std::string wire = alpn_wire(o.alpn);
   if (!wire.empty())
-    SSL_CTX_set_alpn_protos(ctx, reinterpret_cast<const unsigned char*>(wire.data()), static_cast<unsigned>(wire.size()));
+    SSL_CTX_set_alpn_protos(ctx, reinterpret_cast<const unsigned char*>(wire.data()),
+                            static_cast<unsigned>(wire.size()));
   return ctx;
 }
 
@@ -254,11 +260,10 @@ bool set_tls_word(TlsOptions& o, Str word) {
     int force;
   };
   constexpr Flag kFlags[] = {
-      {"no-sslv3", SSL_OP_NO_SSLv3, 0},     {"no-tlsv10", SSL_OP_NO_TLSv1, 0},
-      {"no-tlsv11", SSL_OP_NO_TLSv1_1, 0},  {"no-tlsv12", SSL_OP_NO_TLSv1_2, 0},
-      {"no-tlsv13", SSL_OP_NO_TLSv1_3, 0},  {"force-sslv3", 0, SSL3_VERSION},
-      {"force-tlsv10", 0, TLS1_VERSION},    {"force-tlsv11", 0, TLS1_1_VERSION},
-      {"force-tlsv12", 0, TLS1_2_VERSION},  {"force-tlsv13", 0, TLS1_3_VERSION},
+      {"no-sslv3", SSL_OP_NO_SSLv3, 0},    {"no-tlsv10", SSL_OP_NO_TLSv1, 0},   {"no-tlsv11", SSL_OP_NO_TLSv1_1, 0},
+      {"no-tlsv12", SSL_OP_NO_TLSv1_2, 0}, {"no-tlsv13", SSL_OP_NO_TLSv1_3, 0}, {"force-sslv3", 0, SSL3_VERSION},
+      {"force-tlsv10", 0, TLS1_VERSION},   {"force-tlsv11", 0, TLS1_1_VERSION}, {"force-tlsv12", 0, TLS1_2_VERSION},
+      {"force-tlsv13", 0, TLS1_3_VERSION},
   };
   for (const Flag& f : kFlags) {
     if (f.name != word) continue;
@@ -266,27 +271,43 @@ bool set_tls_word(TlsOptions& o, Str word) {
     if (f.force) o.min_version = o.max_version = f.force;
     return true;
   }
-  if (word == "no-tls-tickets") o.tickets = false;
-  else if (word == "tls-tickets") o.tickets = true;
-  else if (word == "prefer-client-ciphers") o.prefer_client_ciphers = true;
-  else if (word == "strict-sni") o.strict_sni = true;
-  else if (word == "no-strict-sni") o.strict_sni = false;
-  else return false;
+  if (word == "no-tls-tickets")
+    o.tickets = false;
+  else if (word == "tls-tickets")
+    o.tickets = true;
+  else if (word == "prefer-client-ciphers")
+    o.prefer_client_ciphers = true;
+  else if (word == "strict-sni")
+    o.strict_sni = true;
+  else if (word == "no-strict-sni")
+    o.strict_sni = false;
+  else
+    return false;
   return true;
 }
 
 bool take_tls_option(Scope& scope, TlsOptions& o, Str name, Words args) {
   if (set_tls_word(o, name)) return true;
-  if (name == "ssl") o.on = true;
-  else if (name == "no-ssl") o.on = false;
-  else if (name == "crt") o.certificates.push(scope.arena, args[0]);
-  else if (name == "ca-file") o.ca_file = args[0];
-  else if (name == "verify") o.verify = args[0];
-  else if (name == "ciphers") o.ciphers = args[0].text;
-  else if (name == "ciphersuites") o.ciphersuites = args[0].text;
-  else if (name == "curves" || name == "ecdhe") o.curves = args[0].text;
-  else if (name == "alpn" || name == "npn") o.alpn = args[0].text;
-  else if (name == "no-alpn") o.alpn = "http/1.1";
+  if (name == "ssl")
+    o.on = true;
+  else if (name == "no-ssl")
+    o.on = false;
+  else if (name == "crt")
+    o.certificates.push(scope.arena, args[0]);
+  else if (name == "ca-file")
+    o.ca_file = args[0];
+  else if (name == "verify")
+    o.verify = args[0];
+  else if (name == "ciphers")
+    o.ciphers = args[0].text;
+  else if (name == "ciphersuites")
+    o.ciphersuites = args[0].text;
+  else if (name == "curves" || name == "ecdhe")
+    o.curves = args[0].text;
+  else if (name == "alpn" || name == "npn")
+    o.alpn = args[0].text;
+  else if (name == "no-alpn")
+    o.alpn = "http/1.1";
   else if (name == "ssl-min-ver" || name == "ssl-max-ver") {
     int version = tls_version(args[0].text);
     if (!version)

@@ -68,7 +68,8 @@ void bind_group(void* s, const Directive& d, const Row& row) {
 
 constexpr Row kRows[] = {
     {"user", kUserlist, 1, 5, Block::none, Inherit::none, bind_user,
-     "<username> [password|insecure-password <password>] [groups <group>,<group>,(...)]", "a user, the password and groups"},
+     "<username> [password|insecure-password <password>] [groups <group>,<group>,(...)]",
+     "a user, the password and groups"},
     {"group", kUserlist, 1, 3, Block::none, Inherit::none, bind_group, "<groupname> [users <user>,<user>,(...)]",
      "a group, and users in it"},
 };

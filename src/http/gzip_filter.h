@@ -6,9 +6,9 @@
 namespace weir::http {
 
 struct GzipOptions {
-  int level = 1;           // 1 fastest … 9 smallest
+  int level = 1;  // 1 fastest … 9 smallest
   bool zlib_format = false;  // "deflate" (RFC 1950) instead of "gzip" (RFC 1952)
-  bool flush = false;      // hand on what has come after each piece, for bodies that trickle
+  bool flush = false;  // hand on what has come after each piece, for bodies that trickle
 };
 
 proxy::Filter* make_gzip_filter(proxy::Transaction& txn, const GzipOptions& options = {});

@@ -81,15 +81,11 @@ void H1Client::send_head(Message& m, bool end) {
 
 bool H1Client::wants_input() const {
   switch (state_) {
-    case State::connecting:
-      return false;
+    case State::connecting: return false;
     case State::idle:
-    case State::head:
-      return true;
-    case State::body:
-      return receiving() && credit_ > 0;
-    case State::done:
-      return false;
+    case State::head: return true;
+    case State::body: return receiving() && credit_ > 0;
+    case State::done: return false;
   }
   return false;
 }
@@ -210,8 +206,9 @@ void H1Client::peer_closed() {
     user->on_data(*this, {}, true);
     return;
   }
-  fail(Fault::closed, state_ == State::head ? Str{"upstream prematurely closed connection while reading response header"}
-                                            : Str{"upstream prematurely closed connection"});
+  fail(Fault::closed, state_ == State::head
+                          ? Str{"upstream prematurely closed connection while reading response header"}
+                          : Str{"upstream prematurely closed connection"});
 }
 
 void H1Client::peer_failed(Fault fault) {
@@ -247,18 +244,15 @@ void H1Client::on_drained() {
 
 void H1Client::on_timer() {
   switch (state_) {
-    case State::idle:
-      return gone();
-    case State::connecting:
-      return fail(Fault::connect_timeout, "upstream timed out while connecting");
+    case State::idle: return gone();
+    case State::connecting: return fail(Fault::connect_timeout, "upstream timed out while connecting");
     case State::head:
       return fail(Fault::timeout, queued() ? Str{"upstream timed out while sending request"}
                                            : Str{"upstream timed out while reading response header"});
     case State::body:
       if (credit_ <= 0) return arm(read_timeout_ ? read_timeout_ : 1000);  // we are not reading
       return fail(Fault::timeout, "upstream timed out while reading upstream");
-    case State::done:
-      return;
+    case State::done: return;
   }
 }
 

@@ -12,7 +12,7 @@ class H1Client;
 class ClientHooks {
  public:
   virtual void released(H1Client& c, bool reusable) = 0;  // the exchange is over; keep it or close it
-  virtual void closed(H1Client& c) = 0;                   // an idle or finished one is gone
+  virtual void closed(H1Client& c) = 0;  // an idle or finished one is gone
 
  protected:
   ~ClientHooks() = default;

@@ -12,7 +12,8 @@ void H1Conn::on_readable() {
     size_t have = in_.empty() ? 0 : in_.take(buf, net::Loop::kReadBuffer);
     size_t got = 0;
     Io io = Io::again;
-    if (readable() && !input_ended_ && have < net::Loop::kReadBuffer) io = read(buf + have, net::Loop::kReadBuffer - have, got);
+    if (readable() && !input_ended_ && have < net::Loop::kReadBuffer)
+      io = read(buf + have, net::Loop::kReadBuffer - have, got);
     bool fresh = io == Io::ok;
     if (have + got) {
       size_t used = consume({buf, have + got});
@@ -102,9 +103,7 @@ void H1Conn::send_data(Str data, bool end, HeaderList* trailers) {
       send_left_ -= data.size();
       write(data);
       break;
-    case Framing::chunked:
-      write_chunk(*this, data, end, trailers);
-      break;
+    case Framing::chunked: write_chunk(*this, data, end, trailers); break;
     case Framing::close:
     case Framing::tunnel:
       if (!data.empty()) write(data);

@@ -29,9 +29,9 @@ class H1Conn : public net::Conn, public Stream {
   virtual size_t consume(Str in) = 0;
   // Whether reading makes sense now (a head is awaited, or body bytes with credit).
   virtual bool wants_input() const = 0;
-  virtual void peer_closed() = 0;             // orderly end of input
+  virtual void peer_closed() = 0;  // orderly end of input
   virtual void peer_failed(Fault fault) = 0;  // reset or read error
-  virtual void body_complete() = 0;           // the peer's message has ended (just before its last on_data)
+  virtual void body_complete() = 0;  // the peer's message has ended (just before its last on_data)
   virtual void body_bad(Str why) = 0;
 
   void on_readable() override;
@@ -47,10 +47,10 @@ class H1Conn : public net::Conn, public Stream {
   net::BufQueue in_;
   uint32_t scanned_ = 0;  // of the head that is being collected
   Framing framing_ = Framing::none;
-  bool send_ended_ = false;    // our message is complete (perhaps still queued)
-  bool input_ended_ = false;   // the peer closed its side
+  bool send_ended_ = false;  // our message is complete (perhaps still queued)
+  bool input_ended_ = false;  // the peer closed its side
   bool upload_blocked_ = false;
-  uint64_t send_left_ = 0;     // with Framing::length: bytes that we still owe
+  uint64_t send_left_ = 0;  // with Framing::length: bytes that we still owe
 };
 
 }  // namespace weir::http

@@ -13,11 +13,11 @@ namespace weir::http {
 
 // A response is bounded by max_head and max_headers only; all its errors are 502.
 struct H1Limits {
-  uint32_t max_line = 8192;         // bytes of the request line: 414 beyond
-  uint32_t max_header = 8192;       // bytes of one header line: `big_header_status` beyond
-  uint32_t max_head = 4 * 8192;     // bytes of the whole head
-  uint16_t max_headers = 1000;      // number of header lines
-  uint16_t big_header_status = 400; // status for an oversized header or head
+  uint32_t max_line = 8192;  // bytes of the request line: 414 beyond
+  uint32_t max_header = 8192;  // bytes of one header line: `big_header_status` beyond
+  uint32_t max_head = 4 * 8192;  // bytes of the whole head
+  uint16_t max_headers = 1000;  // number of header lines
+  uint16_t big_header_status = 400;  // status for an oversized header or head
   // nginx: a header whose name has other bytes than letters, digits and '-' is dropped; if false it passes when its name is a
   // token and is 400 otherwise.
   bool ignore_invalid_headers = true;
@@ -25,13 +25,13 @@ struct H1Limits {
   // HAProxy: an invalid name is 400 in any case; so are 8-bit targets and other schemes than http and https, and user info in
   // a target is ignored.
   bool strict_names = false;
-  bool accept_unsafe_request = false;   // HAProxy `option accept-unsafe-violations-in-http-request`
+  bool accept_unsafe_request = false;  // HAProxy `option accept-unsafe-violations-in-http-request`
   bool accept_unsafe_response = false;  // HAProxy `option accept-unsafe-violations-in-http-response`
 };
 
 struct H1Error {
   uint16_t status = 0;  // what the client gets: 400, 413, 414, 422, 431, 501, 505 (for a response: 502)
-  Str reason;           // why, for the log; static text
+  Str reason;  // why, for the log; static text
   bool ok() const { return status == 0; }
 };
 
@@ -72,7 +72,7 @@ class H1Body {
   Body kind() const { return kind_; }
   State state() const { return state_; }
   uint64_t left() const { return left_; }  // with Body::length: bytes still to come; Body::chunked: of this chunk
-  Str error() const { return error_; }     // why it is bad; static text
+  Str error() const { return error_; }  // why it is bad; static text
 
  private:
   // Where the second reading is. The CR and LF behind chunk data are framing too.
@@ -105,7 +105,7 @@ class H1Body {
   Body kind_ = Body::none;
   State state_ = State::done;
   At at_ = At::size;
-  uint8_t digits_ = 0;     // of the chunk size
+  uint8_t digits_ = 0;  // of the chunk size
   uint8_t name_size_ = 0;  // of the trailer name; beyond sizeof name_ it is no name that weir knows
   char name_[26];
   uint32_t excess_ = 0;  // bytes of extensions that no data outweighs; then bytes of trailers

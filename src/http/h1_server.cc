@@ -49,12 +49,10 @@ bool H1Server::wants_input() const {
     case State::idle:
     case State::head:
     case State::discard:
-    case State::linger:
-      return true;
+    case State::linger: return true;
     case State::exchange:
       return (receiving() && credit_ > 0) || (!receiving() && !input_ended_ && in_.empty() && rdhup());
-    case State::closing:
-      return false;
+    case State::closing: return false;
   }
   return false;
 }
@@ -68,9 +66,7 @@ size_t H1Server::consume(Str in) {
       case State::idle:
         if (used) pipelined_ = true;
         [[fallthrough]];
-      case State::head:
-        n = take_head(rest);
-        break;
+      case State::head: n = take_head(rest); break;
       case State::exchange:
         if (receiving() && credit_ > 0) {
           if (timeouts_->body) arm(timeouts_->body);
@@ -91,10 +87,8 @@ size_t H1Server::consume(Str in) {
         }
         break;
       }
-      case State::linger:
-        return in.size();
-      case State::closing:
-        return in.size();
+      case State::linger: return in.size();
+      case State::closing: return in.size();
     }
     if (n == 0) break;
     used += n;
@@ -312,10 +306,8 @@ void H1Server::peer_closed() {
       close_after_ = true;
       if (user) user->on_half_closed(*this);
       return;
-    case State::closing:
-      return;
-    default:
-      return gone();
+    case State::closing: return;
+    default: return gone();
   }
 }
 
@@ -352,8 +344,7 @@ void H1Server::on_timer() {
     case State::idle:
       if (requests_ == 0) return hooks_->timed_out(*this, true);
       return gone();
-    case State::head:
-      return hooks_->timed_out(*this, false);
+    case State::head: return hooks_->timed_out(*this, false);
     case State::exchange: {
       bool sending = queued() > 0;
       bool reading = receiving() && credit_ > 0 && framing_ != Framing::tunnel;
@@ -365,8 +356,7 @@ void H1Server::on_timer() {
       if (user) user->on_reset(*this, e);
       return;
     }
-    default:
-      return gone();
+    default: return gone();
   }
 }
 

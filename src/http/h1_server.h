@@ -18,11 +18,11 @@ class ServerHooks {
  public:
   // A request head has arrived: make its transaction, set s.user, return the message to fill.
   virtual Message& begin(H1Server& s) = 0;
-  virtual void request(H1Server& s) = 0;                       // the head was parsed into that message
+  virtual void request(H1Server& s) = 0;  // the head was parsed into that message
   virtual void reject(H1Server& s, const H1Error& error) = 0;  // it was not
-  virtual void timed_out(H1Server& s, bool silent) = 0;        // no complete head in time; `silent`: not one byte of it
-  virtual void idle(H1Server& s) = 0;                          // waits for the next request
-  virtual void busy(H1Server& s) = 0;                          // does not any more
+  virtual void timed_out(H1Server& s, bool silent) = 0;  // no complete head in time; `silent`: not one byte of it
+  virtual void idle(H1Server& s) = 0;  // waits for the next request
+  virtual void busy(H1Server& s) = 0;  // does not any more
   virtual void closed(H1Server& s) = 0;
   virtual bool may_keep_alive() = 0;
 
@@ -49,7 +49,7 @@ class H1Server final : public H1Conn, public IdleLink {
   uint64_t accepted_ms() const { return accepted_ms_; }
   uint64_t first_byte_ms() const { return first_byte_ms_; }  // of the current request
   uint64_t idle_since_ms() const { return idle_since_ms_; }  // accept, or the end of the previous exchange
-  uint32_t requests() const { return requests_; }            // including the current one
+  uint32_t requests() const { return requests_; }  // including the current one
   bool will_close() const { return close_after_; }
   bool pipelined() const { return pipelined_; }  // the current request had come before the answer to the one before it
   void last_exchange() override { close_after_ = true; }
@@ -100,7 +100,7 @@ class H1Server final : public H1Conn, public IdleLink {
   uint32_t requests_ = 0;
   uint32_t keepalive_requests_;
   State state_ = State::idle;
-  uint8_t version_ = 11;        // of the current request
+  uint8_t version_ = 11;  // of the current request
   bool head_request_ = false;
   bool close_after_ = false;
   bool request_keep_alive_ = true;

@@ -16,7 +16,7 @@ struct Header {
   Str name;
   Str value;  // without surrounding white space
   Name id = Name::other;
-  bool hop = false;      // hop-by-hop (RFC 9110 7.6.1) or listed in Connection: not forwarded
+  bool hop = false;  // hop-by-hop (RFC 9110 7.6.1) or listed in Connection: not forwarded
   bool removed = false;  // deleted by a rule; skipped by every reader
 };
 
@@ -102,11 +102,11 @@ bool is_idempotent(Method method);
 
 // How the body of a message ends.
 enum class Body : uint8_t {
-  none,     // there is none, whatever the headers say
-  length,   // `content_length` bytes
+  none,  // there is none, whatever the headers say
+  length,  // `content_length` bytes
   chunked,  // ends by itself, length not known beforehand
-  close,    // ends with the connection (responses only)
-  tunnel,   // after 101 or CONNECT: bytes both ways until both sides close
+  close,  // ends with the connection (responses only)
+  tunnel,  // after 101 or CONNECT: bytes both ways until both sides close
 };
 
 struct Message {
@@ -120,10 +120,10 @@ struct Message {
   uint8_t version = 11;  // 10 or 11 as received; 20 for HTTP/2
   uint16_t status = 0;
   Str method_text;
-  Str target;     // as received
+  Str target;  // as received
   Str authority;  // host[:port] from the absolute target or Host; empty when there is none
-  Str scheme;     // of an absolute target, else empty
-  Str path;       // path with query of the target: "/a?b"; "*" for OPTIONS *; authority form for CONNECT
+  Str scheme;  // of an absolute target, else empty
+  Str path;  // path with query of the target: "/a?b"; "*" for OPTIONS *; authority form for CONNECT
   Str reason;
   Str raw_head;  // the head as received, start line and empty line included
 
@@ -131,11 +131,11 @@ struct Message {
   HeaderList trailers;  // filled when the body has ended
 
   Body body = Body::none;
-  uint64_t content_length = 0;   // with Body::length
-  bool keep_alive = true;        // what this message's sender allows for its connection
+  uint64_t content_length = 0;  // with Body::length
+  bool keep_alive = true;  // what this message's sender allows for its connection
   bool expect_continue = false;  // Expect: 100-continue was asked for and not answered yet
-  bool upgrade = false;          // a valid Connection: upgrade with an Upgrade header
-  uint16_t header_bytes = 0;     // size of raw_head, for logs and limits (saturates)
+  bool upgrade = false;  // a valid Connection: upgrade with an Upgrade header
+  uint16_t header_bytes = 0;  // size of raw_head, for logs and limits (saturates)
 };
 
 }  // namespace weir::http

@@ -23,13 +23,13 @@ class Stream;
 
 class StreamUser {
  public:
-  virtual void on_connected(Stream&) {}                              // upstream: ready to send
-  virtual void on_interim(Stream&) {}                                // upstream: a 1xx head is in the response message
-  virtual void on_head(Stream& s) = 0;                               // the message is complete up to its body
-  virtual void on_data(Stream& s, Str data, bool end) = 0;           // `data` is valid during the call
-  virtual void on_half_closed(Stream&) {}                            // the peer sends nothing more, early
-  virtual void on_drained(Stream& s) = 0;                            // nothing is queued for writing any more
-  virtual void on_reset(Stream& s, const Error& why) = 0;            // nothing more comes and nothing more goes
+  virtual void on_connected(Stream&) {}  // upstream: ready to send
+  virtual void on_interim(Stream&) {}  // upstream: a 1xx head is in the response message
+  virtual void on_head(Stream& s) = 0;  // the message is complete up to its body
+  virtual void on_data(Stream& s, Str data, bool end) = 0;  // `data` is valid during the call
+  virtual void on_half_closed(Stream&) {}  // the peer sends nothing more, early
+  virtual void on_drained(Stream& s) = 0;  // nothing is queued for writing any more
+  virtual void on_reset(Stream& s, const Error& why) = 0;  // nothing more comes and nothing more goes
  protected:
   ~StreamUser() = default;
 };

@@ -16,19 +16,19 @@ struct Call {
   State& state;
   proxy::Transaction* txn = nullptr;
   proxy::Cursor* cursor = nullptr;  // null: the script must not wait
-  uint8_t phase = 0;                // the personality's own numbers
-  bool response = false;            // it stands in a response rule
+  uint8_t phase = 0;  // the personality's own numbers
+  bool response = false;  // it stands in a response rule
   bool waits_for_body = false;
-  bool exited = false;              // it ended itself: `status` says how
-  bool has_result = false;          // it returned a number
-  bool missing = false;             // its file does not exist
-  uint32_t wait_ms = 0;             // 0: only lets others run
+  bool exited = false;  // it ended itself: `status` says how
+  bool has_result = false;  // it returned a number
+  bool missing = false;  // its file does not exist
+  uint32_t wait_ms = 0;  // 0: only lets others run
   int status = 0;
   int64_t result = 0;
   Coroutine thread;
-  Str problem;                      // of a failure, with its place; in the transaction's arena
-  Str trace;                        // and the calls that led there, a line each
-  void* extra = nullptr;            // what the personality's functions keep; in the transaction's arena
+  Str problem;  // of a failure, with its place; in the transaction's arena
+  Str trace;  // and the calls that led there, a line each
+  void* extra = nullptr;  // what the personality's functions keep; in the transaction's arena
 };
 
 extern constinit thread_local Call* current;

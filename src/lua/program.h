@@ -25,8 +25,8 @@ struct Start {
 
 struct Function {
   enum class Kind : uint8_t {
-    code,        // compiled from `code` when it is first called
-    file,        // read when it is first called, by each state
+    code,  // compiled from `code` when it is first called
+    file,  // read when it is first called, by each state
     registered,  // a start put it into the table of registered things
   };
   Kind kind = Kind::code;

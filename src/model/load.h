@@ -10,15 +10,15 @@
 namespace weir::model {
 
 struct LoadOptions {
-  bool offline = false;        // judge the text alone: missing certificates, hosts, users and includes are notes
-  bool check_only = false;     // nothing will be started
+  bool offline = false;  // judge the text alone: missing certificates, hosts, users and includes are notes
+  bool check_only = false;  // nothing will be started
   bool allow_planned = false;  // planned words answer 501 in their place instead of refusing the file
   config::Dialect face = config::Dialect::weir;  // as whom weir was started: decides names, defaults and refusals
   std::string prefix = "/etc/nginx/";  // nginx: relative paths are below it
-  std::string error_log;       // nginx: -e
+  std::string error_log;  // nginx: -e
   bool ignore_resolution = false;  // HAProxy -dr: servers that cannot be resolved do not refuse the file
-  bool no_server_verify = false;   // HAProxy -dV: servers' certificates are not verified
-  uint64_t proxy_max_conns = 0;    // HAProxy -N: `maxconn` of a proxy that does not say; 0: the product's own
+  bool no_server_verify = false;  // HAProxy -dV: servers' certificates are not verified
+  uint64_t proxy_max_conns = 0;  // HAProxy -N: `maxconn` of a proxy that does not say; 0: the product's own
 };
 
 }  // namespace weir::model

@@ -27,21 +27,21 @@ enum class Admin : uint8_t { ready = 0, drain = 1, maint = 2 };
 // What changes about a server while it serves. One cache line of its own.
 struct alignas(64) ServerState {
   std::atomic<uint8_t> admin{0};  // Admin
-  std::atomic<bool> up{true};     // as health has it
+  std::atomic<bool> up{true};  // as health has it
   std::atomic<int32_t> weight{1};
-  std::atomic<int32_t> current{0};       // streams on it now
+  std::atomic<int32_t> current{0};  // streams on it now
   std::atomic<int32_t> queued{0};
-  std::atomic<uint32_t> fails{0};        // nginx: failures within fail_timeout
-  std::atomic<int64_t> checked_ms{0};    // nginx: when the last failure was counted, loop milliseconds
-  std::atomic<int64_t> changed_s{0};     // wall clock of the last change of state
-  std::atomic<uint64_t> total{0};        // streams ever
-  std::atomic<uint64_t> bytes_in{0};     // from clients to it
+  std::atomic<uint32_t> fails{0};  // nginx: failures within fail_timeout
+  std::atomic<int64_t> checked_ms{0};  // nginx: when the last failure was counted, loop milliseconds
+  std::atomic<int64_t> changed_s{0};  // wall clock of the last change of state
+  std::atomic<uint64_t> total{0};  // streams ever
+  std::atomic<uint64_t> bytes_in{0};  // from clients to it
   std::atomic<uint64_t> bytes_out{0};
   std::atomic<uint64_t> connect_errors{0};
   std::atomic<uint64_t> response_errors{0};
   std::atomic<uint64_t> retries{0};
   std::atomic<uint64_t> redispatches{0};
-  std::atomic<uint64_t> status[6]{};     // [1..5]: 1xx to 5xx, [0]: other
+  std::atomic<uint64_t> status[6]{};  // [1..5]: 1xx to 5xx, [0]: other
   std::atomic<uint64_t> connects{0};
   std::atomic<uint64_t> reuses{0};
   std::atomic<uint64_t> client_aborts{0};
@@ -52,21 +52,21 @@ struct alignas(64) ServerState {
 struct Pool;
 
 struct Server {
-  Str name;           // HAProxy's name; nginx: the address as written
-  Str host;           // host name it came from, for Host and SNI
+  Str name;  // HAProxy's name; nginx: the address as written
+  Str host;  // host name it came from, for Host and SNI
   net::Addr addr;
-  uint32_t id = 0;    // index over all servers of the model
+  uint32_t id = 0;  // index over all servers of the model
   uint16_t slot = 0;  // index in its pool
   int32_t weight = 1;
   bool backup = false;
-  bool disabled = false;      // starts in maintenance (HAProxy `disabled`) or is never used (nginx `down`)
-  bool unresolved = false;    // no address yet
-  int32_t max_conns = 0;      // 0: no limit
-  uint32_t max_fails = 1;     // nginx passive health; 0: never counted
+  bool disabled = false;  // starts in maintenance (HAProxy `disabled`) or is never used (nginx `down`)
+  bool unresolved = false;  // no address yet
+  int32_t max_conns = 0;  // 0: no limit
+  uint32_t max_fails = 1;  // nginx passive health; 0: never counted
   uint32_t fail_timeout = 10000;  // ms
   ssl_ctx_st* tls = nullptr;
   Str sni;
-  uint8_t send_proxy = 0;     // PROXY protocol version to send, 0: none
+  uint8_t send_proxy = 0;  // PROXY protocol version to send, 0: none
   const Pool* pool = nullptr;
   ServerState* state = nullptr;
   const void* conf = nullptr;  // the personality's own
@@ -90,44 +90,44 @@ struct Pool {
   Balancer* balancer = nullptr;  // owned by the model
   PoolState* state = nullptr;
   Reuse reuse = Reuse::safe;
-  uint32_t keepalive = 32;             // idle connections a shard keeps for the pool; 0: none
+  uint32_t keepalive = 32;  // idle connections a shard keeps for the pool; 0: none
   uint32_t keepalive_requests = 1000;  // 0: no limit
   uint32_t keepalive_timeout = 60000;  // ms that one may lie idle
-  uint32_t keepalive_time = 3600000;   // ms of life after which it is not kept any more; 0: no limit
+  uint32_t keepalive_time = 3600000;  // ms of life after which it is not kept any more; 0: no limit
   bool tcp = false;
   bool passive_health = false;  // nginx: max_fails counts
-  const void* conf = nullptr;   // the personality's own (haproxy::Proxy)
+  const void* conf = nullptr;  // the personality's own (haproxy::Proxy)
   const proxy::Personality* personality = nullptr;
 };
 
 // How long a client may take, in ms; 0: no limit. Changed by the personality when it knows better (nginx: per location).
 struct ClientTimeouts {
-  uint32_t head = 60000;        // first byte to the end of the head
-  uint32_t keepalive = 75000;   // between requests
-  uint32_t body = 60000;        // between two reads of the body
-  uint32_t send = 60000;        // between two writes of the response
-  uint32_t tunnel = 0;          // both directions silent after an upgrade or in TCP mode; 0: `body` counts
-  uint32_t linger = 5000;       // draining a connection that is about to be closed
+  uint32_t head = 60000;  // first byte to the end of the head
+  uint32_t keepalive = 75000;  // between requests
+  uint32_t body = 60000;  // between two reads of the body
+  uint32_t send = 60000;  // between two writes of the response
+  uint32_t tunnel = 0;  // both directions silent after an upgrade or in TCP mode; 0: `body` counts
+  uint32_t linger = 5000;  // draining a connection that is about to be closed
   bool reset_on_timeout = false;
-  bool head_from_accept = true; // `head` also runs while a fresh connection says nothing
+  bool head_from_accept = true;  // `head` also runs while a fresh connection says nothing
 };
 
 struct Listener {
-  Str name;       // "web", "*:80"
+  Str name;  // "web", "*:80"
   net::Addr addr;
-  std::string text;   // as configured
+  std::string text;  // as configured
   uint32_t id = 0;
-  int fd = -1;        // inherited or given; -1: to be bound
+  int fd = -1;  // inherited or given; -1: to be bound
   int backlog = 511;
-  bool tcp = false;   // no HTTP on it
+  bool tcp = false;  // no HTTP on it
   bool reuseport = false;
   bool v6only = true;
   bool accept_proxy = false;
   bool defer_accept = false;
   bool transparent = false;
   bool announce_keep_alive = false;  // say "Connection: keep-alive" to HTTP/1.1 clients too, as nginx does
-  bool answer_expect = true;         // say "100 Continue" ourselves when the body is wanted (nginx); else the server does
-  bool linger_always = false;        // drain before every close, not only when the request is not complete
+  bool answer_expect = true;  // say "100 Continue" ourselves when the body is wanted (nginx); else the server does
+  bool linger_always = false;  // drain before every close, not only when the request is not complete
   int unix_mode = -1;
   int unix_uid = -1;
   int unix_gid = -1;
@@ -145,9 +145,9 @@ struct Process {
   bool daemon = false;
   bool master = true;
   std::string user, group, pid_file, chroot;
-  uint64_t max_conns = 0;        // over all shards; 0: no limit
+  uint64_t max_conns = 0;  // over all shards; 0: no limit
   uint64_t rlimit_nofile = 0;
-  uint32_t shutdown_timeout = 0; // ms; 0: no limit
+  uint32_t shutdown_timeout = 0;  // ms; 0: no limit
 };
 
 struct Model {
@@ -157,10 +157,10 @@ struct Model {
   std::vector<Listener*> listeners;
   std::vector<Pool*> pools;
   std::vector<Server*> servers;
-  const void* nginx = nullptr;    // personalities' roots
+  const void* nginx = nullptr;  // personalities' roots
   const void* haproxy = nullptr;
 
-  std::vector<ssl_ctx_st*> tls;    // every TLS context in use; freed with the model
+  std::vector<ssl_ctx_st*> tls;  // every TLS context in use; freed with the model
   void keep_tls(ssl_ctx_st* context) { tls.push_back(context); }
   ~Model();
 

@@ -95,25 +95,29 @@ class Conn : public IoHandler, public Timer, public Task {
   bool write_file(const FileSpan& file);
   // Bytes that the kernel did not take yet; what is gathered for the end of this event does not count.
   size_t queued() const { return out_.size() + file_.left; }
-  void drop_queue() { out_.clear(); file_ = {}; }
+  void drop_queue() {
+    out_.clear();
+    file_ = {};
+  }
 
   void shutdown_write();  // after what is queued
-  void close();           // now; the object is freed later
-  void reset();           // close with RST where the protocol has it
+  void close();  // now; the object is freed later
+  void reset();  // close with RST where the protocol has it
 
   void arm(uint64_t ms) { loop_->arm(*this, ms); }
   void disarm() { loop_->disarm(*this); }
 
-  uint64_t bytes_in = 0;   // over the connection's life, as read from the socket (plain text)
+  uint64_t bytes_in = 0;  // over the connection's life, as read from the socket (plain text)
   uint64_t bytes_out = 0;
 
  protected:
   // Events for the session. None is called after close().
-  virtual void on_connected() {}   // connect() or the TLS handshake finished
+  virtual void on_connected() {}  // connect() or the TLS handshake finished
   virtual void on_readable() = 0;  // read() may give something
-  virtual void on_progress() {}    // the kernel took some of what was queued
-  virtual void on_drained() {}     // everything queued has gone to the kernel
-  virtual void on_broken() = 0;    // the peer is gone for writing, the handshake failed, or connect() failed: last_errno()
+  virtual void on_progress() {}  // the kernel took some of what was queued
+  virtual void on_drained() {}  // everything queued has gone to the kernel
+  virtual void
+  on_broken() = 0;  // the peer is gone for writing, the handshake failed, or connect() failed: last_errno()
   void on_io(uint32_t events) override;
   void run_task() override;
   virtual void destroy() { delete this; }  // how the object is freed

@@ -49,7 +49,7 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  void run();   // until stop()
+  void run();  // until stop()
   void stop() { stopped_ = true; }
 
   // Registers once for the life of the descriptor. False with errno set when the kernel refuses.

@@ -104,8 +104,9 @@ ssl_ctx_st* make_tls_client(const TlsClientOptions& o, std::string& problem) {
   bool ok = set_ciphers(ctx, o.ciphers, {}, problem);
   if (ok && !o.certificate.empty()) ok = load_pair(ctx, o.certificate, o.key.empty() ? o.certificate : o.key, problem);
   if (ok && o.verify) {
-    int r = o.ca_file == "@system-ca" || o.ca_file.empty() ? SSL_CTX_set_default_verify_paths(ctx)
-                                                            : SSL_CTX_load_verify_locations(ctx, o.ca_file.c_str(), nullptr);
+    int r = o.ca_file == "@system-ca" || o.ca_file.empty()
+                ? SSL_CTX_set_default_verify_paths(ctx)
+                : SSL_CTX_load_verify_locations(ctx, o.ca_file.c_str(), nullptr);
     if (r != 1) {
       problem = fmt::format("cannot load CA file \"{}\": {}", o.ca_file, openssl_error());
       ok = false;

@@ -53,14 +53,15 @@ void compile_access(Scope&, Location& l, void* conf) {
 }
 
 const Row kTable[] = {
-    {"allow", kHttpServerLocation | kLimitExcept, 1, 1, Block::none, Inherit::array, bind_rule, "address | CIDR | unix: | all",
-     "lets clients of a network in"},
-    {"deny", kHttpServerLocation | kLimitExcept, 1, 1, Block::none, Inherit::array, bind_rule, "address | CIDR | unix: | all",
-     "keeps clients of a network out"},
+    {"allow", kHttpServerLocation | kLimitExcept, 1, 1, Block::none, Inherit::array, bind_rule,
+     "address | CIDR | unix: | all", "lets clients of a network in"},
+    {"deny", kHttpServerLocation | kLimitExcept, 1, 1, Block::none, Inherit::array, bind_rule,
+     "address | CIDR | unix: | all", "keeps clients of a network out"},
 };
 
 }  // namespace
 
-const Module kAccessModule{"access", sizeof(AccessConf), module_create<AccessConf>, kTable, merge_access, compile_access};
+const Module kAccessModule{"access", sizeof(AccessConf), module_create<AccessConf>,
+                           kTable,   merge_access,       compile_access};
 
 }  // namespace weir::nginx

@@ -139,14 +139,34 @@ void compile(Scope&, Location& l, void* c) {
 }
 
 const Row kTable[] = {
-    {"auth_basic", kHttpServerLocation | kLimitExcept, 1, 1, Block::none, Inherit::scalar, set_value, "string | off",
-     "asks for a user and password, with this realm", {}, WEIR_FIELD(AuthBasicConf, realm), "off"},
-    {"auth_basic_user_file", kHttpServerLocation | kLimitExcept, 1, 1, Block::none, Inherit::scalar, bind_file, "file",
-     "where users and passwords are kept", {}, WEIR_FIELD(AuthBasicConf, file)},
+    {"auth_basic",
+     kHttpServerLocation | kLimitExcept,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     set_value,
+     "string | off",
+     "asks for a user and password, with this realm",
+     {},
+     WEIR_FIELD(AuthBasicConf, realm),
+     "off"},
+    {"auth_basic_user_file",
+     kHttpServerLocation | kLimitExcept,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     bind_file,
+     "file",
+     "where users and passwords are kept",
+     {},
+     WEIR_FIELD(AuthBasicConf, file)},
 };
 
 }  // namespace
 
-const Module kAuthBasicModule{"auth_basic", sizeof(AuthBasicConf), module_create<AuthBasicConf>, kTable, nullptr, compile};
+const Module kAuthBasicModule{"auth_basic", sizeof(AuthBasicConf), module_create<AuthBasicConf>, kTable, nullptr,
+                              compile};
 
 }  // namespace weir::nginx

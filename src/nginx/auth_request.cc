@@ -45,7 +45,8 @@ void bind_set(void* s, const Directive& d, const Row&) {
     return refuse(scope, word.where, fmt::format("invalid variable name \"{}\"", word.text), "write $name");
   Variable* v = scope.http->variables.use(scope.arena, word.text.substr(1), word.where);
   if (!v->defined && !define_variable(scope, word, fetch_nothing, nullptr)) return;
-  conf.sets.push(scope.arena, {v, compile_script(scope.arena, scope.http->variables, d.arg(1).text, d.arg(1).where, scope.diag)});
+  conf.sets.push(scope.arena,
+                 {v, compile_script(scope.arena, scope.http->variables, d.arg(1).text, d.arg(1).where, scope.diag)});
 }
 
 // The answer is there: take values from it while it still exists.
@@ -55,7 +56,8 @@ void take_values(Subrequest& sub, Transaction& child) {
   for (const AuthSet& s : conf.sets) set_slot(parent, *s.variable, parent.arena.dup(s.value->eval(child)));
   if (sub.status != 401) return;
   for (const http::Header* h = nullptr; (h = child.response.headers.find(http::Name::www_authenticate, h));)
-    of(parent).answer_headers.push(parent.arena, {"WWW-Authenticate", parent.arena.dup(h->value), http::Name::www_authenticate});
+    of(parent).answer_headers.push(parent.arena,
+                                   {"WWW-Authenticate", parent.arena.dup(h->value), http::Name::www_authenticate});
 }
 
 Access check(Transaction& txn, Cursor& cursor, const void* c, uint16_t& status) {
@@ -93,14 +95,25 @@ void compile(Scope&, Location& l, void* conf) {
 }
 
 const Row kTable[] = {
-    {"auth_request", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, bind_auth_request, "uri | off",
-     "asks this URI whether the client may come in", {}, WEIR_FIELD(AuthRequestConf, uri), "off"},
+    {"auth_request",
+     kHttpServerLocation,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     bind_auth_request,
+     "uri | off",
+     "asks this URI whether the client may come in",
+     {},
+     WEIR_FIELD(AuthRequestConf, uri),
+     "off"},
     {"auth_request_set", kHttpServerLocation, 2, 2, Block::none, Inherit::array, bind_set, "$variable value",
      "takes a value from the answer to auth_request"},
 };
 
 }  // namespace
 
-const Module kAuthRequestModule{"auth_request", sizeof(AuthRequestConf), module_create<AuthRequestConf>, kTable, merge, compile};
+const Module kAuthRequestModule{"auth_request", sizeof(AuthRequestConf), module_create<AuthRequestConf>, kTable, merge,
+                                compile};
 
 }  // namespace weir::nginx

@@ -105,11 +105,13 @@ int read_entries(Transaction& txn, const std::string& path, std::vector<Entry>& 
         break;
       }
     }
-    out.push_back({e->d_name, S_ISDIR(st.st_mode), S_ISREG(st.st_mode), static_cast<uint64_t>(st.st_size), st.st_mtime});
+    out.push_back(
+        {e->d_name, S_ISDIR(st.st_mode), S_ISREG(st.st_mode), static_cast<uint64_t>(st.st_size), st.st_mtime});
   }
   ::closedir(dir);
   // Directories first, then by name.
-  std::sort(out.begin(), out.end(), [](const Entry& a, const Entry& b) { return a.dir != b.dir ? a.dir : a.name < b.name; });
+  std::sort(out.begin(), out.end(),
+            [](const Entry& a, const Entry& b) { return a.dir != b.dir ? a.dir : a.name < b.name; });
   return problem;
 }
 
@@ -193,7 +195,10 @@ std::string as_json(Transaction& txn, const std::vector<Entry>& entries, Str cal
     out += first ? "\r\n{ \"name\":\"" : ",\r\n{ \"name\":\"";
     first = false;
     escape_for_log(e.name, LogEscape::json, out);
-    out += fmt::format("\", \"type\":\"{}\", \"mtime\":\"{}\"", e.dir ? "directory" : e.file ? "file" : "other",
+    out += fmt::format("\", \"type\":\"{}\", \"mtime\":\"{}\"",
+                       e.dir    ? "directory"
+                       : e.file ? "file"
+                                : "other",
                        http_time(txn.arena, e.mtime));
     if (e.file) out += fmt::format(", \"size\":{}", e.size);
     out += " }";
@@ -236,7 +241,8 @@ bool jsonp_callback(Transaction& txn, Str& out) {
   bool ok = out.size() <= kLongestCallback && std::all_of(out.begin(), out.end(), fine);
   if (!ok)
     log_error(&txn, LogLevel::info, 0,
-              fmt::format("client sent {} callback name: \"{}\"", out.size() > kLongestCallback ? "too long" : "invalid", out));
+              fmt::format("client sent {} callback name: \"{}\"",
+                          out.size() > kLongestCallback ? "too long" : "invalid", out));
   return ok;
 }
 
@@ -251,7 +257,8 @@ Next list(Transaction& txn, Cursor&, const void*) {
   const Request& r = of(txn);
   const auto& conf = conf_of<AutoindexConf>(txn, kAutoindexModule);
   Method method = txn.request.method;
-  if (!r.uri.ends_with('/') || (method != Method::get && method != Method::head) || !conf.on.get(false)) return Next::next;
+  if (!r.uri.ends_with('/') || (method != Method::get && method != Method::head) || !conf.on.get(false))
+    return Next::next;
   FilePath dir;
   if (!map_path(txn, r.uri, dir)) return finish_with(txn, 500);
   std::string path(dir.path);
@@ -283,19 +290,59 @@ void compile_autoindex(Scope&, Location& l, void* conf) {
 }
 
 const Row kTable[] = {
-    {"autoindex", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, set_flag, "on | off",
-     "lists directories that have no index file", {}, WEIR_FIELD(AutoindexConf, on), "off"},
-    {"autoindex_format", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, bind_format, "html | xml | json | jsonp",
-     "format of listings", {}, WEIR_FIELD(AutoindexConf, format), "html"},
-    {"autoindex_localtime", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, set_flag, "on | off",
-     "listings show local time instead of UTC", {}, WEIR_FIELD(AutoindexConf, localtime), "off"},
-    {"autoindex_exact_size", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, set_flag, "on | off",
-     "HTML listings show sizes in bytes instead of rounded ones", {}, WEIR_FIELD(AutoindexConf, exact_size), "on"},
+    {"autoindex",
+     kHttpServerLocation,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     set_flag,
+     "on | off",
+     "lists directories that have no index file",
+     {},
+     WEIR_FIELD(AutoindexConf, on),
+     "off"},
+    {"autoindex_format",
+     kHttpServerLocation,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     bind_format,
+     "html | xml | json | jsonp",
+     "format of listings",
+     {},
+     WEIR_FIELD(AutoindexConf, format),
+     "html"},
+    {"autoindex_localtime",
+     kHttpServerLocation,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     set_flag,
+     "on | off",
+     "listings show local time instead of UTC",
+     {},
+     WEIR_FIELD(AutoindexConf, localtime),
+     "off"},
+    {"autoindex_exact_size",
+     kHttpServerLocation,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     set_flag,
+     "on | off",
+     "HTML listings show sizes in bytes instead of rounded ones",
+     {},
+     WEIR_FIELD(AutoindexConf, exact_size),
+     "on"},
 };
 
 }  // namespace
 
-const Module kAutoindexModule{"autoindex", sizeof(AutoindexConf), module_create<AutoindexConf>, kTable, nullptr,
-                              compile_autoindex};
+const Module kAutoindexModule{"autoindex", sizeof(AutoindexConf), module_create<AutoindexConf>, kTable,
+                              nullptr,     compile_autoindex};
 
 }  // namespace weir::nginx

@@ -21,8 +21,8 @@ using proxy::Filter;
 using proxy::Transaction;
 
 constexpr int kOrder = 30;  // the text is converted before it is compressed
-constexpr Str kDefaultTypes[] = {"text/html", "text/xml", "text/plain", "text/vnd.wap.wml", "application/javascript",
-                                 "application/rss+xml"};
+constexpr Str kDefaultTypes[] = {
+    "text/html", "text/xml", "text/plain", "text/vnd.wap.wml", "application/javascript", "application/rss+xml"};
 
 struct CharsetConf {
   Setting<const Script*> charset;  // "off" is none
@@ -45,12 +45,14 @@ void bind_charset_map(void* s, const Directive& d, const Row&) {
     return;
   }
   if (iequals(from, "utf-8")) {
-    scope.error(d.arg(0).where, "\"charset_map\" with \"utf-8\" charset should be given in the second column", "swap the columns");
+    scope.error(d.arg(0).where, "\"charset_map\" with \"utf-8\" charset should be given in the second column",
+                "swap the columns");
     return;
   }
   for (const CharsetTable* t : tables)
     if ((iequals(t->from, from) && iequals(t->to, to)) || (iequals(t->from, to) && iequals(t->to, from))) {
-      scope.error(d.where, fmt::format("duplicate \"charset_map\" between \"{}\" and \"{}\"", from, to), "keep one of them");
+      scope.error(d.where, fmt::format("duplicate \"charset_map\" between \"{}\" and \"{}\"", from, to),
+                  "keep one of them");
       return;
     }
   auto* table = scope.arena.own<CharsetTable>(scope.arena.dup(from), scope.arena.dup(to));
@@ -109,8 +111,7 @@ const http::Header* accel_charset(const Transaction& txn) {
 // The charset to announce; empty: leave the response alone.
 Str wanted(Transaction& txn, const CharsetConf& c, Str content_type) {
   if (content_type.empty()) return {};
-  if (const http::Header* accel = accel_charset(txn))
-    return accel->value == "off" ? Str{} : accel->value;
+  if (const http::Header* accel = accel_charset(txn)) return accel->value == "off" ? Str{} : accel->value;
   if (!c.charset.set) return {};
   if (!charset_parameter(content_type).empty()) {
     if (!c.override_upstream.get(false)) return {};
@@ -134,7 +135,8 @@ class CharsetFilter final : public Filter {
     bool redirect = m.status == 301 || m.status == 302;
     bool convertible = !source.empty() && !iequals(source, target) && !m.headers.has(Name::content_encoding);
     if (convertible && !start(txn, source, target)) convertible = false;
-    if (!redirect) m.headers.set(Name::content_type, "Content-Type", txn.arena.cat(media_type(type), "; charset=", target));
+    if (!redirect)
+      m.headers.set(Name::content_type, "Content-Type", txn.arena.cat(media_type(type), "; charset=", target));
     if (!convertible) return false;
     if (changes_length_) {
       if (m.body == http::Body::length) m.body = http::Body::chunked;
@@ -162,7 +164,8 @@ class CharsetFilter final : public Filter {
       converter_ = txn.arena.own<CharsetConverter>(*t, kind);
       return true;
     }
-    log_error(&txn, LogLevel::error, 0, fmt::format("no \"charset_map\" between the charsets \"{}\" and \"{}\"", source, target));
+    log_error(&txn, LogLevel::error, 0,
+              fmt::format("no \"charset_map\" between the charsets \"{}\" and \"{}\"", source, target));
     return false;
   }
 
@@ -185,18 +188,56 @@ void compile_charset(Scope&, Location& l, void* conf) {
 }
 
 const Row kTable[] = {
-    {"charset", kHttpEverywhere, 1, 1, Block::none, Inherit::scalar, set_value, "charset | off",
-     "adds a charset to the Content-Type of texts, and converts to it from source_charset", {}, WEIR_FIELD(CharsetConf, charset),
+    {"charset",
+     kHttpEverywhere,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     set_value,
+     "charset | off",
+     "adds a charset to the Content-Type of texts, and converts to it from source_charset",
+     {},
+     WEIR_FIELD(CharsetConf, charset),
      "off"},
-    {"source_charset", kHttpEverywhere, 1, 1, Block::none, Inherit::scalar, set_value, "charset",
-     "the charset that responses were written in", {}, WEIR_FIELD(CharsetConf, source)},
-    {"override_charset", kHttpEverywhere, 1, 1, Block::none, Inherit::scalar, set_flag, "on | off",
-     "a charset that the server named is replaced", {}, WEIR_FIELD(CharsetConf, override_upstream), "off"},
-    {"charset_types", kHttpServerLocation, 1, -1, Block::none, Inherit::array, set_types, "mime-type ...",
-     "media types besides text/html that get a charset", {}, offsetof(CharsetConf, types), nullptr,
+    {"source_charset",
+     kHttpEverywhere,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     set_value,
+     "charset",
+     "the charset that responses were written in",
+     {},
+     WEIR_FIELD(CharsetConf, source)},
+    {"override_charset",
+     kHttpEverywhere,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     set_flag,
+     "on | off",
+     "a charset that the server named is replaced",
+     {},
+     WEIR_FIELD(CharsetConf, override_upstream),
+     "off"},
+    {"charset_types",
+     kHttpServerLocation,
+     1,
+     -1,
+     Block::none,
+     Inherit::array,
+     set_types,
+     "mime-type ...",
+     "media types besides text/html that get a charset",
+     {},
+     offsetof(CharsetConf, types),
+     nullptr,
      "text/html text/xml text/plain text/vnd.wap.wml application/javascript application/rss+xml"},
-    {"charset_map", kHttp, 2, 2, Block::required, Inherit::none, bind_charset_map, "charset1 charset2 { code code; ... }",
-     "how characters of one charset are written in another"},
+    {"charset_map", kHttp, 2, 2, Block::required, Inherit::none, bind_charset_map,
+     "charset1 charset2 { code code; ... }", "how characters of one charset are written in another"},
 };
 
 }  // namespace
@@ -205,6 +246,7 @@ Str charset_for(Transaction& txn, Str content_type) {
   return wanted(txn, conf_of<CharsetConf>(txn, kCharsetModule), content_type);
 }
 
-const Module kCharsetModule{"charset", sizeof(CharsetConf), module_create<CharsetConf>, kTable, merge_charset, compile_charset};
+const Module kCharsetModule{"charset", sizeof(CharsetConf), module_create<CharsetConf>,
+                            kTable,    merge_charset,       compile_charset};
 
 }  // namespace weir::nginx

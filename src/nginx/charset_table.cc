@@ -122,7 +122,8 @@ void CharsetConverter::from_utf8(Str data, bool end, std::string& out) {
       rest.remove_prefix(1);
       continue;
     }
-    auto it = std::lower_bound(table_.from_utf8.begin(), table_.from_utf8.end(), std::pair<uint32_t, unsigned char>(code, 0));
+    auto it =
+        std::lower_bound(table_.from_utf8.begin(), table_.from_utf8.end(), std::pair<uint32_t, unsigned char>(code, 0));
     if (it != table_.from_utf8.end() && it->first == code)
       out += static_cast<char>(it->second);
     else if (code < 0x80)

@@ -14,7 +14,7 @@ struct CharsetTable {
   };
   Str from;
   Str to;
-  bool utf8 = false;       // `to` is UTF-8
+  bool utf8 = false;  // `to` is UTF-8
   unsigned char forth[256];
   unsigned char back[256];
   Utf8 to_utf8[256];

@@ -34,8 +34,18 @@ void compile(Scope&, Location& l, void* conf) {
 }
 
 const Row kTable[] = {
-    {"chunked_transfer_encoding", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, set_flag, "on | off",
-     "bodies of unknown length are sent in chunks to HTTP/1.1 clients", {}, WEIR_FIELD(ChunkedConf, on), "on"},
+    {"chunked_transfer_encoding",
+     kHttpServerLocation,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     set_flag,
+     "on | off",
+     "bodies of unknown length are sent in chunks to HTTP/1.1 clients",
+     {},
+     WEIR_FIELD(ChunkedConf, on),
+     "on"},
 };
 
 }  // namespace

@@ -31,7 +31,8 @@ bool read_network(Scope& scope, const config::Word& word, Network& out) {
   }
   switch (net::parse_cidr(word.text, out.cidr)) {
     case net::CidrResult::bad:
-      refuse(scope, word.where, fmt::format("invalid parameter \"{}\"", word.text), "an address or a network such as 10.0.0.0/8");
+      refuse(scope, word.where, fmt::format("invalid parameter \"{}\"", word.text),
+             "an address or a network such as 10.0.0.0/8");
       return false;
     case net::CidrResult::host_bits:
       scope.diag.warning(word.where, fmt::format("low address bits of {} are meaningless", word.text));

@@ -53,7 +53,8 @@ void compile_gif(Scope&, Location& l, void* conf) {
 }
 
 const Row kTable[] = {
-    {"empty_gif", kLocation, 0, 0, Block::none, Inherit::none, bind_gif, "", "answers with a transparent GIF of one pixel"},
+    {"empty_gif", kLocation, 0, 0, Block::none, Inherit::none, bind_gif, "",
+     "answers with a transparent GIF of one pixel"},
 };
 
 }  // namespace

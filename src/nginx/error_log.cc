@@ -132,8 +132,8 @@ void add(Line& line, fmt::format_string<Args...> format, Args&&... args) {
 void add_upstream(Line& line, const Transaction& txn) {
   if (!txn.server) return;
   const net::Addr& a = txn.server->addr;
-  add(line, ", upstream: \"{}{}{}{}\"", txn.server->tls ? "https://" : "http://", a.text(), a.family == AF_UNIX ? ":" : "",
-      of(txn).unparsed_uri);
+  add(line, ", upstream: \"{}{}{}{}\"", txn.server->tls ? "https://" : "http://", a.text(),
+      a.family == AF_UNIX ? ":" : "", of(txn).unparsed_uri);
 }
 
 void add_request(Line& line, Transaction& txn) {
@@ -169,8 +169,19 @@ void write_line(const ErrorLogConf& conf, const Transaction* txn, LogLevel level
 }
 
 const Row kTable[] = {
-    {"error_log", kMain | kHttpServerLocation, 1, -1, Block::none, Inherit::array, bind_error_log, "file [level]",
-     "where errors are logged, and from which level on; may stand several times", {}, 0, nullptr, "logs/error.log error"},
+    {"error_log",
+     kMain | kHttpServerLocation,
+     1,
+     -1,
+     Block::none,
+     Inherit::array,
+     bind_error_log,
+     "file [level]",
+     "where errors are logged, and from which level on; may stand several times",
+     {},
+     0,
+     nullptr,
+     "logs/error.log error"},
 };
 
 }  // namespace
@@ -186,7 +197,8 @@ bool parse_log_level(Str name, LogLevel& out) {
 
 bool error_logged(const Transaction* txn, LogLevel level) {
   const ErrorLogConf* conf = conf_for(txn);
-  return !conf || std::any_of(conf->targets.begin(), conf->targets.end(), [&](const Target& t) { return t.level >= level; });
+  return !conf ||
+         std::any_of(conf->targets.begin(), conf->targets.end(), [&](const Target& t) { return t.level >= level; });
 }
 
 void log_error(const Transaction* txn, LogLevel level, int sys, Str text) {
@@ -201,7 +213,7 @@ void log_error(const Transaction* txn, LogLevel level, int sys, Str text) {
   write_line(conf ? *conf : early, txn, level, sys, text);
 }
 
-const Module kErrorLogModule{"error_log", sizeof(ErrorLogConf), module_create<ErrorLogConf>, kTable, merge_error_log, nullptr,
-                             finish_error_log};
+const Module kErrorLogModule{"error_log", sizeof(ErrorLogConf), module_create<ErrorLogConf>, kTable, merge_error_log,
+                             nullptr,     finish_error_log};
 
 }  // namespace weir::nginx

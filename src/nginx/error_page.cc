@@ -141,7 +141,11 @@ Str fmt_status(Transaction& txn, uint16_t status) {
 Next finish_with(Transaction& txn, uint16_t status, Str why) {
   Request& r = of(txn);
   if (!why.empty()) {
-    log_error(&txn, status >= 500 ? LogLevel::error : status == 403 || status == 404 ? LogLevel::error : LogLevel::info, 0, why);
+    log_error(&txn,
+              status >= 500                    ? LogLevel::error
+              : status == 403 || status == 404 ? LogLevel::error
+                                               : LogLevel::info,
+              0, why);
     txn.error.text = why;
   }
   if (status == 444) return txn.drop(false);
@@ -184,7 +188,8 @@ Next internal_redirect(Transaction& txn, Cursor&, Str uri, Str args) {
   Request& r = of(txn);
   if (++r.redirects > 10) {
     r.error_page = true;
-    return finish_with(txn, 500, txn.arena.cat("rewrite or internal redirection cycle while internally redirecting to \"", uri, "\""));
+    return finish_with(
+        txn, 500, txn.arena.cat("rewrite or internal redirection cycle while internally redirecting to \"", uri, "\""));
   }
   change_uri(txn, uri);
   r.valid_location = true;
@@ -216,6 +221,7 @@ void change_uri(Transaction& txn, Str uri) {
   r.valid_location = false;
 }
 
-const Module kErrorPageModule{"error_page", sizeof(ErrorPageConf), module_create<ErrorPageConf>, kTable, merge_error_page};
+const Module kErrorPageModule{"error_page", sizeof(ErrorPageConf), module_create<ErrorPageConf>, kTable,
+                              merge_error_page};
 
 }  // namespace weir::nginx

@@ -105,7 +105,8 @@ Addr address_of(proxy::Transaction& txn, const Geo& geo) {
 }
 
 const Str* find_range(const Geo& geo, uint32_t n) {
-  auto it = std::upper_bound(geo.list.begin(), geo.list.end(), n, [](uint32_t v, const Range& r) { return v < r.first; });
+  auto it =
+      std::upper_bound(geo.list.begin(), geo.list.end(), n, [](uint32_t v, const Range& r) { return v < r.first; });
   return it != geo.list.begin() && n <= std::prev(it)->last ? std::prev(it)->value : nullptr;
 }
 
@@ -137,8 +138,8 @@ bool put_range(Scope& scope, Geo& geo, const config::Word& word, Range r) {
   }
   Range old = *it;
   if (old.first == r.first && old.last == r.last) {
-    scope.diag.warning(word.where, fmt::format("duplicate range \"{}\", value: \"{}\", old value: \"{}\"", word.text, *r.value,
-                                               *old.value));
+    scope.diag.warning(word.where, fmt::format("duplicate range \"{}\", value: \"{}\", old value: \"{}\"", word.text,
+                                               *r.value, *old.value));
     it->value = r.value;
     return true;
   }
@@ -171,7 +172,8 @@ void add_range(Scope& scope, Geo& geo, const config::Word& word, const Str* valu
 bool read_cidr(Scope& scope, const config::Word& word, net::Cidr& out) {
   auto result = net::parse_cidr(word.text, out);
   if (result == net::CidrResult::bad)
-    refuse(scope, word.where, fmt::format("invalid network \"{}\"", word.text), "an address, or a network such as 10.0.0.0/8");
+    refuse(scope, word.where, fmt::format("invalid network \"{}\"", word.text),
+           "an address, or a network such as 10.0.0.0/8");
   if (result == net::CidrResult::host_bits)
     scope.diag.warning(word.where, fmt::format("low address bits of {} are meaningless", word.text));
   return result != net::CidrResult::bad;
@@ -183,8 +185,8 @@ void add_network(Scope& scope, Geo& geo, const config::Word& word, const Str* va
   Trie& trie = cidr.addr.family == AF_INET ? geo.v4 : geo.v6;
   const Str* old = trie.put(bytes(cidr.addr), cidr.bits, value);
   if (old && value)
-    scope.diag.warning(word.where, fmt::format("duplicate network \"{}\", value: \"{}\", old value: \"{}\"", word.text,
-                                               *value, *old));
+    scope.diag.warning(
+        word.where, fmt::format("duplicate network \"{}\", value: \"{}\", old value: \"{}\"", word.text, *value, *old));
   if (!old && !value) scope.diag.warning(word.where, fmt::format("no network \"{}\" to delete", word.text));
 }
 
@@ -192,7 +194,8 @@ bool add_flag(Scope& scope, Geo& geo, const Directive& line, bool first) {
   Str word = line.name();
   if (word == "ranges") {
     if (!first)
-      refuse(scope, line.where, "the \"ranges\" directive must be the first directive inside \"geo\" block", "move it up");
+      refuse(scope, line.where, "the \"ranges\" directive must be the first directive inside \"geo\" block",
+             "move it up");
     geo.ranges = true;
   } else if (word == "proxy_recursive") {
     geo.recursive = true;
@@ -206,7 +209,8 @@ bool add_flag(Scope& scope, Geo& geo, const Directive& line, bool first) {
 
 void add_line(Scope& scope, Geo& geo, const Directive& line, bool& first) {
   if (line.args() == 0 && add_flag(scope, geo, line, first)) return;
-  if (line.args() != 1) return refuse(scope, line.where, "invalid number of the geo parameters", "write: network value;");
+  if (line.args() != 1)
+    return refuse(scope, line.where, "invalid number of the geo parameters", "write: network value;");
   const config::Word& word = line.words[0];
   if (word == "proxy") {
     Network n;
@@ -217,8 +221,8 @@ void add_line(Scope& scope, Geo& geo, const Directive& line, bool& first) {
   auto* value = scope.arena.make<Str>(scope.arena.dup(line.arg(0).text));
   if (word == "default") {
     if (geo.fallback)
-      scope.diag.warning(word.where, fmt::format("duplicate network \"default\", value: \"{}\", old value: \"{}\"", *value,
-                                                 *geo.fallback));
+      scope.diag.warning(word.where, fmt::format("duplicate network \"default\", value: \"{}\", old value: \"{}\"",
+                                                 *value, *geo.fallback));
     geo.fallback = value;
     return;
   }

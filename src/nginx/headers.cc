@@ -43,10 +43,17 @@ struct HeadersConf {
 
 bool is_safe(uint16_t status) {
   switch (status) {
-    case 200: case 201: case 204: case 206: case 301: case 302: case 303: case 304: case 307: case 308:
-      return true;
-    default:
-      return false;
+    case 200:
+    case 201:
+    case 204:
+    case 206:
+    case 301:
+    case 302:
+    case 303:
+    case 304:
+    case 307:
+    case 308: return true;
+    default: return false;
   }
 }
 
@@ -261,16 +268,50 @@ const Row kTable[] = {
      "adds a header to successful answers and redirects, with always to all"},
     {"add_trailer", kHttpEverywhere, 2, 3, Block::none, Inherit::array, bind_add, "name value [always]",
      "adds a trailer to successful answers and redirects, with always to all"},
-    {"add_header_inherit", kHttpEverywhere, 1, 1, Block::none, Inherit::scalar, bind_inherit, "on | off | merge",
-     "whether outer add_header lines count: where there are no own ones, never, or besides them", {}, 0, nullptr, "on"},
-    {"add_trailer_inherit", kHttpEverywhere, 1, 1, Block::none, Inherit::scalar, bind_inherit, "on | off | merge",
-     "whether outer add_trailer lines count: where there are no own ones, never, or besides them", {}, 0, nullptr, "on"},
-    {"expires", kHttpEverywhere, 1, 2, Block::none, Inherit::scalar, bind_expires, "[modified] time | epoch | max | off",
-     "adds Expires and Cache-Control", {}, 0, nullptr, "off"},
+    {"add_header_inherit",
+     kHttpEverywhere,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     bind_inherit,
+     "on | off | merge",
+     "whether outer add_header lines count: where there are no own ones, never, or besides them",
+     {},
+     0,
+     nullptr,
+     "on"},
+    {"add_trailer_inherit",
+     kHttpEverywhere,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     bind_inherit,
+     "on | off | merge",
+     "whether outer add_trailer lines count: where there are no own ones, never, or besides them",
+     {},
+     0,
+     nullptr,
+     "on"},
+    {"expires",
+     kHttpEverywhere,
+     1,
+     2,
+     Block::none,
+     Inherit::scalar,
+     bind_expires,
+     "[modified] time | epoch | max | off",
+     "adds Expires and Cache-Control",
+     {},
+     0,
+     nullptr,
+     "off"},
 };
 
 }  // namespace
 
-const Module kHeadersModule{"headers", sizeof(HeadersConf), module_create<HeadersConf>, kTable, merge_headers, compile_headers};
+const Module kHeadersModule{"headers", sizeof(HeadersConf), module_create<HeadersConf>,
+                            kTable,    merge_headers,       compile_headers};
 
 }  // namespace weir::nginx

@@ -45,8 +45,7 @@ void merge_index(Scope& scope, void* child, const void* parent) {
 Next index_error(Transaction& txn, int error, Str path) {
   bool denied = error == EACCES;
   if (denied || conf_of<CoreConf>(txn, kCoreModule).log_not_found.get(true))
-    log_error(&txn, LogLevel::error, error,
-              fmt::format("\"{}\" is {}", path, denied ? "forbidden" : "not found"));
+    log_error(&txn, LogLevel::error, error, fmt::format("\"{}\" is {}", path, denied ? "forbidden" : "not found"));
   return finish_with(txn, denied ? 403 : 404);
 }
 
@@ -101,8 +100,19 @@ void compile_index(Scope&, Location& l, void* conf) {
 }
 
 const Row kTable[] = {
-    {"index", kHttpServerLocation, 1, -1, Block::none, Inherit::array, bind_index, "file ...",
-     "files that are tried for a request that ends with a slash", {}, 0, nullptr, "index.html"},
+    {"index",
+     kHttpServerLocation,
+     1,
+     -1,
+     Block::none,
+     Inherit::array,
+     bind_index,
+     "file ...",
+     "files that are tried for a request that ends with a slash",
+     {},
+     0,
+     nullptr,
+     "index.html"},
 };
 
 }  // namespace

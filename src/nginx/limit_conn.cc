@@ -72,8 +72,9 @@ Next limit_connections(Transaction& txn, proxy::Cursor&, const void* c) {
     Str text = limit.zone->key->eval(txn);
     if (text.empty()) continue;
     if (text.size() > 255) {
-      log_error(&txn, LogLevel::error, 0,
-                fmt::format("the value of the \"{}\" key is more than 255 bytes: \"{}\"", limit.zone->key->source, text));
+      log_error(
+          &txn, LogLevel::error, 0,
+          fmt::format("the value of the \"{}\" key is more than 255 bytes: \"{}\"", limit.zone->key->source, text));
       continue;
     }
     Key key = limit.zone->counters.key(text);
@@ -108,10 +109,12 @@ void bind_limit(void* s, const Directive& d, const Row&) {
   Scope& scope = *static_cast<Scope*>(s);
   auto& conf = *static_cast<LimitConnConf*>(scope.conf);
   auto n = parse_u64(d.arg(1).text);
-  if (!n || *n == 0) return refuse(scope, d.arg(1).where, fmt::format("invalid number of connections \"{}\"", d.arg(1).text));
+  if (!n || *n == 0)
+    return refuse(scope, d.arg(1).where, fmt::format("invalid number of connections \"{}\"", d.arg(1).text));
   if (*n > 65535) return refuse(scope, d.arg(1).where, "connection limit must be less 65536");
   for (const ConnLimit& other : conf.limits)
-    if (other.name == d.arg(0).text) return refuse(scope, d.where, "\"limit_conn\" directive is duplicate", "keep one of them");
+    if (other.name == d.arg(0).text)
+      return refuse(scope, d.where, "\"limit_conn\" directive is duplicate", "keep one of them");
   conf.limits.push(scope.arena, {scope.arena.dup(d.arg(0).text), d.where, nullptr, static_cast<uint32_t>(*n)});
 }
 
@@ -149,12 +152,45 @@ const Row kTable[] = {
      "memory in which connections are counted by key"},
     {"limit_conn", kHttpServerLocation, 2, 2, Block::none, Inherit::array, bind_limit, "zone number",
      "limits the requests at a time"},
-    {"limit_conn_log_level", kHttpServerLocation, 1, 1, Block::none, Inherit::none, bind_level, "info | notice | warn | error",
-     "severity of refusals", {}, 0, nullptr, "error"},
-    {"limit_conn_status", kHttpServerLocation, 1, 1, Block::none, Inherit::none, bind_status, "code",
-     "status of refused requests", {}, 0, nullptr, "503"},
-    {"limit_conn_dry_run", kHttpServerLocation, 1, 1, Block::none, Inherit::none, set_flag, "on | off",
-     "counts and logs without limiting", {}, offsetof(LimitConnConf, settings.dry_run), nullptr, "off"},
+    {"limit_conn_log_level",
+     kHttpServerLocation,
+     1,
+     1,
+     Block::none,
+     Inherit::none,
+     bind_level,
+     "info | notice | warn | error",
+     "severity of refusals",
+     {},
+     0,
+     nullptr,
+     "error"},
+    {"limit_conn_status",
+     kHttpServerLocation,
+     1,
+     1,
+     Block::none,
+     Inherit::none,
+     bind_status,
+     "code",
+     "status of refused requests",
+     {},
+     0,
+     nullptr,
+     "503"},
+    {"limit_conn_dry_run",
+     kHttpServerLocation,
+     1,
+     1,
+     Block::none,
+     Inherit::none,
+     set_flag,
+     "on | off",
+     "counts and logs without limiting",
+     {},
+     offsetof(LimitConnConf, settings.dry_run),
+     nullptr,
+     "off"},
 };
 
 bool fetch_status(const expr::Ctx& ctx, const expr::Arg*, Value& out) {
@@ -165,7 +201,8 @@ const VariableDef kVariables[] = {{"limit_conn_status", fetch_status, false}};
 
 }  // namespace
 
-const Module kLimitConnModule{"limit_conn", sizeof(LimitConnConf), module_create<LimitConnConf>, kTable, merge, compile};
+const Module kLimitConnModule{"limit_conn", sizeof(LimitConnConf), module_create<LimitConnConf>, kTable, merge,
+                              compile};
 const std::span<const VariableDef> kLimitConnVariables{kVariables};
 
 }  // namespace weir::nginx

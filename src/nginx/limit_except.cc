@@ -66,7 +66,7 @@ const Row kTable[] = {
 
 }  // namespace
 
-const Module kLimitExceptModule{"limit_except", sizeof(LimitExceptConf), module_create<LimitExceptConf>, kTable, nullptr,
-                                compile};
+const Module kLimitExceptModule{
+    "limit_except", sizeof(LimitExceptConf), module_create<LimitExceptConf>, kTable, nullptr, compile};
 
 }  // namespace weir::nginx

@@ -155,15 +155,36 @@ void bind_size(void* s, const Directive& d, const Row& row) {
   auto& scope = *static_cast<Scope*>(s);
   uint64_t n = 0;
   Str text = d.arg(0).text;
-  if (text.find('$') == Str::npos && !parse_size(text, n)) return bad_value(scope, d, 0, "a size such as 100k, 0 for no limit");
+  if (text.find('$') == Str::npos && !parse_size(text, n))
+    return bad_value(scope, d, 0, "a size such as 100k, 0 for no limit");
   set_value(s, d, row);
 }
 
 const Row kTable[] = {
-    {"limit_rate", kHttpEverywhere, 1, 1, Block::none, Inherit::scalar, bind_size, "rate",
-     "bytes per second that a response is sent at; 0 for no limit", {}, WEIR_FIELD(LimitRateConf, rate), "0"},
-    {"limit_rate_after", kHttpEverywhere, 1, 1, Block::none, Inherit::scalar, bind_size, "size",
-     "bytes of a response that are sent before limit_rate counts", {}, WEIR_FIELD(LimitRateConf, after), "0"},
+    {"limit_rate",
+     kHttpEverywhere,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     bind_size,
+     "rate",
+     "bytes per second that a response is sent at; 0 for no limit",
+     {},
+     WEIR_FIELD(LimitRateConf, rate),
+     "0"},
+    {"limit_rate_after",
+     kHttpEverywhere,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     bind_size,
+     "size",
+     "bytes of a response that are sent before limit_rate counts",
+     {},
+     WEIR_FIELD(LimitRateConf, after),
+     "0"},
 };
 
 const VariableDef kVariables[] = {
@@ -172,8 +193,8 @@ const VariableDef kVariables[] = {
 
 }  // namespace
 
-const Module kLimitRateModule{"limit_rate", sizeof(LimitRateConf), module_create<LimitRateConf>, kTable, nullptr,
-                              compile_limit_rate};
+const Module kLimitRateModule{"limit_rate", sizeof(LimitRateConf), module_create<LimitRateConf>, kTable,
+                              nullptr,      compile_limit_rate};
 const std::span<const VariableDef> kLimitRateVariables{kVariables};
 
 }  // namespace weir::nginx

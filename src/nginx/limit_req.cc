@@ -111,22 +111,26 @@ std::string text_of(int64_t excess) {
   return fmt::format("{}.{:03}", excess / 1000, excess % 1000);
 }
 
-Next refuse_request(Transaction& txn, const LimitReqConf& conf, const ReqLimit& limit, Verdict verdict, int64_t excess) {
+Next refuse_request(Transaction& txn, const LimitReqConf& conf, const ReqLimit& limit, Verdict verdict,
+                    int64_t excess) {
   bool dry = conf.settings.dry_run.get(false);
   LogLevel level = conf.settings.level.get(LogLevel::error);
   if (verdict == Verdict::busy)
-    log_error(&txn, level, 0, fmt::format("limiting requests{}, excess: {} by zone \"{}\"", dry ? ", dry run" : "",
-                                          text_of(excess), limit.zone->name));
+    log_error(&txn, level, 0,
+              fmt::format("limiting requests{}, excess: {} by zone \"{}\"", dry ? ", dry run" : "", text_of(excess),
+                          limit.zone->name));
   root_of(txn).limit_req_status = static_cast<uint8_t>(dry ? LimitResult::rejected_dry_run : LimitResult::rejected);
   return dry ? Next::next : finish_with(txn, conf.settings.status.get(503));
 }
 
-Next hold_back(Transaction& txn, Cursor& cursor, const LimitReqConf& conf, const ReqLimit& by, int64_t excess, int64_t delay) {
+Next hold_back(Transaction& txn, Cursor& cursor, const LimitReqConf& conf, const ReqLimit& by, int64_t excess,
+               int64_t delay) {
   bool dry = conf.settings.dry_run.get(false);
   LogLevel level = conf.settings.level.get(LogLevel::error);
   if (level != LogLevel::info) level = static_cast<LogLevel>(static_cast<uint8_t>(level) + 1);
-  log_error(&txn, level, 0, fmt::format("delaying request{}, excess: {}, by zone \"{}\"", dry ? ", dry run" : "",
-                                        text_of(excess), by.zone->name));
+  log_error(&txn, level, 0,
+            fmt::format("delaying request{}, excess: {}, by zone \"{}\"", dry ? ", dry run" : "", text_of(excess),
+                        by.zone->name));
   root_of(txn).limit_req_status = static_cast<uint8_t>(dry ? LimitResult::delayed_dry_run : LimitResult::delayed);
   if (dry) return Next::next;
   cursor.state = proxy::Delay::start(txn, cursor, static_cast<uint64_t>(delay));
@@ -135,7 +139,8 @@ Next hold_back(Transaction& txn, Cursor& cursor, const LimitReqConf& conf, const
 
 Next limit_requests(Transaction& txn, Cursor& cursor, const void* c) {
   auto& conf = *static_cast<LimitReqConf*>(const_cast<void*>(c));
-  if (const auto* pause = static_cast<const proxy::Delay*>(cursor.state)) return pause->over() ? Next::next : Next::wait;
+  if (const auto* pause = static_cast<const proxy::Delay*>(cursor.state))
+    return pause->over() ? Next::next : Next::wait;
   if (root_of(txn).limit_req_status) return Next::next;
   Held held[kMaxLimits];
   int count = 0;
@@ -149,8 +154,9 @@ Next limit_requests(Transaction& txn, Cursor& cursor, const void* c) {
     Str text = limit.zone->key->eval(txn);
     if (text.empty()) continue;
     if (text.size() > 65535) {
-      log_error(&txn, LogLevel::error, 0, fmt::format("the value of the \"{}\" key is more than 65535 bytes: \"{}\"",
-                                                      limit.zone->key->source, text));
+      log_error(
+          &txn, LogLevel::error, 0,
+          fmt::format("the value of the \"{}\" key is more than 65535 bytes: \"{}\"", limit.zone->key->source, text));
       continue;
     }
     Key key = limit.zone->counters.key(text);
@@ -207,7 +213,8 @@ bool positive(Scope& scope, const config::Word& word, size_t skip, int64_t& out)
     out = static_cast<int64_t>(*n) * 1000;
     return true;
   }
-  refuse(scope, word.where, fmt::format("invalid {} value \"{}\"", word.text.substr(0, skip - 1), word.text), "a number above 0");
+  refuse(scope, word.where, fmt::format("invalid {} value \"{}\"", word.text.substr(0, skip - 1), word.text),
+         "a number above 0");
   return false;
 }
 
@@ -228,13 +235,15 @@ void bind_limit(void* s, const Directive& d, const Row&) {
     else if (word == "nodelay")
       limit.delay = INT64_MAX;
     else
-      return refuse(scope, word.where, fmt::format("invalid parameter \"{}\"", word.text), "zone=name burst=number nodelay");
+      return refuse(scope, word.where, fmt::format("invalid parameter \"{}\"", word.text),
+                    "zone=name burst=number nodelay");
     if (!good) return;
   }
   if (limit.name.empty())
     return refuse(scope, d.where, fmt::format("\"{}\" must have \"zone\" parameter", d.name()), "zone=name");
   for (const ReqLimit& other : conf.limits)
-    if (other.name == limit.name) return refuse(scope, d.where, "\"limit_req\" directive is duplicate", "keep one of them");
+    if (other.name == limit.name)
+      return refuse(scope, d.where, "\"limit_req\" directive is duplicate", "keep one of them");
   if (conf.limits.size >= kMaxLimits) return refuse(scope, d.where, "too many limits at one level");
   conf.limits.push(scope.arena, limit);
 }
@@ -273,12 +282,45 @@ const Row kTable[] = {
      "memory in which requests are counted by key, and their rate"},
     {"limit_req", kHttpServerLocation, 1, 3, Block::none, Inherit::array, bind_limit,
      "zone=name [burst=number] [nodelay | delay=number]", "limits the rate of requests"},
-    {"limit_req_log_level", kHttpServerLocation, 1, 1, Block::none, Inherit::none, bind_level, "info | notice | warn | error",
-     "severity of refusals; delays are one lower", {}, 0, nullptr, "error"},
-    {"limit_req_status", kHttpServerLocation, 1, 1, Block::none, Inherit::none, bind_status, "code",
-     "status of refused requests", {}, 0, nullptr, "503"},
-    {"limit_req_dry_run", kHttpServerLocation, 1, 1, Block::none, Inherit::none, set_flag, "on | off",
-     "counts and logs without limiting", {}, offsetof(LimitReqConf, settings.dry_run), nullptr, "off"},
+    {"limit_req_log_level",
+     kHttpServerLocation,
+     1,
+     1,
+     Block::none,
+     Inherit::none,
+     bind_level,
+     "info | notice | warn | error",
+     "severity of refusals; delays are one lower",
+     {},
+     0,
+     nullptr,
+     "error"},
+    {"limit_req_status",
+     kHttpServerLocation,
+     1,
+     1,
+     Block::none,
+     Inherit::none,
+     bind_status,
+     "code",
+     "status of refused requests",
+     {},
+     0,
+     nullptr,
+     "503"},
+    {"limit_req_dry_run",
+     kHttpServerLocation,
+     1,
+     1,
+     Block::none,
+     Inherit::none,
+     set_flag,
+     "on | off",
+     "counts and logs without limiting",
+     {},
+     offsetof(LimitReqConf, settings.dry_run),
+     nullptr,
+     "off"},
 };
 
 bool fetch_status(const expr::Ctx& ctx, const expr::Arg*, Value& out) {

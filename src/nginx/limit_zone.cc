@@ -33,7 +33,8 @@ LimitZone* bind_limit_zone(Scope& scope, const Directive& d, LimitZones& zones, 
   size_t colon = rest.find(':');
   uint64_t size = 0;
   if (colon == 0 || colon == Str::npos || !parse_size(rest.substr(colon + 1), size)) {
-    refuse(scope, word->where, fmt::format("invalid zone size \"{}\"", word->text), "zone=name:size, such as zone=one:1m");
+    refuse(scope, word->where, fmt::format("invalid zone size \"{}\"", word->text),
+           "zone=name:size, such as zone=one:1m");
     return nullptr;
   }
   if (size < 8 * 4096) {
@@ -42,7 +43,8 @@ LimitZone* bind_limit_zone(Scope& scope, const Directive& d, LimitZones& zones, 
   }
   Str name = rest.substr(0, colon);
   if (LimitZone* other = zones.find(name)) {
-    refuse(scope, word->where, fmt::format("{} \"{}\" is already bound to key \"{}\"", d.name(), name, other->key->source));
+    refuse(scope, word->where,
+           fmt::format("{} \"{}\" is already bound to key \"{}\"", d.name(), name, other->key->source));
     return nullptr;
   }
   LimitZone& z = zones.list.emplace_back();

@@ -68,17 +68,20 @@ bool resolve(Scope& scope, Str text, const config::Where& where, std::vector<net
   uint16_t port = 80;
   Str host = text;
   size_t colon = text.rfind(':');
-  bool has_port = colon != Str::npos && text.find(']', colon) == Str::npos && (text[0] == '[' || text.find(':') == colon);
+  bool has_port =
+      colon != Str::npos && text.find(']', colon) == Str::npos && (text[0] == '[' || text.find(':') == colon);
   if (has_port) {
     host = text.substr(0, colon);
     if (!parse_port(text.substr(colon + 1), port)) {
-      scope.error(where, fmt::format("invalid port in \"{}\" of the \"listen\" directive", text), "a port is 1 to 65535");
+      scope.error(where, fmt::format("invalid port in \"{}\" of the \"listen\" directive", text),
+                  "a port is 1 to 65535");
       return false;
     }
   } else if (parse_u64(text)) {
     host = "*";
     if (!parse_port(text, port)) {
-      scope.error(where, fmt::format("invalid port in \"{}\" of the \"listen\" directive", text), "a port is 1 to 65535");
+      scope.error(where, fmt::format("invalid port in \"{}\" of the \"listen\" directive", text),
+                  "a port is 1 to 65535");
       return false;
     }
   }
@@ -115,14 +118,21 @@ bool resolve(Scope& scope, Str text, const config::Where& where, std::vector<net
 
 bool listen_option(Scope& scope, const Directive& d, size_t i, Listen& l) {
   Str w = d.arg(i).text;
-  if (w == "default_server" || w == "default") l.is_default = true;
-  else if (w == "ssl") l.ssl = true;
-  else if (w == "proxy_protocol") l.proxy_protocol = true;
-  else if (w == "reuseport") l.reuseport = true;
-  else if (w == "deferred") l.deferred = true;
-  else if (w == "ipv6only=off") l.v6only = false;
+  if (w == "default_server" || w == "default")
+    l.is_default = true;
+  else if (w == "ssl")
+    l.ssl = true;
+  else if (w == "proxy_protocol")
+    l.proxy_protocol = true;
+  else if (w == "reuseport")
+    l.reuseport = true;
+  else if (w == "deferred")
+    l.deferred = true;
+  else if (w == "ipv6only=off")
+    l.v6only = false;
   else if (w == "bind" || w == "ipv6only=on" || w.starts_with("so_keepalive=") || w.starts_with("rcvbuf=") ||
-           w.starts_with("sndbuf=") || w.starts_with("fastopen=") || w.starts_with("setfib=") || w.starts_with("accept_filter="))
+           w.starts_with("sndbuf=") || w.starts_with("fastopen=") || w.starts_with("setfib=") ||
+           w.starts_with("accept_filter="))
     return true;
   else if (w.starts_with("backlog=")) {
     auto n = parse_u64(w.substr(8));
@@ -164,7 +174,8 @@ void bind_server_name(void* s, const Directive& d, const Row&) {
     if (name.starts_with("~")) {
       std::string error;
       bool caps = std::any_of(name.begin(), name.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
-      const auto* regex = expr::Regex::compile(scope.arena, name.substr(1), caps ? expr::Regex::kIcase : expr::Regex::kIcase, error);
+      const auto* regex =
+          expr::Regex::compile(scope.arena, name.substr(1), caps ? expr::Regex::kIcase : expr::Regex::kIcase, error);
       if (!regex) {
         scope.error(d.arg(i).where, fmt::format("invalid regular expression \"{}\": {}", name, error));
         continue;
@@ -301,11 +312,12 @@ const Row kTable[] = {
      "address[:port] | port | unix:path [default_server] [ssl] [proxy_protocol] [backlog=number] [ipv6only=on|off] "
      "[reuseport] [deferred]",
      "address on which the server is reached"},
-    {"server_name", kServer, 1, -1, Block::none, Inherit::none, bind_server_name, "name ...", "names of the virtual server"},
+    {"server_name", kServer, 1, -1, Block::none, Inherit::none, bind_server_name, "name ...",
+     "names of the virtual server"},
     {"server_names_hash_max_size", kHttp, 1, 1, Block::none, Inherit::none, nullptr, "size", "size of the name table",
      "the table grows by itself"},
-    {"server_names_hash_bucket_size", kHttp, 1, 1, Block::none, Inherit::none, nullptr, "size", "bucket size of the name table",
-     "the table grows by itself"},
+    {"server_names_hash_bucket_size", kHttp, 1, 1, Block::none, Inherit::none, nullptr, "size",
+     "bucket size of the name table", "the table grows by itself"},
 };
 
 }  // namespace
@@ -346,8 +358,8 @@ void build_listeners(Scope& scope) {
     seen.push_back(l.addr);
     // A wildcard listener of the same port takes the connections of more specific addresses too.
     bool covered = l.addr.is_ip() && !wildcard(l.addr) && std::any_of(m.all.begin(), m.all.end(), [&](const Listen& o) {
-      return o.addr.family == l.addr.family && o.addr.port == l.addr.port && wildcard(o.addr);
-    });
+                     return o.addr.family == l.addr.family && o.addr.port == l.addr.port && wildcard(o.addr);
+                   });
     if (!covered) scope.model.listeners.push_back(make_listener(scope, l));
   }
 }

@@ -99,7 +99,8 @@ bool read_option(Scope& scope, const config::Word& w, Options& o, AccessLog& log
   }
   if (text == "gzip" || text.starts_with("gzip=")) {
     auto level = text == "gzip" ? 1 : parse_u64(text.substr(5));
-    if (!level || *level < 1 || *level > 9) return complain(fmt::format("invalid compression level \"{}\"", text.substr(5)));
+    if (!level || *level < 1 || *level > 9)
+      return complain(fmt::format("invalid compression level \"{}\"", text.substr(5)));
     o.gzip = static_cast<int>(*level);
     if (!o.buffer) o.buffer = 64 * 1024;
     return true;
@@ -138,7 +139,8 @@ void bind_access_log(void* s, const Directive& d, const Row&) {
   auto& conf = *static_cast<LogConf*>(scope.conf);
   if (d.arg(0).text == "off") {
     conf.off = true;
-    if (d.args() > 1) scope.error(d.arg(1).where, fmt::format("invalid parameter \"{}\"", d.arg(1).text), "off stands alone");
+    if (d.args() > 1)
+      scope.error(d.arg(1).where, fmt::format("invalid parameter \"{}\"", d.arg(1).text), "off stands alone");
     return;
   }
   auto* log = scope.arena.make<AccessLog>();
@@ -146,7 +148,9 @@ void bind_access_log(void* s, const Directive& d, const Row&) {
   Str name = d.args() > 1 ? d.arg(1).text : Str{"combined"};
   log->format = find_format(scope, name);
   if (!log->format) {
-    scope.error(d.arg(1).where, fmt::format("unknown log format \"{}\"", name), "define it with log_format before this line")
+    scope
+        .error(d.arg(1).where, fmt::format("unknown log format \"{}\"", name),
+               "define it with log_format before this line")
         .product = fmt::format("unknown log format \"{}\"", name);
     return;
   }
@@ -266,14 +270,34 @@ void compile_log(Scope& scope, Location& l, void* conf) {
 }
 
 const Row kTable[] = {
-    {"log_format", kHttp, 2, -1, Block::none, Inherit::none, bind_log_format, "name [escape=default|json|none] string ...",
-     "names a format of log lines"},
-    {"access_log", kHttpEverywhere | kLimitExcept, 1, -1, Block::none, Inherit::array, bind_access_log,
+    {"log_format", kHttp, 2, -1, Block::none, Inherit::none, bind_log_format,
+     "name [escape=default|json|none] string ...", "names a format of log lines"},
+    {"access_log",
+     kHttpEverywhere | kLimitExcept,
+     1,
+     -1,
+     Block::none,
+     Inherit::array,
+     bind_access_log,
      "path [format [buffer=size] [gzip[=level]] [flush=time] [if=condition]] | off",
-     "where requests are logged, and in which format", {}, 0, nullptr, "logs/access.log combined"},
-    {"open_log_file_cache", kHttpServerLocation, 1, 4, Block::none, Inherit::scalar, bind_log_cache,
-     "max=N [inactive=time] [min_uses=N] [valid=time] | off", "keeps log files open whose names contain variables", {}, 0,
-     nullptr, "off"},
+     "where requests are logged, and in which format",
+     {},
+     0,
+     nullptr,
+     "logs/access.log combined"},
+    {"open_log_file_cache",
+     kHttpServerLocation,
+     1,
+     4,
+     Block::none,
+     Inherit::scalar,
+     bind_log_cache,
+     "max=N [inactive=time] [min_uses=N] [valid=time] | off",
+     "keeps log files open whose names contain variables",
+     {},
+     0,
+     nullptr,
+     "off"},
 };
 
 }  // namespace

@@ -9,7 +9,8 @@ namespace weir::nginx {
 namespace {
 
 constexpr Str kCombined =
-    "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent \"$http_referer\" \"$http_user_agent\"";
+    "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent \"$http_referer\" "
+    "\"$http_user_agent\"";
 constexpr char kHex[] = "0123456789ABCDEF";
 
 bool is_name(char c) {

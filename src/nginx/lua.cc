@@ -72,7 +72,8 @@ const LuaHandler* make_handler(Scope& scope, const Directive& d) {
   }
   h->file = true;
   std::string path = full_path(scope, word.text);
-  const Script* script = compile_script(scope.arena, scope.http->variables, scope.arena.dup(path), word.where, scope.diag);
+  const Script* script =
+      compile_script(scope.arena, scope.http->variables, scope.arena.dup(path), word.where, scope.diag);
   if (script->constant())
     h->function = program.add_function({lua::Function::Kind::file, path, {}});
   else
@@ -83,7 +84,8 @@ const LuaHandler* make_handler(Scope& scope, const Directive& d) {
 void bind_handler(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   auto& setting = *reinterpret_cast<Setting<const LuaHandler*>*>(static_cast<char*>(scope.conf) + row.offset);
-  if (setting.set) return refuse(scope, d.where, fmt::format("\"{}\" directive is duplicate", d.name()), "keep one of them");
+  if (setting.set)
+    return refuse(scope, d.where, fmt::format("\"{}\" directive is duplicate", d.name()), "keep one of them");
   setting = make_handler(scope, d);
 }
 
@@ -234,26 +236,61 @@ constexpr Row start_row(Str name, Block block, Str syntax, Str help) {
 }
 
 const Row kTable[] = {
-    {"lua_package_path", kHttp, 1, 1, Block::none, Inherit::none, bind_path, "lua-style-path-str", "search path for Lua modules",
-     {}, 0, nullptr, ";;"},
-    {"lua_package_cpath", kHttp, 1, 1, Block::none, Inherit::none, bind_path, "lua-style-cpath-str",
-     "search path for C modules of Lua", {}, 0, nullptr, ";;"},
-    {"lua_code_cache", kHttpEverywhere, 1, 1, Block::none, Inherit::scalar, bind_code_cache, "on | off",
-     "whether Lua code is kept between requests; off reads it anew, for development", {}, 0, nullptr, "on"},
+    {"lua_package_path",
+     kHttp,
+     1,
+     1,
+     Block::none,
+     Inherit::none,
+     bind_path,
+     "lua-style-path-str",
+     "search path for Lua modules",
+     {},
+     0,
+     nullptr,
+     ";;"},
+    {"lua_package_cpath",
+     kHttp,
+     1,
+     1,
+     Block::none,
+     Inherit::none,
+     bind_path,
+     "lua-style-cpath-str",
+     "search path for C modules of Lua",
+     {},
+     0,
+     nullptr,
+     ";;"},
+    {"lua_code_cache",
+     kHttpEverywhere,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     bind_code_cache,
+     "on | off",
+     "whether Lua code is kept between requests; off reads it anew, for development",
+     {},
+     0,
+     nullptr,
+     "on"},
     {"lua_load_resty_core", kHttp, 1, 1, Block::none, Inherit::none, nullptr, "on | off",
      "nothing: the functions of lua-resty-core are part of weir", "the functions of lua-resty-core are part of weir"},
     start_row("init_by_lua_block", Block::required, kBlock, "Lua code that runs when the configuration is loaded"),
-    start_row("init_by_lua", Block::none, kString, "Lua code, as one string, that runs when the configuration is loaded"),
+    start_row("init_by_lua", Block::none, kString,
+              "Lua code, as one string, that runs when the configuration is loaded"),
     start_row("init_by_lua_file", Block::none, kFile, "file with Lua code that runs when the configuration is loaded"),
-    start_row("init_worker_by_lua_block", Block::required, kBlock, "Lua code that runs in each worker before its first Lua handler"),
+    start_row("init_worker_by_lua_block", Block::required, kBlock,
+              "Lua code that runs in each worker before its first Lua handler"),
     start_row("init_worker_by_lua", Block::none, kString,
               "Lua code, as one string, that runs in each worker before its first Lua handler"),
     start_row("init_worker_by_lua_file", Block::none, kFile,
               "file with Lua code that runs in each worker before its first Lua handler"),
     {"set_by_lua_block", kWithIf, 1, 1, Block::required, Inherit::none, bind_set, "$res { lua-script }",
      "Lua code whose result becomes the value of a variable"},
-    block_row("rewrite_by_lua_block", kHttpEverywhere, Inherit::scalar, "Lua code at the end of the rewrite phase of the location",
-              WEIR_FIELD(LuaConf, rewrite)),
+    block_row("rewrite_by_lua_block", kHttpEverywhere, Inherit::scalar,
+              "Lua code at the end of the rewrite phase of the location", WEIR_FIELD(LuaConf, rewrite)),
     word_row("rewrite_by_lua", kHttpEverywhere, Inherit::scalar, kString,
              "Lua code, as one string, at the end of the rewrite phase of the location", WEIR_FIELD(LuaConf, rewrite)),
     word_row("rewrite_by_lua_file", kHttpEverywhere, Inherit::scalar, kFile,
@@ -264,20 +301,24 @@ const Row kTable[] = {
              "Lua code, as one string, at the end of the access phase, which may refuse the request",
              WEIR_FIELD(LuaConf, access)),
     word_row("access_by_lua_file", kHttpEverywhere, Inherit::scalar, kFile,
-             "file with Lua code for the end of the access phase, which may refuse the request", WEIR_FIELD(LuaConf, access)),
+             "file with Lua code for the end of the access phase, which may refuse the request",
+             WEIR_FIELD(LuaConf, access)),
     block_row("content_by_lua_block", kLocation | kIfInLocation, Inherit::none, "Lua code that produces the response",
               static_cast<uint32_t>(offsetof(LuaConf, content)), nullptr),
     word_row("content_by_lua", kLocation | kIfInLocation, Inherit::none, kString,
-             "Lua code, as one string, that produces the response", static_cast<uint32_t>(offsetof(LuaConf, content)), nullptr),
-    word_row("content_by_lua_file", kLocation | kIfInLocation, Inherit::none, kFile, "file with Lua code that produces the response",
-             static_cast<uint32_t>(offsetof(LuaConf, content)), nullptr),
-    block_row("header_filter_by_lua_block", kHttpEverywhere, Inherit::scalar, "Lua code that can change the response header",
-              WEIR_FIELD(LuaConf, header_filter)),
+             "Lua code, as one string, that produces the response", static_cast<uint32_t>(offsetof(LuaConf, content)),
+             nullptr),
+    word_row("content_by_lua_file", kLocation | kIfInLocation, Inherit::none, kFile,
+             "file with Lua code that produces the response", static_cast<uint32_t>(offsetof(LuaConf, content)),
+             nullptr),
+    block_row("header_filter_by_lua_block", kHttpEverywhere, Inherit::scalar,
+              "Lua code that can change the response header", WEIR_FIELD(LuaConf, header_filter)),
     word_row("header_filter_by_lua", kHttpEverywhere, Inherit::scalar, kString,
              "Lua code, as one string, that can change the response header", WEIR_FIELD(LuaConf, header_filter)),
     word_row("header_filter_by_lua_file", kHttpEverywhere, Inherit::scalar, kFile,
              "file with Lua code that can change the response header", WEIR_FIELD(LuaConf, header_filter)),
-    block_row("log_by_lua_block", kHttpEverywhere, Inherit::scalar, "Lua code in the log phase", WEIR_FIELD(LuaConf, log)),
+    block_row("log_by_lua_block", kHttpEverywhere, Inherit::scalar, "Lua code in the log phase",
+              WEIR_FIELD(LuaConf, log)),
     word_row("log_by_lua", kHttpEverywhere, Inherit::scalar, kString, "Lua code, as one string, in the log phase",
              WEIR_FIELD(LuaConf, log)),
     word_row("log_by_lua_file", kHttpEverywhere, Inherit::scalar, kFile, "file with Lua code for the log phase",

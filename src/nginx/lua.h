@@ -11,8 +11,8 @@ namespace weir::nginx {
 enum class LuaPhase : uint8_t { none, set, rewrite, access, content, header_filter, log };
 
 struct LuaHandler {
-  Str directive;              // "access_by_lua*", for messages
-  uint32_t function = 0;      // in the program
+  Str directive;  // "access_by_lua*", for messages
+  uint32_t function = 0;  // in the program
   const Script* path = nullptr;  // of a file whose name has variables
   bool file = false;
 };
@@ -30,13 +30,13 @@ extern const Module kLuaModule;
 struct LuaAnswer {
   ArenaList<Str> pieces;  // what it said
   size_t size = 0;
-  bool started = false;   // it said something, be it nothing
-  uint16_t status = 0;    // ngx.status; 0: not set
+  bool started = false;  // it said something, be it nothing
+  uint16_t status = 0;  // ngx.status; 0: not set
   Str content_type;
-  Str redirect;           // where to; `exited` has the status
-  Str uri;                // ngx.exec
+  Str redirect;  // where to; `exited` has the status
+  Str uri;  // ngx.exec
   Str args;
-  bool jump = false;      // ngx.req.set_uri(…, true)
+  bool jump = false;  // ngx.req.set_uri(…, true)
 };
 LuaAnswer& lua_answer(lua::Call& call);
 

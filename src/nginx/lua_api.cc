@@ -211,7 +211,8 @@ int weir_lua_ngx_read_body() {
   if (!current) return -1;
   const auto& core = conf_of<CoreConf>(*current->txn, kCoreModule);
   Str folder = core.body_temp_path.get("/tmp");
-  return weir_lua_read_body(static_cast<uint32_t>(core.client_body_buffer_size.get(16384)), folder.data(), folder.size());
+  return weir_lua_read_body(static_cast<uint32_t>(core.client_body_buffer_size.get(16384)), folder.data(),
+                            folder.size());
 }
 
 // What ngx.ctx is kept under: an internal redirect starts with a new one.
@@ -248,7 +249,8 @@ void weir_lua_ngx_clear_response_header(const char* name, size_t n) {
   Transaction& txn = *current->txn;
   Str key = nginx::dashed(txn.arena, {name, n});
   if (!nginx::before_response()) {
-    if (iequals(key, "Content-Length") && txn.response.body == http::Body::length) txn.response.body = http::Body::chunked;
+    if (iequals(key, "Content-Length") && txn.response.body == http::Body::length)
+      txn.response.body = http::Body::chunked;
     txn.response.headers.remove(key);
   } else if (iequals(key, "Content-Type")) {
     lua_answer(*current).content_type = {};

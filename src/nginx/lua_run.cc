@@ -35,7 +35,8 @@ void log_failure(Transaction& txn, const LuaHandler& h, const Call& call, bool w
     text = h.file ? fmt::format("failed to load external Lua file: {}", call.problem)
                   : fmt::format("failed to load inlined Lua code: {}", call.problem);
   else if (waits)
-    text = fmt::format("lua entry thread aborted: runtime error: {}\nstack traceback:\ncoroutine 0:\n{}", call.problem, call.trace);
+    text = fmt::format("lua entry thread aborted: runtime error: {}\nstack traceback:\ncoroutine 0:\n{}", call.problem,
+                       call.trace);
   else
     text = fmt::format("failed to run {}: {}\nstack traceback:\n{}", h.directive, call.problem, call.trace);
   log_error(&txn, LogLevel::error, 0, text);
@@ -123,8 +124,9 @@ bool goes_on(Transaction& txn, Cursor& cursor, Call& call, const LuaHandler& h, 
   if (a.started) {
     uint16_t sent = a.status ? a.status : 200;
     if (status >= 300 && status != sent)
-      log_error(&txn, LogLevel::error, 0,
-                fmt::format("attempt to set status {} via ngx.exit after sending out the response status {}", status, sent));
+      log_error(
+          &txn, LogLevel::error, 0,
+          fmt::format("attempt to set status {} via ngx.exit after sending out the response status {}", status, sent));
     out = send(txn, a, sent);
     return false;
   }

@@ -64,9 +64,9 @@ void add_line(Scope& scope, Map& map, const Directive& line) {
     (key == "hostnames" ? map.hostnames : map.is_volatile) = true;
     return;
   }
-  if (line.args() != 1)
-    return refuse(scope, line.where, "invalid number of the map parameters", "write: text value;");
-  const Script* value = compile_script(scope.arena, scope.http->variables, line.arg(0).text, line.arg(0).where, scope.diag);
+  if (line.args() != 1) return refuse(scope, line.where, "invalid number of the map parameters", "write: text value;");
+  const Script* value =
+      compile_script(scope.arena, scope.http->variables, line.arg(0).text, line.arg(0).where, scope.diag);
   if (key == "default") {
     if (map.fallback) return refuse(scope, line.where, "duplicate default map parameter", "keep one of them");
     map.fallback = value;
@@ -96,8 +96,10 @@ constexpr Str kGrows = "the table grows by itself";
 const Row kTable[] = {
     {"map", kHttp, 2, 2, Block::required, Inherit::none, bind_map, "string $variable { ... }",
      "a variable whose value depends on a text"},
-    {"map_hash_max_size", kHttp, 1, 1, Block::none, Inherit::none, nullptr, "size", "size of the tables of map", kGrows},
-    {"map_hash_bucket_size", kHttp, 1, 1, Block::none, Inherit::none, nullptr, "size", "size of the tables of map", kGrows},
+    {"map_hash_max_size", kHttp, 1, 1, Block::none, Inherit::none, nullptr, "size", "size of the tables of map",
+     kGrows},
+    {"map_hash_bucket_size", kHttp, 1, 1, Block::none, Inherit::none, nullptr, "size", "size of the tables of map",
+     kGrows},
 };
 
 }  // namespace

@@ -19,8 +19,8 @@ struct MimeConf {
   Setting<Str> default_type;
 };
 
-const Entry kDefaults[] = {{"gif", "image/gif"}, {"htm", "text/html"}, {"html", "text/html"}, {"jpeg", "image/jpeg"},
-                           {"jpg", "image/jpeg"}};
+const Entry kDefaults[] = {
+    {"gif", "image/gif"}, {"htm", "text/html"}, {"html", "text/html"}, {"jpeg", "image/jpeg"}, {"jpg", "image/jpeg"}};
 
 Str lowered(Arena& arena, Str s) {
   char* p = arena.alloc_chars(s.size());
@@ -46,7 +46,8 @@ void bind_types(void* s, const Directive& d, const Row&) {
         conf.types->push_back({extension, type});
         continue;
       }
-      scope.diag.warning(line.arg(i).where, "duplicate extension \"" + std::string(extension) + "\"", "the last one counts");
+      scope.diag.warning(line.arg(i).where, "duplicate extension \"" + std::string(extension) + "\"",
+                         "the last one counts");
       it->type = type;
     }
   }
@@ -59,7 +60,8 @@ void merge_mime(Scope&, void* child, const void* parent) {
 
 void sort_types(Scope&, Location&, void* conf) {
   auto* types = static_cast<MimeConf*>(conf)->types;
-  if (types) std::sort(types->begin(), types->end(), [](const Entry& a, const Entry& b) { return a.extension < b.extension; });
+  if (types)
+    std::sort(types->begin(), types->end(), [](const Entry& a, const Entry& b) { return a.extension < b.extension; });
 }
 
 // What follows the last dot of the last path segment; empty when there is none.
@@ -83,8 +85,18 @@ constexpr Str kHash = "look-ups need no hash table sizes";
 const Row kTable[] = {
     {"types", kHttpServerLocation, 0, 0, Block::required, Inherit::array, bind_types, "{ type extension ...; ... }",
      "which media type goes with a file name extension"},
-    {"default_type", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, set_str, "mime-type",
-     "media type of files whose extension is not in types", {}, WEIR_FIELD(MimeConf, default_type), "text/plain"},
+    {"default_type",
+     kHttpServerLocation,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     set_str,
+     "mime-type",
+     "media type of files whose extension is not in types",
+     {},
+     WEIR_FIELD(MimeConf, default_type),
+     "text/plain"},
     {"types_hash_max_size", kHttpServerLocation, 1, 1, Block::none, Inherit::none, nullptr, "size",
      "size of the hash table of types", kHash},
     {"types_hash_bucket_size", kHttpServerLocation, 1, 1, Block::none, Inherit::none, nullptr, "size",

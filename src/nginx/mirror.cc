@@ -63,8 +63,18 @@ void compile(Scope&, Location& l, void* c) {
 const Row kTable[] = {
     {"mirror", kHttpServerLocation, 1, 1, Block::none, Inherit::array, bind_mirror, "uri | off",
      "sends a copy of each request to this URI, too"},
-    {"mirror_request_body", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, set_flag, "on | off",
-     "whether copies have the request's body", {}, WEIR_FIELD(MirrorConf, request_body), "on"},
+    {"mirror_request_body",
+     kHttpServerLocation,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     set_flag,
+     "on | off",
+     "whether copies have the request's body",
+     {},
+     WEIR_FIELD(MirrorConf, request_body),
+     "on"},
 };
 
 }  // namespace

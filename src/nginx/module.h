@@ -111,7 +111,7 @@ struct Location : Level {
   std::vector<proxy::Step> response_steps;  // header filters, in order
   std::vector<FilterMaker> filters;
   std::vector<LogWriter> loggers;
-  bool has_content = false;     // a content handler was set
+  bool has_content = false;  // a content handler was set
   proxy::Segment request_segment;
   proxy::Segment response_segment;
 
@@ -128,12 +128,12 @@ struct Location : Level {
 
 struct Module {
   Str name;
-  size_t size = 0;                          // of the configuration struct, trivially destructible
-  void (*create)(void* conf) = nullptr;     // placement-constructs it; use module_create<T>
+  size_t size = 0;  // of the configuration struct, trivially destructible
+  void (*create)(void* conf) = nullptr;  // placement-constructs it; use module_create<T>
   config::Table table;
   void (*merge)(Scope& scope, void* child, const void* parent) = nullptr;  // what the rows' generic merging does not do
-  void (*compile)(Scope& scope, Location& location, void* conf) = nullptr; // location is also the server level itself
-  void (*finish)(Scope& scope) = nullptr;   // once, before merging: names can be resolved now
+  void (*compile)(Scope& scope, Location& location, void* conf) = nullptr;  // location is also the server level itself
+  void (*finish)(Scope& scope) = nullptr;  // once, before merging: names can be resolved now
   mutable int index = -1;
 };
 
@@ -152,8 +152,8 @@ struct ServerBlock {
   Location level;  // its own settings; children are its locations
   std::vector<Str> names;  // as written
   std::unordered_map<std::string, Location*> named;  // "@name"
-  proxy::Segment entry;    // server rewrite steps, then find_location
-  proxy::Segment locate;   // find_location only: internal redirects enter here
+  proxy::Segment entry;  // server rewrite steps, then find_location
+  proxy::Segment locate;  // find_location only: internal redirects enter here
   const Directive* directive = nullptr;
   bool has_listen = false;
 };
@@ -163,8 +163,8 @@ struct Http {
   std::vector<ServerBlock*> servers;
   Variables variables;
   std::unordered_map<std::string, model::Pool*> pools;  // upstream blocks and implicit ones ("host:port")
-  std::vector<Level*> levels;                           // all, parents before children
-  std::unordered_map<const Module*, void*> mains;       // what a module keeps once: `main<T>()`
+  std::vector<Level*> levels;  // all, parents before children
+  std::unordered_map<const Module*, void*> mains;  // what a module keeps once: `main<T>()`
 };
 
 // The cursor of binding.
@@ -176,9 +176,9 @@ struct Scope {
   Http* http = nullptr;
   ServerBlock* server = nullptr;
   Level* level = nullptr;
-  void* conf = nullptr;               // the current module's struct at the current level
+  void* conf = nullptr;  // the current module's struct at the current level
   const Module* module = nullptr;
-  model::Pool* pool = nullptr;        // inside upstream {}
+  model::Pool* pool = nullptr;  // inside upstream {}
   ContextMask context = kMain;
 
   // Binds the children of a block in another context.
@@ -196,12 +196,12 @@ struct Scope {
 };
 
 // Generic setters for Row::bind; each reports a second occurrence at the same level as `"x" directive is duplicate`.
-void set_flag(void* scope, const Directive& d, const Row& row);   // Setting<bool>: on | off
-void set_ms(void* scope, const Directive& d, const Row& row);     // Setting<uint32_t>, "5s" "300ms" "1m 30s"
-void set_sec(void* scope, const Directive& d, const Row& row);    // Setting<int64_t>, seconds
-void set_size(void* scope, const Directive& d, const Row& row);   // Setting<uint64_t>, "8k" "1m"
-void set_num(void* scope, const Directive& d, const Row& row);    // Setting<int64_t>
-void set_str(void* scope, const Directive& d, const Row& row);    // Setting<Str>
+void set_flag(void* scope, const Directive& d, const Row& row);  // Setting<bool>: on | off
+void set_ms(void* scope, const Directive& d, const Row& row);  // Setting<uint32_t>, "5s" "300ms" "1m 30s"
+void set_sec(void* scope, const Directive& d, const Row& row);  // Setting<int64_t>, seconds
+void set_size(void* scope, const Directive& d, const Row& row);  // Setting<uint64_t>, "8k" "1m"
+void set_num(void* scope, const Directive& d, const Row& row);  // Setting<int64_t>
+void set_str(void* scope, const Directive& d, const Row& row);  // Setting<Str>
 void set_value(void* scope, const Directive& d, const Row& row);  // Setting<const Script*>: a text with variables
 
 bool parse_ms(Str text, uint64_t& out);

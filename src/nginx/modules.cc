@@ -7,28 +7,64 @@ namespace weir::nginx {
 const std::vector<const Module*>& modules() {
   static const std::vector<const Module*> list = {
       // what a location is
-      &kMainModule, &kCoreModule, &kListenModule, &kSslModule, &kErrorLogModule, &kPathsModule, &kMimeModule,
-      &kServerTokensModule, &kErrorPageModule, &kUpstreamModule, &kLimitExceptModule,
+      &kMainModule,
+      &kCoreModule,
+      &kListenModule,
+      &kSslModule,
+      &kErrorLogModule,
+      &kPathsModule,
+      &kMimeModule,
+      &kServerTokensModule,
+      &kErrorPageModule,
+      &kUpstreamModule,
+      &kLimitExceptModule,
       // variables that the configuration makes
-      &kMapModule, &kGeoModule, &kSplitClientsModule,
+      &kMapModule,
+      &kGeoModule,
+      &kSplitClientsModule,
       // rewrite, preaccess, access
-      &kRealipModule, &kRewriteModule, &kRewriteIfModule, &kLimitReqModule, &kLimitConnModule, &kAccessModule,
-      &kAuthBasicModule, &kAuthRequestModule, &kRefererModule, &kSecureLinkModule, &kLuaModule,
+      &kRealipModule,
+      &kRewriteModule,
+      &kRewriteIfModule,
+      &kLimitReqModule,
+      &kLimitConnModule,
+      &kAccessModule,
+      &kAuthBasicModule,
+      &kAuthRequestModule,
+      &kRefererModule,
+      &kSecureLinkModule,
+      &kLuaModule,
       // content
-      &kTryFilesModule, &kMirrorModule, &kStubStatusModule, &kEmptyGifModule, &kProxyModule, &kLimitRateModule, &kIndexModule,
-      &kAutoindexModule, &kStaticModule,
+      &kTryFilesModule,
+      &kMirrorModule,
+      &kStubStatusModule,
+      &kEmptyGifModule,
+      &kProxyModule,
+      &kLimitRateModule,
+      &kIndexModule,
+      &kAutoindexModule,
+      &kStaticModule,
       // response heads and bodies
-      &kNotModifiedModule, &kLuaHeaderFilterModule, &kHeadersModule, &kSubFilterModule, &kCharsetModule, &kChunkedModule, &kRangeModule, &kGzipModule,
+      &kNotModifiedModule,
+      &kLuaHeaderFilterModule,
+      &kHeadersModule,
+      &kSubFilterModule,
+      &kCharsetModule,
+      &kChunkedModule,
+      &kRangeModule,
+      &kGzipModule,
       // log
-      &kLogModule, &kPostActionModule,
+      &kLogModule,
+      &kPostActionModule,
   };
   return list;
 }
 
 void add_builtin_variables() {
-  for (auto table : {kCoreVariables, kProxyVariables, kPathsVariables, kLogVariables, kStubStatusVariables,
-                     kLimitRateVariables, kRealipVariables, kProxyProtocolVariables, kLimitReqVariables, kLimitConnVariables,
-                     kRefererVariables, kSecureLinkVariables, kSslConnectionVariables, kRequestIdVariables})
+  for (auto table :
+       {kCoreVariables, kProxyVariables, kPathsVariables, kLogVariables, kStubStatusVariables, kLimitRateVariables,
+        kRealipVariables, kProxyProtocolVariables, kLimitReqVariables, kLimitConnVariables, kRefererVariables,
+        kSecureLinkVariables, kSslConnectionVariables, kRequestIdVariables})
     Variables::add_builtins(table);
 }
 

@@ -80,12 +80,9 @@ Next apply_preconditions(Transaction& txn, Cursor&, const void*) {
   Message& m = txn.response;
   if (m.status != 200 || txn.parent) return Next::next;
   switch (check_preconditions(txn, m)) {
-    case Precondition::pass:
-      return Next::next;
-    case Precondition::failed:
-      return finish_with(txn, 412);
-    case Precondition::not_modified:
-      break;
+    case Precondition::pass: return Next::next;
+    case Precondition::failed: return finish_with(txn, 412);
+    case Precondition::not_modified: break;
   }
   m.status = 304;
   m.reason = {};
@@ -101,9 +98,18 @@ void compile_not_modified(Scope&, Location& l, void* conf) {
 }
 
 const Row kTable[] = {
-    {"if_modified_since", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, bind_since, "off | exact | before",
-     "how If-Modified-Since compares with the answer's time: not at all, exactly, or not later", {},
-     WEIR_FIELD(NotModifiedConf, since), "exact"},
+    {"if_modified_since",
+     kHttpServerLocation,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     bind_since,
+     "off | exact | before",
+     "how If-Modified-Since compares with the answer's time: not at all, exactly, or not later",
+     {},
+     WEIR_FIELD(NotModifiedConf, since),
+     "exact"},
 };
 
 }  // namespace
@@ -123,7 +129,7 @@ Precondition check_preconditions(Transaction& txn, const Message& response) {
   return Precondition::not_modified;
 }
 
-const Module kNotModifiedModule{"not_modified",       sizeof(NotModifiedConf), module_create<NotModifiedConf>, kTable,
-                                nullptr,              compile_not_modified};
+const Module kNotModifiedModule{"not_modified", sizeof(NotModifiedConf), module_create<NotModifiedConf>, kTable,
+                                nullptr,        compile_not_modified};
 
 }  // namespace weir::nginx

@@ -33,8 +33,8 @@ std::string decode_base64(Str s) {
   std::string padded(s);
   while (padded.size() % 4) padded += '=';
   std::string out(padded.size(), 0);
-  int n = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()), reinterpret_cast<const unsigned char*>(padded.data()),
-                          static_cast<int>(padded.size()));
+  int n = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                          reinterpret_cast<const unsigned char*>(padded.data()), static_cast<int>(padded.size()));
   if (n < 0) return {};
   for (size_t i = padded.size(); i > 0 && padded[i - 1] == '='; i--) n--;
   out.resize(static_cast<size_t>(std::max(n, 0)));
@@ -52,11 +52,13 @@ std::string apr1(Str password, Str salt) {
   std::string mixed = digest(md5, {password, salt, password});
   std::string text;
   text.append(password).append(kApr1).append(salt);
-  for (size_t left = password.size(); left > 0; left -= std::min<size_t>(left, 16)) text.append(mixed, 0, std::min<size_t>(left, 16));
+  for (size_t left = password.size(); left > 0; left -= std::min<size_t>(left, 16))
+    text.append(mixed, 0, std::min<size_t>(left, 16));
   for (size_t bits = password.size(); bits; bits >>= 1) text += bits & 1 ? '\0' : password[0];
   std::string now = digest(md5, {text});
   for (int i = 0; i < 1000; i++)
-    now = digest(md5, {i & 1 ? password : Str(now), i % 3 ? salt : Str{}, i % 7 ? password : Str{}, i & 1 ? Str(now) : password});
+    now = digest(md5, {i & 1 ? password : Str(now), i % 3 ? salt : Str{}, i % 7 ? password : Str{},
+                       i & 1 ? Str(now) : password});
   auto b = [&](int i) { return static_cast<unsigned>(static_cast<unsigned char>(now[static_cast<size_t>(i)])); };
   std::string out;
   out.append(kApr1).append(salt) += '$';

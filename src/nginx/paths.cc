@@ -50,8 +50,9 @@ void bind_path(void* s, const Directive& d, const Row& row) {
     if (conf.alias == alias) {
       scope.error(d.where, fmt::format("\"{}\" directive is duplicate", d.name()), "keep one of them");
     } else {
-      scope.error(d.where, fmt::format("\"{}\" directive is duplicate, \"{}\" directive was specified earlier", d.name(),
-                                       conf.alias ? "alias" : "root"),
+      scope.error(d.where,
+                  fmt::format("\"{}\" directive is duplicate, \"{}\" directive was specified earlier", d.name(),
+                              conf.alias ? "alias" : "root"),
                   "keep one of them");
     }
     return;
@@ -59,8 +60,10 @@ void bind_path(void* s, const Directive& d, const Row& row) {
   Str text = d.arg(0).text;
   if (text.find("$document_root") != Str::npos || text.find("${document_root}") != Str::npos ||
       text.find("$realpath_root") != Str::npos || text.find("${realpath_root}") != Str::npos) {
-    scope.error(d.arg(0).where, fmt::format("the $document_root and $realpath_root variables cannot be used in the \"{}\" "
-                                            "directive", d.name()));
+    scope.error(d.arg(0).where,
+                fmt::format("the $document_root and $realpath_root variables cannot be used in the \"{}\" "
+                            "directive",
+                            d.name()));
     return;
   }
   if (alias && static_cast<Location*>(scope.level)->kind == MatchKind::named) {
@@ -89,9 +92,11 @@ void bind_symlinks(void* s, const Directive& d, const Row&) {
       return bad_value(scope, d, i, "off, on, if_not_owner or from=part");
     }
   }
-  if (!conf.symlinks.set) scope.error(d.where, "\"disable_symlinks\" must have \"off\", \"on\" or \"if_not_owner\" parameter");
+  if (!conf.symlinks.set)
+    scope.error(d.where, "\"disable_symlinks\" must have \"off\", \"on\" or \"if_not_owner\" parameter");
   if (d.args() == 2 && conf.symlinks.value == Symlinks::allowed)
-    scope.error(d.where, "\"disable_symlinks\" directive cannot be used with both \"off\" and \"from\"", "drop one of them");
+    scope.error(d.where, "\"disable_symlinks\" directive cannot be used with both \"off\" and \"from\"",
+                "drop one of them");
 }
 
 void merge_paths(Scope& scope, void* child, const void* parent) {
@@ -227,12 +232,34 @@ constexpr Str kSendfile = "files go out with sendfile where nothing changes them
 constexpr Str kSend = "weir gathers a head and the first body bytes in one write";
 
 const Row kTable[] = {
-    {"root", kHttpEverywhere, 1, 1, Block::none, Inherit::scalar, bind_path, "path",
-     "directory to which the request's path is appended", {}, 0, nullptr, "html"},
+    {"root",
+     kHttpEverywhere,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     bind_path,
+     "path",
+     "directory to which the request's path is appended",
+     {},
+     0,
+     nullptr,
+     "html"},
     {"alias", kLocation, 1, 1, Block::none, Inherit::scalar, bind_path, "path",
      "path that stands in place of the location's part of the URI"},
-    {"disable_symlinks", kHttpServerLocation, 1, 2, Block::none, Inherit::scalar, bind_symlinks,
-     "off | on | if_not_owner [from=part]", "refuses files whose path has symbolic links, or somebody else's", {}, 0, nullptr, "off"},
+    {"disable_symlinks",
+     kHttpServerLocation,
+     1,
+     2,
+     Block::none,
+     Inherit::scalar,
+     bind_symlinks,
+     "off | on | if_not_owner [from=part]",
+     "refuses files whose path has symbolic links, or somebody else's",
+     {},
+     0,
+     nullptr,
+     "off"},
     {"open_file_cache", kHttpServerLocation, 1, 2, Block::none, Inherit::none, nullptr, "off | max=N [inactive=time]",
      "keeps descriptors of files", kCache},
     {"open_file_cache_valid", kHttpServerLocation, 1, 1, Block::none, Inherit::none, nullptr, "time",
@@ -243,8 +270,8 @@ const Row kTable[] = {
      "whether failed look-ups are cached", kCache},
     {"open_file_cache_events", kHttpServerLocation, 1, 1, Block::none, Inherit::none, nullptr, "on | off",
      "whether the kernel reports changes of cached files", kCache},
-    {"sendfile", kHttpEverywhere, 1, 1, Block::none, Inherit::none, nullptr, "on | off", "whether files are sent by sendfile",
-     kSendfile},
+    {"sendfile", kHttpEverywhere, 1, 1, Block::none, Inherit::none, nullptr, "on | off",
+     "whether files are sent by sendfile", kSendfile},
     {"sendfile_max_chunk", kHttpServerLocation, 1, 1, Block::none, Inherit::none, nullptr, "size",
      "most that one sendfile call sends", "a connection yields after each call anyway"},
     {"aio", kHttpServerLocation, 1, 1, Block::none, Inherit::none, nullptr, "on | off | threads[=pool]",
@@ -257,8 +284,8 @@ const Row kTable[] = {
      "reads large files past the page cache", "files are always read through the page cache"},
     {"directio_alignment", kHttpServerLocation, 1, 1, Block::none, Inherit::none, nullptr, "size",
      "alignment of reads past the page cache", "files are always read through the page cache"},
-    {"read_ahead", kHttpServerLocation, 1, 1, Block::none, Inherit::none, nullptr, "size", "how far the kernel reads ahead",
-     "the kernel finds its own read-ahead"},
+    {"read_ahead", kHttpServerLocation, 1, 1, Block::none, Inherit::none, nullptr, "size",
+     "how far the kernel reads ahead", "the kernel finds its own read-ahead"},
     {"output_buffers", kHttpServerLocation, 2, 2, Block::none, Inherit::none, nullptr, "number size",
      "buffers for reading files", "one buffer of 32 KiB per response that is read"},
     {"tcp_nopush", kHttpServerLocation, 1, 1, Block::none, Inherit::none, nullptr, "on | off",
@@ -360,8 +387,7 @@ Next file_error(Transaction& txn, const FileInfo& info, Str path) {
       status = 403;
       level = LogLevel::error;
       break;
-    default:
-      break;
+    default: break;
   }
   if (status != 404 || conf_of<CoreConf>(txn, kCoreModule).log_not_found.get(true))
     log_error(&txn, level, info.error, fmt::format("{} \"{}\" failed", info.failed, path));

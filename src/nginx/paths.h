@@ -11,7 +11,7 @@ namespace weir::nginx {
 extern const Module kPathsModule;
 
 struct FilePath {
-  Str path;         // ends with a NUL behind it
+  Str path;  // ends with a NUL behind it
   size_t root = 0;  // its first bytes are the root (or the alias)
 };
 // The file of `uri`; false when the location's alias does not fit it (a rewritten URI): answer 500 then.
@@ -24,8 +24,8 @@ size_t alias_length(const Location& location);
 // What is there. `fd` stays open only when asked for and it is a regular file.
 struct FileInfo {
   int fd = -1;
-  int error = 0;      // errno, 0: found
-  Str failed;         // the call that failed, as log lines name it: "open()", "stat()"
+  int error = 0;  // errno, 0: found
+  Str failed;  // the call that failed, as log lines name it: "open()", "stat()"
   bool dir = false;
   bool regular = false;
   uint64_t size = 0;

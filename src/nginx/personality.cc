@@ -27,7 +27,8 @@ namespace {
 
 Str lower_host(Arena& arena, Str authority) {
   Str host = authority;
-  if (size_t colon = host.rfind(':'); colon != Str::npos && host.find(']', colon) == Str::npos) host = host.substr(0, colon);
+  if (size_t colon = host.rfind(':'); colon != Str::npos && host.find(']', colon) == Str::npos)
+    host = host.substr(0, colon);
   if (host.ends_with('.')) host.remove_suffix(1);
   bool plain = std::none_of(host.begin(), host.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
   if (plain) return host;
@@ -63,18 +64,13 @@ uint16_t status_of(const Error& why) {
   switch (why.fault) {
     case Fault::timeout:
     case Fault::connect_timeout:
-    case Fault::queue_timeout:
-      return why.side == Side::client ? 408 : 504;
+    case Fault::queue_timeout: return why.side == Side::client ? 408 : 504;
     case Fault::closed:
     case Fault::reset:
-    case Fault::cancelled:
-      return why.side == Side::client ? 499 : 502;
-    case Fault::resource:
-      return 500;
-    case Fault::no_server:
-      return 502;
-    default:
-      return why.side == Side::server ? 502 : 500;
+    case Fault::cancelled: return why.side == Side::client ? 499 : 502;
+    case Fault::resource: return 500;
+    case Fault::no_server: return 502;
+    default: return why.side == Side::server ? 502 : 500;
   }
 }
 

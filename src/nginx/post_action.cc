@@ -26,12 +26,23 @@ void compile(Scope&, Location& l, void* c) {
 }
 
 const Row kTable[] = {
-    {"post_action", kHttpEverywhere, 1, 1, Block::none, Inherit::scalar, set_str, "uri | off",
-     "asks this URI when a request has ended", {}, WEIR_FIELD(PostActionConf, uri), "off"},
+    {"post_action",
+     kHttpEverywhere,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     set_str,
+     "uri | off",
+     "asks this URI when a request has ended",
+     {},
+     WEIR_FIELD(PostActionConf, uri),
+     "off"},
 };
 
 }  // namespace
 
-const Module kPostActionModule{"post_action", sizeof(PostActionConf), module_create<PostActionConf>, kTable, nullptr, compile};
+const Module kPostActionModule{"post_action", sizeof(PostActionConf), module_create<PostActionConf>, kTable, nullptr,
+                               compile};
 
 }  // namespace weir::nginx

@@ -44,15 +44,15 @@ struct CookieFlags {
 
 struct ProxyConf {
   // proxy_pass
-  Setting<Str> target;                // as written: "http://backend/uri"
+  Setting<Str> target;  // as written: "http://backend/uri"
   config::Where target_where;
   const Script* target_script = nullptr;  // with variables
   model::Pool* pool = nullptr;
-  Str host_header;                    // $proxy_host
+  Str host_header;  // $proxy_host
   Str proxy_port;
-  Str uri;                            // the URI part, may be empty
+  Str uri;  // the URI part, may be empty
   bool tls = false;
-  Str location_name;                  // what `uri` replaces
+  Str location_name;  // what `uri` replaces
 
   ArenaList<HeaderLine> set_headers;
   Setting<const Script*> method;
@@ -89,7 +89,7 @@ struct ProxyConf {
 
   // Made at compile.
   proxy::Forward plan;
-  uint64_t set_mask[2] = {};          // interned names that set_headers covers
+  uint64_t set_mask[2] = {};  // interned names that set_headers covers
   ArenaList<Str> set_others;
   uint64_t hide_mask[2] = {};
   ArenaList<Str> hide_others;

@@ -21,8 +21,14 @@ Scope& scope_of(void* s) {
   return *static_cast<Scope*>(s);
 }
 
-constexpr Str kHidden[] = {"Date",          "Server",           "X-Pad",           "X-Accel-Expires", "X-Accel-Redirect",
-                           "X-Accel-Limit-Rate", "X-Accel-Buffering", "X-Accel-Charset"};
+constexpr Str kHidden[] = {"Date",
+                           "Server",
+                           "X-Pad",
+                           "X-Accel-Expires",
+                           "X-Accel-Redirect",
+                           "X-Accel-Limit-Rate",
+                           "X-Accel-Buffering",
+                           "X-Accel-Charset"};
 
 bool ignores(const ProxyConf& c, Str name) {
   for (Str n : c.ignore_headers)
@@ -35,8 +41,8 @@ bool read_pattern(Scope& scope, const Directive& d, ProxyRedirect& p) {
   if (from.starts_with("~")) {
     bool icase = from.starts_with("~*");
     std::string error;
-    p.regex = expr::Regex::compile(scope.arena, from.substr(icase ? 2 : 1), icase ? expr::Regex::kIcase : expr::Regex::kNone,
-                                   error);
+    p.regex = expr::Regex::compile(scope.arena, from.substr(icase ? 2 : 1),
+                                   icase ? expr::Regex::kIcase : expr::Regex::kNone, error);
     if (!p.regex) {
       scope.error(d.arg(0).where, fmt::format("invalid regular expression \"{}\": {}", from, error));
       return false;
@@ -162,11 +168,16 @@ Str apply_flags(Transaction& txn, const ProxyConf& c, Str cookie) {
       }
       Str key = flag.substr(0, flag.find('='));
       drop_flag(out, key);
-      if (iequals(flag, "secure")) out += "; Secure";
-      else if (iequals(flag, "httponly")) out += "; HttpOnly";
-      else if (iequals(flag, "samesite=strict")) out += "; SameSite=Strict";
-      else if (iequals(flag, "samesite=lax")) out += "; SameSite=Lax";
-      else if (iequals(flag, "samesite=none")) out += "; SameSite=None";
+      if (iequals(flag, "secure"))
+        out += "; Secure";
+      else if (iequals(flag, "httponly"))
+        out += "; HttpOnly";
+      else if (iequals(flag, "samesite=strict"))
+        out += "; SameSite=Strict";
+      else if (iequals(flag, "samesite=lax"))
+        out += "; SameSite=Lax";
+      else if (iequals(flag, "samesite=none"))
+        out += "; SameSite=None";
     }
     return txn.arena.dup(out);
   }
@@ -199,8 +210,8 @@ Next accel_redirect(Transaction& txn, const ProxyConf& c, Str to) {
   (void)c;
   Request& r = of(txn);
   to = txn.arena.dup(to);
-  static constexpr Name kKept[] = {Name::content_type, Name::set_cookie, Name::content_disposition, Name::cache_control,
-                                   Name::expires, Name::accept_ranges};
+  static constexpr Name kKept[] = {Name::content_type,  Name::set_cookie, Name::content_disposition,
+                                   Name::cache_control, Name::expires,    Name::accept_ranges};
   ArenaList<Header> kept;
   for (const Header& h : txn.response.headers)
     for (Name id : kKept)
@@ -281,13 +292,14 @@ void bind_cookie_flags(void* s, const Directive& d, const Row&) {
   } else if (!(name == "off" && d.args() == 1)) {
     f.name = compile_script(scope.arena, scope.http->variables, name, d.arg(0).where, scope.diag);
   }
-  static constexpr Str kFlags[] = {"secure",   "httponly",   "samesite=strict", "samesite=lax", "samesite=none",
-                                   "nosecure", "nohttponly", "nosamesite"};
+  static constexpr Str kFlags[] = {"secure",        "httponly", "samesite=strict", "samesite=lax",
+                                   "samesite=none", "nosecure", "nohttponly",      "nosamesite"};
   for (size_t i = 1; i < d.args(); i++) {
     Str flag = d.arg(i).text;
     bool known = flag.find('$') != Str::npos;
     for (Str k : kFlags) known |= iequals(k, flag);
-    if (!known) return bad_value(scope, d, i, "secure, httponly, samesite=strict|lax|none, nosecure, nohttponly or nosamesite");
+    if (!known)
+      return bad_value(scope, d, i, "secure, httponly, samesite=strict|lax|none, nosecure, nohttponly or nosamesite");
     f.flags.push(scope.arena, scope.arena.dup(flag));
   }
   static_cast<ProxyConf*>(scope.conf)->cookie_flags.push(scope.arena, f);

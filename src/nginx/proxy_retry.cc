@@ -25,16 +25,12 @@ uint32_t status_bit(uint16_t status) {
 
 uint32_t bit_of(const Transaction& txn, const Error& why) {
   switch (why.fault) {
-    case Fault::none:
-      return status_bit(txn.response.status);
+    case Fault::none: return status_bit(txn.response.status);
     case Fault::timeout:
-    case Fault::connect_timeout:
-      return kNextTimeout;
+    case Fault::connect_timeout: return kNextTimeout;
     case Fault::bad_message:
-    case Fault::too_large:
-      return kNextInvalidHeader;
-    default:
-      return kNextError;
+    case Fault::too_large: return kNextInvalidHeader;
+    default: return kNextError;
   }
 }
 

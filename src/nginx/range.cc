@@ -23,7 +23,7 @@ using proxy::Filter;
 using proxy::Next;
 using proxy::Transaction;
 
-constexpr int kOrder = 80;           // behind what changes the body
+constexpr int kOrder = 80;  // behind what changes the body
 constexpr uint64_t kKept = 1 << 20;
 constexpr uint64_t kUnlimited = INT32_MAX;
 
@@ -129,7 +129,8 @@ class RangeFilter final : public Filter {
   void keep(Str data) {
     for (uint32_t i = 0; i < ranges_.size; i++) {
       Str bytes = piece(data, ranges_[i]);
-      if (!bytes.empty()) memcpy(kept_[i] + (std::max(ranges_[i].begin, offset_) - ranges_[i].begin), bytes.data(), bytes.size());
+      if (!bytes.empty())
+        memcpy(kept_[i] + (std::max(ranges_[i].begin, offset_) - ranges_[i].begin), bytes.data(), bytes.size());
     }
   }
 
@@ -155,7 +156,8 @@ Filter* make_filter(Transaction& txn, const void* conf) {
 // The last header step: 416 in place of an answer that has nothing of what was asked for.
 Next refuse_unsatisfiable(Transaction& txn, Cursor&, const void* conf) {
   Message& m = txn.response;
-  if (!txn.request.headers.has(Name::range) || !may_split(txn, m, *static_cast<const RangeConf*>(conf))) return Next::next;
+  if (!txn.request.headers.has(Name::range) || !may_split(txn, m, *static_cast<const RangeConf*>(conf)))
+    return Next::next;
   ArenaList<ByteRange> ranges;
   uint64_t length = m.content_length;
   if (wanted_ranges(txn, m, length, ranges) != RangeVerdict::unsatisfiable) return Next::next;
@@ -220,10 +222,29 @@ bool read_range(Str& s, uint64_t length, ByteRange& out) {
 }
 
 const Row kTable[] = {
-    {"max_ranges", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, set_num, "number",
-     "most ranges in one request; 0 switches byte ranges off", {}, WEIR_FIELD(RangeConf, most)},
-    {"proxy_force_ranges", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, set_flag, "on | off",
-     "byte ranges of proxied answers are made here", {}, WEIR_FIELD(RangeConf, proxied), "off"},
+    {"max_ranges",
+     kHttpServerLocation,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     set_num,
+     "number",
+     "most ranges in one request; 0 switches byte ranges off",
+     {},
+     WEIR_FIELD(RangeConf, most)},
+    {"proxy_force_ranges",
+     kHttpServerLocation,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     set_flag,
+     "on | off",
+     "byte ranges of proxied answers are made here",
+     {},
+     WEIR_FIELD(RangeConf, proxied),
+     "off"},
 };
 
 }  // namespace

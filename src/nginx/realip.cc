@@ -63,7 +63,8 @@ bool resolve(Scope& scope, const config::Word& word, RealipConf& conf) {
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* list = nullptr;
   if (getaddrinfo(std::string(word.text).c_str(), nullptr, &hints, &list) != 0) {
-    refuse(scope, word.where, fmt::format("host not found in set_real_ip_from \"{}\"", word.text), "an address or a network");
+    refuse(scope, word.where, fmt::format("host not found in set_real_ip_from \"{}\"", word.text),
+           "an address or a network");
     return true;
   }
   for (addrinfo* a = list; a; a = a->ai_next) {
@@ -82,7 +83,8 @@ void bind_from(void* s, const Directive& d, const Row&) {
   const config::Word& word = d.arg(0);
   net::Cidr cidr;
   Network n;
-  if (word.text != "unix:" && net::parse_cidr(word.text, cidr) == net::CidrResult::bad && resolve(scope, word, conf)) return;
+  if (word.text != "unix:" && net::parse_cidr(word.text, cidr) == net::CidrResult::bad && resolve(scope, word, conf))
+    return;
   if (read_network(scope, word, n)) conf.from.push(scope.arena, n);
 }
 
@@ -98,13 +100,32 @@ void compile(Scope&, Location& l, void* c) {
 }
 
 const Row kTable[] = {
-    {"set_real_ip_from", kHttpServerLocation, 1, 1, Block::none, Inherit::array, bind_from, "address | CIDR | unix:",
-     "a proxy that is trusted to tell the client's address"},
-    {"real_ip_header", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, set_str,
-     "field | X-Real-IP | X-Forwarded-For | proxy_protocol", "where the client's address is told", {},
-     WEIR_FIELD(RealipConf, header), "X-Real-IP"},
-    {"real_ip_recursive", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, set_flag, "on | off",
-     "whether trusted addresses in a chain are skipped", {}, WEIR_FIELD(RealipConf, recursive), "off"},
+    {"set_real_ip_from", kHttpServerLocation, 1, 1, Block::none, Inherit::array, bind_from,
+     "address | CIDR | unix:", "a proxy that is trusted to tell the client's address"},
+    {"real_ip_header",
+     kHttpServerLocation,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     set_str,
+     "field | X-Real-IP | X-Forwarded-For | proxy_protocol",
+     "where the client's address is told",
+     {},
+     WEIR_FIELD(RealipConf, header),
+     "X-Real-IP"},
+    {"real_ip_recursive",
+     kHttpServerLocation,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     set_flag,
+     "on | off",
+     "whether trusted addresses in a chain are skipped",
+     {},
+     WEIR_FIELD(RealipConf, recursive),
+     "off"},
 };
 
 bool fetch_addr(const expr::Ctx& ctx, const expr::Arg*, Value& out) {

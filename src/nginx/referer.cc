@@ -40,7 +40,8 @@ void add_name(Scope& scope, Referers& r, const config::Word& word, Str name, Str
   switch (r.names.add(name, value, true)) {
     case HostTable::Added::invalid:
       return refuse(scope, word.where, fmt::format("invalid hostname or wildcard \"{}\"", name));
-    case HostTable::Added::conflict: return refuse(scope, word.where, fmt::format("conflicting parameter \"{}\"", name));
+    case HostTable::Added::conflict:
+      return refuse(scope, word.where, fmt::format("conflicting parameter \"{}\"", name));
     default: return;
   }
 }
@@ -89,7 +90,8 @@ bool valid(proxy::Transaction& txn, const Referers& r) {
   char small[256];
   std::transform(host.begin(), host.end(), small, lower);
   Str low{small, host.size()};
-  if (const auto* path = static_cast<const Str*>(r.names.find(low))) return has_path(*path, referer.substr(host.size()));
+  if (const auto* path = static_cast<const Str*>(r.names.find(low)))
+    return has_path(*path, referer.substr(host.size()));
   for (const expr::Regex* p : r.server_patterns)
     if (p->test(low)) return true;
   for (const expr::Regex* p : r.patterns)
@@ -129,9 +131,10 @@ constexpr Str kGrows = "the table grows by itself";
 const Row kTable[] = {
     {"valid_referers", kServer | kLocation, 1, -1, Block::none, Inherit::array, bind_referers,
      "none | blocked | server_names | string ...", "the Referer values for which $invalid_referer is empty"},
-    {"referer_hash_max_size", kServer | kLocation, 1, 1, Block::none, Inherit::none, nullptr, "size", "size of a hash table", kGrows},
-    {"referer_hash_bucket_size", kServer | kLocation, 1, 1, Block::none, Inherit::none, nullptr, "size", "size of a hash table",
-     kGrows},
+    {"referer_hash_max_size", kServer | kLocation, 1, 1, Block::none, Inherit::none, nullptr, "size",
+     "size of a hash table", kGrows},
+    {"referer_hash_bucket_size", kServer | kLocation, 1, 1, Block::none, Inherit::none, nullptr, "size",
+     "size of a hash table", kGrows},
 };
 
 const VariableDef kVariables[] = {{"invalid_referer", fetch_invalid, false}};

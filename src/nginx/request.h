@@ -27,7 +27,8 @@ struct Request {
   bool background = false;
   bool error_page = false;   // an error page redirect is running: its status wins
   bool auth_done = false;
-  uint8_t limit_req_status = 0;   // LimitResult, of the root only: a request is counted once, redirects and subrequests included
+  uint8_t limit_req_status =
+      0;   // LimitResult, of the root only: a request is counted once, redirects and subrequests included
   uint8_t limit_conn_status = 0;
   uint8_t redirects = 0;     // internal redirects so far; at most 10
   uint8_t depth = 0;         // of subrequests; at most 50
@@ -41,16 +42,16 @@ struct Request {
 
   const net::Addr* real_addr = nullptr;  // the client as a trusted proxy told it (realip); null: the connection's
   ArenaList<http::Header> answer_headers;  // go with the next answer that is made here: WWW-Authenticate and the like
-  Str alias_uri;             // what try_files found under a regular expression's alias: follows it while it is the URI
-  Str proxy_uri;             // URI part of a proxy_pass with variables
-  Str proxy_host;            // and its host, as $proxy_host has it
-  Str redirect_to;           // the Location header of the answer that is being made
-  Str www_authenticate;      // of an intercepted 401
+  Str alias_uri;  // what try_files found under a regular expression's alias: follows it while it is the URI
+  Str proxy_uri;  // URI part of a proxy_pass with variables
+  Str proxy_host;  // and its host, as $proxy_host has it
+  Str redirect_to;  // the Location header of the answer that is being made
+  Str www_authenticate;  // of an intercepted 401
   ArenaList<http::Header> kept_headers;  // that survive an X-Accel-Redirect
 
   // Captures of the last regular expression that matched.
   const char* capture_subject = nullptr;
-  uint32_t capture_count = 0;      // pairs
+  uint32_t capture_count = 0;  // pairs
   const size_t* captures = nullptr;
   Str capture(int n) const {
     if (n < 0 || static_cast<uint32_t>(n) >= capture_count) return {};

@@ -78,7 +78,8 @@ void bind_return(void* s, const Directive& d, const Row&) {
     op->status = 302;
     text = &d.arg(0);
   } else {
-    return refuse(scope, d.arg(0).where, fmt::format("invalid return code \"{}\"", d.arg(0).text), "a status, or a URL");
+    return refuse(scope, d.arg(0).where, fmt::format("invalid return code \"{}\"", d.arg(0).text),
+                  "a status, or a URL");
   }
   if (text) op->text = compile_script(scope.arena, scope.http->variables, text->text, text->where, scope.diag);
   add_rewrite_step(scope, run_return, op, d.where);
@@ -90,10 +91,10 @@ struct ReplaceOp : RewriteOp {
   const expr::Regex* regex = nullptr;
   const Script* path = nullptr;  // up to the first '?' of the replacement; all of it for a redirect
   const Script* args = nullptr;  // behind that '?'; null: the replacement has none
-  uint16_t redirect = 0;         // 301, 302; 0: internal
-  bool keep_args = true;         // the request's arguments are appended: the replacement does not end in '?'
-  bool has_args = false;         // a redirect's replacement has a '?'
-  bool stop = false;             // last, break
+  uint16_t redirect = 0;  // 301, 302; 0: internal
+  bool keep_args = true;  // the request's arguments are appended: the replacement does not end in '?'
+  bool has_args = false;  // a redirect's replacement has a '?'
+  bool stop = false;  // last, break
   bool break_cycle = false;
 };
 
@@ -322,12 +323,32 @@ const Row kTable[] = {
      "regex replacement [last | break | redirect | permanent]", "changes the URI when it matches, or redirects"},
     {"return", kEverywhere, 1, 2, Block::none, Inherit::none, bind_return, "code [text | URL] | URL",
      "answers at once with a status, and a text or a redirect"},
-    {"break", kEverywhere, 0, 0, Block::none, Inherit::none, bind_break, "", "ends the rewrite directives of this level"},
+    {"break", kEverywhere, 0, 0, Block::none, Inherit::none, bind_break, "",
+     "ends the rewrite directives of this level"},
     {"set", kEverywhere, 2, 2, Block::none, Inherit::none, bind_set, "$variable value", "gives a variable a value"},
-    {"rewrite_log", kHttpEverywhere | kIfInServer, 1, 1, Block::none, Inherit::scalar, set_flag, "on | off",
-     "whether rewrites are shown in the error log, at level notice", {}, WEIR_FIELD(RewriteConf, log), "off"},
-    {"uninitialized_variable_warn", kHttpEverywhere | kIfInServer, 1, 1, Block::none, Inherit::scalar, set_flag, "on | off",
-     "whether reading a variable that was not set is worth a warning", {}, WEIR_FIELD(RewriteConf, warn_uninitialised),
+    {"rewrite_log",
+     kHttpEverywhere | kIfInServer,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     set_flag,
+     "on | off",
+     "whether rewrites are shown in the error log, at level notice",
+     {},
+     WEIR_FIELD(RewriteConf, log),
+     "off"},
+    {"uninitialized_variable_warn",
+     kHttpEverywhere | kIfInServer,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     set_flag,
+     "on | off",
+     "whether reading a variable that was not set is worth a warning",
+     {},
+     WEIR_FIELD(RewriteConf, warn_uninitialised),
      "on"},
 };
 
@@ -364,6 +385,7 @@ const expr::Regex* compile_regex(Scope& scope, const config::Word& pattern, Str 
   return regex;
 }
 
-const Module kRewriteModule{"rewrite", sizeof(RewriteConf), module_create<RewriteConf>, kTable, nullptr, compile_rewrite};
+const Module kRewriteModule{"rewrite", sizeof(RewriteConf), module_create<RewriteConf>, kTable,
+                            nullptr,   compile_rewrite};
 
 }  // namespace weir::nginx

@@ -29,7 +29,7 @@ struct IfOp : RewriteOp {
   const Script* value = nullptr;  // compared with, or the file's name
   const expr::Regex* regex = nullptr;
   const Location* location = nullptr;  // of the block; null inside a server
-  uint32_t behind = 1;                 // distance to the first step behind the block
+  uint32_t behind = 1;  // distance to the first step behind the block
 };
 
 bool test_file(Transaction& txn, const IfOp& op) {
@@ -87,7 +87,8 @@ bool read_comparison(Scope& scope, IfOp& op, Str sign, const Word& sign_word, co
     return true;
   }
   if (sign != "~" && sign != "~*") {
-    refuse(scope, sign_word.where, fmt::format("unexpected \"{}\" in condition", sign_word.text), "=, !=, ~, ~*, !~ or !~*");
+    refuse(scope, sign_word.where, fmt::format("unexpected \"{}\" in condition", sign_word.text),
+           "=, !=, ~, ~*, !~ or !~*");
     return false;
   }
   op.test = Test::regex;

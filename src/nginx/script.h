@@ -16,14 +16,14 @@ using expr::Value;
 struct Variable {
   Str name;
   expr::FetchFn fetch = nullptr;
-  const expr::Arg* args = nullptr;   // args[0].str: what follows the prefix for "http_" …; args[0].object: the definer's
+  const expr::Arg* args = nullptr;  // args[0].str: what follows the prefix for "http_" …; args[0].object: the definer's
   int slot = -1;
   bool cacheable = true;
-  bool changeable = false;           // `set` may assign to a built-in one
+  bool changeable = false;  // `set` may assign to a built-in one
   bool defined = false;
   // Assigning to a built-in variable does this (limit_rate, args); null: the slot keeps it.
   void (*assign)(proxy::Transaction& txn, Str value) = nullptr;
-  config::Where used;                // first use, for "unknown variable"
+  config::Where used;  // first use, for "unknown variable"
 };
 
 // A built-in variable, for tables at the bottom of feature files. A name that ends in '_' is a prefix ("http_").
@@ -58,7 +58,7 @@ struct Script {
   struct Part {
     Str text;
     const Variable* variable = nullptr;  // else: literal text
-    int capture = -1;                    // $1 … $9
+    int capture = -1;  // $1 … $9
   };
   const Part* parts = nullptr;
   uint32_t size = 0;
@@ -71,7 +71,8 @@ struct Script {
 };
 
 // Compiles a word; problems ("invalid variable name") are reported at `where`.
-const Script* compile_script(Arena& arena, Variables& variables, Str text, config::Where where, config::Diagnostics& diag);
+const Script* compile_script(Arena& arena, Variables& variables, Str text, config::Where where,
+                             config::Diagnostics& diag);
 
 // The value of one variable now. False: not found.
 bool get(proxy::Transaction& txn, const Variable& v, Value& out);

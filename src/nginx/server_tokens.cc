@@ -18,8 +18,18 @@ void bind_tokens(void* s, const Directive& d, const Row&) {
 }
 
 const Row kTable[] = {
-    {"server_tokens", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, bind_tokens, "on | off | build",
-     "whether the version is shown", {}, WEIR_FIELD(TokensConf, mode), "on"},
+    {"server_tokens",
+     kHttpServerLocation,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     bind_tokens,
+     "on | off | build",
+     "whether the version is shown",
+     {},
+     WEIR_FIELD(TokensConf, mode),
+     "on"},
 };
 
 }  // namespace

@@ -113,17 +113,18 @@ void set_flag(void* s, const Directive& d, const Row& row) {
   else if (iequals(d.arg(0).text, "off"))
     *t = false;
   else
-    scope_of(s).error(d.arg(0).where,
-                      fmt::format("invalid value \"{}\" in \"{}\" directive, it must be \"on\" or \"off\"",
-                                  d.arg(0).text, d.name()),
-                      "write on or off");
+    scope_of(s).error(
+        d.arg(0).where,
+        fmt::format("invalid value \"{}\" in \"{}\" directive, it must be \"on\" or \"off\"", d.arg(0).text, d.name()),
+        "write on or off");
 }
 
 void set_ms(void* s, const Directive& d, const Row& row) {
   auto* t = target<uint32_t>(s, d, row);
   uint64_t ms = 0;
   if (!t) return;
-  if (!parse_ms(d.arg(0).text, ms) || ms > UINT32_MAX) return bad_value(scope_of(s), d, 0, "a time such as 60s or 500ms");
+  if (!parse_ms(d.arg(0).text, ms) || ms > UINT32_MAX)
+    return bad_value(scope_of(s), d, 0, "a time such as 60s or 500ms");
   *t = static_cast<uint32_t>(ms);
 }
 

@@ -58,7 +58,8 @@ void bind_split(void* s, const Directive& d, const Row&) {
       return refuse(scope, line.where, "invalid number of the split_clients parameters", "write: percent value;");
     uint32_t percent = line.name() == "*" ? 10000 - sum : read_percent(line.name());
     if (percent == 0 && line.name() != "*")
-      return refuse(scope, line.where, fmt::format("invalid percent value \"{}\"", line.name()), "such as 20% or 0.5%, or *");
+      return refuse(scope, line.where, fmt::format("invalid percent value \"{}\"", line.name()),
+                    "such as 20% or 0.5%, or *");
     sum = line.name() == "*" ? 10000 : sum + percent;
     if (sum > 10000) return refuse(scope, line.where, "percent total is greater than 100%");
     below += static_cast<uint32_t>(percent * uint64_t{0xffffffff} / 10000);

@@ -5,8 +5,8 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "nginx/listen.h"
 #include "net/tls_context.h"
+#include "nginx/listen.h"
 
 namespace weir::nginx {
 namespace {
@@ -76,8 +76,9 @@ ssl_ctx_st* context_of(Scope& scope, ServerBlock& server) {
   for (uint32_t i = 0; i < c.certificates.size; i++)
     o.pairs.push_back({std::string(c.certificates[i]), std::string(i < c.keys.size ? c.keys[i] : c.certificates[i])});
   if (o.pairs.empty() && !o.reject) {
-    auto& e = scope.error(server.directive->where, "no \"ssl_certificate\" is defined for the \"listen … ssl\" directive",
-                          "name ssl_certificate and ssl_certificate_key");
+    auto& e =
+        scope.error(server.directive->where, "no \"ssl_certificate\" is defined for the \"listen … ssl\" directive",
+                    "name ssl_certificate and ssl_certificate_key");
     e.product = "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive";
     return nullptr;
   }
@@ -88,7 +89,8 @@ ssl_ctx_st* context_of(Scope& scope, ServerBlock& server) {
     if (scope.options.offline)
       scope.diag.note(where, problem);
     else
-      scope.error(where, problem, "check the path, its permissions and that key and certificate belong together").product = problem;
+      scope.error(where, problem, "check the path, its permissions and that key and certificate belong together")
+          .product = problem;
     return nullptr;
   }
   scope.model.keep_tls(c.made);
@@ -111,20 +113,81 @@ int choose_by_name(SSL* ssl, int*, void* arg) {
 constexpr ContextMask kHS = kHttp | kServer;
 
 const Row kTable[] = {
-    {"ssl_certificate", kHS, 1, 1, Block::none, Inherit::array, bind_certificate, "file", "certificate chain in PEM form"},
+    {"ssl_certificate", kHS, 1, 1, Block::none, Inherit::array, bind_certificate, "file",
+     "certificate chain in PEM form"},
     {"ssl_certificate_key", kHS, 1, 1, Block::none, Inherit::array, bind_key, "file", "private key in PEM form"},
-    {"ssl_protocols", kHS, 1, -1, Block::none, Inherit::scalar, bind_protocols, "[TLSv1] [TLSv1.1] [TLSv1.2] [TLSv1.3]",
-     "protocol versions that are accepted", {}, WEIR_FIELD(SslConf, protocols), "TLSv1.2 TLSv1.3"},
-    {"ssl_ciphers", kHS, 1, 1, Block::none, Inherit::scalar, set_str, "ciphers", "cipher suites in OpenSSL's notation", {},
-     WEIR_FIELD(SslConf, ciphers), "HIGH:!aNULL:!MD5"},
-    {"ssl_ecdh_curve", kHS, 1, 1, Block::none, Inherit::scalar, set_str, "curve", "curves for key exchange", {},
-     WEIR_FIELD(SslConf, curves), "auto"},
-    {"ssl_prefer_server_ciphers", kHS, 1, 1, Block::none, Inherit::scalar, set_flag, "on | off",
-     "our order of ciphers counts", {}, WEIR_FIELD(SslConf, prefer_server_ciphers), "off"},
-    {"ssl_session_tickets", kHS, 1, 1, Block::none, Inherit::scalar, set_flag, "on | off", "resumption by tickets", {},
-     WEIR_FIELD(SslConf, session_tickets), "on"},
-    {"ssl_reject_handshake", kHS, 1, 1, Block::none, Inherit::scalar, set_flag, "on | off",
-     "refuses handshakes for this server's names", {}, WEIR_FIELD(SslConf, reject_handshake), "off"},
+    {"ssl_protocols",
+     kHS,
+     1,
+     -1,
+     Block::none,
+     Inherit::scalar,
+     bind_protocols,
+     "[TLSv1] [TLSv1.1] [TLSv1.2] [TLSv1.3]",
+     "protocol versions that are accepted",
+     {},
+     WEIR_FIELD(SslConf, protocols),
+     "TLSv1.2 TLSv1.3"},
+    {"ssl_ciphers",
+     kHS,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     set_str,
+     "ciphers",
+     "cipher suites in OpenSSL's notation",
+     {},
+     WEIR_FIELD(SslConf, ciphers),
+     "HIGH:!aNULL:!MD5"},
+    {"ssl_ecdh_curve",
+     kHS,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     set_str,
+     "curve",
+     "curves for key exchange",
+     {},
+     WEIR_FIELD(SslConf, curves),
+     "auto"},
+    {"ssl_prefer_server_ciphers",
+     kHS,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     set_flag,
+     "on | off",
+     "our order of ciphers counts",
+     {},
+     WEIR_FIELD(SslConf, prefer_server_ciphers),
+     "off"},
+    {"ssl_session_tickets",
+     kHS,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     set_flag,
+     "on | off",
+     "resumption by tickets",
+     {},
+     WEIR_FIELD(SslConf, session_tickets),
+     "on"},
+    {"ssl_reject_handshake",
+     kHS,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     set_flag,
+     "on | off",
+     "refuses handshakes for this server's names",
+     {},
+     WEIR_FIELD(SslConf, reject_handshake),
+     "off"},
 };
 
 }  // namespace

@@ -124,8 +124,18 @@ void compile_static(Scope&, Location& l, void* conf) {
 }
 
 const Row kTable[] = {
-    {"etag", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, set_flag, "on | off", "files carry an ETag", {},
-     WEIR_FIELD(StaticConf, etag), "on"},
+    {"etag",
+     kHttpServerLocation,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     set_flag,
+     "on | off",
+     "files carry an ETag",
+     {},
+     WEIR_FIELD(StaticConf, etag),
+     "on"},
 };
 
 }  // namespace

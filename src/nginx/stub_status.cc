@@ -61,8 +61,8 @@ const VariableDef kVariables[] = {
 
 }  // namespace
 
-const Module kStubStatusModule{"stub_status", sizeof(StatusConf), module_create<StatusConf>, kTable, nullptr,
-                               compile_stub_status};
+const Module kStubStatusModule{"stub_status", sizeof(StatusConf), module_create<StatusConf>, kTable,
+                               nullptr,       compile_stub_status};
 const std::span<const VariableDef> kStubStatusVariables{kVariables};
 
 }  // namespace weir::nginx

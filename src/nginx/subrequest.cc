@@ -53,7 +53,8 @@ const proxy::Segment* enter(Transaction& child, Transaction& parent, const Subre
   r->depth = static_cast<uint8_t>(from.depth + 1);
   r->limit_req_status = from.limit_req_status;
   r->limit_conn_status = from.limit_conn_status;
-  if (const net::Addr* a = client_addr(parent)) r->real_addr = o.background ? child.arena.make<net::Addr>(*a) : from.real_addr;
+  if (const net::Addr* a = client_addr(parent))
+    r->real_addr = o.background ? child.arena.make<net::Addr>(*a) : from.real_addr;
   child.slot_count = parent.slot_count;
   child.slots = child.arena.array<expr::Value>(parent.slot_count);
   for (uint32_t i = 0; i < parent.slot_count; i++)
@@ -76,7 +77,8 @@ void hand_back(Subrequest& sub, Transaction& child) {
 
 Subrequest* subrequest(Transaction& parent, proxy::Cursor* cursor, SubrequestOptions options) {
   if (of(parent).depth >= kMaxDepth) {
-    log_error(&parent, LogLevel::error, 0, parent.arena.cat("subrequests cycle while processing \"", options.uri, "\""));
+    log_error(&parent, LogLevel::error, 0,
+              parent.arena.cat("subrequests cycle while processing \"", options.uri, "\""));
     return nullptr;
   }
   options.enter = enter;

@@ -14,9 +14,9 @@
 namespace weir::nginx {
 namespace {
 
-constexpr Str kFacilities[] = {"kern",   "user", "mail",     "daemon", "auth",   "intern", "lpr",    "news",
-                               "uucp",   "clock", "authpriv", "ftp",    "ntp",    "audit",  "alert",  "cron",
-                               "local0", "local1", "local2",  "local3", "local4", "local5", "local6", "local7"};
+constexpr Str kFacilities[] = {"kern",   "user",   "mail",     "daemon", "auth",   "intern", "lpr",    "news",
+                               "uucp",   "clock",  "authpriv", "ftp",    "ntp",    "audit",  "alert",  "cron",
+                               "local0", "local1", "local2",   "local3", "local4", "local5", "local6", "local7"};
 constexpr Str kSeverities[] = {"emerg", "alert", "crit", "error", "warn", "notice", "info", "debug"};
 constexpr uint16_t kPort = 514;
 constexpr size_t kLongestTag = 32;
@@ -54,7 +54,8 @@ struct Parser {
     uint16_t port = kPort;
     Str host = text;
     size_t colon = text.rfind(':');
-    if (colon != Str::npos && text.find(']', colon) == Str::npos && (text.starts_with("[") || text.find(':') == colon)) {
+    if (colon != Str::npos && text.find(']', colon) == Str::npos &&
+        (text.starts_with("[") || text.find(':') == colon)) {
       auto n = parse_u64(text.substr(colon + 1));
       if (!n || *n == 0 || *n > 65535) return problem(fmt::format("invalid port in syslog server \"{}\"", text));
       port = static_cast<uint16_t>(*n);

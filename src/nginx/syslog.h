@@ -12,7 +12,7 @@ namespace weir::nginx {
 struct Syslog {
   net::Addr addr;
   int facility = 23;  // local7
-  int severity = 6;   // info
+  int severity = 6;  // info
   Str tag = "nginx";
   bool with_host = true;
   mutable std::atomic<int> fd{-1};

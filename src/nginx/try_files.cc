@@ -46,7 +46,8 @@ void bind_try_files(void* s, const Directive& d, const Row&) {
   if (word.starts_with("=")) {
     auto n = parse_u64(word.substr(1));
     if (!n || *n > 999) {
-      scope.error(d.arg(last).where, fmt::format("invalid code \"{}\"", word.substr(1)), "write = and a status, as in =404");
+      scope.error(d.arg(last).where, fmt::format("invalid code \"{}\"", word.substr(1)),
+                  "write = and a status, as in =404");
       return;
     }
     conf.code = static_cast<uint16_t>(*n);
@@ -104,13 +105,14 @@ void compile_try_files(Scope&, Location& l, void* conf) {
 }
 
 const Row kTable[] = {
-    {"try_files", kServer | kLocation, 2, -1, Block::none, Inherit::none, bind_try_files, "file ... uri | file ... =code",
+    {"try_files", kServer | kLocation, 2, -1, Block::none, Inherit::none, bind_try_files,
+     "file ... uri | file ... =code",
      "serves the first of these files that exists, else goes to the last URI or status"},
 };
 
 }  // namespace
 
-const Module kTryFilesModule{"try_files", sizeof(TryFilesConf), module_create<TryFilesConf>, kTable, nullptr,
-                             compile_try_files};
+const Module kTryFilesModule{"try_files", sizeof(TryFilesConf), module_create<TryFilesConf>, kTable,
+                             nullptr,     compile_try_files};
 
 }  // namespace weir::nginx

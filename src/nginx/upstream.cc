@@ -58,7 +58,8 @@ bool lookup(Scope& scope, Str text, uint16_t default_port, config::Where where, 
       scope.diag.warning(where, fmt::format("host not found in upstream \"{}\"; its server is down until it is", text));
       return false;
     }
-    auto& e = scope.error(where, fmt::format("host not found in upstream \"{}\"", text), "check the name or use an address");
+    auto& e =
+        scope.error(where, fmt::format("host not found in upstream \"{}\"", text), "check the name or use an address");
     e.product = e.text;
     return false;
   }
@@ -128,13 +129,20 @@ bool server_option(Scope& scope, const Directive& d, size_t i, model::Server& s)
     return true;
   };
   uint64_t n = 0;
-  if (number("weight=", n) && n > 0) s.weight = static_cast<int32_t>(n);
-  else if (number("max_conns=", n)) s.max_conns = static_cast<int32_t>(n);
-  else if (number("max_fails=", n)) s.max_fails = static_cast<uint32_t>(n);
-  else if (w.starts_with("fail_timeout=") && parse_ms(w.substr(13), n)) s.fail_timeout = static_cast<uint32_t>(n);
-  else if (w == "backup") s.backup = true;
-  else if (w == "down") s.disabled = true;
-  else if (w == "resolve" || w == "drain" || w.starts_with("slow_start=") || w.starts_with("route=") || w.starts_with("service=")) {
+  if (number("weight=", n) && n > 0)
+    s.weight = static_cast<int32_t>(n);
+  else if (number("max_conns=", n))
+    s.max_conns = static_cast<int32_t>(n);
+  else if (number("max_fails=", n))
+    s.max_fails = static_cast<uint32_t>(n);
+  else if (w.starts_with("fail_timeout=") && parse_ms(w.substr(13), n))
+    s.fail_timeout = static_cast<uint32_t>(n);
+  else if (w == "backup")
+    s.backup = true;
+  else if (w == "down")
+    s.disabled = true;
+  else if (w == "resolve" || w == "drain" || w.starts_with("slow_start=") || w.starts_with("route=") ||
+           w.starts_with("service=")) {
     scope.diag.add(config::Severity::planned, d.arg(i).where, fmt::format("not yet: server … {}", w), {});
   } else {
     return false;
@@ -189,7 +197,8 @@ void bind_keepalive_time(void* s, const Directive& d, const Row&) {
 
 const Row kTable[] = {
     {"upstream", kHttp, 1, 1, Block::required, Inherit::none, bind_upstream, "name { ... }", "a group of servers"},
-    {"server", kUpstream, 1, -1, Block::none, Inherit::none, bind_server, "address [parameters]", "a server of the group"},
+    {"server", kUpstream, 1, -1, Block::none, Inherit::none, bind_server, "address [parameters]",
+     "a server of the group"},
     {"keepalive", kUpstream, 1, 2, Block::none, Inherit::none, bind_keepalive, "connections [local]",
      "idle connections kept to the group, per shard"},
     {"keepalive_requests", kUpstream, 1, 1, Block::none, Inherit::none, bind_keepalive_requests, "number",
@@ -198,8 +207,8 @@ const Row kTable[] = {
      "how long an idle server connection is kept"},
     {"keepalive_time", kUpstream, 1, 1, Block::none, Inherit::none, bind_keepalive_time, "time",
      "how long a server connection is used at all"},
-    {"zone", kUpstream, 1, 2, Block::none, Inherit::none, nullptr, "name [size]", "shares the group's state between workers",
-     "the state of every group is shared by all shards"},
+    {"zone", kUpstream, 1, 2, Block::none, Inherit::none, nullptr, "name [size]",
+     "shares the group's state between workers", "the state of every group is shared by all shards"},
 };
 
 }  // namespace

@@ -233,7 +233,8 @@ bool upstream_addr(const Ctx& ctx, const Arg*, Value& out) {
 }
 bool upstream_status(const Ctx& ctx, const Arg*, Value& out) {
   if (ctx.txn->attempts.empty() && ctx.txn->pool) return text(out, "502");
-  return attempts(ctx, out, [](const proxy::Attempt& a) { return a.status ? fmt::format("{}", a.status) : std::string("-"); });
+  return attempts(ctx, out,
+                  [](const proxy::Attempt& a) { return a.status ? fmt::format("{}", a.status) : std::string("-"); });
 }
 bool upstream_connect_time(const Ctx& ctx, const Arg*, Value& out) {
   return attempts(ctx, out, [](const proxy::Attempt& a) { return seconds(a.connect_ms); });

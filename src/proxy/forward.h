@@ -10,32 +10,32 @@ namespace weir::proxy {
 class Transaction;
 
 struct Forward {
-  const model::Pool* pool = nullptr;       // null: `choose` tells
+  const model::Pool* pool = nullptr;  // null: `choose` tells
   const model::Pool* (*choose)(Transaction& txn, const Forward& plan) = nullptr;
-  uint32_t connect_timeout = 60000;        // ms, as all below; 0: no limit
-  uint32_t send_timeout = 60000;           // between two writes to the server
-  uint32_t read_timeout = 60000;           // between two reads from the server
+  uint32_t connect_timeout = 60000;  // ms, as all below; 0: no limit
+  uint32_t send_timeout = 60000;  // between two writes to the server
+  uint32_t read_timeout = 60000;  // between two reads from the server
   uint32_t queue_timeout = 0;
-  uint32_t tunnel_timeout = 0;             // 0: read_timeout
-  uint32_t tries = 0;                      // at most so many servers or attempts; 0: as many as there are servers
-  uint32_t tries_timeout = 0;              // no new try after so long
-  bool stay = false;                       // HAProxy: retry the same server, the last time another one (redispatch)
+  uint32_t tunnel_timeout = 0;  // 0: read_timeout
+  uint32_t tries = 0;  // at most so many servers or attempts; 0: as many as there are servers
+  uint32_t tries_timeout = 0;  // no new try after so long
+  bool stay = false;  // HAProxy: retry the same server, the last time another one (redispatch)
   bool redispatch = false;
-  bool request_buffering = false;          // the whole body is read before a server is chosen (nginx)
-  bool response_buffering = false;         // a slow client does not hold the server (nginx)
-  uint64_t max_body = 0;                   // request body limit in bytes (413); 0: none
-  uint32_t body_memory = 16384;            // kept in memory before a temporary file is used
-  uint32_t response_memory = 64 * 1024;    // likewise for the response
-  uint64_t max_temp_file = 1ull << 30;     // 0: no temporary file: backpressure instead
+  bool request_buffering = false;  // the whole body is read before a server is chosen (nginx)
+  bool response_buffering = false;  // a slow client does not hold the server (nginx)
+  uint64_t max_body = 0;  // request body limit in bytes (413); 0: none
+  uint32_t body_memory = 16384;  // kept in memory before a temporary file is used
+  uint32_t response_memory = 64 * 1024;  // likewise for the response
+  uint64_t max_temp_file = 1ull << 30;  // 0: no temporary file: backpressure instead
   uint64_t limit_rate = 0;
   bool ignore_client_abort = false;
-  bool close_upstream = false;             // no keep-alive towards the server
-  uint8_t version = 11;                    // HTTP version towards the server
+  bool close_upstream = false;  // no keep-alive towards the server
+  uint8_t version = 11;  // HTTP version towards the server
   Str temp_dir;
   // Writes the request for the server into `out` (a copy of the request head's fields, empty header list). Null: the
   // request goes as it stands after the rules.
   void (*build)(Transaction& txn, http::Message& out, const Forward& plan) = nullptr;
-  const void* conf = nullptr;              // the personality's own
+  const void* conf = nullptr;  // the personality's own
 };
 
 }  // namespace weir::proxy

@@ -12,7 +12,7 @@ class Transaction;
 class Personality {
  public:
   virtual ~Personality() = default;
-  virtual Str name() const = 0;          // "nginx", "haproxy"
+  virtual Str name() const = 0;  // "nginx", "haproxy"
   // The request head is complete: set up txn.extra and slots, and start the request cursor (cursors[kRequest].start).
   virtual void begin(Transaction& txn) const = 0;
   // The response head is complete (from a server or local): start the response cursor, or leave it idle.

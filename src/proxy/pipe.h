@@ -33,16 +33,16 @@ class Pipe {
   // Opens the flow: the source may deliver `window` bytes before the sink takes any.
   void open(http::Stream* source, http::Stream* sink, int64_t window);
   bool is_open() const { return sink_ != nullptr; }
-  bool ended() const { return ended_; }      // the source has said its last
+  bool ended() const { return ended_; }  // the source has said its last
   bool finished() const { return finished_; }  // and the sink has got it
-  void add(Filter* filter);               // at the end of the chain
+  void add(Filter* filter);  // at the end of the chain
   bool filtered() const { return first_ != nullptr; }
   // Lets the filters see the head and drops those that are not needed.
   void head(Transaction& txn, http::Message& m);
 
-  void data(Str data, bool end);          // from the source
-  void to_sink(Str data, bool end);       // from the last filter
-  void drained();                         // the sink's queue is empty
+  void data(Str data, bool end);  // from the source
+  void to_sink(Str data, bool end);  // from the last filter
+  void drained();  // the sink's queue is empty
   bool congested() const { return sink_ && sink_->queued() > 0; }
   // A buffering filter takes over flow control: what the source delivered is credited at once.
   void set_uncoupled(bool on) { uncoupled_ = on; }
@@ -53,14 +53,14 @@ class Pipe {
   void credit_source(int64_t n) {
     if (source_) source_->credit(n);
   }
-  void close();                           // aborts the filters and forgets both ends
+  void close();  // aborts the filters and forgets both ends
   void detach_source() { source_ = nullptr; }
   void detach_sink() { sink_ = nullptr; }
   http::Stream* source() const { return source_; }
 
-  http::HeaderList* trailers = nullptr;   // handed to the sink with the end
-  uint64_t bytes = 0;                     // delivered by the source
-  uint64_t sent = 0;                      // handed to the sink
+  http::HeaderList* trailers = nullptr;  // handed to the sink with the end
+  uint64_t bytes = 0;  // delivered by the source
+  uint64_t sent = 0;  // handed to the sink
 
  private:
   http::Stream* source_ = nullptr;

@@ -90,7 +90,7 @@ class ResponseBuffer final : public Filter {
 
   const Forward& plan_;
   net::BufQueue memory_;  // in front of the file
-  net::BufQueue tail_;    // behind it, when the disk took no more
+  net::BufQueue tail_;  // behind it, when the disk took no more
   int fd_ = -1;
   uint64_t written_ = 0;
   uint64_t read_ = 0;

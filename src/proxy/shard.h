@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "model/model.h"
 #include "http/h1_server.h"
+#include "model/model.h"
 #include "net/loop.h"
 #include "proxy/upstreams.h"
 

@@ -33,9 +33,7 @@ bool run(Transaction& txn, Cursor& c, Next& outcome) {
     }
     c.state = nullptr;
     switch (n) {
-      case Next::jump:
-        f.at = c.target_step;
-        break;
+      case Next::jump: f.at = c.target_step; break;
       case Next::call:
         f.at++;
         if (c.depth + 1 < Cursor::kDepth) c.stack[++c.depth] = {c.target_segment, 0};

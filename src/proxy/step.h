@@ -17,10 +17,10 @@ enum class Next : uint8_t {
   next,  // go on with the following step
   jump,  // go on at cursor.target_step of this segment
   call,  // run cursor.target_segment, then go on behind this step
-  goto_, // run cursor.target_segment instead of everything that is left, callers included
+  goto_,  // run cursor.target_segment instead of everything that is left, callers included
   wait,  // call this step again when the cursor was woken (Transaction::wake)
   done,  // the cursor's work is finished: a reply was made, a forward was started, or the rules say stop
-  error, // Transaction::error says what; the cursor is finished
+  error,  // Transaction::error says what; the cursor is finished
 };
 
 // `conf` is the step's configuration in the model's arena.
@@ -55,7 +55,7 @@ struct Cursor {
   int8_t depth = -1;  // -1: idle
   bool waiting = false;
   bool resumed = false;  // the current step is called again after a wait
-  uint8_t which = 0;     // its number in the transaction
+  uint8_t which = 0;  // its number in the transaction
   uint32_t generation = 0;  // counts starts: a step that restarted its own cursor is recognised by it
   uint32_t target_step = 0;
   const Segment* target_segment = nullptr;

@@ -19,26 +19,26 @@ struct SubrequestOptions {
   // Called once when an attached child has ended in whatever way, before the parent is woken, never when the parent ended
   // first. The child is still there, without its streams.
   void (*done)(Subrequest& sub, Transaction& child) = nullptr;
-  void* data = nullptr;      // for `enter` and `done`
+  void* data = nullptr;  // for `enter` and `done`
   Str uri;
   Str args;
   http::Method method = http::Method::get;
   Str method_text = "GET";
-  bool with_body = false;    // the parent's collected body is sent, too
-  bool background = false;   // nobody waits for it
-  uint64_t capture = 0;      // keep so many bytes of the answer's body
+  bool with_body = false;  // the parent's collected body is sent, too
+  bool background = false;  // nobody waits for it
+  uint64_t capture = 0;  // keep so many bytes of the answer's body
 };
 
 // Lives in the parent's arena (attached) or the child's (background).
 struct Subrequest final : Waiter, http::Stream {
   Transaction* parent = nullptr;  // null: background, or the parent has ended
-  Transaction* child = nullptr;   // null: it has ended
-  Cursor* cursor = nullptr;       // of the parent, woken at the end
+  Transaction* child = nullptr;  // null: it has ended
+  Cursor* cursor = nullptr;  // of the parent, woken at the end
   SubrequestOptions options;
-  uint16_t status = 0;            // of the answer; 0: there was none
-  bool complete = false;          // the whole answer came
-  bool truncated = false;         // its body is longer than `capture`
-  std::string* body = nullptr;    // what was captured
+  uint16_t status = 0;  // of the answer; 0: there was none
+  bool complete = false;  // the whole answer came
+  bool truncated = false;  // its body is longer than `capture`
+  std::string* body = nullptr;  // what was captured
 
   bool ended() const { return child == nullptr; }
 

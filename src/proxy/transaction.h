@@ -8,8 +8,8 @@
 // The three cursors have their own wait state; the upload (`up`), the response and the filters run at the same time.
 #include <cstdint>
 
-#include "base/arena.h"
 #include "balance/balancer.h"
+#include "base/arena.h"
 #include "base/error.h"
 #include "expr/value.h"
 #include "http/message.h"
@@ -204,14 +204,14 @@ class Transaction final : public http::StreamUser, public net::Task {
   FileBody* upload_file_ = nullptr;
   BodyCollector* collector_ = nullptr;
   Str local_body_;
-  uint64_t attempt_in_ = 0;        // the server connection's byte counters when the attempt began
+  uint64_t attempt_in_ = 0;  // the server connection's byte counters when the attempt began
   uint64_t attempt_out_ = 0;
   bool finished_ = false;
   bool restart_ = false;
   bool attempt_open_ = false;
-  bool request_sent_ = false;      // the request head left for the current server
-  bool body_started_ = false;      // body bytes that were not kept left for a server
-  bool upload_ended_ = false;      // the client's message is complete
+  bool request_sent_ = false;  // the request head left for the current server
+  bool body_started_ = false;  // body bytes that were not kept left for a server
+  bool upload_ended_ = false;  // the client's message is complete
   bool response_ended_ = false;
   bool tunnel_ = false;
 };
@@ -224,7 +224,7 @@ struct BodyCollector {
   int fd = -1;
   uint64_t size = 0;
   bool complete = false;
-  bool cut = false;   // complete by its limit: the body goes on behind it
+  bool cut = false;  // complete by its limit: the body goes on behind it
   bool each = false;  // its waiter is woken by every piece
   bool to_file = false;
   bool failed = false;

@@ -103,7 +103,8 @@ http::Stream* Upstreams::get(Transaction& txn, const Forward& plan, bool& ready,
     return nullptr;
   c->begin(txn, txn.response, txn.request.method, txn.request.upgrade, kResponseLimits, txn.tcp);
   c->set_timeouts(plan.send_timeout, plan.read_timeout, plan.tunnel_timeout);
-  if (plan.close_upstream || server.pool->reuse == model::Reuse::never || server.pool->keepalive == 0) c->set_no_reuse();
+  if (plan.close_upstream || server.pool->reuse == model::Reuse::never || server.pool->keepalive == 0)
+    c->set_no_reuse();
   if (plan.version == 10) c->set_http10();
   return c;
 }

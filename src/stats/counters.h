@@ -8,11 +8,11 @@ namespace weir::stats {
 
 struct alignas(64) Counters {
   std::atomic<uint64_t> accepted{0};  // client connections taken from the kernel
-  std::atomic<uint64_t> handled{0};   // of those, the ones that were served (not over a limit)
+  std::atomic<uint64_t> handled{0};  // of those, the ones that were served (not over a limit)
   std::atomic<uint64_t> requests{0};  // request heads that arrived
-  std::atomic<int64_t> active{0};     // client connections open now, the idle ones included
-  std::atomic<int64_t> writing{0};    // requests that are being answered
-  std::atomic<int64_t> waiting{0};    // connections without a request under way
+  std::atomic<int64_t> active{0};  // client connections open now, the idle ones included
+  std::atomic<int64_t> writing{0};  // requests that are being answered
+  std::atomic<int64_t> waiting{0};  // connections without a request under way
 };
 
 // This thread's. Only this thread may write it, through bump().

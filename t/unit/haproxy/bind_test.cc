@@ -3,8 +3,8 @@
 
 #include <set>
 
-#include "haproxy/bind.h"
 #include "bound.h"
+#include "haproxy/bind.h"
 
 using namespace weir;
 using namespace weir::haproxy;
@@ -19,10 +19,11 @@ Test(haproxy_bind, complete_file_has_no_messages) {
 }
 
 Test(haproxy_bind, defaults_are_copied_when_the_section_opens) {
-  Bound b("defaults\n mode http\n timeout client 5s\n timeout server 7s\n timeout connect 1s\n option httpclose\n"
-          "listen a\n bind :8080\n server s 127.0.0.1:1\n no option httpclose\n timeout client 9s\n"
-          "defaults\n mode tcp\n timeout client 1s\n timeout connect 1s\n timeout server 1s\n"
-          "listen c\n bind :8081\n server s 127.0.0.1:1\n");
+  Bound b(
+      "defaults\n mode http\n timeout client 5s\n timeout server 7s\n timeout connect 1s\n option httpclose\n"
+      "listen a\n bind :8080\n server s 127.0.0.1:1\n no option httpclose\n timeout client 9s\n"
+      "defaults\n mode tcp\n timeout client 1s\n timeout connect 1s\n timeout server 1s\n"
+      "listen c\n bind :8081\n server s 127.0.0.1:1\n");
   cr_assert(!b.diag.failed(), "%s", b.said().c_str());
   cr_expect(b.proxy("a").s.mode == Mode::http);
   cr_expect_eq(b.proxy("a").s.timeouts.client, 9000u);
@@ -32,19 +33,21 @@ Test(haproxy_bind, defaults_are_copied_when_the_section_opens) {
 }
 
 Test(haproxy_bind, named_defaults_bring_their_rules_first) {
-  Bound b("defaults base\n mode http\n timeout client 1s\n timeout server 1s\n timeout connect 1s\n"
-          " http-request set-header X-A 1\n"
-          "defaults other\n mode http\n"
-          "listen l from base\n bind :8080\n server s 127.0.0.1:1\n http-request set-header X-B 2\n");
+  Bound b(
+      "defaults base\n mode http\n timeout client 1s\n timeout server 1s\n timeout connect 1s\n"
+      " http-request set-header X-A 1\n"
+      "defaults other\n mode http\n"
+      "listen l from base\n bind :8080\n server s 127.0.0.1:1\n http-request set-header X-B 2\n");
   cr_assert(!b.diag.failed(), "%s", b.said().c_str());
   cr_expect_eq(b.proxy("l").segment(Ruleset::request).size, 2u);
 }
 
 Test(haproxy_bind, lists_of_defaults_are_not_shared) {
-  Bound b("defaults d\n mode http\n timeout client 1s\n timeout server 1s\n timeout connect 1s\n"
-          " http-request set-header X-0 0\n http-request set-header X-1 1\n http-request set-header X-2 2\n"
-          "listen a from d\n bind :1001\n server s 127.0.0.1:1\n http-request deny\n"
-          "listen c from d\n bind :1002\n server s 127.0.0.1:1\n http-request return status 204\n");
+  Bound b(
+      "defaults d\n mode http\n timeout client 1s\n timeout server 1s\n timeout connect 1s\n"
+      " http-request set-header X-0 0\n http-request set-header X-1 1\n http-request set-header X-2 2\n"
+      "listen a from d\n bind :1001\n server s 127.0.0.1:1\n http-request deny\n"
+      "listen c from d\n bind :1002\n server s 127.0.0.1:1\n http-request return status 204\n");
   const auto& a = b.proxy("a").segment(Ruleset::request);
   const auto& c = b.proxy("c").segment(Ruleset::request);
   cr_assert_eq(a.size, 4u);
@@ -60,7 +63,8 @@ Test(haproxy_bind, anonymous_defaults_take_no_rules) {
 Test(haproxy_bind, unknown_words_name_the_nearest) {
   Bound b(with_front(" default_backnd b"));
   cr_expect_eq(b.error(), "unknown keyword 'default_backnd' in a frontend section");
-  cr_expect_eq(b.product(), "unknown keyword 'default_backnd' in 'frontend' section; did you mean 'default_backend' maybe ?");
+  cr_expect_eq(b.product(),
+               "unknown keyword 'default_backnd' in 'frontend' section; did you mean 'default_backend' maybe ?");
   Bound c(with_front(" http-request set-heder X 1"));
   cr_expect_eq(c.first(Severity::error).remedy, "did you mean 'http-request set-header'?");
 }
@@ -89,7 +93,8 @@ Test(haproxy_bind, surplus_arguments) {
 Test(haproxy_bind, missing_backend) {
   Bound b(with_front(" use_backend bb if TRUE"));
   cr_expect_eq(b.product(), "Proxy 'f': unable to find required use_backend: 'bb'.");
-  Bound c("defaults\n mode http\nfrontend f\n bind :1\n default_backend orgin\nbackend origin\n server s 127.0.0.1:1\n");
+  Bound c(
+      "defaults\n mode http\nfrontend f\n bind :1\n default_backend orgin\nbackend origin\n server s 127.0.0.1:1\n");
   cr_expect_eq(c.first(Severity::error).remedy, "did you mean 'origin'?");
 }
 
@@ -106,8 +111,9 @@ Test(haproxy_bind, removed_words_warn_with_their_successor) {
 }
 
 Test(haproxy_bind, old_words_act_as_their_successors) {
-  Bound b("defaults\n mode http\n clitimeout 5000\n srvtimeout 6000\n contimeout 7000\n"
-          "listen l 127.0.0.1:8080\n reqadd X-Old:\\ yes\n redispatch\n server s 127.0.0.1:1\n");
+  Bound b(
+      "defaults\n mode http\n clitimeout 5000\n srvtimeout 6000\n contimeout 7000\n"
+      "listen l 127.0.0.1:8080\n reqadd X-Old:\\ yes\n redispatch\n server s 127.0.0.1:1\n");
   cr_assert(!b.diag.failed(), "%s", b.said().c_str());
   const Proxy& p = b.proxy("l");
   cr_expect_eq(p.s.timeouts.client, 5000u);
@@ -119,7 +125,8 @@ Test(haproxy_bind, old_words_act_as_their_successors) {
 
 Test(haproxy_bind, same_name_twice) {
   Bound b(with_front("") + "backend b\n server s 127.0.0.1:1\n");
-  cr_expect(b.product().starts_with("backend 'b' has the same name as backend 'b' declared at t.cfg:"), "%s", b.product().c_str());
+  cr_expect(b.product().starts_with("backend 'b' has the same name as backend 'b' declared at t.cfg:"), "%s",
+            b.product().c_str());
 }
 
 Test(haproxy_bind, missing_timeouts_warn) {

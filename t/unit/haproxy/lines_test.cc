@@ -88,9 +88,10 @@ Test(haproxy_bind_line, mistakes) {
 }
 
 Test(haproxy_server_line, options_and_defaults) {
-  Bound b("backend b\n mode http\n timeout connect 1s\n timeout server 1s\n default-server weight 10 maxconn 5\n"
-          " server a 127.0.0.1:1\n server c 127.0.0.1:2 weight 3 backup disabled\nlisten l\n bind :1\n mode http\n"
-          " timeout client 1s\n");
+  Bound b(
+      "backend b\n mode http\n timeout connect 1s\n timeout server 1s\n default-server weight 10 maxconn 5\n"
+      " server a 127.0.0.1:1\n server c 127.0.0.1:2 weight 3 backup disabled\nlisten l\n bind :1\n mode http\n"
+      " timeout client 1s\n");
   cr_assert(!b.diag.failed(), "%s", b.said().c_str());
   const auto& servers = b.proxy("b").pool->servers;
   cr_assert_eq(servers.size, 2u);
@@ -122,7 +123,8 @@ Test(haproxy_server_line, mistakes) {
 }
 
 Test(haproxy_log_line, targets) {
-  Bound b("global\n log stdout format raw local0\n log 127.0.0.1:5514 len 2048 format rfc5424 daemon notice\n" + with_front(" log global\n option httplog"));
+  Bound b("global\n log stdout format raw local0\n log 127.0.0.1:5514 len 2048 format rfc5424 daemon notice\n" +
+          with_front(" log global\n option httplog"));
   cr_assert(!b.diag.failed(), "%s", b.said().c_str());
   const Proxy& f = b.proxy("f");
   cr_assert_eq(f.targets.size(), 2u);
@@ -142,7 +144,8 @@ Test(haproxy_log_line, mistakes) {
 }
 
 Test(haproxy_runtime_socket, options) {
-  Bound b("global\n stats socket /run/x.sock mode 660 level admin expose-fd listeners\n stats timeout 30s\n" + with_front(""));
+  Bound b("global\n stats socket /run/x.sock mode 660 level admin expose-fd listeners\n stats timeout 30s\n" +
+          with_front(""));
   cr_assert(!b.diag.failed(), "%s", b.said().c_str());
   cr_assert_eq(b.global().sockets.size(), 1u);
   const RuntimeSocketConf& s = b.global().sockets[0];

@@ -34,7 +34,7 @@ Test(cidr, forms) {
   cr_expect(parse_cidr("10.0.0.1/8", c) == CidrResult::host_bits);
   Addr a;
   cr_expect(parse_ip("10.9.9.9", a) && c.contains(a), "host bits are cleared");
-  for (const char* bad : {"", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/255.0.255.0", "10.0.0", "2001:db8::/129", "host", "[::1]/128",
-                          "10.0.0.0/-1", "10.0.0.0/8/8"})
+  for (const char* bad : {"", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/255.0.255.0", "10.0.0", "2001:db8::/129", "host",
+                          "[::1]/128", "10.0.0.0/-1", "10.0.0.0/8/8"})
     cr_expect(parse_cidr(bad, c) == CidrResult::bad, "%s", bad);
 }

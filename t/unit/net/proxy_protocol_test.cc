@@ -48,12 +48,13 @@ Test(proxy_protocol, version_1) {
 }
 
 Test(proxy_protocol, version_1_refused) {
-  for (const char* bad : {"GET / HTTP/1.1\r\n\r\n", "PROXY TCP4 1.2.3.4 1.2.3.4 1 2\n", "PROXY TCP4 1.2.3.4 1.2.3.4 1\r\n",
-                          "PROXY TCP4 1.2.3.4 1.2.3.4 1 65536\r\n", "PROXY TCP4 1.2.3.4 1.2.3.4 1 2 3\r\n",
-                          "PROXY TCP4 ::1 ::1 1 2\r\n", "PROXY TCP6 1.2.3.4 1.2.3.4 1 2\r\n", "PROXY TCP4  1.2.3.4 1.2.3.4 1 2\r\n",
-                          "PROXY UDP4 1.2.3.4 1.2.3.4 1 2\r\n", "PROXY TCP4 1.2.3.4 1.2.3.4 -1 2\r\n", "PROXY \r\n",
-                          "PROXY UNKNOWNX\r\n", "PROXY TCP4 1.2.3 1.2.3.4 1 2\r\n", "proxy TCP4 1.2.3.4 1.2.3.4 1 2\r\n",
-                          "PROXY TCP6 [::1] ::1 1 2\r\n", "PROXY TCP4 1.2.3.4 1.2.3.4 1 2\rX"})
+  for (const char* bad :
+       {"GET / HTTP/1.1\r\n\r\n", "PROXY TCP4 1.2.3.4 1.2.3.4 1 2\n", "PROXY TCP4 1.2.3.4 1.2.3.4 1\r\n",
+        "PROXY TCP4 1.2.3.4 1.2.3.4 1 65536\r\n", "PROXY TCP4 1.2.3.4 1.2.3.4 1 2 3\r\n", "PROXY TCP4 ::1 ::1 1 2\r\n",
+        "PROXY TCP6 1.2.3.4 1.2.3.4 1 2\r\n", "PROXY TCP4  1.2.3.4 1.2.3.4 1 2\r\n",
+        "PROXY UDP4 1.2.3.4 1.2.3.4 1 2\r\n", "PROXY TCP4 1.2.3.4 1.2.3.4 -1 2\r\n", "PROXY \r\n", "PROXY UNKNOWNX\r\n",
+        "PROXY TCP4 1.2.3 1.2.3.4 1 2\r\n", "proxy TCP4 1.2.3.4 1.2.3.4 1 2\r\n", "PROXY TCP6 [::1] ::1 1 2\r\n",
+        "PROXY TCP4 1.2.3.4 1.2.3.4 1 2\rX"})
     cr_expect(parse(bad) == ProxyParse::bad, "%s", bad);
   cr_expect(parse("PROXY UNKNOWN " + std::string(200, 'x')) == ProxyParse::bad, "no line end within 107 bytes");
 }

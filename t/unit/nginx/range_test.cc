@@ -23,13 +23,14 @@ std::string read(Str header, uint64_t length, uint64_t most = kUnlimited) {
     case RangeVerdict::parts: break;
   }
   std::string out;
-  for (ByteRange r : ranges) out += (out.empty() ? "" : ",") + std::to_string(r.begin) + "-" + std::to_string(r.end - 1);
+  for (ByteRange r : ranges)
+    out += (out.empty() ? "" : ",") + std::to_string(r.begin) + "-" + std::to_string(r.end - 1);
   return out;
 }
 
-#define EXPECT_RANGES(expected, ...)                                              \
-  do {                                                                            \
-    std::string got = read(__VA_ARGS__);                                          \
+#define EXPECT_RANGES(expected, ...)                                                         \
+  do {                                                                                       \
+    std::string got = read(__VA_ARGS__);                                                     \
     cr_expect(got == (expected), "%s: got %s, not %s", #__VA_ARGS__, got.c_str(), expected); \
   } while (0)
 
