@@ -71,6 +71,9 @@ c_flags    = $(variant_flags) -O3 $(sse42) -g -fno-plt -I/usr/share/include/llht
 link_flags = $(variant_flags) -rdynamic $(LDFLAGS) -Wl,--whole-archive $(lib) -Wl,--no-whole-archive
 link_libs  = $(pkg_libs) -lpthread -ldl
 
+# The assembler includes it, which -MMD does not see.
+$(out)/src/tools/default_conf.o: conf.d/default.conf
+
 # ---- targets --------------------------------------------------------------------------------------------------------
 
 .PHONY: help release debug asan tsan fault run test unit golden golden-check e2e bench lint format install uninstall \

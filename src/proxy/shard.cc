@@ -64,7 +64,11 @@ void Shard::run_posted() {
 void Shard::drain(bool now) {
   draining_ = true;
   for (auto& a : acceptors_) a->stop();
-  while (http::H1Server* s = idle_.front()) s->drain();
+  // A connection that has not asked anything yet may have its first request on the way: it gets one answer.
+  for (http::H1Server *s = idle_.front(), *next; s; s = next) {
+    next = idle_.next(s);
+    if (now || s->requests() > 0) s->drain();
+  }
   upstreams.close_idle();
   if (now)
     loop.stop();
@@ -130,7 +134,7 @@ void Shard::timed_out(http::H1Server& s, bool silent) {
 }
 
 void Shard::idle(http::H1Server& s) {
-  if (draining_) return s.drain();
+  if (draining_ && s.requests() > 0) return s.drain();
   idle_.push_back(&s);
   stats::bump(stats::counters().waiting);
 }
