@@ -18,7 +18,8 @@ const std::vector<const Module*>& modules() {
       &kTryFilesModule, &kMirrorModule, &kStubStatusModule, &kEmptyGifModule, &kProxyModule, &kLimitRateModule, &kIndexModule,
       &kAutoindexModule, &kStaticModule,
       // response heads and bodies
-      &kNotModifiedModule, &kLuaHeaderFilterModule, &kHeadersModule, &kSubFilterModule, &kCharsetModule, &kChunkedModule, &kRangeModule, &kGzipModule,
+      &kNotModifiedModule, &kLuaHeaderFilterModule, &kHeadersModule, &kSubFilterModule, &kCharsetModule,
+      &kChunkedModule, &kRangeModule, &kGzipModule,
       // log
       &kLogModule, &kPostActionModule,
   };
