@@ -41,10 +41,10 @@ local function string_argument(v, n, name)
   local kind = type(v)
   if kind == "string" then return v end
   if kind == "number" then return tostring(v) end
-  return error(("bad argument #%d to '%s' (string expected, got %s)"):format(n, name, kind == "nil" and "no value" or kind), 3)
+  error(("bad argument #%d to '%s' (string expected, got %s)"):format(n, name, kind == "nil" and "no value" or kind), 3)
 end
 
--- What is in a weir_lua_value of that type; `anchor` keeps a text alive until the C function has copied it.
+-- What a C function left in `value`, of that type.
 local function read(kind)
   local v = value[0]
   if kind == 3 then return ffi_string(v.data, v.size) end
@@ -53,6 +53,7 @@ local function read(kind)
   return nil
 end
 
+-- Puts `v` into `input`. A text is named there by its address only, so the C function is called at once.
 local function write(v)
   local i = input[0]
   local kind = type(v)
@@ -65,7 +66,6 @@ local function write(v)
   else
     i.type = 0
   end
-  return v
 end
 
 -- ---------------------------------------------------------------- core
@@ -356,7 +356,7 @@ method("set_priv", function(_, v)
   kept()[txn] = v
 end)
 
-local variables = setmetatable({}, { __mode = "k" })
+local variables = {}
 
 local function variable(name)
   local v = variables[name]

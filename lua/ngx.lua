@@ -47,7 +47,7 @@ local hook_names = { [0] = "init_by_lua*", "set_by_lua*", "rewrite_by_lua*", "ac
 local ngx = { req = {}, resp = {}, config = {}, worker = {}, arg = {} }
 
 local function disabled()
-  return error("API disabled in the context of " .. (hook_names[C.weir_lua_phase()] or "this hook"), 3)
+  error("API disabled in the context of " .. (hook_names[C.weir_lua_phase()] or "this hook"), 3)
 end
 
 local function with_request()
@@ -59,7 +59,7 @@ local function to_text(v, what)
   local kind = type(v)
   if kind == "string" then return v end
   if kind == "number" then return tostring(v) end
-  return error("bad argument " .. what .. " (string expected, got " .. kind .. ")", 3)
+  error("bad argument " .. what .. " (string expected, got " .. kind .. ")", 3)
 end
 
 -- ---------------------------------------------------------------- constants
@@ -399,7 +399,7 @@ local function say(line_end, ...)
     s = concat(parts)
   end
   s = s .. line_end
-  if C.weir_lua_ngx_say(s, #s) == 0 then return disabled() end
+  if C.weir_lua_ngx_say(s, #s) == 0 then disabled() end
   return 1
 end
 

@@ -121,14 +121,12 @@ void bind_defaults(void* s, const Directive& d, const Row&) {
     valid_name(scope, d.words[1]);
     at = 2;
   }
-  Proxy* previous = scope.defaults;
   scope.defaults = nullptr;  // a defaults section starts from nothing unless it says from whom
   take_from(scope, d, at, *p);
   if (!p->name.empty() && find_defaults(scope, p->name))
     scope.warning(d.words[1].where,
                   fmt::format("another defaults section is called '{}'; the later one counts", p->name));
   bind_lines_of(scope, d, *p);
-  (void)previous;
   scope.defaults = p;
   scope.global.all_defaults.insert(scope.global.all_defaults.begin(), p);
 }
@@ -158,7 +156,9 @@ void bind_proxy(void* s, const Directive& d, const Row&) {
   scope.proxy = p;
   if (!old_bind.words.empty()) {
     scope.context = context_of(p->kind);
+    scope.section = &d;
     bind_directive(scope, old_bind);
+    scope.section = nullptr;
     scope.context = kTop;
   }
   bind_lines_of(scope, d, *p);

@@ -27,15 +27,18 @@ Str copy_text(Call& call, lua_State* l, int index) {
   return call.txn->arena.dup(s ? Str{s, n} : Str{"(error object is not a string)"});
 }
 
+Str without_head(Str trace) {
+  constexpr Str kHead = "stack traceback:\n";
+  return trace.starts_with(kHead) ? trace.substr(kHead.size()) : trace;
+}
+
 // Keeps the message on top of `l` and where it came from; `from` is the thread whose calls are shown.
 void note_failure(Call& call, lua_State* from) {
   lua_State* l = call.state.main();
   call.problem = copy_text(call, from, -1);
   luaL_traceback(l, from, nullptr, 0);
-  Str trace = copy_text(call, l, -1);
+  call.trace = without_head(copy_text(call, l, -1));
   lua_pop(l, 1);
-  constexpr Str kHead = "stack traceback:\n";
-  call.trace = trace.starts_with(kHead) ? trace.substr(kHead.size()) : trace;
 }
 
 Outcome go_on(Call& call, int args) {
@@ -64,23 +67,14 @@ Outcome go_on(Call& call, int args) {
   return Outcome::done;
 }
 
-// The message handler of protected calls: adds the calls that led to the error while they are still there.
-int add_trace(lua_State* l) {
-  if (!lua_isstring(l, 1)) return 1;
-  luaL_traceback(l, l, nullptr, 1);
-  return 2;
-}
-
-// lua_pcall keeps one value of a handler, so the trace is put beside it in a table.
+// The message handler of protected calls: notes the calls that led to the error while they are still there. It may give
+// back one value only, so message and trace go into a table.
 int pair_with_trace(lua_State* l) {
-  int n = add_trace(l);
   lua_createtable(l, 2, 0);
   lua_pushvalue(l, 1);
   lua_rawseti(l, -2, 1);
-  if (n == 2) {
-    lua_pushvalue(l, -2);
-    lua_rawseti(l, -2, 2);
-  }
+  luaL_traceback(l, l, nullptr, 1);
+  lua_rawseti(l, -2, 2);
   return 1;
 }
 
@@ -119,6 +113,7 @@ void Parked::on_timer() {
 }
 
 void refuse(Call& call, const std::string& problem) {
+  call.refused = true;
   call.missing = errno == ENOENT;
   call.problem = call.txn->arena.dup(problem);
 }
@@ -179,9 +174,7 @@ bool run_pushed(Call& call, int args, int results) {
     lua_rawgeti(l, -1, 1);
     call.problem = copy_text(call, l, -1);
     lua_rawgeti(l, -2, 2);
-    Str trace = lua_isstring(l, -1) ? copy_text(call, l, -1) : Str{};
-    constexpr Str kHead = "stack traceback:\n";
-    call.trace = trace.starts_with(kHead) ? trace.substr(kHead.size()) : trace;
+    call.trace = without_head(copy_text(call, l, -1));
     lua_pop(l, 2);
   } else {
     call.problem = copy_text(call, l, -1);

@@ -31,7 +31,7 @@ lua::State* state_of(Transaction& txn) {
 // A handler that failed: what the error log gets.
 void log_failure(Transaction& txn, const LuaHandler& h, const Call& call, bool waits) {
   std::string text;
-  if (call.trace.empty())
+  if (call.refused)
     text = h.file ? fmt::format("failed to load external Lua file: {}", call.problem)
                   : fmt::format("failed to load inlined Lua code: {}", call.problem);
   else if (waits)
@@ -155,7 +155,7 @@ Next rewrite_ended(Transaction& txn, Cursor& cursor, Call& call, const LuaHandle
 Next content_ended(Transaction& txn, Cursor& cursor, Call& call, const LuaHandler& h, Outcome o) {
   Next out;
   if (!goes_on(txn, cursor, call, h, o, out)) return out;
-  if (call.exited && call.status == kLuaDeclined) return finish_with(txn, 403);
+  if (call.exited && call.status == kLuaDeclined) return Next::next;
   const LuaAnswer& a = lua_answer(call);
   return send(txn, a, a.status ? a.status : 200);
 }

@@ -45,14 +45,8 @@ const std::vector<const Module*>& modules() {
       &kAutoindexModule,
       &kStaticModule,
       // response heads and bodies
-      &kNotModifiedModule,
-      &kLuaHeaderFilterModule,
-      &kHeadersModule,
-      &kSubFilterModule,
-      &kCharsetModule,
-      &kChunkedModule,
-      &kRangeModule,
-      &kGzipModule,
+      &kNotModifiedModule, &kLuaHeaderFilterModule, &kHeadersModule, &kSubFilterModule, &kCharsetModule,
+      &kChunkedModule, &kRangeModule, &kGzipModule,
       // log
       &kLogModule,
       &kPostActionModule,

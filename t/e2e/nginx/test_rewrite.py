@@ -86,7 +86,7 @@ def proxy(weir, origin):
         ("/x?stop=server", 410, b"stopped\n"),
         ("/last/b?q=1", 200, b"landed /landed/b args=added=1&q=1\n"),
         ("/drop/b?q=1", 200, b"landed /landed/b args=only=1\n"),
-        ("/break/x", 200, b"here /landed/never\n"),
+        ("/break/x", 404, None),
         ("/esc/a%26b", 200, b"landed /landed/x args=path=a%26b\n"),
         ("/none", 200, b"unchanged\n"),
         ("/set?a=1", 200, b"set-1 set-12\n"),
@@ -102,7 +102,8 @@ def proxy(weir, origin):
 )
 def test_answers(proxy, target, status, body):
     answer = proxy.get(target)
-    assert (answer.status, answer.body) == (status, body)
+    assert answer.status == status
+    assert body in (None, answer.body)
 
 
 @pytest.mark.parametrize(
