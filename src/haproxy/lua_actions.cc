@@ -172,8 +172,9 @@ void log_lua_failure(Transaction& txn, Str kind, Str name, const Call& call) {
   }
   const auto& files = global(txn.shard.model).lua_files;
   int id = !files.empty() && files.front().per_thread ? txn.shard.index + 1 : 0;
-  lua_log(&txn, kLevelError, fmt::format("Lua {} '{}': [state-id {}] runtime error: {} from {}.", kind, name, id, call.problem,
-                                         call.refused ? Str("its start") : Str(trace)));
+  lua_log(&txn, kLevelError,
+          fmt::format("Lua {} '{}': [state-id {}] runtime error: {} from {}.", kind, name, id, call.problem,
+                      call.refused ? Str("its start") : Str(trace)));
 }
 
 // ---------------------------------------------------------------- configuration

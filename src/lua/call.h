@@ -19,11 +19,11 @@ struct Call {
   uint8_t phase = 0;  // the personality's own numbers
   bool response = false;  // it stands in a response rule
   bool waits_for_body = false;
-  bool exited = false;              // it ended itself: `status` says how
-  bool has_result = false;          // it returned a number
-  bool refused = false;             // it could not be compiled, read or found; it did not run
-  bool missing = false;             // because its file does not exist
-  uint32_t wait_ms = 0;             // 0: only lets others run
+  bool exited = false;  // it ended itself: `status` says how
+  bool has_result = false;  // it returned a number
+  bool refused = false;  // it could not be compiled, read or found; it did not run
+  bool missing = false;  // because its file does not exist
+  uint32_t wait_ms = 0;  // 0: only lets others run
   int status = 0;
   int64_t result = 0;
   Coroutine thread;

@@ -45,8 +45,14 @@ const std::vector<const Module*>& modules() {
       &kAutoindexModule,
       &kStaticModule,
       // response heads and bodies
-      &kNotModifiedModule, &kLuaHeaderFilterModule, &kHeadersModule, &kSubFilterModule, &kCharsetModule,
-      &kChunkedModule, &kRangeModule, &kGzipModule,
+      &kNotModifiedModule,
+      &kLuaHeaderFilterModule,
+      &kHeadersModule,
+      &kSubFilterModule,
+      &kCharsetModule,
+      &kChunkedModule,
+      &kRangeModule,
+      &kGzipModule,
       // log
       &kLogModule,
       &kPostActionModule,

@@ -147,10 +147,10 @@ Test(lua_call, a_sleeper_that_is_cancelled_is_not_gone_on_with) {
 Test(lua_call, a_wait_passes_through_coroutines_of_the_script) {
   Bench b;
   std::string head = kSleep;
-  Transaction* txn = b.start(b.code((head +
-                                     "local gen = coroutine.wrap(function() core.sleep(0.005) coroutine.yield(3) core.sleep(0.005) "
-                                     "return 4 end) return gen() * 10 + gen()")
-                                        .c_str()));
+  Transaction* txn = b.start(
+      b.code((head + "local gen = coroutine.wrap(function() core.sleep(0.005) coroutine.yield(3) core.sleep(0.005) "
+                     "return 4 end) return gen() * 10 + gen()")
+                 .c_str()));
   b.run(60);
   cr_assert(b.ended.size() == 1);
   cr_expect(b.ended[0].outcome == Outcome::done && b.ended[0].result == 34, "%s", b.ended[0].problem.c_str());
@@ -179,7 +179,8 @@ Test(lua_call, kept_values_go_with_their_transaction) {
   b.run(5);
   one->finish();
   b.run(5);
-  Transaction* two = b.start(b.code((head + "local n = 0 for _ in pairs(core.kept) do n = n + 1 end return n").c_str()));
+  Transaction* two =
+      b.start(b.code((head + "local n = 0 for _ in pairs(core.kept) do n = n + 1 end return n").c_str()));
   b.run(5);
   cr_assert(b.ended.size() == 2);
   cr_expect(b.ended[0].result == 1);
