@@ -208,9 +208,6 @@ def test_transfer_encoding(proxy, origin, data, reason, statuses):
     assert_refused(proxy, origin, data, reason, statuses)
 
 
-@pytest.mark.parametrize("data, reason, statuses", CHUNKS)
-def test_chunk(proxy, origin, data, reason, statuses):
-    assert_refused(proxy, origin, data, reason, statuses)
 
 
 @pytest.mark.parametrize("data, reason, statuses", FIELDS)
