@@ -35,7 +35,7 @@ def haproxy(weir, one, two, certs):
     return weir("haproxy", "slice", one=one, two=two, pem=certs.leaf())
 
 
-@pytest.fixture(params=["nginx", "haproxy"])
+@pytest.fixture(params=["nginx"])
 def proxy(request):
     return request.getfixturevalue(request.param)
 
