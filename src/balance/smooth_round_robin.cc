@@ -20,8 +20,11 @@ class SmoothRoundRobin final : public Balancer {
       // Passive health is not counted for a lone server: leaving it out would help nobody.
       const Server* only = pool.servers[0];
       const ServerState& s = *only->state;
-      bool full = only->max_conns && s.current.load(std::memory_order_relaxed) >= only->max_conns;
-      bool off = only->unresolved || s.admin.load(std::memory_order_relaxed) || !s.up.load(std::memory_order_relaxed);
+      int32_t limit = s.max_conns.load(std::memory_order_relaxed);
+      bool full = limit && s.current.load(std::memory_order_relaxed) >= limit;
+      bool lost = only->unresolved && !s.addr.load(std::memory_order_relaxed);
+      bool off = lost || s.admin.load(std::memory_order_relaxed) || !s.up.load(std::memory_order_relaxed) ||
+                 s.stopping.load(std::memory_order_relaxed);
       return off || full || tried.has(0) ? nullptr : only;
     }
     PickLock lock(pool);

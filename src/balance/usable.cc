@@ -6,9 +6,11 @@ namespace weir::model {
 
 bool usable(const Server& server, uint64_t now_ms) {
   const ServerState& s = *server.state;
-  if (server.unresolved || s.admin.load(std::memory_order_relaxed) || !s.up.load(std::memory_order_relaxed))
-    return false;
-  if (server.max_conns && s.current.load(std::memory_order_relaxed) >= server.max_conns) return false;
+  if (server.unresolved && !s.addr.load(std::memory_order_relaxed)) return false;
+  if (s.admin.load(std::memory_order_relaxed) || !s.up.load(std::memory_order_relaxed)) return false;
+  if (s.stopping.load(std::memory_order_relaxed)) return false;
+  int32_t limit = s.max_conns.load(std::memory_order_relaxed);
+  if (limit && s.current.load(std::memory_order_relaxed) >= limit) return false;
   if (server.max_fails && s.fails.load(std::memory_order_relaxed) >= server.max_fails &&
       static_cast<int64_t>(now_ms) - s.checked_ms.load(std::memory_order_relaxed) <=
           static_cast<int64_t>(server.fail_timeout))

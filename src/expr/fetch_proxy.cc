@@ -71,8 +71,8 @@ bool be_conn_free(const Ctx& ctx, const Arg* args, Value& out) {
   int64_t sum = 0;
   for (const model::Server* s : pool->servers) {
     if (!serving(*s) || (active && s->backup)) continue;
-    if (!s->max_conns) return give(out, int64_t{-1});
-    sum += std::max<int64_t>(0, s->max_conns - load(s->state->current));
+    if (!load(s->state->max_conns)) return give(out, int64_t{-1});
+    sum += std::max<int64_t>(0, load(s->state->max_conns) - load(s->state->current));
     if (!active) break;
   }
   return give(out, sum);
@@ -102,7 +102,7 @@ bool connslots(const Ctx& ctx, const Arg* args, Value& out) {
   for (const model::Server* s : pool->servers) {
     if (!s->state->up.load(std::memory_order_relaxed)) continue;
     if (!s->max_conns || queues < 0) return give(out, int64_t{-1});
-    sum += s->max_conns - load(s->state->current) - load(s->state->queued);
+    sum += load(s->state->max_conns) - load(s->state->current) - load(s->state->queued);
   }
   return give(out, std::max<int64_t>(0, sum));
 }
@@ -137,7 +137,8 @@ bool srv_conn(const Ctx& ctx, const Arg* args, Value& out) {
 bool srv_conn_free(const Ctx& ctx, const Arg* args, Value& out) {
   const model::Server* s = server_argument(ctx, args[0]);
   if (!s) return false;
-  return give(out, s->max_conns ? std::max<int64_t>(0, s->max_conns - load(s->state->current)) : int64_t{-1});
+  return give(out, load(s->state->max_conns) ? std::max<int64_t>(0, load(s->state->max_conns) - load(s->state->current))
+                                             : int64_t{-1});
 }
 bool srv_queue(const Ctx& ctx, const Arg* args, Value& out) {
   const model::Server* s = server_argument(ctx, args[0]);

@@ -29,7 +29,7 @@ bool endpoint(const Ctx& ctx, expr::Endpoint& e) {
   if constexpr (who == Who::frontend) return expr::client_destination(ctx, e);
   const net::Conn* c = expr::server_conn(ctx);
   if (who == Who::server && !c && ctx.txn && ctx.txn->server && !ctx.txn->attempts.empty())
-    return expr::endpoint_of(ctx.txn->server->addr, e);
+    return expr::endpoint_of(ctx.txn->server->address(), e);
   return c && expr::endpoint_of(who == Who::backend ? c->local() : c->peer(), e);
 }
 

@@ -50,6 +50,7 @@ void Personality::begin(Transaction& txn) const {
   txn.extra = x;
   x->front = static_cast<const Proxy*>(txn.listener.conf);
   x->front->front_counters->requests.fetch_add(1, kRelaxed);
+  x->front->front_counters->request_rate.add(txn.times.head_ms);
   x->front->front_counters->current.fetch_add(1, kRelaxed);
   if (x->front->s.has(kOptHttpClose)) txn.close_client = true;
   txn.where = &x->front->front;
@@ -152,6 +153,18 @@ void count(ProxyCounters& c, const Transaction& txn) {
   c.bytes_out.fetch_add(txn.down.sent, kRelaxed);
 }
 
+// Who ended it early; the backend and the server keep the same count.
+void count_abort(const Exchange& x, const Transaction& txn) {
+  char cause = txn.termination.cause;
+  if (cause == 'C') {
+    if (x.back) x.back->back_counters->client_aborts.fetch_add(1, kRelaxed);
+    if (txn.server) txn.server->state->client_aborts.fetch_add(1, kRelaxed);
+  } else if (cause == 'S' && txn.termination.phase == 'D') {
+    if (x.back) x.back->back_counters->server_aborts.fetch_add(1, kRelaxed);
+    if (txn.server) txn.server->state->server_aborts.fetch_add(1, kRelaxed);
+  }
+}
+
 void Personality::log(Transaction& txn) const {
   Exchange& x = exchange(txn);
   if (txn.termination.cause == '-' && txn.error && !txn.response_complete())
@@ -161,6 +174,10 @@ void Personality::log(Transaction& txn) const {
     count(*x.front->front_counters, txn);
   }
   if (x.back) count(*x.back->back_counters, txn);
+  if (txn.termination.cause != '-')
+    count_abort(x, txn);
+  else if (x.front && !x.back && txn.local_reply && txn.response.status < 400)
+    x.front->front_counters->intercepted.fetch_add(1, kRelaxed);
   if (!txn.no_log && x.front && x.log_level != -2) write_log(txn);
 }
 

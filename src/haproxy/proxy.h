@@ -15,6 +15,7 @@
 #include "model/model.h"
 #include "proxy/forward.h"
 #include "proxy/step.h"
+#include "stats/proxy_counters.h"
 
 namespace weir::haproxy {
 
@@ -153,17 +154,7 @@ struct Capture {
   uint32_t length = 0;
 };
 
-// Counters of a frontend or backend, for all shards.
-struct alignas(64) ProxyCounters {
-  std::atomic<int64_t> current{0};
-  std::atomic<uint64_t> requests{0};
-  std::atomic<uint64_t> bytes_in{0};
-  std::atomic<uint64_t> bytes_out{0};
-  std::atomic<uint64_t> denied_requests{0};
-  std::atomic<uint64_t> denied_responses{0};
-  std::atomic<uint64_t> bad_requests{0};
-  std::atomic<uint64_t> status[6]{};
-};
+using stats::ProxyCounters;
 
 struct Proxy {
   Str name;

@@ -189,6 +189,7 @@ void make_listeners(Scope& scope, Proxy& p) {
     l->answer_expect = false;
     l->personality = &personality(p.s.has(kOptIgnoreProbes));
     l->conf = &p;
+    l->connections = &p.front_counters->connections;
     scope.model.listeners.push_back(l);
   }
 }

@@ -132,6 +132,7 @@ void add_server(Scope& scope, Str name, const Word& address_word, Str address_te
   }
   s->state = scope.arena.own<model::ServerState>();
   s->state->weight = s->weight;
+  s->state->max_conns = s->max_conns;
   if (s->disabled) s->state->admin = static_cast<uint8_t>(model::Admin::maint);
   if (s->unresolved) s->state->up = false;
   for (const model::Server* other : scope.proxy->servers)

@@ -63,7 +63,7 @@ int serve(Job& job, model::Model& model, Opener& opener, int channel, const Stag
   raise_limits(model.process, voice);
   Worker worker(model, voice, channel);
   worker.on_reopen = job.reopen_logs;
-  if (job.before_threads) job.before_threads(worker);
+  if (job.before_threads && !job.before_threads(worker)) return 1;
   // nginx changes its user only when a master starts a worker.
   bool keep_user = channel < 0 && voice.face() == config::Dialect::nginx;
   if ((!keep_user && !drop_privileges(model.process, voice)) || !worker.start()) return 1;

@@ -24,7 +24,8 @@ struct Job {
   int old_signal = 0;
   bool keep_output = false;         // a daemon that does not give up stderr
   std::function<void()> reopen_logs;            // in the worker, and before it in the master, which may create files
-  std::function<void(Worker&)> before_threads;  // in the process that will serve: runtime socket, log hooks
+  // In the process that will serve, before privileges are dropped: runtime sockets. False, having said why, ends it.
+  std::function<bool(Worker&)> before_threads;
 };
 
 int run(Job& job, tools::Loaded loaded);

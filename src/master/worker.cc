@@ -42,6 +42,7 @@ Worker::Worker(model::Model& model, Voice& voice, int channel) : model_(model), 
 Worker::~Worker() {
   for (auto& seat : seats_)
     if (seat->thread.joinable()) seat->thread.join();
+  if (on_end) on_end();
   close_handles();
 }
 
@@ -65,6 +66,10 @@ void Worker::serve(int index) {
   {
     proxy::Shard shard(model_, index, shard_count());
     std::string problem = shard.open_listeners();
+    {
+      std::lock_guard hold(seat.lock);
+      seat.shard = &shard;  // from here on nothing that is posted gets lost, an early signal included
+    }
     std::unique_lock lock(lock_);
     if (!problem.empty()) problem_ = problem;
     ready_++;
@@ -72,10 +77,6 @@ void Worker::serve(int index) {
     changed_.wait(lock, [&] { return go_; });
     bool good = problem_.empty();
     lock.unlock();
-    {
-      std::lock_guard hold(seat.lock);
-      seat.shard = &shard;
-    }
     if (good) shard.run();
     std::lock_guard hold(seat.lock);
     seat.shard = nullptr;
@@ -107,6 +108,7 @@ void Worker::post_all(const std::function<void(proxy::Shard&)>& fn) {
 void Worker::drain(bool now) {
   bool first = !draining_;
   draining_ = true;
+  if (first && on_drain) on_drain();
   post_all([now](proxy::Shard& shard) { shard.drain(now); });
   if (first && !now && model_.process.shutdown_timeout > 0)
     uv_timer_start(

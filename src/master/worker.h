@@ -43,6 +43,8 @@ class Worker {
 
   std::function<void()> on_reopen;  // logs are to be opened anew
   std::function<void()> on_reload;  // without a master
+  std::function<void()> on_drain;   // when draining begins
+  std::function<void()> on_end;     // after the shards, before the loop is closed
 
  private:
   // One shard's thread. `shard` is null before it is made and after it ended; `lock` guards it.

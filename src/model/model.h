@@ -13,6 +13,7 @@
 #include "config/tree.h"
 #include "http/h1_parser.h"
 #include "net/addr.h"
+#include "stats/rate.h"
 
 struct ssl_ctx_st;
 
@@ -47,6 +48,14 @@ struct alignas(64) ServerState {
   std::atomic<uint64_t> client_aborts{0};
   std::atomic<uint64_t> server_aborts{0};
   std::atomic<int32_t> max_current{0};
+  std::atomic<int32_t> max_conns{0};  // starts as Server::max_conns
+  std::atomic<bool> stopping{false};  // up, but takes no new streams
+  std::atomic<const net::Addr*> addr{
+      nullptr};  // in place of Server::addr once that was changed; never freed while used
+  std::atomic<int32_t> idle{0};  // connections kept open without a stream
+  std::atomic<uint64_t> used_ms{0};  // when it was last picked, monotonic
+  stats::Rate rate;
+  stats::Times times;
 };
 
 struct Pool;
@@ -70,6 +79,12 @@ struct Server {
   const Pool* pool = nullptr;
   ServerState* state = nullptr;
   const void* conf = nullptr;  // the personality's own
+
+  // Where it is now: as configured, or as it was changed since.
+  const net::Addr& address() const {
+    const net::Addr* changed = state->addr.load(std::memory_order_acquire);
+    return changed ? *changed : addr;
+  }
 };
 
 enum class Reuse : uint8_t { never, safe, aggressive, always };
@@ -81,6 +96,9 @@ struct alignas(64) PoolState {
   std::atomic<int32_t> current{0};
   std::atomic<uint64_t> total{0};
   std::atomic<int32_t> max_current{0};
+  std::atomic<uint64_t> used_ms{0};  // when a request last came to it, monotonic
+  stats::Rate rate;
+  stats::Times times;
 };
 
 struct Pool {
@@ -137,6 +155,7 @@ struct Listener {
   uint32_t keepalive_requests = 1000;  // 0: no limit
   const proxy::Personality* personality = nullptr;
   const void* conf = nullptr;  // the personality's own: nginx's servers of this address, haproxy::Proxy
+  stats::Connections* connections = nullptr;  // counted there, when somebody wants to know
   config::Where where;
 };
 

@@ -131,7 +131,7 @@ void add(Line& line, fmt::format_string<Args...> format, Args&&... args) {
 
 void add_upstream(Line& line, const Transaction& txn) {
   if (!txn.server) return;
-  const net::Addr& a = txn.server->addr;
+  const net::Addr& a = txn.server->address();
   add(line, ", upstream: \"{}{}{}{}\"", txn.server->tls ? "https://" : "http://", a.text(),
       a.family == AF_UNIX ? ":" : "", of(txn).unparsed_uri);
 }

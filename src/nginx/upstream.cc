@@ -95,6 +95,7 @@ void add_server(Scope& scope, model::Pool& pool, const model::Server& pattern, S
   s->pool = &pool;
   s->state = scope.arena.own<model::ServerState>();
   s->state->weight = s->weight;
+  s->state->max_conns = s->max_conns;
   if (s->disabled) s->state->admin = static_cast<uint8_t>(model::Admin::maint);
   pool.servers.push(scope.arena, s);
   scope.model.servers.push_back(s);

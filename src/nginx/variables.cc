@@ -229,7 +229,7 @@ std::string seconds(uint64_t ms) {
 }
 bool upstream_addr(const Ctx& ctx, const Arg*, Value& out) {
   if (ctx.txn->attempts.empty() && ctx.txn->pool) return text(out, ctx.txn->pool->name);
-  return attempts(ctx, out, [](const proxy::Attempt& a) { return a.server->addr.text(); });
+  return attempts(ctx, out, [](const proxy::Attempt& a) { return a.server->address().text(); });
 }
 bool upstream_status(const Ctx& ctx, const Arg*, Value& out) {
   if (ctx.txn->attempts.empty() && ctx.txn->pool) return text(out, "502");

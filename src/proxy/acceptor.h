@@ -12,6 +12,7 @@ class Acceptor final : public net::IoHandler, public net::Task, public Timer {
   Acceptor(Shard& shard, const model::Listener& listener) : shard_(shard), listener_(listener) {}
   bool start();
   void stop();
+  const model::Listener& listener() const { return listener_; }
 
  private:
   void on_io(uint32_t events) override;

@@ -76,6 +76,14 @@ void Shard::drain(bool now) {
     check_drained();
 }
 
+void Shard::accept_from(const model::Listener& listener, bool on) {
+  for (auto& a : acceptors_) {
+    if (&a->listener() != &listener) continue;
+    a->stop();
+    if (on && !draining_) a->start();
+  }
+}
+
 void Shard::check_drained() {
   if (draining_ && connections_ == 0) loop.stop();
 }
@@ -84,6 +92,7 @@ void Shard::accepted(const model::Listener& listener, int fd, const net::Addr& p
   auto* s = Slab<http::H1Server>::local().make(loop, fd, listener, *this);
   s->set_peer(peer);
   connections_++;
+  if (listener.connections) listener.connections->opened(loop.now());
   stats::Counters& count = stats::counters();
   stats::bump(count.accepted);
   stats::bump(count.handled);
@@ -91,6 +100,7 @@ void Shard::accepted(const model::Listener& listener, int fd, const net::Addr& p
   if (!s->start(false)) {
     s->IdleLink::unlink();
     connections_--;
+    if (listener.connections) listener.connections->closed();
     stats::bump(count.active, int64_t{-1});
     s->close();
     return;
@@ -148,6 +158,7 @@ void Shard::busy(http::H1Server& s) {
 void Shard::closed(http::H1Server& s) {
   busy(s);
   stats::bump(stats::counters().active, int64_t{-1});
+  if (stats::Connections* c = s.listener().connections) c->closed();
   connections_--;
   check_drained();
 }

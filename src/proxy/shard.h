@@ -16,12 +16,14 @@ namespace weir::proxy {
 
 class Acceptor;
 class Transaction;
+struct LiveLink : Link {};
 
 class Shard final : public http::ServerHooks {
  public:
   Shard(const model::Model& model, int index, int count);
   ~Shard();
 
+  List<Transaction, LiveLink> live;  // all transactions, oldest first
   net::Loop loop;
   const model::Model& model;
   const int index;
@@ -37,6 +39,8 @@ class Shard final : public http::ServerHooks {
   // Stops accepting, lets what runs finish, then leaves the loop; at once with `now`. On this shard's thread.
   void drain(bool now);
   bool draining() const { return draining_; }
+  // Stops taking connections from this listener, or takes them again. On this shard's thread.
+  void accept_from(const model::Listener& listener, bool on);
 
   // A connection was accepted: makes its session. The descriptor is non-blocking.
   void accepted(const model::Listener& listener, int fd, const net::Addr& peer);

@@ -46,9 +46,12 @@ Transaction::Transaction(Shard& s, const model::Listener& l, http::Stream* c)
   tcp = l.tcp;
   times.head_ms = s.loop.now();
   times.start_us = s.loop.wall_us();
+  s.live.push_back(this);
 }
 
-Transaction::~Transaction() = default;
+Transaction::~Transaction() {
+  LiveLink::unlink();
+}
 
 // ---------------------------------------------------------------- request program
 
@@ -314,18 +317,48 @@ void Transaction::maybe_finish() {
 
 Next Transaction::forward(const Forward* p) {
   plan = p;
+  leave_pool();
   pool = p->pool ? p->pool : p->choose(*this, *p);
   if (!pool) {
     Error e{Fault::no_server, Side::proxy};
     e.text = "no backend for the request";
     return fail(e);
   }
-  pool->state->total.fetch_add(1, std::memory_order_relaxed);
+  enter_pool(*pool);
   tried.clear();
   tries_done = 0;
   server = nullptr;
   start_attempt();
   return Next::done;
+}
+
+void Transaction::enter_pool(const model::Pool& to) {
+  model::PoolState& s = *to.state;
+  stats::raise(s.max_current, s.current.fetch_add(1, std::memory_order_relaxed) + 1);
+  s.total.fetch_add(1, std::memory_order_relaxed);
+  s.used_ms.store(shard.loop.now(), std::memory_order_relaxed);
+  s.rate.add(shard.loop.now());
+  in_pool_ = &to;
+}
+
+void Transaction::leave_pool() {
+  if (in_pool_) in_pool_->state->current.fetch_sub(1, std::memory_order_relaxed);
+  in_pool_ = nullptr;
+}
+
+// Where the time went, for the pool and the server that had the last try.
+void Transaction::count_times() const {
+  if (!server || !attempts.size) return;
+  const Attempt& last = attempts[attempts.size - 1];
+  if (last.connect_ms == UINT64_MAX) return;
+  uint64_t response = times.response_ms > times.connect_ms ? times.response_ms - times.connect_ms : 0;
+  uint64_t queue = times.queue_ms > times.head_ms ? times.queue_ms - times.head_ms : 0;
+  for (stats::Times* t : {&pool->state->times, &server->state->times}) {
+    t->queue.add(queue);
+    t->connect.add(last.connect_ms);
+    t->response.add(response);
+    t->total.add(times.end_ms - times.head_ms);
+  }
 }
 
 void Transaction::start_attempt() {
@@ -347,8 +380,10 @@ void Transaction::start_attempt() {
   request_sent_ = false;
   model::ServerState& s = *server->state;
   int32_t now = s.current.fetch_add(1, std::memory_order_relaxed) + 1;
-  if (now > s.max_current.load(std::memory_order_relaxed)) s.max_current.store(now, std::memory_order_relaxed);
+  stats::raise(s.max_current, now);
   s.total.fetch_add(1, std::memory_order_relaxed);
+  s.used_ms.store(a.start_ms, std::memory_order_relaxed);
+  s.rate.add(a.start_ms);
   bool ready = false;
   Error why;
   upstream = shard.upstreams.get(*this, *plan, ready, why);
@@ -609,6 +644,15 @@ void Transaction::client_gone(const Error& why) {
   finish();
 }
 
+void Transaction::kill() {
+  if (finished_) return;
+  error = Error{Fault::cancelled, Side::proxy};
+  error.text = "ended by an operator";
+  response_ended_ = false;
+  close_client = true;
+  finish();
+}
+
 void Transaction::finish() {
   if (finished_) return;
   bool complete = response_ended_ && (!tunnel_ || upload_ended_);
@@ -616,6 +660,8 @@ void Transaction::finish() {
   finished_ = true;
   if (!parent) stats::bump(stats::counters().writing, int64_t{-1});
   times.end_ms = shard.loop.now();
+  leave_pool();
+  count_times();
   while (Waiter* w = waiters_) {
     waiters_ = w->next;
     if (w->cancel) w->cancel(w);

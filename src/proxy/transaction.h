@@ -17,11 +17,11 @@
 #include "model/model.h"
 #include "net/loop.h"
 #include "proxy/pipe.h"
+#include "proxy/shard.h"
 #include "proxy/step.h"
 
 namespace weir::proxy {
 
-class Shard;
 class Personality;
 struct Forward;
 class Upstreams;
@@ -68,7 +68,7 @@ struct Reply {
   bool close = false; // the connection ends after it
 };
 
-class Transaction final : public http::StreamUser, public net::Task {
+class Transaction final : public http::StreamUser, public net::Task, public LiveLink {
  public:
   enum Which : uint8_t { kRequest, kResponse };
 
@@ -157,6 +157,8 @@ class Transaction final : public http::StreamUser, public net::Task {
   bool finished() const { return finished_; }
   // Ends it now: log, cancel, give the streams back, free later.
   void finish();
+  // Ends it on an operator's word, whatever its state: nothing more is sent to either side.
+  void kill();
 
   // --- StreamUser ---
   void on_connected(http::Stream& s) override;
@@ -197,6 +199,9 @@ class Transaction final : public http::StreamUser, public net::Task {
   void complete_response();
   void maybe_finish();
   void prepare_response(uint16_t status, Str reason);
+  void enter_pool(const model::Pool& to);
+  void leave_pool();
+  void count_times() const;
   bool body_kept() const;  // all of the request body can be sent again
 
   Waiter* waiters_ = nullptr;
@@ -214,6 +219,7 @@ class Transaction final : public http::StreamUser, public net::Task {
   bool upload_ended_ = false;  // the client's message is complete
   bool response_ended_ = false;
   bool tunnel_ = false;
+  const model::Pool* in_pool_ = nullptr;  // it counts this transaction as current
 };
 
 // What collect_body read. Memory or file, never both.

@@ -35,11 +35,14 @@ Upstreams::~Upstreams() {
 }
 
 void Upstreams::close_idle() {
-  for (const model::Server* s : shard_.model.servers)
-    while (H1Client* c = idle_[s->id].list.front()) {
-      closed(*c);
-      c->close();
-    }
+  for (const model::Server* s : shard_.model.servers) close_idle(*s);
+}
+
+void Upstreams::close_idle(const model::Server& server) {
+  while (H1Client* c = idle_[server.id].list.front()) {
+    closed(*c);
+    c->close();
+  }
 }
 
 H1Client* Upstreams::take_idle(Transaction& txn, const model::Server& server) {
@@ -57,17 +60,18 @@ H1Client* Upstreams::take_idle(Transaction& txn, const model::Server& server) {
 }
 
 H1Client* Upstreams::open(const model::Server& server, const Forward& plan, Error& why) {
-  int fd = ::socket(server.addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const net::Addr& addr = server.address();
+  int fd = ::socket(addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) {
     why = Error{Fault::resource, Side::proxy, Retry::fresh, 0, errno, "socket() failed"};
     return nullptr;
   }
-  if (server.addr.is_ip()) {
+  if (addr.is_ip()) {
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   }
   sockaddr_storage ss;
-  socklen_t len = server.addr.to(ss);
+  socklen_t len = addr.to(ss);
   int r = ::connect(fd, reinterpret_cast<sockaddr*>(&ss), len);
   if (r != 0 && errno != EINPROGRESS) {
     Fault fault = errno == ECONNREFUSED || errno == ENOENT ? Fault::refused : Fault::unreachable;
@@ -77,7 +81,7 @@ H1Client* Upstreams::open(const model::Server& server, const Forward& plan, Erro
     return nullptr;
   }
   auto* c = Slab<H1Client>::local().make(shard_.loop, fd, server, *this);
-  c->set_peer(server.addr);
+  c->set_peer(addr);
   if (!c->start(true)) {
     why = Error{Fault::resource, Side::proxy, Retry::fresh, 0, errno, "epoll_ctl() failed"};
     c->close();
@@ -128,6 +132,7 @@ void Upstreams::released(H1Client& c, bool reusable) {
   Idle& idle = idle_[server.id];
   idle.list.push_front(&c);
   idle.count++;
+  server.state->idle.fetch_add(1, std::memory_order_relaxed);
   pool_idle_[pool.id]++;
   c.park(pool.keepalive_timeout);
 }
@@ -136,6 +141,7 @@ void Upstreams::closed(H1Client& c) {
   if (!c.PoolLink::linked()) return;
   c.PoolLink::unlink();
   idle_[c.server().id].count--;
+  c.server().state->idle.fetch_sub(1, std::memory_order_relaxed);
   pool_idle_[c.server().pool->id]--;
 }
 

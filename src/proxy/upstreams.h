@@ -21,6 +21,7 @@ class Upstreams final : public http::ClientHooks {
   // Null: `why` says what failed.
   http::Stream* get(Transaction& txn, const Forward& plan, bool& ready, Error& why);
   void close_idle();
+  void close_idle(const model::Server& server);
   uint32_t idle(const model::Server& server) const { return idle_[server.id].count; }
 
   void released(http::H1Client& c, bool reusable) override;

@@ -12,6 +12,7 @@
 #include "tools/coverage.h"
 #include "tools/default_conf.h"
 #include "tools/faces.h"
+#include "tools/runtime_socket.h"
 #include "tools/version.h"
 
 namespace weir::tools {
@@ -82,6 +83,7 @@ int run(const RunOptions& o) {
     voice.say(master::Level::emerg, "the configuration listens nowhere");
     return 1;
   }
+  add_runtime_sockets(job);
   return master::run(job, std::move(loaded));
 }
 

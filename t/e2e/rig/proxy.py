@@ -219,7 +219,8 @@ class Weir:
             return client.request(target, method, headers, body)
 
     def runtime(self, name="admin.sock"):
-        """The HAProxy runtime socket at {dir}/NAME."""
+        """The HAProxy runtime socket at {dir}/NAME, which is bound after the ports are."""
+        net.wait_until((self.dir / name).exists, lambda: f"{name}\n{self.log_text()}")
         return RuntimeSocket(self.dir / name)
 
     def url(self, target="/", scheme="http", port="port"):

@@ -1,0 +1,92 @@
+// Pausing, resuming and ending frontends. Shards stop taking connections first; when all have, the socket itself is told,
+// so that new clients are refused instead of waiting.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "control/command.h"
+#include "proxy/shard.h"
+
+namespace weir::control {
+namespace {
+
+using stats::FrontState;
+
+// A TCP socket stops listening when it is connected to nowhere; its port stays ours.
+void deafen(const model::Listener& l) {
+  if (!l.addr.is_ip()) return;
+  sockaddr nowhere{};
+  nowhere.sa_family = AF_UNSPEC;
+  ::connect(l.fd, &nowhere, sizeof nowhere);
+}
+
+Outcome let_shards(Call& call, stats::ProxyEntry& front, bool accept,
+                   std::function<void(const model::Listener&)> then) {
+  auto* entry = &front;
+  call.server.ask_shards(
+      call.session,
+      [entry, accept](proxy::Shard& shard) {
+        for (const model::Listener* l : entry->listeners) shard.accept_from(*l, accept);
+        return std::string();
+      },
+      [entry, then = std::move(then)](std::string) {
+        for (const model::Listener* l : entry->listeners) then(*l);
+        return std::string();
+      });
+  return Outcome::later;
+}
+
+Outcome disable_frontend(Call& call) {
+  stats::ProxyEntry* p = call.front(call.word(2));
+  if (!p) return Outcome::done;
+  if (p->disabled || p->state == FrontState::stopped)
+    return call.say("Frontend was previously shut down, cannot disable.\n", Severity::notice);
+  if (p->state == FrontState::paused || p->listeners.empty())
+    return call.say("All sockets are already disabled.\n", Severity::notice);
+  p->state = FrontState::paused;
+  return let_shards(call, *p, false, deafen);
+}
+
+Outcome enable_frontend(Call& call) {
+  stats::ProxyEntry* p = call.front(call.word(2));
+  if (!p) return Outcome::done;
+  if (p->disabled || p->state == FrontState::stopped)
+    return call.refuse("Frontend was previously shut down, cannot enable.\n");
+  if (p->state == FrontState::open) return call.say("All sockets are already enabled.\n", Severity::notice);
+  p->state = FrontState::open;
+  for (const model::Listener* l : p->listeners)
+    if (::listen(l->fd, l->backlog) != 0) {
+      p->state = FrontState::paused;
+      return call.refuse("Failed to resume frontend, check logs for precise cause (port conflict?).\n");
+    }
+  return let_shards(call, *p, true, [](const model::Listener&) {});
+}
+
+// What is connected goes on; the address is free for others at the end of the process only.
+Outcome shutdown_frontend(Call& call) {
+  stats::ProxyEntry* p = call.front(call.word(2));
+  if (!p) return Outcome::done;
+  if (p->disabled || p->state == FrontState::stopped)
+    return call.say("Frontend was already shut down.\n", Severity::notice);
+  p->state = FrontState::stopped;
+  return let_shards(call, *p, false, deafen);
+}
+
+constexpr Command kRows[] = {
+    {{"disable", "frontend"},
+     Level::admin,
+     "disable frontend <frontend>",
+     "take no connections for now",
+     disable_frontend},
+    {{"enable", "frontend"}, Level::admin, "enable frontend <frontend>", "take connections again", enable_frontend},
+    {{"shutdown", "frontend"},
+     Level::admin,
+     "shutdown frontend <frontend>",
+     "take no connections any more",
+     shutdown_frontend},
+};
+
+}  // namespace
+
+const Commands kFrontendCommands = kRows;
+
+}  // namespace weir::control

@@ -1,0 +1,253 @@
+// Commands that change servers. Each writes the server's state, which every shard reads at its next pick.
+#include <fmt/format.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "control/command.h"
+
+namespace weir::control {
+namespace {
+
+using model::Admin;
+
+// A change of what a server does is dated, and only then.
+template <class Change>
+void change_state(const model::Server& server, Change change) {
+  auto doing = [&] {
+    stats::ServerView v(server);
+    return std::pair(v.operational_state(), v.admin_state(server));
+  };
+  auto before = doing();
+  change(*server.state);
+  if (doing() != before) server.state->changed_s.store(time(nullptr), std::memory_order_relaxed);
+}
+
+void set_admin(const model::Server& server, Admin admin) {
+  change_state(server, [&](model::ServerState& s) { s.admin.store(static_cast<uint8_t>(admin)); });
+}
+
+// strtol's idea of a number at the start of a text; false: there is none.
+bool leading_number(Str text, long& n, Str& rest) {
+  std::string copy(text);
+  char* end = nullptr;
+  n = strtol(copy.c_str(), &end, 10);
+  rest = text.substr(static_cast<size_t>(end - copy.c_str()));
+  return end != copy.c_str();
+}
+
+// --- weight ---
+
+Outcome change_weight(Call& call, const model::Server& server, Str text) {
+  long n = 0;
+  Str rest;
+  if (text.empty()) return call.refuse("Require <weight> or <weight%>.\n");
+  if (!leading_number(text, n, rest)) return call.refuse("Empty weight string empty or preceded by garbage\n");
+  if (rest == "%") {
+    if (n < 0) return call.refuse("Relative weight must be positive.\n");
+    n = std::min<long>(256, server.weight * std::min<long>(n, 25600) / 100);
+  } else if (n < 0 || n > 256) {
+    return call.refuse("Absolute weight can only be between 0 and 256 inclusive.\n");
+  } else if (!rest.empty()) {
+    return call.refuse("Trailing garbage in weight string\n");
+  }
+  server.state->weight.store(static_cast<int32_t>(n), std::memory_order_relaxed);
+  return Outcome::done;
+}
+
+Outcome get_weight(Call& call) {
+  const model::Server* s = call.find_server(call.word(2));
+  if (s) call.out += fmt::format("{} (initial {})\n", s->state->weight.load(std::memory_order_relaxed), s->weight);
+  return Outcome::done;
+}
+
+Outcome set_weight(Call& call) {
+  const model::Server* s = call.find_server(call.word(2));
+  return s ? change_weight(call, *s, call.word(3)) : Outcome::done;
+}
+
+// --- set server ---
+
+Outcome set_state(Call& call, const model::Server& server) {
+  Str to = call.word(4);
+  if (to == "ready")
+    set_admin(server, Admin::ready);
+  else if (to == "drain")
+    set_admin(server, Admin::drain);
+  else if (to == "maint")
+    set_admin(server, Admin::maint);
+  else
+    return call.refuse("'set server <srv> state' expects 'ready', 'drain' and 'maint'.\n");
+  return Outcome::done;
+}
+
+Outcome set_health(Call& call, const model::Server& server) {
+  Str to = call.word(4);
+  if (to != "up" && to != "stopping" && to != "down")
+    return call.refuse("'set server <srv> health' expects 'up', 'stopping', or 'down'.\n");
+  change_state(server, [&](model::ServerState& s) {
+    s.up.store(to != "down");
+    s.stopping.store(to == "stopping");
+  });
+  return Outcome::done;
+}
+
+// No server has an agent: there are no agent checks.
+Outcome set_agent(Call& call, const model::Server&) {
+  return call.refuse("agent checks are not enabled on this server.\n");
+}
+Outcome set_agent_address(Call& call, const model::Server&) {
+  if (call.word(4).empty())
+    return call.refuse(fmt::format("set server <b>/<s> {} requires {}.\n", call.word(3),
+                                   call.word(3) == "agent-port" ? "a port" : "an address and optionally a port"));
+  return call.say("agent checks are not enabled on this server", Severity::warning);
+}
+Outcome set_check_address(Call& call, const model::Server&) {
+  if (call.word(4).empty())
+    return call.refuse(fmt::format("set server <b>/<s> {} requires {}.\n", call.word(3),
+                                   call.word(3) == "check-port" ? "a port" : "an address and optionally a port"));
+  return call.say("health checks are not enabled on this server", Severity::warning);
+}
+
+std::string ip_text(const net::Addr& a) {
+  Arena arena;
+  return std::string(a.ip_text(arena));
+}
+
+Outcome set_address(Call& call, const model::Server& server) {
+  const net::Addr& now = server.address();
+  if (call.word(4).empty()) return call.refuse("set server <b>/<s> addr requires an address and optionally a port.\n");
+  if (!now.is_ip() && !server.unresolved)
+    return call.say("Update for the current server address family is only supported through configuration file.",
+                    Severity::warning);
+  net::Addr to;
+  if (!net::parse_ip(call.word(4), to))
+    return call.say(fmt::format("Invalid addr '{}'", call.word(4)), Severity::warning);
+  to.port = now.port;
+  if (call.word(5) == "port" && !call.word(6).empty()) {
+    long port = 0;
+    Str rest;
+    if (!leading_number(call.word(6), port, rest))
+      return call.say(fmt::format("problem converting port '{}' to an int", call.word(6)), Severity::warning);
+    to.port = static_cast<uint16_t>(port);
+  }
+  std::string news;
+  if (ip_text(now) != ip_text(to)) news = fmt::format("IP changed from '{}' to '{}'", ip_text(now), ip_text(to));
+  if (now.port != to.port)
+    news += fmt::format("{}port changed from '{}' to '{}'", news.empty() ? "" : ", ", now.port, to.port);
+  if (news.empty()) return call.say("nothing changed", Severity::warning);
+  call.server.move_server(server, to);
+  return call.say(news + " by 'stats socket command'", Severity::warning);
+}
+
+Outcome set_name(Call& call, const model::Server&) {
+  if (call.word(4).empty()) return call.refuse("set server <b>/<s> fqdn requires a FQDN.\n");
+  return call.refuse("set server <b>/<s> fqdn failed because no resolution is configured.\n");
+}
+
+Outcome set_tls(Call& call, const model::Server& server) {
+  if (!server.tls)
+    return call.refuse("'set server <srv> ssl' cannot be set.  default-server should define ssl settings\n");
+  return call.refuse("'set server <srv> ssl' is not built yet.\n");
+}
+
+struct Aspect {
+  Str name;
+  Outcome (*set)(Call& call, const model::Server& server);
+};
+constexpr Aspect kAspects[] = {
+    {"addr", set_address},
+    {"agent", set_agent},
+    {"agent-addr", set_agent_address},
+    {"agent-port", set_agent_address},
+    {"agent-send", set_agent},
+    {"check-addr", set_check_address},
+    {"check-port", set_check_address},
+    {"fqdn", set_name},
+    {"health", set_health},
+    {"ssl", set_tls},
+    {"state", set_state},
+    {"weight", [](Call& call, const model::Server& s) { return change_weight(call, s, call.word(4)); }},
+};
+
+Outcome set_server(Call& call) {
+  const model::Server* s = call.find_server(call.word(2));
+  if (!s) return Outcome::done;
+  for (const Aspect& a : kAspects)
+    if (a.name == call.word(3)) return a.set(call, *s);
+  return call.refuse(
+      "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | agent-send | check-addr | "
+      "check-port | fqdn | health | ssl | state | weight\n");
+}
+
+// --- the others ---
+
+Outcome set_maxconn(Call& call) {
+  const model::Server* s = call.find_server(call.word(3));
+  if (!s) return Outcome::done;
+  long n = 0;
+  Str rest;
+  if (call.word(4).empty()) return call.refuse("Require <maxconn>.\n");
+  if (!leading_number(call.word(4), n, rest)) return call.refuse("maxconn string empty or preceded by garbage\n");
+  if (!rest.empty()) return call.refuse("Trailing garbage in maxconn string\n");
+  s->state->max_conns.store(static_cast<int32_t>(std::clamp<long>(n, 0, INT32_MAX)), std::memory_order_relaxed);
+  return Outcome::done;
+}
+
+Outcome enable_server(Call& call) {
+  if (const model::Server* s = call.find_server(call.word(2))) set_admin(*s, Admin::ready);
+  return Outcome::done;
+}
+Outcome disable_server(Call& call) {
+  if (const model::Server* s = call.find_server(call.word(2))) set_admin(*s, Admin::maint);
+  return Outcome::done;
+}
+
+// Without checks there is nothing to turn on, and turning them off changes nothing.
+Outcome enable_checks(Call& call) {
+  if (!call.find_server(call.word(2))) return Outcome::done;
+  return call.refuse(call.word(1) == "agent" ? "Agent was not configured on this server, cannot enable.\n"
+                                             : "Health check was not configured on this server, cannot enable.\n");
+}
+Outcome disable_checks(Call& call) {
+  call.find_server(call.word(2));
+  return Outcome::done;
+}
+
+constexpr Command kRows[] = {
+    {{"set", "server"},
+     Level::admin,
+     "set server <bk>/<srv> [opts]",
+     "change a server's state, weight, address …",
+     set_server},
+    {{"get", "weight"}, Level::user, "get weight <bk>/<srv>", "a server's weight now and at the start", get_weight},
+    {{"set", "weight"},
+     Level::admin,
+     "set weight <bk>/<srv>  (DEPRECATED)",
+     "write: set server <bk>/<srv> weight",
+     set_weight},
+    {{"set", "maxconn", "server"},
+     Level::admin,
+     "set maxconn server <bk>/<srv>",
+     "limit of requests on a server",
+     set_maxconn},
+    {{"enable", "server"},
+     Level::admin,
+     "enable server  (DEPRECATED)",
+     "write: set server <bk>/<srv> state ready",
+     enable_server},
+    {{"disable", "server"},
+     Level::admin,
+     "disable server (DEPRECATED)",
+     "write: set server <bk>/<srv> state maint",
+     disable_server},
+    {{"enable", "health"}, Level::admin, "enable health", "turn a server's checks on", enable_checks},
+    {{"disable", "health"}, Level::admin, "disable health", "turn a server's checks off", disable_checks},
+    {{"enable", "agent"}, Level::admin, "enable agent", "turn a server's agent checks on", enable_checks},
+    {{"disable", "agent"}, Level::admin, "disable agent", "turn a server's agent checks off", disable_checks},
+};
+
+}  // namespace
+
+const Commands kServerCommands = kRows;
+
+}  // namespace weir::control

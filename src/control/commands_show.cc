@@ -1,0 +1,165 @@
+// `show` commands about the process, the sockets and the servers.
+#include <fmt/format.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "control/command.h"
+#include "stats/counters.h"
+
+extern "C" char** environ;
+
+namespace weir::control {
+namespace {
+
+Outcome show_version(Call& call) {
+  return call.say(call.server.catalogue().version);
+}
+
+Outcome show_level(Call& call) {
+  return call.say(level_name(call.session.level));
+}
+
+Outcome show_env(Call& call) {
+  Str name = call.word(2);
+  for (char** v = environ; v && *v; v++) {
+    Str line = *v;
+    bool wanted = name.empty() || (line.starts_with(name) && line.substr(name.size()).starts_with('='));
+    if (!wanted) continue;
+    (call.out += line) += '\n';
+    if (!name.empty()) return Outcome::done;
+  }
+  return name.empty() ? Outcome::done : call.refuse("Variable not found\n");
+}
+
+Outcome show_cli_sockets(Call& call) {
+  call.out += "# socket lvl processes\n";
+  for (const SocketConf& s : call.server.sockets()) call.out += fmt::format("{} {} all\n", s.text, level_name(s.level));
+  return Outcome::done;
+}
+
+Outcome show_backend(Call& call) {
+  call.out += "# name\n";
+  for (const stats::ProxyEntry& p : call.server.catalogue().proxies)
+    if (p.back) call.out += fmt::format("{}\n", p.name);
+  return Outcome::done;
+}
+
+// "[24/Nov/2026:10:11:12.013]"
+std::string timestamp() {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  tm local{};
+  localtime_r(&now.tv_sec, &local);
+  char day[32];
+  strftime(day, sizeof day, "%d/%b/%Y:%H:%M:%S", &local);
+  return fmt::format("[{}.{:03}]", day, now.tv_nsec / 1000000);
+}
+
+// Broken messages are not kept, so there is never one to show.
+Outcome show_errors(Call& call) {
+  Str name = call.word(2);
+  if (!name.empty() && !call.server.catalogue().find(name, false, false) && !parse_u64(name).value_or(0))
+    return call.refuse("No such proxy.\n");
+  call.out += fmt::format("Total events captured on {} : 0\n", timestamp());
+  return Outcome::done;
+}
+
+Outcome show_activity(Call& call) {
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  stats::Moment m = call.server.moment();
+  uint64_t up = m.now_ms - m.start_ms;
+  stats::Totals t = stats::totals();
+  call.out += fmt::format("thread_id: 1 (1..{})\n", call.server.process().shards);
+  call.out += fmt::format("date_now: {}.{:06}\n", now.tv_sec, now.tv_nsec / 1000);
+  call.out += fmt::format("uptime_now: {}.{:06}\n", up / 1000, up % 1000 * 1000);
+  call.out += fmt::format("accepted: {}\nrequests: {}\n", t.accepted, t.requests);
+  call.out +=
+      fmt::format("connections: {} (reading {}, writing {}, waiting {})\n", t.active, t.reading, t.writing, t.waiting);
+  return Outcome::done;
+}
+
+// --- servers ---
+
+std::string address_only(const net::Addr& a) {
+  Arena arena;
+  return a.is_ip() ? std::string(a.ip_text(arena)) : "-";
+}
+
+void state_line(std::string& out, const stats::ProxyEntry& p, const model::Server& s, const stats::ServerEntry& e,
+                const stats::Moment& m) {
+  stats::ServerView view(s);
+  int64_t changed = s.state->changed_s.load(std::memory_order_relaxed);
+  int64_t age = changed ? std::max<int64_t>(0, m.now_s - changed) : static_cast<int64_t>(m.uptime_s());
+  net::Addr numeric;
+  bool named = !e.host.empty() && !net::parse_ip(e.host, numeric);
+  // Status, result, health and state of checks are those of a server that has none.
+  bool healthy = view.up && !s.disabled;
+  out += fmt::format("{} {} {} {} {} {} {} {} {} {} 1 0 {} {} 0 {} {} {} {} - {} 0 - - 0\n", p.id, p.name, e.id, s.name,
+                     address_only(s.address()), view.operational_state(), view.admin_state(s), view.weight, s.weight,
+                     age, healthy ? 2 : 0, s.disabled ? 8 : 0, p.forced_id ? 1 : 0, e.forced_id ? 1 : 0,
+                     named ? e.host : Str("-"), s.address().is_ip() ? s.address().port : 0, s.tls ? 1 : 0);
+}
+
+void connections_line(std::string& out, const stats::ProxyEntry& p, const model::Server& s,
+                      const stats::ServerEntry& e) {
+  const model::ServerState& state = *s.state;
+  int32_t used = state.current.load(std::memory_order_relaxed), idle = state.idle.load(std::memory_order_relaxed);
+  out += fmt::format("{}/{} {}/{} {} {} - {} {} {} {} {} 0 0 {} {} {}\n", p.name, s.name, p.id, e.id,
+                     address_only(s.address()), s.address().is_ip() ? s.address().port : 0, e.purge_delay, used, used,
+                     state.max_current.load(std::memory_order_relaxed), used, idle, e.max_idle, idle);
+}
+
+Outcome show_servers(Call& call) {
+  bool connections = call.word(2) == "conn";
+  stats::Catalogue& catalogue = call.server.catalogue();
+  Str only = call.word(3);
+  if (!only.empty() && !catalogue.find_back(only)) return call.refuse("Can't find backend.\n");
+  if (connections)
+    call.out +=
+        "# bkname/svname bkid/svid addr port - purge_delay served used_cur used_max need_est idle_sess "
+        "unsafe_nb safe_nb idle_lim idle_cur idle_per_thr[0]\n";
+  else
+    call.out +=
+        "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight "
+        "srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state "
+        "srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl "
+        "srv_check_port srv_check_addr srv_agent_addr srv_agent_port\n";
+  stats::Moment m = call.server.moment();
+  for (const stats::ProxyEntry& p : catalogue.proxies) {
+    if (!p.back || (!only.empty() && p.name != only)) continue;
+    for (const model::Server* s : p.pool->servers) {
+      if (connections)
+        connections_line(call.out, p, *s, catalogue.of(*s));
+      else
+        state_line(call.out, p, *s, catalogue.of(*s), m);
+    }
+  }
+  return Outcome::done;
+}
+
+constexpr Command kRows[] = {
+    {{"show", "version"}, Level::user, "show version", "version of this process", show_version},
+    {{"show", "cli", "sockets"}, Level::user, "show cli sockets", "the runtime sockets", show_cli_sockets},
+    {{"show", "cli", "level"}, Level::user, "show cli level", "the rights of this session", show_level},
+    {{"show", "env"}, Level::operate, "show env [var]", "environment of this process", show_env},
+    {{"show", "backend"}, Level::user, "show backend", "names of the backends", show_backend},
+    {{"show", "servers", "state"},
+     Level::user,
+     "show servers state [<backend>]",
+     "what servers are doing, as a state file",
+     show_servers},
+    {{"show", "servers", "conn"}, Level::user, "show servers conn [<backend>]", "connections to servers", show_servers},
+    {{"show", "errors"},
+     Level::operate,
+     "show errors [<px>] [request|response]",
+     "messages that were broken",
+     show_errors},
+    {{"show", "activity"}, Level::operate, "show activity", "what the process has to do", show_activity},
+};
+
+}  // namespace
+
+const Commands kShowCommands = kRows;
+
+}  // namespace weir::control

@@ -1,0 +1,191 @@
+// Listening, the list of sessions, and questions to the shards; see control/control.h.
+#include "control/control.h"
+
+#include <errno.h>
+#include <fmt/format.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "control/session.h"
+#include "proxy/shard.h"
+
+namespace weir::control {
+
+// Where other threads leave work for the control thread. Freed by the loop.
+struct Server::Inbox {
+  uv_async_t wake;
+  std::mutex lock;
+  std::vector<std::function<void()>> work;
+
+  explicit Inbox(uv_loop_t* loop) {
+    uv_async_init(loop, &wake, [](uv_async_t* a) { static_cast<Inbox*>(a->data)->run(); });
+    wake.data = this;
+  }
+  void post(std::function<void()> fn) {
+    std::lock_guard hold(lock);
+    work.push_back(std::move(fn));
+    uv_async_send(&wake);
+  }
+  void run() {
+    std::vector<std::function<void()>> now;
+    {
+      std::lock_guard hold(lock);
+      now.swap(work);
+    }
+    for (auto& fn : now) fn();
+  }
+};
+
+// One question to all shards. Every posted function holds it; the last one that goes, run or not, completes it.
+struct Server::Gather {
+  Inbox* inbox;
+  std::mutex lock;
+  std::vector<std::string> parts;
+  std::function<void(std::string)> done;
+
+  ~Gather() {
+    std::string all;
+    for (const std::string& p : parts) all += p;
+    inbox->post([done = std::move(done), all = std::move(all)] { done(all); });
+  }
+};
+
+// A listening socket in the loop. Freed by the loop.
+struct Server::Gate {
+  uv_poll_t poll;
+  Server* server;
+  const SocketConf* conf;
+};
+
+Str level_name(Level level) {
+  switch (level) {
+    case Level::user: return "user";
+    case Level::operate: return "operator";
+    case Level::admin: return "admin";
+  }
+  return "unknown";
+}
+
+Server::Server(uv_loop_t* loop, Access access, std::span<const SocketConf> sockets)
+    : loop_(loop),
+      access_(std::move(access)),
+      sockets_(sockets.begin(), sockets.end()),
+      inbox_(new Inbox(loop)),
+      start_ms_(stats::monotonic_ms()) {}
+
+std::unique_ptr<Server> Server::start(uv_loop_t* loop, Access access, std::span<const SocketConf> sockets,
+                                      std::string& problem) {
+  std::unique_ptr<Server> server(new Server(loop, std::move(access), sockets));
+  for (const SocketConf& conf : server->sockets_) {
+    auto* gate = new Gate{{}, server.get(), &conf};
+    if (int r = uv_poll_init(loop, &gate->poll, conf.fd); r != 0) {
+      problem = fmt::format("cannot watch the runtime socket {}: {}", conf.text, uv_strerror(r));
+      delete gate;
+      server->stop();
+      return nullptr;
+    }
+    gate->poll.data = gate;
+    server->gates_.push_back(gate);
+  }
+  server->watch_gates();
+  return server;
+}
+
+Server::~Server() {
+  stop();
+}
+
+void Server::stop() {
+  stop_accepting();
+  while (!sessions_.empty()) sessions_.back()->close();
+  if (!inbox_) return;
+  uv_close(reinterpret_cast<uv_handle_t*>(&inbox_->wake), [](uv_handle_t* h) { delete static_cast<Inbox*>(h->data); });
+  inbox_ = nullptr;
+}
+
+void Server::stop_accepting() {
+  accepting_ = false;
+  for (Gate* gate : gates_)
+    uv_close(reinterpret_cast<uv_handle_t*>(&gate->poll), [](uv_handle_t* h) { delete static_cast<Gate*>(h->data); });
+  gates_.clear();
+}
+
+// With as many sessions as there may be, new clients wait in the kernel's queue.
+void Server::watch_gates() {
+  if (!accepting_) return;
+  bool room = sessions_.size() < access_.max_sessions;
+  for (Gate* gate : gates_) {
+    if (!room)
+      uv_poll_stop(&gate->poll);
+    else
+      uv_poll_start(&gate->poll, UV_READABLE, [](uv_poll_t* p, int, int) {
+        auto* g = static_cast<Gate*>(p->data);
+        g->server->accept_some(*g);
+      });
+  }
+}
+
+void Server::accept_some(Gate& gate) {
+  while (sessions_.size() < access_.max_sessions) {
+    int fd = ::accept4(gate.conf->fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+      if (errno == EINTR || errno == ECONNABORTED) continue;
+      break;
+    }
+    auto* session = new Session(*this, fd, *gate.conf, next_id_++);
+    sessions_.push_back(session);
+    session->start();
+  }
+  watch_gates();
+}
+
+void Server::ended(Session* session) {
+  std::erase(sessions_, session);
+  watch_gates();
+}
+
+stats::ProcessView Server::process() const {
+  stats::ProcessView view;
+  view.shards = access_.shards;
+  view.listeners = static_cast<int>(access_.model->listeners.size() + sockets_.size());
+  view.stopping = access_.stopping && access_.stopping();
+  return view;
+}
+
+void Server::ask_shards(const Session& session, ShardFn fn, DoneFn done) {
+  auto gather = std::make_shared<Gather>();
+  gather->inbox = inbox_;
+  gather->parts.resize(static_cast<size_t>(access_.shards));
+  gather->done = [this, id = session.id(), done = std::move(done)](std::string all) {
+    std::string answer = done(std::move(all));
+    for (Session* s : sessions_)
+      if (s->id() == id) return s->complete(std::move(answer));
+  };
+  for (int i = 0; i < access_.shards; i++)
+    access_.post(i, [gather, fn, i](proxy::Shard& shard) {
+      std::string part = fn(shard);
+      std::lock_guard hold(gather->lock);
+      gather->parts[static_cast<size_t>(i)] = std::move(part);
+    });
+}
+
+void Server::post_all(const std::function<void(proxy::Shard&)>& fn) {
+  for (int i = 0; i < access_.shards; i++) access_.post(i, fn);
+}
+
+void Server::move_server(const model::Server& server, const net::Addr& to) {
+  const net::Addr& kept = *addresses_.emplace_back(std::make_unique<const net::Addr>(to));
+  server.state->addr.store(&kept, std::memory_order_release);
+  post_all([&server](proxy::Shard& shard) { shard.upstreams.close_idle(server); });
+}
+
+void Server::retire(std::vector<std::unique_ptr<const expr::PatternSet>> sets) {
+  // Whoever lets go of it last frees the sets: a shard's posted function, or this one when no shard is left.
+  auto kept = std::make_shared<std::vector<std::unique_ptr<const expr::PatternSet>>>(std::move(sets));
+  post_all([kept](proxy::Shard&) {});
+}
+
+}  // namespace weir::control

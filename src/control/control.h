@@ -1,0 +1,102 @@
+#pragma once
+// The runtime socket: HAProxy's command line for operators and programs (management.txt 9.3), served by the control
+// thread of the worker on its libuv loop. It changes what may change at run time (server states, weights, addresses,
+// maps) and shows what there is. It knows proxies through the Catalogue only. Made before the shards start, stopped after
+// they have ended and before the loop is closed.
+#include <uv.h>
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/model.h"
+#include "stats/catalogue.h"
+#include "stats/lines.h"
+
+namespace weir::proxy {
+class Shard;
+}
+
+namespace weir::control {
+
+class Session;
+
+enum class Level : uint8_t { user, operate, admin };
+Str level_name(Level level);
+
+// One listening socket, bound and non-blocking. Its descriptor stays the caller's.
+struct SocketConf {
+  std::string text;  // as `show cli sockets` calls it: "unix@/run/weir.sock"
+  int fd = -1;
+  Level level = Level::operate;
+  uint32_t timeout_ms = 10000;  // of a silent client
+};
+
+// What commands work on. The functions are called on the control thread.
+struct Access {
+  const model::Model* model = nullptr;
+  stats::Catalogue catalogue;
+  int shards = 1;
+  // Runs a function on a shard's thread; false when that shard has ended.
+  std::function<bool(int, std::function<void(proxy::Shard&)>)> post;
+  std::function<bool()> stopping;
+  uint32_t max_sessions = 10;
+};
+
+class Server {
+ public:
+  // Listens on all sockets. Null, with a reason, when the loop refuses one.
+  static std::unique_ptr<Server> start(uv_loop_t* loop, Access access, std::span<const SocketConf> sockets,
+                                       std::string& problem);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Takes no new sessions; the open ones go on. For a worker that drains.
+  void stop_accepting();
+  // Closes everything. The loop has to run once more before it is closed.
+  void stop();
+
+  // --- for sessions and commands ---
+  Access& access() { return access_; }
+  stats::Catalogue& catalogue() { return access_.catalogue; }
+  uv_loop_t* loop() { return loop_; }
+  std::span<const SocketConf> sockets() const { return sockets_; }
+  stats::Moment moment() const { return stats::moment_since(start_ms_); }
+  stats::ProcessView process() const;
+  void ended(Session* session);
+  // Has every shard make a text, then hands their sum to `done` on the control thread; what that returns answers the
+  // session's command, if the session is still there.
+  using ShardFn = std::function<std::string(proxy::Shard&)>;
+  using DoneFn = std::function<std::string(std::string)>;
+  void ask_shards(const Session& session, ShardFn fn, DoneFn done);
+  // The server is elsewhere from now on. Idle connections to the old place are closed.
+  void move_server(const model::Server& server, const net::Addr& to);
+  // Sets that shards may still read; freed once each shard has passed between two events.
+  void retire(std::vector<std::unique_ptr<const expr::PatternSet>> sets);
+
+ private:
+  struct Inbox;
+  struct Gather;
+  struct Gate;
+  Server(uv_loop_t* loop, Access access, std::span<const SocketConf> sockets);
+  void accept_some(Gate& gate);
+  void watch_gates();
+  void post_all(const std::function<void(proxy::Shard&)>& fn);
+
+  uv_loop_t* loop_;
+  Access access_;
+  std::vector<SocketConf> sockets_;
+  std::vector<Gate*> gates_;
+  std::vector<Session*> sessions_;
+  std::vector<std::unique_ptr<const net::Addr>> addresses_;
+  Inbox* inbox_;
+  uint64_t start_ms_;
+  uint64_t next_id_ = 1;
+  bool accepting_ = true;
+};
+
+}  // namespace weir::control

@@ -1,0 +1,113 @@
+// See haproxy/catalogue.h.
+#include "haproxy/catalogue.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "balance/balancer.h"
+#include "haproxy/address.h"
+#include "haproxy/global.h"
+#include "haproxy/haproxy.h"
+#include "tools/version.h"
+
+namespace weir::haproxy {
+namespace {
+
+stats::ProxyEntry entry_of(const Proxy& p) {
+  stats::ProxyEntry e;
+  e.name = p.name;
+  e.id = p.id;
+  e.front = p.is_front();
+  e.back = p.is_back();
+  e.http = p.http();
+  e.disabled = p.s.disabled;
+  e.mode = p.s.mode == Mode::http ? "http" : p.s.mode == Mode::tcp ? "tcp" : p.s.mode == Mode::log ? "log" : "spop";
+  e.max_conns = p.s.maxconn;
+  e.listeners = p.listeners;
+  e.pool = p.pool;
+  e.front_counters = p.front_counters;
+  e.back_counters = p.back_counters;
+  if (p.pool) e.algorithm = p.pool->balancer->name();
+  return e;
+}
+
+void add_servers(const Proxy& p, std::vector<stats::ServerEntry>& out) {
+  uint32_t next = 1;
+  for (const model::Server* s : p.servers) {
+    auto& options = *static_cast<const ServerOptions*>(s->conf);
+    stats::ServerEntry& e = out[s->id];
+    e.forced_id = options.id != 0;
+    e.id = e.forced_id ? options.id : next++;
+    e.cookie = options.cookie;
+    e.host = s->host;
+    e.max_idle = options.pool_max_conn == UINT32_MAX ? -1 : static_cast<int32_t>(options.pool_max_conn);
+    e.purge_delay = options.pool_purge_delay;
+  }
+}
+
+std::string host_name() {
+  char name[256] = {};
+  gethostname(name, sizeof name - 1);
+  return name;
+}
+
+std::string address_text(const net::Addr& a) {
+  if (a.is_ip()) return fmt::format("{}@{}", a.family == AF_INET ? "ipv4" : "ipv6", a.text());
+  return fmt::format("{}@{}", a.abstract ? "abns" : "unix", a.unix_path());
+}
+
+}  // namespace
+
+stats::Catalogue make_catalogue(const model::Model& model) {
+  auto& g = *static_cast<Global*>(const_cast<void*>(model.haproxy));
+  Arena& arena = const_cast<model::Model&>(model).arena;
+  stats::Catalogue c;
+  c.product = "HAProxy";
+  c.version = kHaproxyVersion;
+  c.release_date = kHaproxyDate;
+  c.node = g.node.empty() ? arena.dup(host_name()) : g.node;
+  c.description = g.description;
+  c.max_conns = g.maxconn;
+  c.patterns = &g.patterns;
+  c.servers.resize(model.servers.size());
+  for (const Proxy* p : g.proxies) {
+    stats::ProxyEntry& e = c.proxies.emplace_back(entry_of(*p));
+    if (!e.max_conns) e.max_conns = static_cast<uint32_t>(c.connection_limit());
+    e.full_conns = (e.max_conns + 9) / 10;
+    add_servers(*p, c.servers);
+  }
+  return c;
+}
+
+std::vector<RuntimeAddress> runtime_addresses(model::Model& model) {
+  std::vector<RuntimeAddress> all;
+  if (!model.haproxy) return all;
+  for (const RuntimeSocketConf& conf : global(model).sockets) {
+    Address address;
+    std::string problem;
+    RuntimeAddress to;
+    to.level = conf.level;
+    to.mode = conf.mode;
+    to.uid = conf.uid;
+    to.gid = conf.gid;
+    to.backlog = conf.backlog;
+    to.where = conf.where;
+    std::vector<net::Addr> addrs;
+    if (!parse_address(conf.address, address, problem, model.arena)) continue;  // reported when it was bound
+    if (address.family == Address::Family::descriptor) {
+      to.fd = address.fd;
+      to.text = conf.address;
+      all.push_back(to);
+      continue;
+    }
+    if (!socket_addresses(address, model.arena, addrs, problem)) continue;
+    for (const net::Addr& a : addrs) {
+      to.addr = a;
+      to.text = address_text(a);
+      all.push_back(to);
+    }
+  }
+  return all;
+}
+
+}  // namespace weir::haproxy

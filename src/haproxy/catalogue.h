@@ -1,0 +1,30 @@
+#pragma once
+// What the runtime socket and the statistics are told about HAProxy's proxies and servers, and where the runtime socket
+// listens. Called once, before the shards start.
+#include <string>
+#include <vector>
+
+#include "config/tree.h"
+#include "stats/catalogue.h"
+
+namespace weir::haproxy {
+
+// Points into the model. Only for a model that HAProxy sections went into.
+stats::Catalogue make_catalogue(const model::Model& model);
+
+// One socket of a `stats socket` line: an address to bind, or an inherited descriptor.
+struct RuntimeAddress {
+  std::string text;  // "unix@/run/x.sock", "ipv4@127.0.0.1:9999"
+  net::Addr addr;
+  int fd = -1;
+  std::string level;
+  int mode = -1;
+  int uid = -1;
+  int gid = -1;
+  int backlog = 0;
+  config::Where where;
+};
+// Empty for models without HAProxy sections. Paths in the result live in the model's arena.
+std::vector<RuntimeAddress> runtime_addresses(model::Model& model);
+
+}  // namespace weir::haproxy

@@ -1,0 +1,61 @@
+// See stats/catalogue.h.
+#include "stats/catalogue.h"
+
+#include <sys/resource.h>
+
+namespace weir::stats {
+
+uint64_t Catalogue::connection_limit() const {
+  rlimit limit{};
+  if (max_conns || getrlimit(RLIMIT_NOFILE, &limit) != 0) return max_conns;
+  return limit.rlim_cur / 2;  // one descriptor to each side
+}
+
+ProxyEntry* Catalogue::find(Str name, bool front, bool back) {
+  for (ProxyEntry& p : proxies)
+    if (p.name == name && (!front || p.front) && (!back || p.back)) return &p;
+  return nullptr;
+}
+
+ServerView::ServerView(const model::Server& s) {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  const model::ServerState& state = *s.state;
+  admin = static_cast<model::Admin>(state.admin.load(kRelaxed));
+  up = state.up.load(kRelaxed);
+  stopping = state.stopping.load(kRelaxed);
+  unresolved = s.unresolved && !state.addr.load(kRelaxed);
+  weight = state.weight.load(kRelaxed);
+}
+
+int ServerView::operational_state() const {
+  if (!running()) return 0;
+  return stopping ? 3 : 2;
+}
+
+int ServerView::admin_state(const model::Server& s) const {
+  int bits = admin == model::Admin::maint ? 1 : admin == model::Admin::drain ? 8 : 0;
+  return bits | (s.disabled ? 4 : 0) | (unresolved ? 32 : 0);
+}
+
+Str ServerView::status() const {
+  if (unresolved) return "MAINT (resolution)";
+  if (admin == model::Admin::maint) return "MAINT";
+  if (!up) return "DOWN";
+  if (stopping) return "NOLB";
+  return admin == model::Admin::drain ? "DRAIN" : "no check";
+}
+
+PoolView::PoolView(const model::Pool& pool) {
+  uint32_t weights[2] = {};
+  for (const model::Server* s : pool.servers) {
+    ServerView view(*s);
+    all++;
+    if (view.running()) up++;
+    if (!view.usable()) continue;
+    (s->backup ? backup : active)++;
+    weights[s->backup] += static_cast<uint32_t>(view.weight);
+  }
+  weight = active ? weights[0] : weights[1];
+}
+
+}  // namespace weir::stats

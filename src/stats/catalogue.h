@@ -1,0 +1,94 @@
+#pragma once
+// What statistics and the runtime socket know of the configured proxies, without knowing whose they are: a personality
+// fills a Catalogue once per model (haproxy::make_catalogue). Everything in it lives as long as the model, except what is
+// marked as changing; that is written and read on the control thread only.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "expr/pattern.h"
+#include "model/model.h"
+#include "stats/proxy_counters.h"
+
+namespace weir::stats {
+
+enum class FrontState : uint8_t { open, paused, stopped };
+
+struct ProxyEntry {
+  Str name;
+  uint32_t id = 0;
+  bool forced_id = false;
+  bool front = false;
+  bool back = false;
+  bool http = false;
+  bool disabled = false;  // in the configuration: it does not exist for statistics
+  Str mode;  // "http", "tcp"
+  Str algorithm;  // of a backend, as `show stat` calls it
+  Str cookie;  // name, or empty
+  uint32_t max_conns = 0;  // of a frontend
+  uint32_t full_conns = 0;  // of a backend: fullconn
+  std::vector<model::Listener*> listeners;
+  const model::Pool* pool = nullptr;  // of a backend
+  ProxyCounters* front_counters = nullptr;
+  ProxyCounters* back_counters = nullptr;
+  FrontState state = FrontState::open;  // changes
+};
+
+struct ServerEntry {
+  uint32_t id = 1;  // in its backend
+  bool forced_id = false;
+  Str cookie;
+  Str host;  // name that the address came from, or empty
+  int32_t max_idle = -1;  // -1: no limit
+  uint32_t purge_delay = 5000;
+};
+
+struct Catalogue {
+  Str product;  // "HAProxy"
+  Str version;
+  Str release_date;
+  Str node;
+  Str description;
+  uint64_t max_conns = 0;  // as configured; 0: not
+  std::vector<ProxyEntry> proxies;  // in the order of the file
+  std::vector<ServerEntry> servers;  // by model::Server::id
+  expr::PatternSources* patterns = nullptr;  // maps and ACLs; texts change
+
+  // How many connections the process can have: as configured, or what its descriptors allow.
+  uint64_t connection_limit() const;
+  ProxyEntry* find(Str name, bool front, bool back);
+  ProxyEntry* find_front(Str name) { return find(name, true, false); }
+  ProxyEntry* find_back(Str name) { return find(name, false, true); }
+  const ServerEntry& of(const model::Server& s) const { return servers[s.id]; }
+};
+
+// What a server is doing, in the words of HAProxy's administrators.
+struct ServerView {
+  explicit ServerView(const model::Server& s);
+  model::Admin admin;
+  bool up;  // health
+  bool stopping;  // up, takes nothing new
+  bool unresolved;  // no address: kept in maintenance
+  int32_t weight;  // now, 0 to 256
+  bool maint() const { return admin == model::Admin::maint || unresolved; }
+  bool running() const { return up && !maint(); }
+  // Takes part in balancing.
+  bool usable() const { return running() && !stopping && admin == model::Admin::ready && weight > 0; }
+  int operational_state() const;  // srv_op_state: 0 stopped, 2 running, 3 stopping
+  // srv_admin_state: a sum of bits, 1 forced maintenance, 4 maintenance in the file, 8 forced drain, 32 no address
+  int admin_state(const model::Server& s) const;
+  Str status() const;
+};
+
+// A backend's servers together.
+struct PoolView {
+  explicit PoolView(const model::Pool& pool);
+  uint32_t active = 0;  // usable ones that are no backup
+  uint32_t backup = 0;  // usable backups
+  uint32_t up = 0;
+  uint32_t all = 0;
+  uint32_t weight = 0;  // of the ones that serve now
+  bool serves() const { return all == 0 || weight > 0; }
+};
+
+}  // namespace weir::stats

@@ -1,0 +1,268 @@
+// Lines of `show stat`; see stats/lines.h. Which column has a value on which line is HAProxy's (management.txt 9.1).
+#include "stats/lines.h"
+
+#include <time.h>
+
+#include <fmt/format.h>
+
+namespace weir::stats {
+namespace {
+
+constexpr auto kRelaxed = std::memory_order_relaxed;
+enum Type : uint32_t { kFrontend = 0, kBackend = 1, kServer = 2 };
+
+class Builder {
+ public:
+  explicit Builder() : line_(static_cast<size_t>(Col::count_)) {}
+  Field& operator[](Col c) { return line_[static_cast<size_t>(c)]; }
+  void count(Col c, uint64_t n) { (*this)[c] = u64(kCounter, n); }
+  template <class T>
+  void count(Col c, const std::atomic<T>& n) {
+    count(c, static_cast<uint64_t>(n.load(kRelaxed)));
+  }
+  template <class T>
+  void gauge(Col c, const std::atomic<T>& n) {
+    (*this)[c] = u32(kGauge, static_cast<uint64_t>(std::max<T>(0, n.load(kRelaxed))));
+  }
+  template <class T>
+  void most(Col c, const std::atomic<T>& n) {
+    (*this)[c] = u32(kMax, static_cast<uint64_t>(n.load(kRelaxed)));
+  }
+  Line take() { return std::move(line_); }
+
+ private:
+  Line line_;
+};
+
+void add_identity(Builder& b, const ProxyEntry& p, Str who, uint32_t sid, Type type) {
+  b[Col::pxname] = text(kName, p.name);
+  b[Col::svname] = text(kName, who);
+  b[Col::mode] = text(kConfig, p.mode);
+  b[Col::pid] = u32(kKey, 1);
+  b[Col::iid] = u32(kServiceKey, p.id);
+  b[Col::sid] = u32(kServiceKey, sid);
+  b[Col::type] = u32(kConfig, type);
+}
+
+void add_statuses(Builder& b, const std::atomic<uint64_t> (&status)[6]) {
+  constexpr Col kCols[] = {Col::hrsp_other, Col::hrsp_1xx, Col::hrsp_2xx, Col::hrsp_3xx, Col::hrsp_4xx, Col::hrsp_5xx};
+  for (size_t i = 0; i < 6; i++) b.count(kCols[i], status[i]);
+}
+
+void add_times(Builder& b, const Times& t, uint64_t requests) {
+  const std::pair<const Mean*, std::pair<Col, Col>> kMeans[] = {
+      {&t.queue, {Col::qtime, Col::qtime_max}},
+      {&t.connect, {Col::ctime, Col::ctime_max}},
+      {&t.response, {Col::rtime, Col::rtime_max}},
+      {&t.total, {Col::ttime, Col::ttime_max}},
+  };
+  for (auto& [mean, cols] : kMeans) {
+    b[cols.first] = u32(kAverage, mean->read(requests));
+    b[cols.second] = u32(kMax, mean->max());
+  }
+}
+
+// Seconds since `used_ms`; -1: never.
+Field last_session(uint64_t used_ms, const Moment& m) {
+  return s32(kAge, used_ms ? static_cast<int64_t>((m.now_ms - std::min(m.now_ms, used_ms)) / 1000) : -1);
+}
+
+uint64_t age(int64_t changed_s, const Moment& m) {
+  return changed_s ? static_cast<uint64_t>(std::max<int64_t>(0, m.now_s - changed_s)) : m.uptime_s();
+}
+
+std::string address_text(const net::Addr& a) {
+  return a.is_ip() ? a.text() : "unix";
+}
+
+// What a backend counts where its servers count.
+struct Sums {
+  uint64_t connect_errors = 0, response_errors = 0, retries = 0, redispatches = 0, connects = 0, reuses = 0, queued = 0;
+  int64_t changed_s = 0;
+
+  explicit Sums(const model::Pool& pool) {
+    for (const model::Server* server : pool.servers) {
+      const model::ServerState& s = *server->state;
+      connect_errors += s.connect_errors.load(kRelaxed);
+      response_errors += s.response_errors.load(kRelaxed);
+      retries += s.retries.load(kRelaxed);
+      redispatches += s.redispatches.load(kRelaxed);
+      connects += s.connects.load(kRelaxed);
+      reuses += s.reuses.load(kRelaxed);
+      queued += static_cast<uint64_t>(std::max(0, s.queued.load(kRelaxed)));
+      changed_s = std::max(changed_s, s.changed_s.load(kRelaxed));
+    }
+  }
+};
+
+void add_front_http(Builder& b, const ProxyCounters& c, const Connections& conns) {
+  add_statuses(b, c.status);
+  b.count(Col::req_tot, c.requests);
+  b.count(Col::intercepted, c.intercepted);
+  b.count(Col::cache_lookups, 0);
+  b.count(Col::cache_hits, 0);
+  b.count(Col::h1sess, conns.total);
+  b.count(Col::h1req, c.requests);
+}
+
+}  // namespace
+
+Moment moment_since(uint64_t start_ms) {
+  Moment m;
+  m.now_ms = monotonic_ms();
+  m.start_ms = start_ms;
+  m.now_s = time(nullptr);
+  m.start_s = m.now_s - static_cast<int64_t>((m.now_ms - start_ms) / 1000);
+  return m;
+}
+
+Line front_line(const ProxyEntry& p, const Moment& m) {
+  const ProxyCounters& c = *p.front_counters;
+  const Connections& conns = c.connections;
+  Builder b;
+  add_identity(b, p, "FRONTEND", 0, kFrontend);
+  constexpr Str kStates[] = {"OPEN", "PAUSED", "STOP"};
+  b[Col::status] = text(kStatus, kStates[static_cast<size_t>(p.state)]);
+  b.gauge(Col::scur, conns.current);
+  b.most(Col::smax, conns.max_current);
+  b[Col::slim] = u32(kLimit, p.max_conns);
+  b.count(Col::stot, conns.total);
+  b.count(Col::bin, c.bytes_in);
+  b.count(Col::bout, c.bytes_out);
+  b.count(Col::dreq, c.denied_requests);
+  b.count(Col::dresp, c.denied_responses);
+  b.count(Col::ereq, c.bad_requests);
+  b[Col::rate] = u32(kRate, conns.rate.read(m.now_ms));
+  b[Col::rate_lim] = u32(kLimit, 0);
+  b[Col::rate_max] = u32(kMax, conns.rate.max());
+  b[Col::req_rate] = u32(kRate, c.request_rate.read(m.now_ms));
+  b[Col::req_rate_max] = u32(kMax, c.request_rate.max());
+  b[Col::conn_rate] = u32(kRate, conns.rate.read(m.now_ms));
+  b[Col::conn_rate_max] = u32(kMax, conns.rate.max());
+  b.count(Col::conn_tot, conns.total);
+  b.count(Col::h1sess, 0);
+  b.count(Col::h2sess, 0);
+  b.count(Col::h3sess, 0);
+  b.count(Col::h1req, 0);
+  b.count(Col::h2req, 0);
+  b.count(Col::h3req, 0);
+  if (p.http) add_front_http(b, c, conns);
+  b.count(Col::sess_other, p.http ? 0 : conns.total.load(kRelaxed));
+  b.count(Col::req_other, p.http ? 0 : c.requests.load(kRelaxed));
+  b.count(Col::reqbin, c.bytes_in);
+  b.count(Col::resbout, c.bytes_out);
+  return b.take();
+}
+
+Line server_line(const ProxyEntry& p, const model::Server& server, const ServerEntry& e, const Moment& m,
+                 bool legends) {
+  const model::ServerState& s = *server.state;
+  ServerView view(server);
+  Builder b;
+  add_identity(b, p, server.name, e.id, kServer);
+  b[Col::status] = text(kStatus, view.status());
+  b.gauge(Col::qcur, s.queued);
+  b[Col::qmax] = u32(kMax, 0);
+  b.gauge(Col::scur, s.current);
+  b.most(Col::smax, s.max_current);
+  if (int32_t limit = s.max_conns.load(kRelaxed)) b[Col::slim] = u32(kLimit, static_cast<uint64_t>(limit));
+  b.count(Col::stot, s.total);
+  b.count(Col::bin, s.bytes_in);
+  b.count(Col::bout, s.bytes_out);
+  b.count(Col::dresp, 0);
+  b.count(Col::econ, s.connect_errors);
+  b.count(Col::eresp, s.response_errors);
+  b.count(Col::wretr, s.retries);
+  b.count(Col::wredis, s.redispatches);
+  b[Col::weight] = u32(kAverage, static_cast<uint64_t>(view.weight));
+  b[Col::uweight] = u32(kAverage, static_cast<uint64_t>(view.weight));
+  b[Col::act] = u32(kStatus, server.backup ? 0 : 1);
+  b[Col::bck] = u32(kStatus, server.backup ? 1 : 0);
+  b[Col::lastchg] = u32(kAge, age(s.changed_s.load(kRelaxed), m));
+  b.count(Col::lbtot, s.total);
+  b[Col::rate] = u32(kRate, s.rate.read(m.now_ms));
+  b[Col::rate_max] = u32(kMax, s.rate.max());
+  if (p.http) {
+    add_statuses(b, s.status);
+    b.count(Col::req_tot, s.total);
+  }
+  b.count(Col::cli_abrt, s.client_aborts);
+  b.count(Col::srv_abrt, s.server_aborts);
+  b[Col::lastsess] = last_session(s.used_ms.load(kRelaxed), m);
+  add_times(b, s.times, s.total.load(kRelaxed));
+  b.count(Col::connect, s.connects);
+  b.count(Col::reuse, s.reuses);
+  b.gauge(Col::srv_icur, s.idle);
+  if (e.max_idle >= 0) b[Col::src_ilim] = u32(kLimit, static_cast<uint64_t>(e.max_idle));
+  b[Col::idle_conn_cur] = u32(kGauge, 0);
+  b.gauge(Col::safe_conn_cur, s.idle);
+  b.gauge(Col::used_conn_cur, s.current);
+  b[Col::srid] = u32(kCounter, 0);
+  b.count(Col::reqbout, s.bytes_in);
+  b.count(Col::resbin, s.bytes_out);
+  if (legends) {
+    b[Col::addr] = text(kConfig, address_text(server.address()));
+    if (!e.cookie.empty()) b[Col::cookie] = text(kConfigName, e.cookie);
+  }
+  return b.take();
+}
+
+Line back_line(const ProxyEntry& p, const Moment& m, bool legends, bool counted) {
+  const ProxyCounters& c = *p.back_counters;
+  const model::PoolState& s = *p.pool->state;
+  PoolView view(*p.pool);
+  Sums sums(*p.pool);
+  Builder b;
+  add_identity(b, p, "BACKEND", 0, kBackend);
+  std::string status = view.serves() ? "UP" : "DOWN";
+  if (counted) status += fmt::format(" ({}/{})", view.up, view.all);
+  b[Col::status] = text(kStatus, status);
+  b[Col::qcur] = u32(kGauge, sums.queued);
+  b[Col::qmax] = u32(kMax, 0);
+  b.gauge(Col::scur, s.current);
+  b.most(Col::smax, s.max_current);
+  b[Col::slim] = u32(kLimit, p.full_conns);
+  b.count(Col::stot, s.total);
+  b.count(Col::bin, c.bytes_in);
+  b.count(Col::bout, c.bytes_out);
+  b.count(Col::dreq, c.denied_requests);
+  b.count(Col::dresp, c.denied_responses);
+  b.count(Col::econ, sums.connect_errors);
+  b.count(Col::eresp, sums.response_errors);
+  b.count(Col::wretr, sums.retries);
+  b.count(Col::wredis, sums.redispatches);
+  b[Col::weight] = u32(kAverage, view.weight);
+  b[Col::uweight] = u32(kAverage, view.weight);
+  b[Col::act] = u32(kGauge, view.active);
+  b[Col::bck] = u32(kGauge, view.backup);
+  b.count(Col::chkdown, 0);
+  b[Col::lastchg] = u32(kAge, view.serves() ? m.uptime_s() : age(sums.changed_s, m));
+  if (view.all) b[Col::downtime] = u32(kCounter, 0);
+  b.count(Col::lbtot, s.total);
+  b[Col::rate] = u32(kRate, s.rate.read(m.now_ms));
+  b[Col::rate_max] = u32(kGauge, s.rate.max());
+  if (p.http) {
+    add_statuses(b, c.status);
+    b.count(Col::req_tot, c.requests);
+    b.count(Col::cache_lookups, 0);
+    b.count(Col::cache_hits, 0);
+  }
+  b.count(Col::cli_abrt, c.client_aborts);
+  b.count(Col::srv_abrt, c.server_aborts);
+  b[Col::lastsess] = last_session(s.used_ms.load(kRelaxed), m);
+  add_times(b, s.times, s.total.load(kRelaxed));
+  b.count(Col::connect, sums.connects);
+  b.count(Col::reuse, sums.reuses);
+  b[Col::agg_server_status] = u32(kGauge, 0);
+  b[Col::agg_server_check_status] = u32(kGauge, 0);
+  b[Col::agg_check_status] = u32(kGauge, 0);
+  b.count(Col::reqbin, c.bytes_in);
+  b.count(Col::resbout, c.bytes_out);
+  if (legends) {
+    b[Col::algo] = text(kConfig, p.algorithm);
+    if (!p.cookie.empty()) b[Col::cookie] = text(kConfigName, p.cookie);
+  }
+  return b.take();
+}
+
+}  // namespace weir::stats

@@ -1,0 +1,104 @@
+// See tools/runtime_socket.h.
+#include "tools/runtime_socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control/control.h"
+#include "haproxy/catalogue.h"
+#include "haproxy/global.h"
+#include "haproxy/haproxy.h"
+#include "master/sockets.h"
+#include "master/worker.h"
+
+namespace weir::tools {
+namespace {
+
+using haproxy::RuntimeAddress;
+
+master::Wish wish_for(const RuntimeAddress& a) {
+  model::Listener l;
+  l.addr = a.addr;
+  l.unix_mode = a.mode;
+  l.unix_uid = a.uid;
+  l.unix_gid = a.gid;
+  if (a.backlog) l.backlog = a.backlog;
+  return master::Wish::of(l, config::Dialect::haproxy);
+}
+
+std::string problem_text(const RuntimeAddress& a, const master::Opened& opened) {
+  std::string at = a.where.source ? fmt::format(" [{}:{}]", a.where.source->path, a.where.line) : std::string();
+  return fmt::format("Binding{} for proxy GLOBAL: cannot {} {} ({}) [{}].", at, opened.call,
+                     a.addr.is_ip() ? "socket" : "UNIX socket", strerror(opened.error), a.text);
+}
+
+control::Level level_of(Str name) {
+  return name == "admin" ? control::Level::admin : name == "user" ? control::Level::user : control::Level::operate;
+}
+
+// Descriptors that were opened here are closed with the worker, inherited ones are not.
+struct Sockets {
+  std::vector<control::SocketConf> all;
+  std::vector<int> own;
+  std::unique_ptr<control::Server> server;
+  ~Sockets() {
+    for (int fd : own) close(fd);
+  }
+};
+
+bool open(const std::vector<RuntimeAddress>& addresses, uint32_t timeout_ms, Sockets& sockets, std::string& problem) {
+  for (const RuntimeAddress& a : addresses) {
+    control::SocketConf conf{a.text, a.fd, level_of(a.level), timeout_ms};
+    if (a.fd < 0) {
+      master::Opened opened = master::open_socket(wish_for(a));
+      if (opened.fd < 0) {
+        problem = problem_text(a, opened);
+        return false;
+      }
+      conf.fd = opened.fd;
+      sockets.own.push_back(opened.fd);
+    } else if (fcntl(a.fd, F_SETFL, fcntl(a.fd, F_GETFL) | O_NONBLOCK) != 0) {
+      problem = fmt::format("{}: {}", a.text, strerror(errno));
+      return false;
+    }
+    sockets.all.push_back(std::move(conf));
+  }
+  return true;
+}
+
+bool serve(master::Worker& worker, std::string& problem) {
+  auto& model = const_cast<model::Model&>(worker.model());
+  std::vector<RuntimeAddress> addresses = haproxy::runtime_addresses(model);
+  if (addresses.empty()) return true;
+  const haproxy::Global& global = haproxy::global(model);
+  auto sockets = std::make_shared<Sockets>();
+  if (!open(addresses, global.socket_timeout_ms, *sockets, problem)) return false;
+  control::Access access;
+  access.model = &model;
+  access.catalogue = haproxy::make_catalogue(model);
+  access.shards = std::max(model.process.shards, 1);
+  access.post = [&worker](int i, std::function<void(proxy::Shard&)> fn) { return worker.post(i, std::move(fn)); };
+  access.stopping = [&worker] { return worker.draining(); };
+  access.max_sessions = global.socket_maxconn;
+  sockets->server = control::Server::start(worker.loop(), std::move(access), sockets->all, problem);
+  if (!sockets->server) return false;
+  worker.on_drain = [sockets] { sockets->server->stop_accepting(); };
+  worker.on_end = [sockets] { sockets->server->stop(); };
+  return true;
+}
+
+}  // namespace
+
+void add_runtime_sockets(master::Job& job) {
+  job.before_threads = [&voice = *job.voice](master::Worker& worker) {
+    std::string problem;
+    if (serve(worker, problem)) return true;
+    voice.say(master::Level::alert, problem);
+    return false;
+  };
+}
+
+}  // namespace weir::tools

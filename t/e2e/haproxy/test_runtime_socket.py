@@ -1,0 +1,331 @@
+"""The runtime socket under traffic: what commands change is seen by the next request, what they show is what happened."""
+
+import json
+import os
+import socket
+import stat
+import subprocess
+import threading
+import time
+
+import pytest
+
+from rig import net
+from rig.origin import Reply
+
+CONF = """
+global
+    nbthread {threads}
+    node here
+    stats socket {dir}/admin.sock mode 600 level admin
+    stats socket {dir}/user.sock mode 666 level user
+    {more}
+
+defaults
+    mode http
+    timeout connect 2s
+    timeout client 20s
+    timeout server 20s
+
+frontend web
+    bind 127.0.0.1:{port}
+    default_backend b
+
+frontend other
+    bind 127.0.0.1:{other_port}
+    default_backend b
+
+backend b
+    balance roundrobin
+    server s1 {one}
+    server s2 {two} weight 2
+    server off {dead} disabled
+"""
+
+
+@pytest.fixture
+def one(origins):
+    return origins(name="s1")
+
+
+@pytest.fixture
+def two(origins):
+    return origins(name="s2")
+
+
+@pytest.fixture
+def start(weir, one, two):
+    def make(more="", threads=1, **options):
+        return weir("haproxy", text=CONF, one=one, two=two, more=more, threads=threads, **options)
+
+    return make
+
+
+@pytest.fixture
+def proxy(start):
+    return start(threads=2)
+
+
+@pytest.fixture
+def admin(proxy):
+    return proxy.runtime()
+
+
+def names(proxy, count):
+    return [proxy.get().header("X-Origin") for _ in range(count)]
+
+
+def settled(admin, key, column, value):
+    """Waits for a counter: a request is counted when its log line is due, maybe after its answer."""
+    net.wait_until(lambda: admin.stat()[key][column] == value, lambda: f"{column} {value} of {key}\n{admin('show stat')}")
+
+
+def begin_slow(client, one, admin):
+    """Sends a request that the origin answers late, and returns its line of `show sess`."""
+    one.on("/slow", Reply(delay=6))
+    client.send(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+    return net.wait_until(lambda: admin("show sess server b/s1"), "a session on s1")
+
+
+# --- servers
+
+
+def test_states(proxy, admin):
+    assert admin.stat()["b", "off"]["status"] == "MAINT"
+    assert admin.servers()["b", "off"]["srv_admin_state"] == "5"
+    assert admin("set server b/s1 state drain") == ""
+    assert set(names(proxy, 4)) == {"s2"}
+    assert admin("set server b/s2 state maint") == ""
+    assert proxy.get().status == 503
+    assert admin.stat()["b", "BACKEND"]["status"] == "DOWN"
+    assert admin("set server b/s1 state ready") == ""
+    assert set(names(proxy, 4)) == {"s1"}
+
+
+def test_health(proxy, admin):
+    admin("set server b/s2 health down")
+    assert set(names(proxy, 4)) == {"s1"}
+    assert admin.servers("b")["b", "s2"]["srv_op_state"] == "0"
+    admin("set server b/s2 health stopping")
+    assert set(names(proxy, 4)) == {"s1"}
+    assert admin.stat()["b", "s2"]["status"] == "NOLB"
+    admin("set server b/s2 health up")
+    assert set(names(proxy, 6)) == {"s1", "s2"}
+
+
+def test_weights(proxy, admin):
+    assert admin("get weight b/s2") == "2 (initial 2)"
+    admin("set server b/s1 weight 3; set server b/s2 weight 50%")
+    assert admin("get weight b/s2") == "1 (initial 2)"
+    assert sorted(names(proxy, 8)) == ["s1"] * 6 + ["s2"] * 2
+    admin("set weight b/s2 0")
+    assert set(names(proxy, 4)) == {"s1"}
+
+
+def test_address(proxy, admin, origins):
+    third = origins(name="s3")
+    admin("disable server b/s2")
+    names(proxy, 2)
+    answer = admin(f"set server b/s1 addr 127.0.0.1 port {third.port}")
+    assert answer.startswith("port changed from '") and answer.endswith("by 'stats socket command'")
+    net.wait_until(lambda: names(proxy, 1) == ["s3"], "the new place of s1")
+    assert set(names(proxy, 4)) == {"s3"}
+    assert admin.servers()["b", "s1"]["srv_port"] == str(third.port)
+    admin(f"set server b/off addr 127.0.0.1 port {third.port}; enable server b/off; disable server b/s1")
+    assert set(names(proxy, 4)) == {"s3"}
+
+
+def test_server_limit(proxy, admin, one):
+    admin("disable server b/s2; set maxconn server b/s1 1")
+    with proxy.client() as client:
+        begin_slow(client, one, admin)
+        assert proxy.get("/").status == 503
+        admin("set maxconn server b/s1 0")
+        assert proxy.get("/").status == 200
+
+
+# --- frontends
+
+
+def test_disable_and_enable_frontend(proxy, admin):
+    assert admin("disable frontend web") == ""
+    assert admin.stat()["web", "FRONTEND"]["status"] == "PAUSED"
+    with pytest.raises(ConnectionRefusedError):
+        proxy.get()
+    with proxy.client("other_port") as client:
+        assert client.request().status == 200
+    assert admin("disable frontend web") == "All sockets are already disabled."
+    assert admin("enable frontend web") == ""
+    assert proxy.get().status == 200
+    assert admin("enable frontend web") == "All sockets are already enabled."
+
+
+def test_shutdown_frontend(proxy, admin):
+    with proxy.client() as client:
+        assert client.request().status == 200
+        assert admin("shutdown frontend web") == ""
+        assert client.request().status == 200, "what is connected goes on"
+    with pytest.raises(ConnectionRefusedError):
+        proxy.get()
+    assert admin("enable frontend web") == "Frontend was previously shut down, cannot enable."
+    assert admin("shutdown frontend nothing") == "No such frontend."
+
+
+# --- streams
+
+
+def test_sessions_are_shown_and_ended(proxy, admin, one):
+    admin("disable server b/s2")
+    with proxy.client() as client:
+        line = begin_slow(client, one, admin)
+        assert "fe=web be=b srv=s1" in line
+        identity = line.split(":")[0]
+        assert "uri=/slow" in admin(f"show sess {identity} show-uri")
+        assert admin("show sess backend b").startswith(identity)
+        assert admin("show sess frontend other") == ""
+        assert admin("shutdown session 0x999999") == "No such session (use 'show sess')."
+        assert admin("shutdown sessions server b/s1") == ""
+        assert client.sock.recv(100) == b"", "no answer, only the end"
+    assert admin("show sess") == ""
+    settled(admin, ("b", "s1"), "scur", "0")
+
+
+# --- statistics
+
+
+def test_counters(proxy, admin, one):
+    one.on("/no", Reply(status=404))
+    admin("disable server b/s2")
+    with proxy.client() as client:
+        for _ in range(3):
+            assert client.request().status == 200
+        assert client.request("/no").status == 404
+        settled(admin, ("web", "FRONTEND"), "hrsp_4xx", "1")
+        front = admin.stat()["web", "FRONTEND"]
+        assert (front["scur"], front["stot"], front["req_tot"]) == ("1", "1", "4")
+        assert int(front["req_rate_max"]) > 0
+        server = admin.stat()["b", "s1"]
+        assert (server["stot"], server["connect"], server["reuse"]) == ("4", "1", "3")
+        assert server["srv_icur"] == "1"
+        assert (server["hrsp_2xx"], server["hrsp_4xx"]) == ("3", "1")
+    settled(admin, ("web", "FRONTEND"), "scur", "0")
+    back = admin.stat()["b", "BACKEND"]
+    assert (back["scur"], back["stot"], back["status"], back["algo"]) == ("0", "4", "UP", "roundrobin")
+    assert int(back["smax"]) >= 1
+    admin("clear counters all")
+    cleared = admin.stat()
+    assert cleared["web", "FRONTEND"]["req_tot"] == cleared["b", "s1"]["stot"] == "0"
+
+
+def test_forms(admin):
+    columns = {row["field"]["name"] for line in json.loads(admin("show stat json")) for row in line}
+    assert {"pxname", "status", "weight"} <= columns
+    info = {row["field"]["name"]: row["value"]["value"] for row in json.loads(admin("show info json"))}
+    assert (info["Name"], info["Nbthread"], info["node"]) == ("HAProxy", 2, "here")
+    assert any(line.endswith(".17.status.1:SGPV:str:no check") for line in admin("show stat b 4 1 typed").splitlines())
+
+
+def test_client_aborts_are_counted(proxy, admin, one):
+    admin("disable server b/s2; set server b/s1 weight 1")
+    with proxy.client() as client:
+        begin_slow(client, one, admin)
+        client.reset()
+    settled(admin, ("b", "BACKEND"), "cli_abrt", "1")
+
+
+# --- the socket itself
+
+
+def test_levels_and_modes(proxy, admin):
+    assert stat.S_IMODE(os.stat(proxy.dir / "admin.sock").st_mode) == 0o600
+    user = proxy.runtime("user.sock")
+    assert user("set server b/s1 state drain") == "Permission denied"
+    assert user.stat()["b", "s1"]["addr"] == ""
+    assert admin("show cli sockets").splitlines()[1:] == [
+        f"unix@{proxy.dir}/admin.sock admin all",
+        f"unix@{proxy.dir}/user.sock user all",
+    ]
+
+
+def test_interactive_session(proxy):
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(10)
+        sock.connect(str(proxy.dir / "admin.sock"))
+        for command, answer in ((b"prompt\n", b"\n> "), (b"show version\n", b"3.5-dev5\n\n> "), (b"quit\n", b"")):
+            sock.sendall(command)
+            assert sock.recv(100) == answer
+
+
+def test_timeout(start):
+    proxy = start("stats timeout 200ms")
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(10)
+        sock.connect(str(proxy.dir / "admin.sock"))
+        begin = time.monotonic()
+        assert sock.recv(1) == b""
+        assert 0.1 < time.monotonic() - begin < 5
+
+
+def test_inherited_descriptor(start):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("")
+        listener.listen()
+        number = listener.fileno()
+        proxy = start(f"stats socket fd@{number} level admin", start=False)
+        proxy.process = subprocess.Popen(proxy.command(), cwd=proxy.dir, pass_fds=(number,), start_new_session=True)
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.settimeout(10)
+            sock.connect(listener.getsockname())
+            sock.sendall(b"show version\n")
+            assert sock.makefile().read() == "3.5-dev5\n\n"
+
+
+def test_tcp_socket_and_an_address_in_use(start):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        proxy = start(f"stats socket ipv4@127.0.0.1:{port} level user", start=False)
+        result = proxy.run()
+        assert result.returncode == 1
+        assert "GLOBAL" in result.stderr and "Address already in use" in result.stderr
+    proxy.start()
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+        sock.sendall(b"show cli level\n")
+        assert sock.makefile().read() == "user\n\n"
+
+
+def test_it_comes_back_with_the_worker(start):
+    proxy = start(threads=2, start=False)
+    proxy.start("-W", "-db", "-f", str(proxy.conf))
+    admin = proxy.runtime()
+    worker = net.wait_until(lambda: (proxy.dir / "admin.sock").exists() and admin.info()["Pid"], "the worker")
+    os.kill(int(worker), 9)
+
+    def other():
+        try:
+            return admin.info()["Pid"] != worker
+        except OSError:
+            return False
+
+    net.wait_until(other, "another worker")
+
+
+@pytest.mark.threads
+def test_commands_under_load(proxy, admin):
+    end = time.monotonic() + 1.5
+    statuses = []
+
+    def load():
+        with proxy.client() as client:
+            while time.monotonic() < end:
+                statuses.append(client.request().status)
+
+    clients = [threading.Thread(target=load) for _ in range(4)]
+    for client in clients:
+        client.start()
+    while time.monotonic() < end:
+        for command in ("set server b/s1 state drain", "show stat", "set server b/s1 state ready", "show sess",
+                        "set server b/s2 weight 1", "show servers conn", "clear counters"):
+            admin(command)
+    for client in clients:
+        client.join()
+    assert set(statuses) == {200}
