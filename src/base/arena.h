@@ -57,7 +57,7 @@ class Arena {
   }
   Str dup(Str s) {
     char* p = alloc_chars(s.size() + 1);
-    memcpy(p, s.data(), s.size());
+    if (!s.empty()) memcpy(p, s.data(), s.size());
     p[s.size()] = 0;
     return {p, s.size()};
   }
@@ -67,7 +67,11 @@ class Arena {
     size_t n = (Str(parts).size() + ... + 0);
     char* p = alloc_chars(n + 1);
     char* q = p;
-    ((memcpy(q, Str(parts).data(), Str(parts).size()), q += Str(parts).size()), ...);
+    auto put = [&q](Str part) {
+      if (!part.empty()) memcpy(q, part.data(), part.size());
+      q += part.size();
+    };
+    (put(Str(parts)), ...);
     *q = 0;
     return {p, n};
   }

@@ -1,4 +1,6 @@
 // See haproxy/personality.h: the life of a request through frontend and backend, retries, errors and the end.
+#include <fmt/format.h>
+
 #include "haproxy/personality.h"
 
 #include <unistd.h>
@@ -36,6 +38,7 @@ class Personality final : public proxy::Personality {
   bool wants_retry(const Transaction& txn, const Error& why) const override;
   void attempt_failed(Transaction& txn, const Error& why) const override;
   void attempt_answered(Transaction& txn) const override;
+  bool passes_interim(const Transaction& txn) const override { return txn.response.status != 102; }
   bool pick_another(const Transaction& txn) const override;
   bool quiet_timeout(bool silent) const override { return silent && ignore_probes_; }
   void finish_head(Transaction&, http::Message&) const override {}
@@ -80,10 +83,24 @@ void Personality::response(Transaction& txn) const {
   if (back) push(c, back->segment(Ruleset::response));
 }
 
+// The access line only has HAProxy's two letters; what was refused and why is told in a line of its own.
+void log_reason(const Transaction& txn, const Error& why) {
+  const Exchange& x = exchange(txn);
+  if (why.fault != Fault::bad_message && why.fault != Fault::too_large) return;
+  const Global& g = global(txn.shard.model);
+  LogHeader header;
+  header.tag = x.front->s.log_tag.empty() ? g.log_tag : x.front->s.log_tag;
+  header.hostname = g.log_hostname;
+  Str whose = why.side == Side::client ? "request refused" : "response refused";
+  std::string line = fmt::format("{}: {}: {}", x.front->name, whose, why.text);
+  for (const LogTarget* t : x.front->targets) send_log(*t, kLevelError, header, line);
+}
+
 void Personality::error_reply(Transaction& txn, const Error& why) const {
   const Exchange& x = exchange(txn);
   if (txn.termination.cause == '-') txn.termination = termination_of(txn, why);
   if (why.side == Side::client && x.front) x.front->front_counters->bad_requests.fetch_add(1, kRelaxed);
+  log_reason(txn, why);
   if (txn.tcp) {
     txn.drop(false);
     return;

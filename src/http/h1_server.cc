@@ -204,6 +204,8 @@ void H1Server::send_head(Message& m, bool end) {
     framing_ = end || head_request_ || bodyless ? Framing::none : Framing::length;
     send_left_ = m.content_length;
     if (m.body == Body::none) m.content_length = 0;
+  } else if (head_request_ || m.status == 304) {
+    f.keep_length = true;
   } else if ((m.body == Body::chunked || m.body == Body::close) && !bodyless) {
     bool chunked = version_ >= 11;
     f.chunked = chunked;

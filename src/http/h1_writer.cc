@@ -57,7 +57,7 @@ void put_headers(Out& out, const Message& m, const HeadFraming& f) {
   bool length_written = !f.content_length;
   for (const Header& h : m.headers) {
     if (h.removed || h.hop) continue;
-    if (h.id == Name::content_length) {
+    if (h.id == Name::content_length && !f.keep_length) {
       if (length_written) continue;
       length_written = true;
       out.put(h.name);

@@ -8,6 +8,7 @@ namespace weir::http {
 // Which framing and connection headers a head gets; everything hop-by-hop in the message is left out.
 struct HeadFraming {
   bool content_length = false;  // write Content-Length: message.content_length
+  bool keep_length = false;     // no body, but the message's own Content-Length stands (HEAD, 304)
   bool chunked = false;         // write Transfer-Encoding: chunked
   Str connection;               // value of Connection, or empty for none
   Str upgrade;                  // value of Upgrade, or empty for none

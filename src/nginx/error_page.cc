@@ -125,6 +125,8 @@ Str fmt_status(Transaction& txn, uint16_t status) {
   switch (status) {  // nginx's own wording where it differs
     case 400: reason = "Bad Request"; break;
     case 401: reason = "Authorization Required"; break;
+    case 302: reason = "Moved Temporarily"; break;
+    case 405: reason = "Not Allowed"; break;
     case 408: reason = "Request Time-out"; break;
     case 413: reason = "Request Entity Too Large"; break;
     case 414: reason = "Request-URI Too Large"; break;
@@ -153,6 +155,7 @@ Next finish_with(Transaction& txn, uint16_t status, Str why) {
   r.error_status = 0;  // when an error page itself fails, its error is the answer
   proxy::Reply reply;
   reply.status = status;
+  if (Str line = fmt_status(txn, status); line.size() > 4) reply.reason = line.substr(4);
   reply.close = closes(status);
   if (status >= 300 && status != 304) {
     reply.body = builtin_page(txn, status);

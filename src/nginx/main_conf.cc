@@ -48,6 +48,14 @@ void bind_workers(void* s, const Directive& d, const Row&) {
   process(s).shards = static_cast<int>(*n);
 }
 
+// weir.conf's own word. nginx has none of that name, and its face refuses it as nginx does.
+void bind_weir_workers(void* s, const Directive& d, const Row& row) {
+  auto& scope = *static_cast<Scope*>(s);
+  if (scope.options.face != config::Dialect::nginx) return bind_workers(s, d, row);
+  scope.error(d.where, "unknown directive \"workers\"", "nginx's word is worker_processes").product =
+      "unknown directive \"workers\"";
+}
+
 void bind_user(void* s, const Directive& d, const Row&) {
   process(s).user = std::string(d.arg(0).text);
   process(s).group = std::string(d.args() > 1 ? d.arg(1).text : d.arg(0).text);
@@ -93,6 +101,8 @@ const Row kTable[] = {
      "whether a master supervises the worker"},
     {"worker_processes", kMain, 1, 1, Block::none, Inherit::none, bind_workers, "number | auto",
      "how many shards (threads) serve"},
+    {"workers", kMain, 1, 1, Block::none, Inherit::none, bind_weir_workers, "number | auto",
+     "in weir.conf: how many shards (threads) serve"},
     {"user", kMain, 1, 2, Block::none, Inherit::none, bind_user, "user [group]", "as whom the worker runs"},
     {"pid", kMain, 1, 1, Block::none, Inherit::none, bind_pid, "file", "where the master's process id is written"},
     {"worker_rlimit_nofile", kMain, 1, 1, Block::none, Inherit::none, bind_rlimit, "number",

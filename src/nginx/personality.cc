@@ -155,6 +155,7 @@ class NginxPersonality final : public proxy::Personality {
     count_failure(txn, why);
   }
   void attempt_answered(Transaction& txn) const override { count_answer(txn); }
+  bool passes_interim(const Transaction&) const override { return false; }
   bool pick_another(const Transaction&) const override { return true; }
   bool quiet_timeout(bool silent) const override { return silent; }
 

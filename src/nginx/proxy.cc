@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "http/h1_server.h"
+#include "net/tls_context.h"
 #include "nginx/client_addr.h"
 #include "nginx/core.h"
 #include "nginx/request.h"
@@ -192,6 +193,22 @@ void add_to_mask(Arena& arena, uint64_t (&mask)[2], ArenaList<Str>& others, Str 
     mask[n / 64] |= 1ull << (n % 64);
 }
 
+// The context of proxy_pass https://…: one for all, since nothing about it can be configured yet.
+ssl_ctx_st* client_tls(Scope& scope, config::Where where) {
+  struct Shared {
+    ssl_ctx_st* context = nullptr;
+  };
+  auto& shared = scope.main<Shared>(kProxyModule);
+  if (shared.context) return shared.context;
+  std::string problem;
+  shared.context = net::make_tls_client({}, problem);
+  if (shared.context)
+    scope.model.keep_tls(shared.context);
+  else
+    scope.error(where, problem);
+  return shared.context;
+}
+
 void make_plan(Scope& scope, Location& l, ProxyConf& c) {
   proxy::Forward& p = c.plan;
   p.pool = c.pool;
@@ -210,6 +227,7 @@ void make_plan(Scope& scope, Location& l, ProxyConf& c) {
   p.limit_rate = c.limit_rate.get(0);
   p.ignore_client_abort = c.ignore_client_abort.get(false);
   p.version = c.http_version.get("1.1") == "1.0" ? 10 : 11;
+  if (c.tls) p.tls = client_tls(scope, c.target_where);
   p.temp_dir = c.temp_path.get("/tmp");
   p.build = build_request;
   p.conf = &c;

@@ -553,7 +553,7 @@ bool Transaction::try_next(const Error& why) {
 // ---------------------------------------------------------------- events
 
 void Transaction::on_interim(http::Stream&) {
-  if (client && !response_started && response.status != 102) client->send_interim(response);
+  if (client && !response_started && personality->passes_interim(*this)) client->send_interim(response);
 }
 
 void Transaction::on_head(http::Stream&) {

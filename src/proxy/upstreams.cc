@@ -45,13 +45,14 @@ void Upstreams::close_idle(const model::Server& server) {
   }
 }
 
-H1Client* Upstreams::take_idle(Transaction& txn, const model::Server& server) {
+H1Client* Upstreams::take_idle(Transaction& txn, const model::Server& server, const ssl_ctx_st* tls) {
   using model::Reuse;
   Reuse reuse = server.pool->reuse;
   if (reuse == Reuse::never || txn.tcp) return nullptr;
   Idle& idle = idle_[server.id];
-  while (H1Client* c = idle.list.front()) {
-    // `safe`: a first request of a client connection only goes where a loss could be repeated (HAProxy http-reuse).
+  for (H1Client *c = idle.list.front(), *next; c; c = next) {
+    next = idle.list.next(c);
+    if (c->tls_context != tls) continue;
     closed(*c);
     if (c->usable()) return c;
     c->close();
@@ -89,9 +90,11 @@ H1Client* Upstreams::open(const model::Server& server, const Forward& plan, Erro
   }
   c->connecting(plan.connect_timeout);
   server.state->connects.fetch_add(1, std::memory_order_relaxed);
-  if (server.tls) {
-    SSL* ssl = SSL_new(server.tls);
-    if (!server.sni.empty()) SSL_set_tlsext_host_name(ssl, std::string(server.sni).c_str());
+  if (ssl_ctx_st* tls = plan.tls ? plan.tls : server.tls) {
+    SSL* ssl = SSL_new(tls);
+    Str sni = plan.tls ? plan.sni : server.sni;
+    if (!sni.empty()) SSL_set_tlsext_host_name(ssl, std::string(sni).c_str());
+    c->tls_context = tls;
     c->start_tls(ssl, false);
   }
   return c;
@@ -99,7 +102,7 @@ H1Client* Upstreams::open(const model::Server& server, const Forward& plan, Erro
 
 http::Stream* Upstreams::get(Transaction& txn, const Forward& plan, bool& ready, Error& why) {
   const model::Server& server = *txn.server;
-  H1Client* c = take_idle(txn, server);
+  H1Client* c = take_idle(txn, server, plan.tls ? plan.tls : server.tls);
   ready = c != nullptr;
   if (c)
     server.state->reuses.fetch_add(1, std::memory_order_relaxed);

@@ -32,7 +32,7 @@ class Upstreams final : public http::ClientHooks {
     List<http::H1Client, http::PoolLink> list;
     uint32_t count = 0;
   };
-  http::H1Client* take_idle(Transaction& txn, const model::Server& server);
+  http::H1Client* take_idle(Transaction& txn, const model::Server& server, const ssl_ctx_st* tls);
   http::H1Client* open(const model::Server& server, const Forward& plan, Error& why);
 
   Shard& shard_;
