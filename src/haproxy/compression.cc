@@ -5,10 +5,9 @@
 
 #include "haproxy/bind.h"
 #include "haproxy/tables.h"
+#include "http/gzip_filter.h"
 
 namespace weir::haproxy {
-
-proxy::Filter* (*make_gzip)(proxy::Transaction& txn) = nullptr;
 
 namespace {
 
@@ -40,7 +39,7 @@ void add_compression(proxy::Transaction& txn, const Exchange& x) {
   const Settings* s = x.back && x.back->s.compress_gzip     ? &x.back->s
                       : x.front && x.front->s.compress_gzip ? &x.front->s
                                                             : nullptr;
-  if (!s || !make_gzip) return;
+  if (!s) return;
   const http::Message& r = txn.response;
   // Only what HAProxy compresses: full answers to HTTP/1.1 clients, without a coding yet, that may be changed.
   bool status = r.status == 200 || r.status == 201 || r.status == 202 || r.status == 203;
@@ -51,7 +50,9 @@ void add_compression(proxy::Transaction& txn, const Exchange& x) {
   Str type = r.headers.value(http::Name::content_type);
   if (type.empty() ? !s->compress_types.empty() : istarts_with(type, "multipart") || !type_wanted(*s, type)) return;
   if (!client_takes_gzip(txn.request)) return;
-  txn.down.add(make_gzip(txn));
+  http::GzipOptions options;
+  options.flush = true;
+  txn.down.add(http::make_gzip_filter(txn, options));
 }
 
 namespace {
@@ -59,9 +60,9 @@ namespace {
 void bind_algorithm(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   for (const Word& word : args_of(d, row)) {
-    if (word == "gzip" && make_gzip) {
+    if (word == "gzip") {
       scope.proxy->s.compress_gzip = true;
-    } else if (word == "gzip" || word == "deflate" || word == "raw-deflate") {
+    } else if (word == "deflate" || word == "raw-deflate") {
       scope.planned(word.where, fmt::format("compression algo {}", word.text));
     } else if (word != Str("identity")) {
       scope.error(word.where, fmt::format("'{}' is not an algorithm of compression", word.text),

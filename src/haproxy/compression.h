@@ -4,9 +4,6 @@
 
 namespace weir::haproxy {
 
-// The core's gzip filter, set by whoever links it in; null: `compression algo gzip` is planned.
-extern proxy::Filter* (*make_gzip)(proxy::Transaction& txn);
-
 void add_compression(proxy::Transaction& txn, const Exchange& exchange);
 
 }  // namespace weir::haproxy

@@ -226,7 +226,7 @@ bool H1Body::check_size(char c) {
 
 bool H1Body::check_extension(char c) {
   if (at_ == At::size_lf) {
-    if (c != '\n') return fail("carriage return without line feed"), false;
+    if (c != '\n') return fail("carriage return without line feed in chunk framing"), false;
     at_ = left_ ? At::data : At::trailer;
     excess_ -= left_ < excess_ ? static_cast<uint32_t>(left_) : excess_;
     if (!left_) excess_ = 0;

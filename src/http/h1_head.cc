@@ -280,7 +280,7 @@ bool HeadParser::request_line() {
   constexpr size_t kVersion = sizeof(" HTTP/1.1") - 1;
   if (static_cast<size_t>(p - line) + kVersion > limits_.max_line) return fail(414, "request line too long");
   p_ = p + 1;
-  if (!version(505)) return false;
+  if (!version(limits_.strict_names ? 400 : 505)) return false;
   if (*p_ != '\r' && *p_ != '\n') return fail(400, "invalid HTTP version");
   return end_line(p_) && target(out_.target);
 }
@@ -334,8 +334,11 @@ bool HeadParser::absolute_target(Str text) {
     out_.path = path;
   else if (path.empty())
     out_.path = out_.method == Method::options && limits_.strict_names ? Str("*") : Str("/");
-  else
+  else {
+    // "http://h?x" means "/?x" (RFC 3986 6.2.3); sent on with its slash, so that nobody reads it in another way.
     out_.path = out_.headers.arena().cat("/", path);
+    out_.target = out_.headers.arena().cat(scheme, "://", rest.substr(0, slash), out_.path);
+  }
   return true;
 }
 
@@ -506,7 +509,7 @@ bool HeadParser::coding() {
   if (codings_ > 1) return fail(400, "more than one Transfer-Encoding header");
   if (lengths_) return fail(400, "Content-Length together with Transfer-Encoding");
   if (iequals(coding_, "chunked")) {
-    if (out_.version == 10 && !response_) return fail(400, "Transfer-Encoding in HTTP/1.0");
+    if (out_.version == 10) return fail(400, "Transfer-Encoding in HTTP/1.0");
     return true;
   }
   bool tokens = !coding_.empty();
@@ -550,7 +553,6 @@ bool HeadParser::response_framing(Method request_method, bool asked_upgrade) {
     out_.body = Body::none;
   } else if (codings_) {
     out_.body = Body::chunked;
-    if (out_.version == 10) out_.keep_alive = false;  // framing that HTTP/1.0 does not have: RFC 9112 6.1
   } else if (lengths_) {
     out_.body = Body::length;
   } else {

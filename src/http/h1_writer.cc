@@ -1,11 +1,27 @@
 // Serialising of http/h1_writer.h.
 #include "http/h1_writer.h"
 
+#include "http/chars.h"
+
 #include <charconv>
 #include <cstdlib>
 
 namespace weir::http {
 namespace {
+
+// The first byte of [p, end) that a field value may not contain, or `end`.
+const char* skip_values(const char* p, const char* end) {
+#ifdef __SSE2__
+  // Control bytes are those whose unsigned minimum with 0x1f is themselves; HTAB is looked at again byte by byte.
+  const __m128i limit = _mm_set1_epi8(0x1f);
+  for (; end - p >= 16; p += 16) {
+    __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    if (_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(block, limit), block))) break;
+  }
+#endif
+  while (p != end && is(*p, kValue)) p++;
+  return p;
+}
 
 // Bytes gathered in the connection's scratch, or, where a head is larger than that, in an allocation of its own. Sizes are
 // computed before, so nothing is checked per byte.
@@ -28,15 +44,25 @@ class Out {
   Out& operator=(const Out&) = delete;
 
   void put(Str s) {
+    if (s.empty()) return;
     memcpy(at_, s.data(), s.size());
     at_ += s.size();
   }
   void put(uint64_t n) { at_ = std::to_chars(at_, at_ + 20, n).ptr; }
   void hex(uint64_t n) { at_ = std::to_chars(at_, at_ + 16, n, 16).ptr; }
+  // Values come from rules, maps and scripts as well, which may have decoded a CR, LF or NUL out of what a client sent:
+  // none of them may end a line here.
+  void put_clean(Str s) {
+    char* begin = at_;
+    put(s);
+    if (const char* bad = skip_values(begin, at_); bad != at_) [[unlikely]]
+      for (char* p = begin; p != at_; p++)
+        if (!is(*p, kValue) && (*p == '\r' || *p == '\n' || *p == 0)) *p = ' ';
+  }
   void line(Str name, Str value) {
-    put(name);
+    put_clean(name);
     put(": ");
-    put(value);
+    put_clean(value);
     put("\r\n");
   }
 
@@ -86,9 +112,9 @@ constexpr size_t kFramingRoom = 256;
 void write_request_head(net::Conn& conn, const Message& m, const HeadFraming& f, bool http10) {
   size_t size = headers_size(m.headers) + m.method_text.size() + m.target.size() + f.upgrade.size() + kFramingRoom;
   Out out(conn, size);
-  out.put(m.method_text);
+  out.put_clean(m.method_text);
   out.put(" ");
-  out.put(m.target);
+  out.put_clean(m.target);
   out.put(http10 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
   put_headers(out, m, f);
 }
@@ -99,7 +125,7 @@ void write_response_head(net::Conn& conn, const Message& m, const HeadFraming& f
   out.put("HTTP/1.1 ");
   out.put(static_cast<uint64_t>(m.status));
   out.put(" ");
-  out.put(m.reason);
+  out.put_clean(m.reason);
   out.put("\r\n");
   put_headers(out, m, f);
 }

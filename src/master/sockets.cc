@@ -139,7 +139,7 @@ Wish Wish::of(const model::Listener& l, config::Dialect face) {
   if (l.addr.family == AF_INET6) memcpy(w.ip, &l.addr.v6, 16);
   Str path = l.addr.unix_path();
   w.path_size = static_cast<uint32_t>(std::min(path.size(), kPath - 1));
-  memcpy(w.path, path.data(), w.path_size);
+  if (w.path_size) memcpy(w.path, path.data(), w.path_size);
   return w;
 }
 

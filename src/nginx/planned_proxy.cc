@@ -25,8 +25,6 @@ constexpr config::Row kRows[] = {
      "Send buffer of sockets to the proxied server, as the kernel takes it."},
     {"proxy_send_lowat", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "size",
      "Least free space in the socket buffer before more is sent to the proxied server."},
-    {"proxy_pass_trailers", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "on | off",
-     "Whether trailers of the proxied server's responses are passed to the client."},
     {"proxy_cache", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "zone | off",
      "Shared memory zone of the cache to use; off uses none."},
     {"proxy_cache_key", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "string",

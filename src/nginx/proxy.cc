@@ -220,6 +220,7 @@ void make_plan(Scope& scope, Location& l, ProxyConf& c) {
   p.tries_timeout = c.next_timeout.get(0);
   p.request_buffering = c.request_buffering.get(true);
   p.response_buffering = c.buffering.get(true);
+  p.pass_trailers = c.pass_trailers.get(false);
   p.max_body = max_body(l);
   p.body_memory = static_cast<uint32_t>(l.of<CoreConf>(kCoreModule).client_body_buffer_size.get(16384));
   p.response_memory = static_cast<uint32_t>(c.buffers_total.get(8 * 4096) + c.buffer_size.get(4096));
@@ -380,6 +381,18 @@ const Row kTable[] = {
      {},
      WEIR_FIELD(ProxyConf, request_buffering),
      "on"},
+    {"proxy_pass_trailers",
+     kHSL,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     set_flag,
+     "on | off",
+     "whether trailers of responses reach the client",
+     {},
+     WEIR_FIELD(ProxyConf, pass_trailers),
+     "off"},
     {"proxy_intercept_errors",
      kHSL,
      1,

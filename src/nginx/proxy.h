@@ -62,6 +62,7 @@ struct ProxyConf {
   Setting<bool> pass_body;
   Setting<bool> buffering;
   Setting<bool> request_buffering;
+  Setting<bool> pass_trailers;
   Setting<bool> intercept_errors;
   Setting<bool> ignore_client_abort;
   Setting<bool> redirect_off;

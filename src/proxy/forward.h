@@ -29,6 +29,7 @@ struct Forward {
   uint64_t max_temp_file = 1ull << 30;  // 0: no temporary file: backpressure instead
   uint64_t limit_rate = 0;
   bool ignore_client_abort = false;
+  bool pass_trailers = true;  // the response's trailers reach the client
   bool close_upstream = false;  // no keep-alive towards the server
   uint8_t version = 11;  // HTTP version towards the server
   ssl_ctx_st* tls = nullptr;  // towards the servers; null: as the server itself says

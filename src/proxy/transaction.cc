@@ -275,7 +275,7 @@ void Transaction::send_response() {
     if (upstream) release_upstream(true);
     return complete_response();
   }
-  down.trailers = &response.trailers;
+  down.trailers = plan && !plan->pass_trailers && !local_reply ? nullptr : &response.trailers;
   if (local_reply) return send_local_body();
   if (tunnel_) {
     up.close();

@@ -77,6 +77,13 @@ def test_pipelined_requests_are_answered_in_order(proxy, origin):
         assert [client.response().body[:1] for _ in range(4)] == [b"0", b"1", b"2", b"3"]
 
 
+def test_head(proxy, origin):
+    origin.default = Reply(body=b"x" * 500)
+    with proxy.client() as client:
+        response = client.request(method="HEAD")
+        assert (response.status, response.header("Content-Length"), response.body) == (200, "500", b"")
+        assert len(client.request().body) == 500
+    assert [request.method for request in origin.requests] == ["HEAD", "GET"]
 
 
 @pytest.mark.parametrize("status", [204, 304])
@@ -258,6 +265,12 @@ def test_expect_continue(proxy, origin):
     assert origin.requests[0].body == b"hello"
 
 
+def test_interim_response_of_the_origin(proxy, origin):
+    origin.default = Reply(body=b"ok", interim=[(103, [("Link", "</style.css>")])])
+    response = proxy.get()
+    assert (response.status, response.body) == (200, b"ok")
+    # nginx passes early hints on only where the directive says so.
+    assert [interim.status for interim in response.interim] == ([] if proxy.face == "nginx" else [103])
 
 
 def test_early_response(proxy, origin):

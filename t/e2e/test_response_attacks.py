@@ -64,6 +64,14 @@ BAD_CHUNKS = {
 }
 
 
+@pytest.mark.parametrize("data, reason", BAD_HEADS)
+def test_bad_response_head(proxy, origin, data, reason):
+    origin.on("/bad", raw(data))
+    with proxy.client() as client:
+        client.send(build_request("/bad"))
+        assert client.response().status == 502
+    assert proxy.get("/after").body == b"ok\n"
+    proxy.wait_log(reason, timeout=2)
 
 
 @pytest.mark.parametrize("body", BAD_CHUNKS.values(), ids=BAD_CHUNKS.keys())
@@ -119,3 +127,16 @@ def test_body_beyond_the_length_after_head(proxy, origin):
 INJECTION = "a%0d%0aX-Injected:%20yes%0d%0a%0d%0aGET%20/smuggled%20HTTP/1.1%0d%0aHost:%20h%0d%0a%0d%0a"
 
 
+@pytest.mark.parametrize("place", ["header", "map", "rewrite", "lua", "redirect", "answer"])
+@pytest.mark.parametrize("bytes_", [INJECTION, "a%0aX-Injected:%20yes", "a%0dX-Injected:%20yes", "a%00b"],
+                         ids=["CRLF", "LF", "CR", "NUL"])
+def test_decoded_line_end_stays_out_of_heads(proxy, origin, place, bytes_):
+    """Refused, dropped or written in another way; never a line of its own, to the origin or to the client."""
+    with proxy.client() as client:
+        client.send(build_request(f"/{place}/{bytes_}", headers=[("Connection", "close")]))
+        answers = responses_in(client.read_all())
+    assert len(answers) == 1 and "X-Injected" not in answers[0].headers
+    assert not origin.errors and len(origin.requests) <= 1
+    for request in origin.requests:
+        assert "X-Injected" not in request.headers
+        assert not set("\r\n\0") & set("".join(name + value for name, value in request.headers))

@@ -35,7 +35,7 @@ def haproxy(weir, one, two, certs):
     return weir("haproxy", "slice", one=one, two=two, pem=certs.leaf())
 
 
-@pytest.fixture(params=["nginx"])
+@pytest.fixture(params=["nginx", "haproxy"])
 def proxy(request):
     return request.getfixturevalue(request.param)
 
@@ -173,13 +173,52 @@ def test_internal_location_is_not_for_clients(nginx, one):
 # --- haproxy: the runtime socket
 
 
+def test_drain_and_ready(haproxy, one, two):
+    admin = haproxy.runtime()
+    assert admin("set server b/s1 state drain") == ""
+    net.wait_until(lambda: admin.stat()["b", "s1"]["status"] == "DRAIN", "s1 to drain")
+    assert [haproxy.get().header("X-Origin") for _ in range(6)] == ["s2"] * 6
+    assert admin("set server b/s1 state ready") == ""
+    net.wait_until(lambda: haproxy.get().header("X-Origin") == "s1", "traffic on s1")
 
 
+def test_maintenance(haproxy):
+    admin = haproxy.runtime()
+    admin("disable server b/s1")
+    assert admin.stat()["b", "s1"]["status"] == "MAINT"
+    assert {haproxy.get().header("X-Origin") for _ in range(4)} == {"s2"}
+    admin("disable server b/s2")
+    assert haproxy.get().status == 503
+    admin("enable server b/s1; enable server b/s2")
+    assert haproxy.get().status == 200
 
 
+def test_show_servers_state(haproxy, one):
+    servers = haproxy.runtime().servers("b")
+    assert set(servers) == {("b", "s1"), ("b", "s2")}
+    assert servers["b", "s1"]["srv_addr"] == "127.0.0.1"
+    assert servers["b", "s1"]["srv_port"] == str(one.port)
+    assert servers["b", "s1"]["srv_op_state"] == "2"
 
 
+def test_show_stat(haproxy):
+    for _ in range(4):
+        haproxy.get()
+    admin = haproxy.runtime()
+    # A request is counted when its log line is written, which may be after its answer.
+    net.wait_until(lambda: admin.stat()["web", "FRONTEND"]["hrsp_2xx"] == "4", lambda: admin("show stat"))
+    stat = admin.stat()
+    assert {("web", "FRONTEND"), ("b", "s1"), ("b", "s2"), ("b", "BACKEND")} <= set(stat)
+    assert stat["web", "FRONTEND"]["req_tot"] == "4"
+    assert int(stat["b", "s1"]["stot"]) + int(stat["b", "s2"]["stot"]) == 4
 
 
+def test_show_info(haproxy):
+    info = haproxy.runtime().info()
+    assert info["Name"] == "HAProxy"
+    assert info["Nbthread"] == "2"
+    assert info["Pid"] in {str(pid) for pid in haproxy.pids()}
 
 
+def test_unknown_command(haproxy):
+    assert "unknown command" in haproxy.runtime()("frobnicate").lower()

@@ -23,7 +23,7 @@ FACES = ("nginx", "haproxy", "weir")
 CONF_FILE = {"nginx": "nginx.conf", "haproxy": "haproxy.cfg", "weir": "weir.conf"}
 
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
-_SANITIZER = re.compile(r"(ERROR|WARNING): \w+Sanitizer|SUMMARY: \w+Sanitizer|runtime error: ")
+_SANITIZER = re.compile(r"(ERROR|WARNING): \w+Sanitizer|SUMMARY: \w+Sanitizer|:\d+:\d+: runtime error: ")
 _NO_LOGS = re.compile(r"\.(conf|cfg|pem|key|crt|lua)$")
 
 

@@ -110,6 +110,19 @@ Test(haproxy_bind, removed_words_warn_with_their_successor) {
   cr_expect_eq(b.first(Severity::warning).remedy, "use: http-request replace-path or http-request replace-header");
 }
 
+Test(haproxy_bind, old_words_act_as_their_successors) {
+  Bound b(
+      "defaults\n mode http\n clitimeout 5000\n srvtimeout 6000\n contimeout 7000\n"
+      "listen l 127.0.0.1:8080\n reqadd X-Old:\\ yes\n redispatch\n server s 127.0.0.1:1\n");
+  cr_assert(!b.diag.failed(), "%s", b.said().c_str());
+  const Proxy& p = b.proxy("l");
+  cr_expect_eq(p.s.timeouts.client, 5000u);
+  cr_expect_eq(p.s.timeouts.connect, 7000u);
+  cr_expect(p.s.redispatch);
+  cr_expect_eq(p.segment(Ruleset::request).size, 1u);
+  cr_expect_eq(p.listeners.size(), 1u);
+}
+
 Test(haproxy_bind, same_name_twice) {
   Bound b(with_front("") + "backend b\n server s 127.0.0.1:1\n");
   cr_expect(b.product().starts_with("backend 'b' has the same name as backend 'b' declared at t.cfg:"), "%s",
