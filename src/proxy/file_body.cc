@@ -24,7 +24,7 @@ void FileBody::stop() {
     delete job_;
   }
   job_ = nullptr;
-  // A read under way keeps its own duplicate of the open file through the kernel until it returns.
+  // A read under way may find another file under this number: its bytes are dropped, and a read at an offset moves nothing.
   if (close_fd_ && fd_ >= 0) ::close(fd_);
   fd_ = -1;
 }

@@ -275,7 +275,7 @@ void Transaction::send_response() {
     if (upstream) release_upstream(true);
     return complete_response();
   }
-  down.trailers = plan && !plan->pass_trailers && !local_reply ? nullptr : &response.trailers;
+  down.trailers = &response.trailers;
   if (local_reply) return send_local_body();
   if (tunnel_) {
     up.close();
@@ -600,7 +600,10 @@ void Transaction::on_data(http::Stream& s, Str data, bool end) {
     return;
   }
   if (&s == upload_file_) return up.data(data, end);
-  if (end && &s == upstream && !tunnel_) release_upstream(true);
+  if (end && &s == upstream && !tunnel_) {
+    if (plan && !plan->pass_trailers) response.trailers.clear();
+    release_upstream(true);
+  }
   down.data(data, end);
   if (down.finished()) complete_response();
 }

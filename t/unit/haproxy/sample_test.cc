@@ -88,7 +88,6 @@ Test(sample, names_of_backends_are_resolved_later) {
   pool.state = &pool_state;
   server.name = "s1";
   server.state = &state;
-  server.max_conns = 10;
   pool.servers.push(w.arena, &server);
   w.model.pools.push_back(&pool);
   haproxy::SampleError error;
@@ -98,6 +97,7 @@ Test(sample, names_of_backends_are_resolved_later) {
   haproxy::resolve_references(w.references, w.model, w.diag);
   cr_expect(w.diag.all().empty());
   state.current = 4;
+  state.max_conns = 10;
   expr::Value v;
   cr_expect(exprs[0]->eval(w.ctx, v) && v.integer == 1);
   cr_expect(exprs[1]->eval(w.ctx, v) && v.integer == 4);

@@ -32,6 +32,7 @@ class Nobody final : public proxy::Personality {
   void attempt_failed(Transaction&, const Error&) const override {}
   void attempt_answered(Transaction&) const override {}
   bool pick_another(const Transaction&) const override { return false; }
+  bool passes_interim(const Transaction&) const override { return false; }
   bool quiet_timeout(bool) const override { return true; }
   void finish_head(Transaction&, http::Message&) const override {}
   void log(Transaction&) const override {}
