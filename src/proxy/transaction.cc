@@ -437,6 +437,7 @@ void Transaction::upstream_ready() {
       request.body = Body::length;
       request.content_length = collector_->size;
     }
+    request.keep_alive = true;  // the client's wish to close concerns its own connection (RFC 9110 7.6.1)
     upstream->send_head(request, end);
   }
   if (!upstream || finished_) return;
