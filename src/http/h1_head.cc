@@ -87,11 +87,18 @@ constexpr bool is_hop_by_hop(Name id) {
   }
 }
 
-// Noted while splitting: the headers that decide on framing, routing and the connection.
+// Request headers that nginx refuses when they come twice, besides those that frame a message.
+constexpr Name kSingle[] = {
+    Name::if_modified_since, Name::if_unmodified_since, Name::if_match, Name::if_none_match,      Name::if_range,
+    Name::content_range,     Name::expect,              Name::authorization, Name::proxy_authorization,
+};
+
+// Noted while splitting: the headers that decide on framing, routing and the connection, and those of kSingle.
 constexpr std::array<bool, static_cast<size_t>(Name::count_)> kNoted = [] {
   std::array<bool, static_cast<size_t>(Name::count_)> table{};
   for (size_t i = 1; i < table.size(); i++) table[i] = is_hop_by_hop(static_cast<Name>(i));
-  for (Name id : {Name::host, Name::content_length, Name::expect}) table[static_cast<size_t>(id)] = true;
+  for (Name id : {Name::host, Name::content_length}) table[static_cast<size_t>(id)] = true;
+  for (Name id : kSingle) table[static_cast<size_t>(id)] = true;
   return table;
 }();
 
@@ -192,6 +199,7 @@ class HeadParser {
   bool odd_name(const char* line, const char*& colon, bool& drop);
   bool invalid_name(Str name, bool token, bool& drop);
   void note(Header& header);
+  void note_single(Name id);
   bool host();
   bool host_matches_target(const Authority& host);
   bool content_length();
@@ -221,6 +229,8 @@ class HeadParser {
   uint16_t lengths_ = 0;
   uint16_t codings_ = 0;
   uint16_t connections_ = 0;
+  uint16_t singles_ = 0;  // which of kSingle were there
+  bool repeated_single_ = false;
   bool has_upgrade_ = false;
   bool has_expect_ = false;
   bool option_close_ = false;
@@ -266,13 +276,15 @@ bool HeadParser::request_line() {
   if (p == line || *p != ' ') return fail(400, "invalid method");
   out_.method = method_id(out_.method_text);
   const char* text = ++p;
+  const char* fragment = nullptr;
   for (;; p++) {
     p = skip_target(p, end_);
-    // What HAProxy's option relaxes, and 8-bit targets as nginx takes them.
-    bool passes = *p == '#' ? unsafe_ : static_cast<uint8_t>(*p) >= 0x80 && (unsafe_ || !limits_.strict_names);
-    if (!passes) break;
+    // What HAProxy's option relaxes; nginx takes 8-bit targets and fragments.
+    if ((*p != '#' && static_cast<uint8_t>(*p) < 0x80) || (limits_.strict_names && !unsafe_)) break;
+    if (*p == '#' && !limits_.strict_names && !fragment) fragment = p;
   }
-  out_.target = {text, static_cast<size_t>(p - text)};
+  // A fragment is for the client alone: nobody behind this point sees one.
+  out_.target = {text, static_cast<size_t>((fragment ? fragment : p) - text)};
   if (*p != ' ') {
     bool line_end = *p == '\n' || *p == '\r';
     return fail(400, line_end ? Str("request without HTTP version") : Str("invalid character in request target"));
@@ -451,7 +463,6 @@ void HeadParser::note(Header& header) {
       lengths_++;
       length_ = header.value;
       return;
-    case Name::expect: has_expect_ = true; return;
     case Name::transfer_encoding:
       codings_++;
       coding_ = header.value;
@@ -461,9 +472,20 @@ void HeadParser::note(Header& header) {
       connection_ = header.value;
       break;
     case Name::upgrade: has_upgrade_ = true; break;
-    default: break;
+    default:
+      if (!is_hop_by_hop(header.id)) return note_single(header.id);
+      break;
   }
   header.hop = true;
+}
+
+[[gnu::noinline]] void HeadParser::note_single(Name id) {
+  if (id == Name::expect) has_expect_ = true;
+  for (unsigned i = 0; i < std::size(kSingle); i++) {
+    if (kSingle[i] != id) continue;
+    repeated_single_ = repeated_single_ || (singles_ >> i & 1);
+    singles_ = static_cast<uint16_t>(singles_ | 1u << i);
+  }
 }
 
 bool HeadParser::host() {
@@ -476,12 +498,17 @@ bool HeadParser::host() {
   if (!split_authority(host_value_, !limits_.strict_names, parts)) return fail(400, "invalid Host header");
   // An empty host is legal where the target has none either (RFC 9112 3.2); nginx refuses it.
   if (parts.host.empty() && !limits_.strict_names) return fail(400, "empty Host header");
-  if (!host_matches_target(parts)) return fail(400, "Host header differs from the request target");
+  if (!host_matches_target(parts)) {
+    if (limits_.strict_names || out_.method == Method::connect)
+      return fail(400, "Host header differs from the request target");
+    out_.headers.find(Name::host)->value = out_.authority;
+  }
   if (out_.authority.empty()) out_.authority = host_value_;
   return true;
 }
 
-// RFC 9112 3.2.2 lets the target win; a difference is an attempt to be read in two ways, so it is refused.
+// A difference is an attempt to be read in two ways: HAProxy refuses it. nginx goes by the target (RFC 9112 3.2.2), which then
+// replaces the header's value, so that the next hop reads what was read here.
 bool HeadParser::host_matches_target(const Authority& host) {
   if (out_.authority.empty() || unsafe_) return true;
   if (!iequals(host.host, target_.host)) return false;
@@ -526,6 +553,7 @@ bool HeadParser::coding() {
 }
 
 bool HeadParser::request_framing() {
+  if (repeated_single_ && !limits_.strict_names) return fail(400, "more than one header of a kind that may come once");
   if (codings_) {
     if (!coding()) return false;
     out_.body = Body::chunked;

@@ -201,10 +201,33 @@ Test(request, target_bytes) {
   for (int c = 0; c < 256; c++) {
     std::string head = get("/a" + std::string(1, static_cast<char>(c)) + "b-and-some-more-bytes");
     bool control = c <= 0x20 || c == 0x7f;
-    cr_expect_eq(status(head, kNginx), control || c == '#' ? 400 : 0, "nginx %d", c);
+    cr_expect_eq(status(head, kNginx), control ? 400 : 0, "nginx %d", c);
     cr_expect_eq(status(head, kHaproxy), control || c == '#' || c >= 0x80 ? 400 : 0, "haproxy %d", c);
     cr_expect_eq(status(head, kHaproxyUnsafe), control ? 400 : 0, "haproxy unsafe %d", c);
   }
+}
+
+Test(request, fragment_is_left_out) {
+  for (const char* target : {"/a?b#c", "/a?b#c#d?e", "http://h/a?b#c"}) {
+    Parsed p(get(target), kNginx);
+    cr_assert(p.error.ok());
+    cr_expect(p.m.path == "/a?b", "%s", target);
+    cr_expect(p.m.target.find('#') == Str::npos);
+  }
+  cr_expect(Parsed(get("http://h#frag"), kNginx).m.path == "/");
+  EXPECT_BOTH(400, get("#/a"));
+}
+
+Test(request, single_headers) {
+  for (std::string name : {"If-Modified-Since", "If-Unmodified-Since", "If-Match", "If-None-Match", "If-Range", "Expect",
+                           "Content-Range", "Authorization", "Proxy-Authorization"}) {
+    std::string line = name + ": x";
+    EXPECT_WITH(0, line);
+    cr_expect_eq(with(line + "\r\n" + line, kNginx), 400, "%s", name.c_str());
+    cr_expect_eq(with(line + "\r\n" + line, kHaproxy), 0, "%s", name.c_str());
+  }
+  EXPECT_WITH(0, "If-Match: x\r\nIf-Range: x");
+  cr_expect_eq(response("HTTP/1.1 200 OK\r\nContent-Range: x\r\nContent-Range: x\r\n\r\n"), 0);
 }
 
 Test(request, absolute_target) {
@@ -245,7 +268,12 @@ Test(request, absolute_target_against_host) {
       {"http://H/", "h", 0},         {"http://h:81/", "h:81", 0},   {"http://h?x", "x", 400},
       {"http://[::1]/", "[::1]", 0}, {"http://[::1]/", "h", 400},   {"http://h/@x", "h", 0},
   };
-  for (const Row& row : rows) EXPECT_BOTH(row.status, get(row.target, row.host));
+  for (const Row& row : rows) {
+    cr_expect_eq(status(get(row.target, row.host), kHaproxy), row.status, "%s %s", row.target, row.host);
+    Parsed p(get(row.target, row.host), kNginx);
+    cr_assert(p.error.ok(), "%s %s", row.target, row.host);
+    cr_expect(p.m.headers.value(Name::host) == (row.status ? p.m.authority : Str(row.host)), "%s %s", row.target, row.host);
+  }
   cr_expect_eq(status(get("http://:", ":80"), kHaproxy), 0);
   cr_expect_eq(status(get("https://:", ":"), kHaproxy), 0);
   cr_expect_eq(status(get("http://:", ":80"), kNginx), 400);
