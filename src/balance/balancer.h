@@ -25,6 +25,10 @@ struct Tried {
 // Whether new requests may go to this server now: up, not in maintenance or drain, below its limit, not failing.
 bool usable(const Server& server, uint64_t now_ms);
 
+// Whether a server of the pool takes requests now, and whether one would if it were not at its limit.
+bool has_place(const Pool& pool, uint64_t now_ms);
+bool is_full(const Pool& pool, uint64_t now_ms);
+
 class Balancer {
  public:
   virtual ~Balancer() = default;

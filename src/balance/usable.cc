@@ -4,18 +4,40 @@
 
 namespace weir::model {
 
-bool usable(const Server& server, uint64_t now_ms) {
+namespace {
+bool at_limit(const ServerState& s) {
+  int32_t limit = s.max_conns.load(std::memory_order_relaxed);
+  return limit && s.current.load(std::memory_order_relaxed) >= limit;
+}
+
+// As usable, its limit apart.
+bool serving(const Server& server, uint64_t now_ms) {
   const ServerState& s = *server.state;
   if (server.unresolved && !s.addr.load(std::memory_order_relaxed)) return false;
   if (s.admin.load(std::memory_order_relaxed) || !s.up.load(std::memory_order_relaxed)) return false;
   if (s.stopping.load(std::memory_order_relaxed)) return false;
-  int32_t limit = s.max_conns.load(std::memory_order_relaxed);
-  if (limit && s.current.load(std::memory_order_relaxed) >= limit) return false;
   if (server.max_fails && s.fails.load(std::memory_order_relaxed) >= server.max_fails &&
       static_cast<int64_t>(now_ms) - s.checked_ms.load(std::memory_order_relaxed) <=
           static_cast<int64_t>(server.fail_timeout))
     return false;
   return true;
+}
+}  // namespace
+
+bool usable(const Server& server, uint64_t now_ms) {
+  return !at_limit(*server.state) && serving(server, now_ms);
+}
+
+bool has_place(const Pool& pool, uint64_t now_ms) {
+  for (const Server* s : pool.servers)
+    if (usable(*s, now_ms)) return true;
+  return false;
+}
+
+bool is_full(const Pool& pool, uint64_t now_ms) {
+  for (const Server* s : pool.servers)
+    if (at_limit(*s->state) && serving(*s, now_ms)) return true;
+  return false;
 }
 
 }  // namespace weir::model

@@ -26,6 +26,11 @@ void set_admin(const model::Server& server, Admin admin) {
   change_state(server, [&](model::ServerState& s) { s.admin.store(static_cast<uint8_t>(admin)); });
 }
 
+void set_ready(Call& call, const model::Server& server) {
+  set_admin(server, Admin::ready);
+  call.server.server_changed(server);
+}
+
 // strtol's idea of a number at the start of a text; false: there is none.
 bool leading_number(Str text, long& n, Str& rest) {
   std::string copy(text);
@@ -70,7 +75,7 @@ Outcome set_weight(Call& call) {
 Outcome set_state(Call& call, const model::Server& server) {
   Str to = call.word(4);
   if (to == "ready")
-    set_admin(server, Admin::ready);
+    set_ready(call, server);
   else if (to == "drain")
     set_admin(server, Admin::drain);
   else if (to == "maint")
@@ -190,11 +195,12 @@ Outcome set_maxconn(Call& call) {
   if (!leading_number(call.word(4), n, rest)) return call.refuse("maxconn string empty or preceded by garbage\n");
   if (!rest.empty()) return call.refuse("Trailing garbage in maxconn string\n");
   s->state->max_conns.store(static_cast<int32_t>(std::clamp<long>(n, 0, INT32_MAX)), std::memory_order_relaxed);
+  call.server.server_changed(*s);
   return Outcome::done;
 }
 
 Outcome enable_server(Call& call) {
-  if (const model::Server* s = call.find_server(call.word(2))) set_admin(*s, Admin::ready);
+  if (const model::Server* s = call.find_server(call.word(2))) set_ready(call, *s);
   return Outcome::done;
 }
 Outcome disable_server(Call& call) {

@@ -182,6 +182,11 @@ void Server::move_server(const model::Server& server, const net::Addr& to) {
   post_all([&server](proxy::Shard& shard) { shard.upstreams.close_idle(server); });
 }
 
+void Server::server_changed(const model::Server& server) {
+  if (server.pool->state->queued.load() > 0)
+    post_all([&server](proxy::Shard& shard) { shard.queue.place_free(*server.pool); });
+}
+
 void Server::retire(std::vector<std::unique_ptr<const expr::PatternSet>> sets) {
   // Whoever lets go of it last frees the sets: a shard's posted function, or this one when no shard is left.
   auto kept = std::make_shared<std::vector<std::unique_ptr<const expr::PatternSet>>>(std::move(sets));

@@ -74,6 +74,8 @@ class Server {
   using DoneFn = std::function<std::string(std::string)>;
   void ask_shards(const Session& session, ShardFn fn, DoneFn done);
   // The server is elsewhere from now on. Idle connections to the old place are closed.
+  // Something about it was changed that may let waiting requests in.
+  void server_changed(const model::Server& server);
   void move_server(const model::Server& server, const net::Addr& to);
   // Sets that shards may still read; freed once each shard has passed between two events.
   void retire(std::vector<std::unique_ptr<const expr::PatternSet>> sets);

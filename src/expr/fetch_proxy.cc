@@ -78,7 +78,7 @@ bool be_conn_free(const Ctx& ctx, const Arg* args, Value& out) {
   return give(out, sum);
 }
 int64_t queued(const model::Pool& pool) {
-  int64_t sum = 0;
+  int64_t sum = load(pool.state->queued);
   for (const model::Server* s : pool.servers) sum += load(s->state->queued);
   return sum;
 }

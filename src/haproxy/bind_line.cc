@@ -69,6 +69,8 @@ void take(Scope& scope, Line& line, const Row& row, const Word& word, Words args
     l.v6only = true;
   else if (name == "defer-accept")
     l.defer_accept = true;
+  else if (name == "accept-proxy")
+    l.accept_proxy = true;
   else if (name == "transparent")
     l.transparent = true;
   else if (name == "backlog" && read_number(scope, args[0], name, 1, INT32_MAX, n))
@@ -170,6 +172,7 @@ constexpr Row kRows[] = {
      "[<address>]:<port_range> [, ...] [param*]", "address to listen on, with its options"},
 };
 constexpr Row kOptionRows[] = {
+    option("accept-proxy", 0, "", "expect a PROXY protocol header on each connection"),
     option("backlog", 1, "<backlog>", "length of the listen queue"),
     option("defer-accept", 0, "", "accept connections only once data has arrived"),
     option("transparent", 0, "", "accept connections for addresses that are not local"),

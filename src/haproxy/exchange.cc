@@ -115,6 +115,10 @@ uint32_t capture_count(const expr::Ctx& ctx, bool response) {
 Str id_of(const expr::Ctx& ctx) {
   return ctx.txn ? unique_id(*ctx.txn) : Str{};
 }
+bool received_proxy(const expr::Ctx& ctx) {
+  http::H1Server* s = client_of(ctx);
+  return s && s->proxied();
+}
 bool first_request(const expr::Ctx& ctx) {
   http::H1Server* s = client_of(ctx);
   return !s || s->requests() <= 1;
@@ -165,6 +169,7 @@ Exchange& exchange(proxy::Transaction& txn) {
 void install_hooks() {
   expr::Hooks& h = expr::hooks;
   h.variables = variables;
+  h.received_proxy = received_proxy;
   h.frontend_name = frontend_name;
   h.frontend_id = frontend_id;
   h.default_backend = default_backend;

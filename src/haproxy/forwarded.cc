@@ -47,7 +47,8 @@ void add_forwarded(Transaction& txn, const Exchange& x) {
   }
   if (front.originalto.on || back.originalto.on) {
     net::Conn* c = txn.client ? txn.client->conn() : nullptr;
-    if (c) add_address(txn, back.originalto, front.originalto, c->local(), "X-Original-To");
+    if (c)
+      add_address(txn, back.originalto, front.originalto, x.destination ? *x.destination : c->local(), "X-Original-To");
   }
 }
 

@@ -79,6 +79,7 @@ void bind_maxconn(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   if (!read_number(scope, first(d, row), row.name, 0, INT32_MAX, n)) return;
   scope.model.process.max_conns = n;
+  scope.model.process.max_conns_waits = true;
   scope.global.maxconn = static_cast<uint32_t>(n);
 }
 void bind_ulimit(void* s, const Directive& d, const Row& row) {

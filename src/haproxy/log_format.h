@@ -89,7 +89,6 @@ std::span<const TagHelp> log_tags();
 struct LogHooks {
   int64_t (*log_counter)(const expr::Ctx& ctx) = nullptr;  // %lc: 0
   int64_t (*request_counter)(const expr::Ctx& ctx) = nullptr;  // %rt: the transaction's id
-  int64_t (*queue_position)(const expr::Ctx& ctx, bool server) = nullptr;  // %sq %bq: 0
   uint64_t (*accept_us)(const expr::Ctx& ctx) =
       nullptr;  // wall clock of the accept; null: from the transaction's times
   char (*cookie_states)(const expr::Ctx& ctx, bool set_by_us) = nullptr;  // last two letters of %tsc: '-'

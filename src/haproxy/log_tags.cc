@@ -168,7 +168,7 @@ void retries(const Ctx& ctx, const Part&, LineBuilder& out) {
 }
 template <bool server>
 void queue_position(const Ctx& ctx, const Part&, LineBuilder& out) {
-  out.integer(log_hooks.queue_position ? log_hooks.queue_position(ctx, server) : 0);
+  out.integer(!server && ctx.txn ? ctx.txn->queue_position : 0);
 }
 void request_counter(const Ctx& ctx, const Part&, LineBuilder& out) {
   if (log_hooks.request_counter) return out.number(log_hooks.request_counter(ctx), 4);

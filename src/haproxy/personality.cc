@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "haproxy/personality.h"
+#include "net/proxy_protocol.h"
 
 #include <unistd.h>
 
@@ -38,6 +39,7 @@ class Personality final : public proxy::Personality {
   bool wants_retry(const Transaction& txn, const Error& why) const override;
   void attempt_failed(Transaction& txn, const Error& why) const override;
   void attempt_answered(Transaction& txn) const override;
+  void connection_refused(const model::Listener& listener, const net::Addr& client, Str why) const override;
   bool passes_interim(const Transaction& txn) const override { return txn.response.status != 102; }
   bool pick_another(const Transaction& txn) const override;
   bool quiet_timeout(bool silent) const override { return silent && ignore_probes_; }
@@ -48,6 +50,14 @@ class Personality final : public proxy::Personality {
   bool ignore_probes_;
 };
 
+// What a PROXY header says takes the place of the connection's addresses (configuration.txt, accept-proxy).
+void take_proxied(Transaction& txn, Exchange& x) {
+  const net::ProxyInfo* p = txn.client ? static_cast<http::H1Server*>(txn.client->conn())->proxied() : nullptr;
+  if (!p || !p->has_addresses) return;
+  x.source = txn.arena.make<net::Addr>(p->src);
+  x.destination = txn.arena.make<net::Addr>(p->dst);
+}
+
 void Personality::begin(Transaction& txn) const {
   auto* x = txn.arena.make<Exchange>();
   txn.extra = x;
@@ -56,6 +66,7 @@ void Personality::begin(Transaction& txn) const {
   x->front->front_counters->request_rate.add(txn.times.head_ms);
   x->front->front_counters->current.fetch_add(1, kRelaxed);
   if (x->front->s.has(kOptHttpClose)) txn.close_client = true;
+  if (txn.listener.accept_proxy) take_proxied(txn, *x);
   txn.where = &x->front->front;
   txn.cursors[Transaction::kRequest].start(&x->front->front);
 }
@@ -94,6 +105,17 @@ void log_reason(const Transaction& txn, const Error& why) {
   Str whose = why.side == Side::client ? "request refused" : "response refused";
   std::string line = fmt::format("{}: {}: {}", x.front->name, whose, why.text);
   for (const LogTarget* t : x.front->targets) send_log(*t, kLevelError, header, line);
+}
+
+void Personality::connection_refused(const model::Listener& listener, const net::Addr& client, Str why) const {
+  auto& front = *static_cast<const Proxy*>(listener.conf);
+  if (ignore_probes_ || front.s.has(kOptDontLogNull)) return;
+  const Global& g = global(proxy::Shard::current().model);
+  LogHeader header;
+  header.tag = front.s.log_tag.empty() ? g.log_tag : front.s.log_tag;
+  header.hostname = g.log_hostname;
+  std::string line = fmt::format("{} {}/{}: {}", client.text(), front.name, listener.name, why);
+  for (const LogTarget* t : front.targets) send_log(*t, kLevelInfo, header, line);
 }
 
 void Personality::error_reply(Transaction& txn, const Error& why) const {

@@ -41,8 +41,6 @@ constexpr Row kRows[] = {
     // protocols
     {"accept-netscaler-cip", kBindOption, 1, 1, Block::none, Inherit::none, nullptr, "<magic number>",
      "expect a NetScaler CIP header on each connection"},
-    {"accept-proxy", kBindOption, 0, 0, Block::none, Inherit::none, nullptr, "",
-     "expect a PROXY protocol header on each connection"},
     {"idle-ping", kBindOption, 1, 1, Block::none, Inherit::none, nullptr, "<delay>",
      "interval of pings on idle connections"},
     {"proto", kBindOption, 1, 1, Block::none, Inherit::none, nullptr, "<name>",

@@ -145,13 +145,6 @@ constexpr Row kRows[] = {
     {"log-proto", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<logproto>",
      "framing of a log server's stream"},
     // PROXY protocol
-    {"send-proxy", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "",
-     "send a PROXY protocol header, version 1"},
-    {"no-send-proxy", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "", "no PROXY header, after a default"},
-    {"send-proxy-v2", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "",
-     "send a PROXY protocol header, version 2"},
-    {"no-send-proxy-v2", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "",
-     "no PROXY v2 header, after a default"},
     {"send-proxy-v2-ssl", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "",
      "PROXY v2 header with TLS information"},
     {"no-send-proxy-v2-ssl", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "",

@@ -145,8 +145,10 @@ void make_plan(Proxy& p) {
   f.pool = p.pool;
   f.connect_timeout = limit(t.connect);
   f.read_timeout = f.send_timeout = limit(t.server);
+  f.queues = true;
   f.queue_timeout = limit(first_set(t.queue, t.connect));
   f.tunnel_timeout = limit(t.tunnel);
+  f.fin_timeout = limit(t.server_fin);
   f.tries = p.s.retries + 1;
   f.stay = true;
   f.redispatch = p.s.redispatch;
@@ -165,6 +167,7 @@ void make_client_side(const Global& g, Proxy& p) {
   c.keepalive = idle == kForever ? INT32_MAX : idle;
   c.body = c.send = limit(t.client);
   c.tunnel = limit(t.tunnel);
+  c.fin = limit(t.client_fin);
   c.linger = 1000;
   c.head_from_accept = true;
   http::H1Limits& l = p.limits;
@@ -190,6 +193,7 @@ void make_listeners(Scope& scope, Proxy& p) {
     l->personality = &personality(p.s.has(kOptIgnoreProbes));
     l->conf = &p;
     l->connections = &p.front_counters->connections;
+    l->max_conns = p.s.maxconn;
     scope.model.listeners.push_back(l);
   }
 }

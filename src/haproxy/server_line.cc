@@ -36,6 +36,8 @@ void take(Scope& scope, ServerOptions& o, Str name, Words args) {
       take_number(scope, args, name, INT32_MAX, o.pool_max_conn);
   } else if (name == "pool-purge-delay") {
     read_time_ms(scope, args[0], name, o.pool_purge_delay);
+  } else if (name.ends_with("send-proxy") || name.ends_with("send-proxy-v2")) {
+    o.send_proxy = name.starts_with("no-") ? 0 : name.ends_with("v2") ? 2 : 1;
   } else if (name == "cookie") {
     o.cookie = args[0].text;
   } else if (name == "init-addr") {
@@ -123,6 +125,7 @@ void add_server(Scope& scope, Str name, const Word& address_word, Str address_te
   s->disabled = options.disabled;
   s->max_conns = static_cast<int32_t>(options.maxconn);
   s->max_fails = 0;
+  s->send_proxy = options.send_proxy;
   auto* kept = scope.arena.make<ServerOptions>(options);
   s->conf = kept;
   if (!resolve(scope, *s, address, options, address_word)) return;
@@ -215,6 +218,10 @@ constexpr Row kOptionRows[] = {
     option("pool-max-conn", 1, "<max>", "limit of idle connections to keep"),
     option("pool-purge-delay", 1, "<delay>", "time after which idle connections are closed"),
     option("init-addr", 1, "{last | libc | none | <ip>},[...]*", "order of ways to find the first address"),
+    option("send-proxy", 0, "", "tell the server about the client in a PROXY header, version 1"),
+    option("no-send-proxy", 0, "", "no PROXY header, after a default"),
+    option("send-proxy-v2", 0, "", "tell the server about the client in a PROXY header, version 2"),
+    option("no-send-proxy-v2", 0, "", "no PROXY header, after a default"),
     option("sni", 1, "<expression>", "server name sent in TLS, from an expression"),
     option("verifyhost", 1, "<hostname>", "name that the server's certificate must carry"),
     option("no-verifyhost", 0, "", "no name check, after a default"),

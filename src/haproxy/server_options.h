@@ -34,6 +34,7 @@ struct ServerOptions {
   uint32_t maxconn = 0;
   uint32_t pool_max_conn = UINT32_MAX;    // idle connections; UINT32_MAX: no limit
   uint32_t pool_purge_delay = 5000;
+  uint8_t send_proxy = 0;                 // PROXY protocol version, 0: none
   uint32_t max_reuse = 0;                 // 0: no limit
   Str cookie;
   Str init_addr;

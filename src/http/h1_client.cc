@@ -11,6 +11,22 @@ namespace weir::http {
 H1Client::H1Client(net::Loop& loop, int fd, const model::Server& server, ClientHooks& hooks)
     : H1Conn(loop, fd), server_(&server), hooks_(&hooks), created_ms_(loop.now()) {}
 
+H1Client::~H1Client() {
+  delete first_;
+}
+
+void H1Client::send_first(const std::string& bytes) {
+  delete first_;
+  first_ = new std::string(bytes);
+}
+
+void H1Client::on_open() {
+  if (!first_) return;
+  send_plain(*first_);
+  delete first_;
+  first_ = nullptr;
+}
+
 void H1Client::destroy() {
   Slab<H1Client>::local().destroy(this);
 }
@@ -76,7 +92,7 @@ void H1Client::send_head(Message& m, bool end) {
   }
   write_request_head(*this, m, f, http10_);
   if (end) send_ended_ = true;
-  if (read_timeout_) arm(read_timeout_);
+  watch();
 }
 
 bool H1Client::wants_input() const {
@@ -95,7 +111,7 @@ size_t H1Client::consume(Str in) {
     gone();
     return in.size();
   }
-  touch();
+  watch();
   size_t used = 0;
   while (used < in.size() && !closed()) {
     size_t n = 0;
@@ -238,7 +254,7 @@ void H1Client::on_broken() {
 }
 
 void H1Client::on_drained() {
-  if (read_timeout_ && state_ != State::connecting) arm(read_timeout_);
+  if (state_ != State::connecting && state_ != State::idle) watch();
   H1Conn::on_drained();
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 // The client side of HTTP/1: a connection to a server. One request at a time; between requests it lies idle in its shard's
 // list and is closed by the first byte or end that arrives unasked.
+#include <string>
+
 #include "http/h1_conn.h"
 #include "model/model.h"
 
@@ -23,7 +25,7 @@ struct PoolLink : Link {};
 class H1Client final : public H1Conn, public PoolLink {
  public:
   H1Client(net::Loop& loop, int fd, const model::Server& server, ClientHooks& hooks);
-  ~H1Client() = default;
+  ~H1Client();
 
   const model::Server& server() const { return *server_; }
   const void* tls_context = nullptr;  // what its TLS was made of: only requests that want the same may reuse it
@@ -34,21 +36,31 @@ class H1Client final : public H1Conn, public PoolLink {
 
   // Starts an exchange for `user`; `response` will be filled. Raw: no HTTP, bytes both ways.
   void begin(StreamUser& user, Message& response, Method method, bool asked_upgrade, const H1Limits& limits, bool raw);
-  void set_timeouts(uint32_t send, uint32_t read, uint32_t tunnel) {
+  // In ms, 0: none. `send`: the server takes nothing; `read`: it says nothing once it has the whole request; `tunnel`: both
+  // directions are silent, 0: `read` counts; `fin`: the same after the client has ended its direction, 0: as `tunnel`.
+  void set_timeouts(uint32_t send, uint32_t read, uint32_t tunnel, uint32_t fin) {
     send_timeout_ = send;
     read_timeout_ = read;
-    tunnel_timeout_ = tunnel;
+    tunnel_timeout_ = tunnel ? tunnel : read;
+    fin_timeout_ = fin ? fin : tunnel_timeout_;
+  }
+  // It comes from another shard.
+  void taken_over(uint32_t requests, uint64_t created_ms) {
+    requests_ = requests;
+    created_ms_ = created_ms;
   }
   void set_no_reuse() { keep_alive_ = false; }
   void set_http10() { http10_ = true; }
   void park(uint32_t timeout_ms);  // becomes idle
   void connecting(uint32_t timeout_ms);
+  // Bytes to send as soon as the connection is there, before TLS and everything else (a PROXY header).
+  void send_first(const std::string& bytes);
   bool head_started() const { return first_byte_; }  // the server has said something
 
   void send_head(Message& m, bool end) override;
   void send_data(Str data, bool end, HeaderList* trailers) override {
     H1Conn::send_data(data, end, trailers);
-    if (framing_ == Framing::tunnel && !closed()) touch();
+    if (!closed()) watch();
   }
   void finish() override;
   void abort() override;
@@ -62,22 +74,34 @@ class H1Client final : public H1Conn, public PoolLink {
   void peer_failed(Fault fault) override;
   void body_complete() override { state_ = State::done; }
   void body_bad(Str why) override;
+  void on_open() override;
   void on_connected() override;
+  void on_progress() override { watch(); }
   void on_drained() override;
   void on_broken() override;
   void on_timer() override;
   void destroy() override;
 
-  // Pushes the deadline back: something moved.
-  void touch() {
-    uint32_t ms = framing_ == Framing::tunnel && tunnel_timeout_ ? tunnel_timeout_ : read_timeout_;
-    if (ms) arm(ms);
+  // Sets the deadline anew, because something moved: while a request is being sent the server only has to take it.
+  void watch() {
+    uint32_t ms = 0;
+    if (framing_ == Framing::tunnel)
+      ms = send_ended_ ? fin_timeout_ : tunnel_timeout_;
+    else if (queued())
+      ms = send_timeout_;
+    else if (send_ended_)
+      ms = read_timeout_;
+    if (ms)
+      arm(ms);
+    else
+      disarm();
   }
   size_t take_head(Str in);
   void fail(Fault fault, Str text);
   void gone();
 
   const model::Server* server_;
+  std::string* first_ = nullptr;
   ClientHooks* hooks_;
   Message* response_ = nullptr;
   const H1Limits* limits_ = nullptr;
@@ -86,6 +110,7 @@ class H1Client final : public H1Conn, public PoolLink {
   uint32_t send_timeout_ = 0;
   uint32_t read_timeout_ = 0;
   uint32_t tunnel_timeout_ = 0;
+  uint32_t fin_timeout_ = 0;
   State state_ = State::connecting;
   Method method_ = Method::get;
   bool asked_upgrade_ = false;

@@ -1,12 +1,24 @@
 // The life of a client connection; see http/h1_server.h.
 #include "http/h1_server.h"
 
+#include <openssl/ssl.h>
+
 #include <algorithm>
 
 #include "base/slab.h"
 #include "http/h1_writer.h"
+#include "net/proxy_protocol.h"
 
 namespace weir::http {
+
+namespace {
+constexpr size_t kMaxPreface = 4096;
+}
+
+struct Preface {
+  net::ProxyInfo info;
+  std::string tlvs;
+};
 
 H1Server::H1Server(net::Loop& loop, int fd, const model::Listener& listener, ServerHooks& hooks)
     : H1Conn(loop, fd),
@@ -19,6 +31,7 @@ H1Server::H1Server(net::Loop& loop, int fd, const model::Listener& listener, Ser
 
 H1Server::~H1Server() {
   delete discard_;
+  delete preface_;
   if (session_free) session_free(session);
 }
 
@@ -26,8 +39,59 @@ void H1Server::destroy() {
   Slab<H1Server>::local().destroy(this);
 }
 
+const net::ProxyInfo* H1Server::proxied() const {
+  return preface_ ? &preface_->info : nullptr;
+}
+
 void H1Server::accepted() {
+  hooks_->idle(*this);
+  if (!listener_->accept_proxy) return open_session();
+  state_ = State::preface;
+  if (timeouts_->head) arm(timeouts_->head);
+}
+
+void H1Server::on_readable() {
+  if (state_ == State::preface) return take_preface();
+  H1Conn::on_readable();
+}
+
+// The PROXY header comes in plain text before everything else, TLS included, so no more than its own bytes may be taken.
+void H1Server::take_preface() {
+  size_t got = 0, used = 0;
+  char* buf = loop().read_buffer();
+  Io io = peek(buf, kMaxPreface, got);
+  if (io == Io::again) return;
+  if (io != Io::ok) return bad_preface("client closed the connection before its PROXY header");
+  net::ProxyInfo info;
+  switch (net::parse_proxy({buf, got}, info, used, kMaxPreface)) {
+    case net::ProxyParse::bad: return bad_preface("broken PROXY header");
+    case net::ProxyParse::more:
+      if (rdhup() || got == kMaxPreface) bad_preface("incomplete PROXY header");
+      return;
+    case net::ProxyParse::ok: break;
+  }
+  preface_ = new Preface{info, std::string(info.tlvs)};
+  preface_->info.tlvs = preface_->tlvs;
+  if (read(buf, used, got) != Io::ok || got != used) return bad_preface("client closed the connection");
+  state_ = State::idle;
+  disarm();
+  open_session();
+  if (!closed() && !listener_->tls) read_soon();
+}
+
+void H1Server::bad_preface(Str why) {
+  hooks_->preface_failed(*this, why);
+  gone();
+}
+
+void H1Server::open_session() {
+  if (listener_->tls) {
+    SSL* ssl = SSL_new(listener_->tls);
+    if (!ssl) return bad_preface("no memory for TLS");
+    start_tls(ssl, true);
+  }
   if (listener_->tcp) {
+    hooks_->busy(*this);
     state_ = State::exchange;
     framing_ = Framing::tunnel;
     requests_ = 1;
@@ -40,12 +104,12 @@ void H1Server::accepted() {
     hooks_->request(*this);
     return;
   }
-  hooks_->idle(*this);
   if (timeouts_->head && timeouts_->head_from_accept) arm(timeouts_->head);
 }
 
 bool H1Server::wants_input() const {
   switch (state_) {
+    case State::preface:
     case State::idle:
     case State::head:
     case State::discard:
@@ -63,13 +127,15 @@ size_t H1Server::consume(Str in) {
     Str rest = in.substr(used);
     size_t n = 0;
     switch (state_) {
+      case State::preface: return used;
       case State::idle:
         if (used) pipelined_ = true;
         [[fallthrough]];
       case State::head: n = take_head(rest); break;
       case State::exchange:
         if (receiving() && credit_ > 0) {
-          if (timeouts_->body) arm(timeouts_->body);
+          bool half = framing_ == Framing::tunnel && send_ended_ && timeouts_->fin;
+          if (uint32_t ms = half ? timeouts_->fin : timeouts_->body) arm(ms);
           n = pump_body(rest);
         }
         break;
@@ -223,6 +289,11 @@ void H1Server::send_head(Message& m, bool end) {
   send_ended_ = true;
 }
 
+void H1Server::send_data(Str data, bool end, HeaderList* trailers) {
+  H1Conn::send_data(data, end, trailers);
+  if (end && framing_ == Framing::tunnel && timeouts_->fin && !closed()) arm(timeouts_->fin);
+}
+
 void H1Server::send_interim(Message& m) {
   if (head_sent_ || version_ < 11) return;
   write_response_head(*this, m, HeadFraming{});
@@ -293,7 +364,7 @@ void H1Server::gone() {
 
 void H1Server::drain() {
   close_after_ = true;
-  if (state_ == State::idle && in_.empty()) gone();
+  if (state_ == State::preface || (state_ == State::idle && in_.empty())) gone();
 }
 
 void H1Server::peer_closed() {
@@ -343,6 +414,7 @@ void H1Server::on_drained() {
 
 void H1Server::on_timer() {
   switch (state_) {
+    case State::preface: return bad_preface("client sent no PROXY header in time");
     case State::idle:
       if (requests_ == 0) return hooks_->timed_out(*this, true);
       return gone();
@@ -350,10 +422,14 @@ void H1Server::on_timer() {
     case State::exchange: {
       bool sending = queued() > 0;
       bool reading = receiving() && credit_ > 0 && framing_ != Framing::tunnel;
-      if (framing_ == Framing::tunnel || (!sending && !reading)) return;  // the server side's timers are in charge
+      bool half = framing_ == Framing::tunnel && send_ended_ && timeouts_->fin;
+      // Else the server side's timers are in charge.
+      if (!half && (framing_ == Framing::tunnel || (!sending && !reading))) return;
       Error e{Fault::timeout, Side::client};
       e.status = reading && !head_sent_ ? 408 : 0;
-      e.text = sending ? "client does not read" : "client does not send the request body";
+      e.text = half      ? "client does not end the half-closed connection"
+               : sending ? "client does not read"
+                         : "client does not send the request body";
       close_after_ = true;
       if (user) user->on_reset(*this, e);
       return;

@@ -20,6 +20,7 @@ class ServerHooks {
   virtual Message& begin(H1Server& s) = 0;
   virtual void request(H1Server& s) = 0;  // the head was parsed into that message
   virtual void reject(H1Server& s, const H1Error& error) = 0;  // it was not
+  virtual void preface_failed(H1Server& s, Str why) = 0;  // its PROXY header was bad or did not come; it is closed next
   virtual void timed_out(H1Server& s, bool silent) = 0;  // no complete head in time; `silent`: not one byte of it
   virtual void idle(H1Server& s) = 0;  // waits for the next request
   virtual void busy(H1Server& s) = 0;  // does not any more
@@ -31,6 +32,9 @@ class ServerHooks {
 };
 
 struct IdleLink : Link {};
+
+// A PROXY header and the bytes that its TLVs point to.
+struct Preface;
 
 class H1Server final : public H1Conn, public IdleLink {
  public:
@@ -55,19 +59,21 @@ class H1Server final : public H1Conn, public IdleLink {
   void last_exchange() override { close_after_ = true; }
   // 100 Continue, when the client waits for it and nothing was sent yet.
   void send_continue();
-  const net::ProxyInfo* proxied = nullptr;  // what a PROXY header said; lives as long as the connection
+  const net::ProxyInfo* proxied() const;  // what a PROXY header said, or null
   void* session = nullptr;  // the personality's per-connection data, freed by `session_free`
   void (*session_free)(void*) = nullptr;
 
   void send_head(Message& m, bool end) override;
+  void send_data(Str data, bool end, HeaderList* trailers) override;
   void send_interim(Message& m) override;
   void credit(int64_t n) override;
   void finish() override;
   void abort() override;
 
  private:
-  enum class State : uint8_t { idle, head, exchange, discard, closing, linger };
+  enum class State : uint8_t { preface, idle, head, exchange, discard, closing, linger };
 
+  void on_readable() override;
   size_t consume(Str in) override;
   bool wants_input() const override;
   void peer_closed() override;
@@ -83,6 +89,9 @@ class H1Server final : public H1Conn, public IdleLink {
   void on_timer() override;
   void destroy() override;
 
+  void take_preface();
+  void bad_preface(Str why);
+  void open_session();
   size_t take_head(Str in);
   void parse(Str head);
   void refuse(uint16_t status, Str reason);
@@ -108,6 +117,7 @@ class H1Server final : public H1Conn, public IdleLink {
   bool head_sent_ = false;
   bool lingering_wanted_ = false;
   bool pipelined_ = false;
+  Preface* preface_ = nullptr;
   H1Body* discard_ = nullptr;  // of an unread request body; only while discarding
   Message* request_ = nullptr;
 };

@@ -9,18 +9,42 @@
 namespace weir::http {
 namespace {
 
-// The first byte of [p, end) that a field value may not contain, or `end`.
-const char* skip_values(const char* p, const char* end) {
-#ifdef __SSE2__
-  // Control bytes are those whose unsigned minimum with 0x1f is themselves; HTAB is looked at again byte by byte.
-  const __m128i limit = _mm_set1_epi8(0x1f);
-  for (; end - p >= 16; p += 16) {
-    __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    if (_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(block, limit), block))) break;
+// Copies `n` < 16 bytes; compilers make a call of a memcpy whose length they do not know.
+inline void copy_short(char* to, const char* from, size_t n) {
+  if (n >= 8) {
+    memcpy(to, from, 8);
+    memcpy(to + n - 8, from + n - 8, 8);
+  } else if (n >= 4) {
+    memcpy(to, from, 4);
+    memcpy(to + n - 4, from + n - 4, 4);
+  } else if (n) {
+    to[0] = from[0];
+    to[n / 2] = from[n / 2];
+    to[n - 1] = from[n - 1];
   }
+}
+
+// Copies and tells whether a byte below a blank was among them. Up to 16 bytes behind the copy are read, so there has to be
+// room for them.
+inline bool copy_and_look(char* to, Str s) {
+  const char* from = s.data();
+  size_t n = s.size();
+#ifdef __SSE2__
+  const __m128i limit = _mm_set1_epi8(0x1f);
+  __m128i found = _mm_setzero_si128();
+  for (; n >= 16; n -= 16, from += 16, to += 16) {
+    __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), block);
+    found = _mm_or_si128(found, _mm_cmpeq_epi8(_mm_min_epu8(block, limit), block));
+  }
+  copy_short(to, from, n);
+  __m128i rest = _mm_loadu_si128(reinterpret_cast<const __m128i*>(to));
+  int low = _mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(rest, limit), rest)) & ((1 << n) - 1);
+  return low || _mm_movemask_epi8(found);
+#else
+  memcpy(to, from, n);
+  return !all_are(s, kValue);
 #endif
-  while (p != end && is(*p, kValue)) p++;
-  return p;
 }
 
 // Bytes gathered in the connection's scratch, or, where a head is larger than that, in an allocation of its own. Sizes are
@@ -53,11 +77,12 @@ class Out {
   // Values come from rules, maps and scripts as well, which may have decoded a CR, LF or NUL out of what a client sent:
   // none of them may end a line here.
   void put_clean(Str s) {
+    if (s.empty()) return;
     char* begin = at_;
-    put(s);
-    if (const char* bad = skip_values(begin, at_); bad != at_) [[unlikely]]
+    at_ += s.size();
+    if (copy_and_look(begin, s)) [[unlikely]]
       for (char* p = begin; p != at_; p++)
-        if (!is(*p, kValue) && (*p == '\r' || *p == '\n' || *p == 0)) *p = ' ';
+        if (*p == '\r' || *p == '\n' || *p == 0) *p = ' ';
   }
   void line(Str name, Str value) {
     put_clean(name);
@@ -106,6 +131,7 @@ void put_headers(Out& out, const Message& m, const HeadFraming& f) {
 }
 
 constexpr size_t kFramingRoom = 256;
+constexpr size_t kLookRoom = 18;  // the empty line, and what put_clean reads behind a copy
 
 }  // namespace
 
@@ -146,7 +172,7 @@ void write_chunk(net::Conn& conn, Str data, bool end, const HeaderList* trailers
     out.put(has_trailers ? "0\r\n" : "0\r\n\r\n");
   }
   if (!has_trailers) return;
-  Out out(conn, headers_size(*trailers) + 2);
+  Out out(conn, headers_size(*trailers) + kLookRoom);
   for (const Header& h : *trailers)
     if (!h.removed) out.line(h.name, h.value);
   out.put("\r\n");

@@ -49,6 +49,7 @@ Worker::~Worker() {
 bool Worker::start() {
   block_signals();  // the shards' threads inherit it
   int count = std::max(model_.process.shards, 1);
+  crew.post = [this](int i, std::function<void(proxy::Shard&)> fn) { return post(i, std::move(fn)); };
   for (int i = 0; i < count; i++) seats_.push_back(std::make_unique<Seat>());
   for (int i = 0; i < count; i++) seats_[static_cast<size_t>(i)]->thread = std::thread([this, i] { serve(i); });
   std::unique_lock lock(lock_);
@@ -64,7 +65,7 @@ bool Worker::start() {
 void Worker::serve(int index) {
   Seat& seat = *seats_[static_cast<size_t>(index)];
   {
-    proxy::Shard shard(model_, index, shard_count());
+    proxy::Shard shard(model_, index, shard_count(), crew);
     std::string problem = shard.open_listeners();
     {
       std::lock_guard hold(seat.lock);

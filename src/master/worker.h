@@ -41,6 +41,8 @@ class Worker {
   void drain(bool now);
   bool draining() const { return draining_; }
 
+  proxy::Crew crew;
+
   std::function<void()> on_reopen;  // logs are to be opened anew
   std::function<void()> on_reload;  // without a master
   std::function<void()> on_drain;   // when draining begins

@@ -53,6 +53,7 @@ struct alignas(64) ServerState {
   std::atomic<const net::Addr*> addr{
       nullptr};  // in place of Server::addr once that was changed; never freed while used
   std::atomic<int32_t> idle{0};  // connections kept open without a stream
+  std::atomic<uint64_t> idle_shards{0};  // bit i: shard i (below 64) keeps such connections
   std::atomic<uint64_t> used_ms{0};  // when it was last picked, monotonic
   stats::Rate rate;
   stats::Times times;
@@ -94,6 +95,8 @@ class Balancer;
 struct alignas(64) PoolState {
   std::atomic_flag lock = ATOMIC_FLAG_INIT;  // held for a pick only
   std::atomic<int32_t> current{0};
+  std::atomic<int32_t> queued{0};  // requests that wait for a place on a server, over all shards
+  std::atomic<int32_t> max_queued{0};
   std::atomic<uint64_t> total{0};
   std::atomic<int32_t> max_current{0};
   std::atomic<uint64_t> used_ms{0};  // when a request last came to it, monotonic
@@ -125,6 +128,7 @@ struct ClientTimeouts {
   uint32_t body = 60000;  // between two reads of the body
   uint32_t send = 60000;  // between two writes of the response
   uint32_t tunnel = 0;  // both directions silent after an upgrade or in TCP mode; 0: `body` counts
+  uint32_t fin = 0;  // a tunnel whose one direction has ended towards the client; 0: `tunnel` goes on to count
   uint32_t linger = 5000;  // draining a connection that is about to be closed
   bool reset_on_timeout = false;
   bool head_from_accept = true;  // `head` also runs while a fresh connection says nothing
@@ -156,6 +160,7 @@ struct Listener {
   const proxy::Personality* personality = nullptr;
   const void* conf = nullptr;  // the personality's own: nginx's servers of this address, haproxy::Proxy
   stats::Connections* connections = nullptr;  // counted there, when somebody wants to know
+  uint32_t max_conns = 0;  // with so many in `connections` nothing is accepted; 0: no limit
   config::Where where;
 };
 
@@ -165,6 +170,7 @@ struct Process {
   bool master = true;
   std::string user, group, pid_file, chroot;
   uint64_t max_conns = 0;  // over all shards; 0: no limit
+  bool max_conns_waits = false;  // at the limit: leave connections in the backlog (HAProxy), else close them (nginx)
   uint64_t rlimit_nofile = 0;
   uint32_t shutdown_timeout = 0;  // ms; 0: no limit
 };

@@ -77,6 +77,8 @@ class Conn : public IoHandler, public Timer, public Task {
 
   // Reads once into `to`. On ok, `got` > 0. A short read clears the readiness bit.
   Io read(char* to, size_t size, size_t& got);
+  // The same of a plain socket, leaving the bytes there.
+  Io peek(char* to, size_t size, size_t& got);
   bool readable() const { return readable_; }
   bool rdhup() const { return rdhup_; }  // the peer has closed its side; data may still be waiting in front of the end
   // Runs on_readable() from the loop soon, when there may be something to read.
@@ -100,6 +102,18 @@ class Conn : public IoHandler, public Timer, public Task {
     file_ = {};
   }
 
+  // What is left of a connection on its way to another loop.
+  struct Detached {
+    int fd = -1;
+    ssl_st* ssl = nullptr;
+    uint64_t bytes_in = 0, bytes_out = 0;
+    void drop() const;  // it goes nowhere after all
+  };
+  // Leaves the loop with the socket open; this object ends as by close(). Nothing may be queued or under way.
+  Detached detach();
+  // The other end of it, in place of start(), on an object made with that descriptor.
+  bool adopt(const Detached& d);
+
   void shutdown_write();  // after what is queued
   void close();  // now; the object is freed later
   void reset();  // close with RST where the protocol has it
@@ -112,6 +126,7 @@ class Conn : public IoHandler, public Timer, public Task {
 
  protected:
   // Events for the session. None is called after close().
+  virtual void on_open() {}  // connect() finished; TLS, if any, comes next
   virtual void on_connected() {}  // connect() or the TLS handshake finished
   virtual void on_readable() = 0;  // read() may give something
   virtual void on_progress() {}  // the kernel took some of what was queued
@@ -121,6 +136,9 @@ class Conn : public IoHandler, public Timer, public Task {
   void on_io(uint32_t events) override;
   void run_task() override;
   virtual void destroy() { delete this; }  // how the object is freed
+
+  // Sends past TLS and queues; for the first few bytes of a fresh connection, which the kernel always takes.
+  void send_plain(Str data);
 
   enum class Tls : uint8_t { off, handshake, open, failed };
   Tls tls_ = Tls::off;

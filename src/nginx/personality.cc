@@ -2,6 +2,7 @@
 // location in charge, errors to pages, retries by proxy_next_upstream, the log.
 #include "nginx/personality.h"
 
+#include <fmt/format.h>
 #include <time.h>
 
 #include <algorithm>
@@ -157,6 +158,10 @@ class NginxPersonality final : public proxy::Personality {
   void attempt_answered(Transaction& txn) const override { count_answer(txn); }
   bool passes_interim(const Transaction&) const override { return false; }
   bool pick_another(const Transaction&) const override { return true; }
+  void connection_refused(const model::Listener& listener, const net::Addr& client, Str why) const override {
+    LogLevel level = why.starts_with("too many") ? LogLevel::alert : LogLevel::error;
+    log_error(nullptr, level, 0, fmt::format("{}, client: {}, server: {}", why, client.text(), listener.text));
+  }
   bool quiet_timeout(bool silent) const override { return silent; }
 
   void finish_head(Transaction& txn, http::Message& m) const override {

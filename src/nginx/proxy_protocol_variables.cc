@@ -14,7 +14,7 @@ using expr::Ctx;
 
 const net::ProxyInfo* info(const Ctx& ctx, bool addresses) {
   if (!ctx.client) return nullptr;
-  const net::ProxyInfo* p = static_cast<http::H1Server*>(ctx.client)->proxied;
+  const net::ProxyInfo* p = static_cast<http::H1Server*>(ctx.client)->proxied();
   return p && (p->has_addresses || !addresses) ? p : nullptr;
 }
 

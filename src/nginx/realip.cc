@@ -26,7 +26,7 @@ struct RealipConf {
 
 const net::ProxyInfo* proxied(const Transaction& txn) {
   net::Conn* conn = txn.client ? txn.client->conn() : nullptr;
-  const net::ProxyInfo* info = conn ? static_cast<http::H1Server*>(conn)->proxied : nullptr;
+  const net::ProxyInfo* info = conn ? static_cast<http::H1Server*>(conn)->proxied() : nullptr;
   return info && info->has_addresses ? info : nullptr;
 }
 

@@ -22,6 +22,7 @@ bool Acceptor::start() {
 }
 
 void Acceptor::stop() {
+  resume();
   if (on_) shard_.loop.remove(listener_.fd);
   on_ = false;
   shard_.loop.disarm(*this);
@@ -36,8 +37,35 @@ void Acceptor::on_timer() {
   start();
 }
 
+bool Acceptor::full() const {
+  if (listener_.max_conns && listener_.connections->current.load() >= listener_.max_conns) return true;
+  return shard_.model.process.max_conns_waits && shard_.full();
+}
+
+// Leaves what comes in the backlog. The count of paused acceptors is raised before the limit is looked at again, so a
+// connection that ends meanwhile is not missed.
+void Acceptor::pause() {
+  paused_ = true;
+  shard_.crew.paused.fetch_add(1);
+  shard_.loop.remove(listener_.fd);
+  on_ = false;
+  place_free();
+}
+
+void Acceptor::resume() {
+  if (paused_) shard_.crew.paused.fetch_sub(1);
+  paused_ = false;
+}
+
+void Acceptor::place_free() {
+  if (!paused_ || full()) return;
+  resume();
+  start();
+}
+
 void Acceptor::accept_some() {
   for (int i = 0; i < kBatch; i++) {
+    if (full()) return pause();
     sockaddr_storage ss;
     socklen_t len = sizeof ss;
     int fd = ::accept4(listener_.fd, reinterpret_cast<sockaddr*>(&ss), &len, SOCK_NONBLOCK | SOCK_CLOEXEC);

@@ -12,6 +12,8 @@ class Acceptor final : public net::IoHandler, public net::Task, public Timer {
   Acceptor(Shard& shard, const model::Listener& listener) : shard_(shard), listener_(listener) {}
   bool start();
   void stop();
+  // A connection has ended: goes on when a limit had stopped it.
+  void place_free();
   const model::Listener& listener() const { return listener_; }
 
  private:
@@ -19,10 +21,14 @@ class Acceptor final : public net::IoHandler, public net::Task, public Timer {
   void run_task() override { accept_some(); }
   void on_timer() override;
   void accept_some();
+  bool full() const;
+  void pause();
+  void resume();
 
   Shard& shard_;
   const model::Listener& listener_;
   bool on_ = false;
+  bool paused_ = false;  // for a limit
 };
 
 }  // namespace weir::proxy

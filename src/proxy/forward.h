@@ -15,8 +15,10 @@ struct Forward {
   uint32_t connect_timeout = 60000;  // ms, as all below; 0: no limit
   uint32_t send_timeout = 60000;  // between two writes to the server
   uint32_t read_timeout = 60000;  // between two reads from the server
-  uint32_t queue_timeout = 0;
+  bool queues = false;  // a request that finds all servers full waits for a place
+  uint32_t queue_timeout = 0;  // so long at most; 0: no limit
   uint32_t tunnel_timeout = 0;  // 0: read_timeout
+  uint32_t fin_timeout = 0;  // a tunnel whose one direction has ended towards the server; 0: tunnel_timeout
   uint32_t tries = 0;  // at most so many servers or attempts; 0: as many as there are servers
   uint32_t tries_timeout = 0;  // no new try after so long
   bool stay = false;  // HAProxy: retry the same server, the last time another one (redispatch)

@@ -2,7 +2,6 @@
 #include "proxy/shard.h"
 
 #include <fmt/format.h>
-#include <openssl/ssl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,7 +15,8 @@ namespace weir::proxy {
 
 thread_local Shard* Shard::t_current = nullptr;
 
-Shard::Shard(const model::Model& m, int i, int n) : model(m), index(i), count(n), upstreams(*this, m) {
+Shard::Shard(const model::Model& m, int i, int n, Crew& c)
+    : model(m), index(i), count(n), crew(c), upstreams(*this, m), queue(*this, m) {
   t_current = this;
   uv_async_init(loop.uv(), &wake_, [](uv_async_t* a) { static_cast<Shard*>(a->data)->run_posted(); });
   wake_.data = this;
@@ -88,26 +88,56 @@ void Shard::check_drained() {
   if (draining_ && connections_ == 0) loop.stop();
 }
 
+bool Shard::full() const {
+  uint64_t limit = model.process.max_conns;
+  return limit && static_cast<uint64_t>(crew.connections.load(std::memory_order_relaxed)) >= limit;
+}
+
+bool Shard::take_place() {
+  if (!model.process.max_conns) return true;
+  for (http::H1Server* s = idle_.front(); s && full(); s = idle_.front()) {
+    if (model.process.max_conns_waits || s->requests() == 0) break;
+    s->drain();
+  }
+  if (full()) return false;
+  crew.connections.fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
+
+void Shard::place_free() {
+  if (model.process.max_conns) crew.connections.fetch_sub(1);
+  if (crew.paused.load() == 0) return;
+  acceptors_go_on();
+  post_others([](Shard& other) { other.acceptors_go_on(); });
+}
+
+void Shard::acceptors_go_on() {
+  for (auto& a : acceptors_) a->place_free();
+}
+
+void Shard::post_others(const std::function<void(Shard&)>& fn) {
+  for (int i = 0; i < count; i++)
+    if (i != index) post_to(i, fn);
+}
+
 void Shard::accepted(const model::Listener& listener, int fd, const net::Addr& peer) {
+  stats::Counters& count = stats::counters();
+  stats::bump(count.accepted);
+  if (!take_place()) {
+    ::close(fd);
+    listener.personality->connection_refused(listener, peer, "too many connections");
+    return;
+  }
   auto* s = Slab<http::H1Server>::local().make(loop, fd, listener, *this);
   s->set_peer(peer);
   connections_++;
   if (listener.connections) listener.connections->opened(loop.now());
-  stats::Counters& count = stats::counters();
-  stats::bump(count.accepted);
   stats::bump(count.handled);
   stats::bump(count.active);
   if (!s->start(false)) {
-    s->IdleLink::unlink();
-    connections_--;
-    if (listener.connections) listener.connections->closed();
-    stats::bump(count.active, int64_t{-1});
+    closed(*s);
     s->close();
     return;
-  }
-  if (listener.tls) {
-    SSL* ssl = SSL_new(listener.tls);
-    s->start_tls(ssl, true);
   }
   s->accepted();
 }
@@ -115,6 +145,7 @@ void Shard::accepted(const model::Listener& listener, int fd, const net::Addr& p
 http::Message& Shard::begin(http::H1Server& s) {
   auto* txn = Slab<Transaction>::local().make(*this, s.listener(), &s);
   s.user = txn;
+  txn->first_request = s.requests() <= 1;
   txn->times.accept_ms = s.idle_since_ms();
   txn->times.idle_ms = s.first_byte_ms();
   stats::bump(stats::counters().requests);
@@ -143,6 +174,10 @@ void Shard::timed_out(http::H1Server& s, bool silent) {
   static_cast<Transaction*>(s.user)->reject(e);
 }
 
+void Shard::preface_failed(http::H1Server& s, Str why) {
+  s.listener().personality->connection_refused(s.listener(), s.peer(), why);
+}
+
 void Shard::idle(http::H1Server& s) {
   if (draining_ && s.requests() > 0) return s.drain();
   idle_.push_back(&s);
@@ -160,6 +195,7 @@ void Shard::closed(http::H1Server& s) {
   stats::bump(stats::counters().active, int64_t{-1});
   if (stats::Connections* c = s.listener().connections) c->closed();
   connections_--;
+  place_free();
   check_drained();
 }
 

@@ -10,6 +10,8 @@
 #include "http/h1_server.h"
 #include "model/model.h"
 #include "net/loop.h"
+#include "proxy/crew.h"
+#include "proxy/queue.h"
 #include "proxy/upstreams.h"
 
 namespace weir::proxy {
@@ -20,7 +22,7 @@ struct LiveLink : Link {};
 
 class Shard final : public http::ServerHooks {
  public:
-  Shard(const model::Model& model, int index, int count);
+  Shard(const model::Model& model, int index, int count, Crew& crew);
   ~Shard();
 
   List<Transaction, LiveLink> live;  // all transactions, oldest first
@@ -28,7 +30,9 @@ class Shard final : public http::ServerHooks {
   const model::Model& model;
   const int index;
   const int count;
+  Crew& crew;
   Upstreams upstreams;
+  Queue queue;
   void* lua = nullptr;  // lua::State of this shard, made by lua::attach
 
   // Listens on every listener of the model whose descriptor is there. Returns the problem, empty when there is none.
@@ -45,6 +49,15 @@ class Shard final : public http::ServerHooks {
   // A connection was accepted: makes its session. The descriptor is non-blocking.
   void accepted(const model::Listener& listener, int fd, const net::Addr& peer);
   uint64_t connections() const { return connections_; }
+  // Whether the process has as many connections as it may have.
+  bool full() const;
+  // Takes a place for one more connection, where the process has a limit; an idle client may have to go for it (nginx).
+  // False: there is none. place_free() gives it back.
+  bool take_place();
+  void place_free();
+  // Runs `fn` on the threads of all other shards, or of one.
+  void post_others(const std::function<void(Shard&)>& fn);
+  bool post_to(int shard, std::function<void(Shard&)> fn) { return crew.post && crew.post(shard, std::move(fn)); }
   uint64_t next_id() { return ++ids_ * static_cast<uint64_t>(count) + static_cast<uint64_t>(index); }
 
   // --- http::ServerHooks ---
@@ -52,6 +65,7 @@ class Shard final : public http::ServerHooks {
   void request(http::H1Server& s) override;
   void reject(http::H1Server& s, const http::H1Error& error) override;
   void timed_out(http::H1Server& s, bool silent) override;
+  void preface_failed(http::H1Server& s, Str why) override;
   void idle(http::H1Server& s) override;
   void busy(http::H1Server& s) override;
   void closed(http::H1Server& s) override;
@@ -61,6 +75,7 @@ class Shard final : public http::ServerHooks {
 
  private:
   void run_posted();
+  void acceptors_go_on();
   void check_drained();
   static thread_local Shard* t_current;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;

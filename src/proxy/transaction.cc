@@ -163,6 +163,7 @@ void Transaction::prepare_response(uint16_t status, Str reason) {
 }
 
 void Transaction::discard_response() {
+  leave_queue();
   release_upstream(false);
   down.close();
   down = Pipe();
@@ -363,12 +364,7 @@ void Transaction::count_times() const {
 
 void Transaction::start_attempt() {
   if (!server || !plan->stay) server = pool->balancer->pick(*pool, *this, tried);
-  if (!server) {
-    Error e{Fault::no_server, Side::proxy};
-    e.text = "no live upstreams";
-    fail(e);
-    return;
-  }
+  if (!server) return enter_queue();
   if (times.queue_ms == 0) times.queue_ms = shard.loop.now();
   tried.add(server->slot);
   tries_done++;
@@ -384,9 +380,39 @@ void Transaction::start_attempt() {
   s.total.fetch_add(1, std::memory_order_relaxed);
   s.used_ms.store(a.start_ms, std::memory_order_relaxed);
   s.rate.add(a.start_ms);
+  get_connection(true);
+}
+
+// All servers are tried, down or full.
+void Transaction::enter_queue() {
+  if (plan->queues && model::is_full(*pool, shard.loop.now()))
+    return shard.queue.wait(*this, *pool, plan->queue_timeout);
+  Error e{Fault::no_server, Side::proxy};
+  e.text = "no live upstreams";
+  fail(e);
+}
+
+void Transaction::queue_place() {
+  times.queue_ms = shard.loop.now();
+  start_attempt();
+}
+
+void Transaction::queue_expired() {
+  leave_queue();
+  Error e{Fault::queue_timeout, Side::proxy};
+  e.text = "no place on a server within the queue's time";
+  fail(e);
+}
+
+void Transaction::connection_found() {
+  get_connection(false);
+}
+
+void Transaction::get_connection(bool may_ask) {
   bool ready = false;
   Error why;
-  upstream = shard.upstreams.get(*this, *plan, ready, why);
+  upstream = shard.upstreams.get(*this, *plan, may_ask, ready, why);
+  if (!upstream && why.fault == Fault::none) return;  // another shard was asked
   if (!upstream) return upstream_failed(why);
   net::Conn* c = upstream->conn();
   attempt_in_ = c->bytes_in;
@@ -504,11 +530,13 @@ void Transaction::release_upstream(bool good) {
 
 void Transaction::end_attempt() {
   if (!attempt_open_) return;
+  if (!upstream) shard.upstreams.forget(*this);
   attempt_open_ = false;
   Attempt& a = attempts[attempts.size - 1];
   a.total_ms = shard.loop.now() - a.start_ms;
   model::ServerState& s = *a.server->state;
   s.current.fetch_sub(1, std::memory_order_relaxed);
+  if (a.server->pool->state->queued.load(std::memory_order_relaxed) > 0) shard.queue.place_free(*a.server->pool);
   if (!upstream) return;
   net::Conn* c = upstream->conn();
   a.bytes_in = c->bytes_in - attempt_in_;
@@ -660,6 +688,7 @@ void Transaction::kill() {
 void Transaction::finish() {
   if (finished_) return;
   bool complete = response_ended_ && (!tunnel_ || upload_ended_);
+  leave_queue();
   release_upstream(false);
   finished_ = true;
   if (!parent) stats::bump(stats::counters().writing, int64_t{-1});

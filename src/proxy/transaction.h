@@ -102,10 +102,13 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   bool local_reply = false;        // the response was made here
   bool close_client = false;       // no keep-alive after this one
   bool no_log = false;
+  bool first_request = true;       // of its client connection
   bool watch_client = false;       // a client that closes its side while a rule waits has left (nginx)
   uint64_t body_received = 0;      // request body bytes from the client
   uint64_t head_sent_bytes = 0;    // response head bytes to the client
   const Forward* plan = nullptr;
+  Waiting* queued = nullptr;       // in the queue of `pool`, now or before
+  uint32_t queue_position = 0;     // requests that were before it there
 
   Cursor cursors[2];
   Pipe up;
@@ -160,6 +163,11 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   // Ends it on an operator's word, whatever its state: nothing more is sent to either side.
   void kill();
 
+  // --- called by the shard's queue and its server connections ---
+  void queue_place();  // a place is free
+  void queue_expired();  // it waited too long
+  void connection_found();  // another shard has answered: Upstreams::get may be called again
+
   // --- StreamUser ---
   void on_connected(http::Stream& s) override;
   void on_interim(http::Stream& s) override;
@@ -188,6 +196,11 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   void send_response();
   void send_local_body();
   void start_attempt();
+  void enter_queue();
+  void leave_queue() {
+    if (queued) shard.queue.leave(*queued);
+  }
+  void get_connection(bool may_ask);
   void upstream_ready();
   void send_collected();
   void open_up();

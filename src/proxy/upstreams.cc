@@ -8,7 +8,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <bit>
+
 #include "base/slab.h"
+#include "net/proxy_protocol.h"
 #include "proxy/forward.h"
 #include "proxy/shard.h"
 #include "proxy/transaction.h"
@@ -45,14 +49,21 @@ void Upstreams::close_idle(const model::Server& server) {
   }
 }
 
-H1Client* Upstreams::take_idle(Transaction& txn, const model::Server& server, const ssl_ctx_st* tls) {
+namespace {
+// The first request of a client may only use a connection that it cannot lose by the server's closing it just now: none with
+// `safe`, one that was reused before with `aggressive` (configuration.txt, http-reuse).
+bool may_reuse(const Transaction& txn, model::Reuse reuse, bool& proven) {
   using model::Reuse;
-  Reuse reuse = server.pool->reuse;
-  if (reuse == Reuse::never || txn.tcp) return nullptr;
+  proven = txn.first_request && reuse == Reuse::aggressive;
+  return reuse != Reuse::never && !txn.tcp && !(txn.first_request && reuse == Reuse::safe);
+}
+}  // namespace
+
+H1Client* Upstreams::find_idle(const model::Server& server, const ssl_ctx_st* tls, bool proven) {
   Idle& idle = idle_[server.id];
   for (H1Client *c = idle.list.front(), *next; c; c = next) {
     next = idle.list.next(c);
-    if (c->tls_context != tls) continue;
+    if (c->tls_context != tls || (proven && c->requests() < 2)) continue;
     closed(*c);
     if (c->usable()) return c;
     c->close();
@@ -60,7 +71,78 @@ H1Client* Upstreams::take_idle(Transaction& txn, const model::Server& server, co
   return nullptr;
 }
 
-H1Client* Upstreams::open(const model::Server& server, const Forward& plan, Error& why) {
+H1Client* Upstreams::take_idle(Transaction& txn, const model::Server& server, const ssl_ctx_st* tls) {
+  bool proven = false;
+  return may_reuse(txn, server.pool->reuse, proven) ? find_idle(server, tls, proven) : nullptr;
+}
+
+bool Upstreams::ask_others(Transaction& txn, const model::Server& server, const ssl_ctx_st* tls) {
+  bool proven = false;
+  uint64_t own = shard_.index < 64 ? 1ull << shard_.index : 0;
+  uint64_t others = server.state->idle_shards.load(std::memory_order_relaxed) & ~own;
+  if (!others || !may_reuse(txn, server.pool->reuse, proven) || proven) return false;
+  uint64_t later = shard_.index < 63 ? others >> (shard_.index + 1) << (shard_.index + 1) : 0;
+  int who = std::countr_zero(later ? later : others);
+  uint64_t ticket = ++tickets_;
+  asked_.emplace_back(ticket, &txn);
+  bool sent = shard_.post_to(who, [&server, tls, to = shard_.index, ticket](Shard& other) {
+    other.upstreams.give_away(server, tls, to, ticket);
+  });
+  if (!sent) asked_.pop_back();
+  return sent;
+}
+
+void Upstreams::give_away(const model::Server& server, const ssl_ctx_st* tls, int to, uint64_t ticket) {
+  Parcel parcel;
+  if (H1Client* c = find_idle(server, tls, false)) {
+    parcel.peer = c->peer();
+    parcel.tls = c->tls_context;
+    parcel.requests = c->requests();
+    parcel.created_ms = c->created_ms();
+    parcel.conn = c->detach();
+  }
+  bool sent =
+      shard_.post_to(to, [&server, parcel, ticket](Shard& asker) { asker.upstreams.receive(server, parcel, ticket); });
+  if (!sent) parcel.conn.drop();
+}
+
+void Upstreams::receive(const model::Server& server, const Parcel& parcel, uint64_t ticket) {
+  if (parcel.conn.fd >= 0) {
+    auto* c = Slab<H1Client>::local().make(shard_.loop, parcel.conn.fd, server, *this);
+    c->set_peer(parcel.peer);
+    c->tls_context = parcel.tls;
+    c->taken_over(parcel.requests, parcel.created_ms);
+    if (c->adopt(parcel.conn))
+      keep(*c);
+    else
+      c->close();
+  }
+  for (auto& [number, txn] : asked_) {
+    if (number != ticket) continue;
+    Transaction* waiting = txn;
+    std::swap(asked_.back(), *std::find(asked_.begin(), asked_.end(), std::pair{ticket, waiting}));
+    asked_.pop_back();
+    return waiting->connection_found();
+  }
+}
+
+void Upstreams::forget(Transaction& txn) {
+  std::erase_if(asked_, [&](const auto& a) { return a.second == &txn; });
+}
+
+namespace {
+// The PROXY header that tells the server about the transaction's client.
+std::string proxy_header(const Transaction& txn, uint8_t version) {
+  net::Conn* c = txn.client ? txn.client->conn() : nullptr;
+  if (!c) return version == 2 ? net::write_proxy_v2_local() : net::write_proxy_v1({}, {});
+  const net::ProxyInfo* p = static_cast<http::H1Server*>(c)->proxied();
+  net::Addr src = p && p->has_addresses ? p->src : c->peer();
+  net::Addr dst = p && p->has_addresses ? p->dst : c->local();
+  return version == 2 ? net::write_proxy_v2(src, dst) : net::write_proxy_v1(src, dst);
+}
+}  // namespace
+
+H1Client* Upstreams::open(const Transaction& txn, const model::Server& server, const Forward& plan, Error& why) {
   const net::Addr& addr = server.address();
   int fd = ::socket(addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) {
@@ -89,6 +171,7 @@ H1Client* Upstreams::open(const model::Server& server, const Forward& plan, Erro
     return nullptr;
   }
   c->connecting(plan.connect_timeout);
+  if (server.send_proxy) c->send_first(proxy_header(txn, server.send_proxy));
   server.state->connects.fetch_add(1, std::memory_order_relaxed);
   if (ssl_ctx_st* tls = plan.tls ? plan.tls : server.tls) {
     SSL* ssl = SSL_new(tls);
@@ -100,17 +183,20 @@ H1Client* Upstreams::open(const model::Server& server, const Forward& plan, Erro
   return c;
 }
 
-http::Stream* Upstreams::get(Transaction& txn, const Forward& plan, bool& ready, Error& why) {
+http::Stream* Upstreams::get(Transaction& txn, const Forward& plan, bool may_ask, bool& ready, Error& why) {
   const model::Server& server = *txn.server;
-  H1Client* c = take_idle(txn, server, plan.tls ? plan.tls : server.tls);
+  const ssl_ctx_st* tls = plan.tls ? plan.tls : server.tls;
+  H1Client* c = take_idle(txn, server, tls);
   ready = c != nullptr;
+  if (!c && may_ask && ask_others(txn, server, tls)) return nullptr;
   if (c)
     server.state->reuses.fetch_add(1, std::memory_order_relaxed);
-  else if (!(c = open(server, plan, why)))
+  else if (!(c = open(txn, server, plan, why)))
     return nullptr;
   c->begin(txn, txn.response, txn.request.method, txn.request.upgrade, kResponseLimits, txn.tcp);
-  c->set_timeouts(plan.send_timeout, plan.read_timeout, plan.tunnel_timeout);
-  if (plan.close_upstream || server.pool->reuse == model::Reuse::never || server.pool->keepalive == 0)
+  c->set_timeouts(plan.send_timeout, plan.read_timeout, plan.tunnel_timeout, plan.fin_timeout);
+  if (plan.close_upstream || server.send_proxy || server.pool->reuse == model::Reuse::never ||
+      server.pool->keepalive == 0)
     c->set_no_reuse();
   if (plan.version == 10) c->set_http10();
   return c;
@@ -132,18 +218,25 @@ void Upstreams::released(H1Client& c, bool reusable) {
       break;
     }
   }
+  keep(c);
+}
+
+void Upstreams::keep(H1Client& c) {
+  const model::Server& server = c.server();
   Idle& idle = idle_[server.id];
   idle.list.push_front(&c);
-  idle.count++;
+  if (idle.count++ == 0 && shard_.index < 64)
+    server.state->idle_shards.fetch_or(1ull << shard_.index, std::memory_order_relaxed);
   server.state->idle.fetch_add(1, std::memory_order_relaxed);
-  pool_idle_[pool.id]++;
-  c.park(pool.keepalive_timeout);
+  pool_idle_[server.pool->id]++;
+  c.park(server.pool->keepalive_timeout);
 }
 
 void Upstreams::closed(H1Client& c) {
   if (!c.PoolLink::linked()) return;
   c.PoolLink::unlink();
-  idle_[c.server().id].count--;
+  if (--idle_[c.server().id].count == 0 && shard_.index < 64)
+    c.server().state->idle_shards.fetch_and(~(1ull << shard_.index), std::memory_order_relaxed);
   c.server().state->idle.fetch_sub(1, std::memory_order_relaxed);
   pool_idle_[c.server().pool->id]--;
 }

@@ -1,6 +1,8 @@
 #pragma once
 // The server connections of one shard: idle ones by server, last in first out; new ones when there is none. Another
 // shard's idle connection is taken over before a new one is opened.
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "http/h1_client.h"
@@ -18,8 +20,11 @@ class Upstreams final : public http::ClientHooks {
   ~Upstreams();
 
   // A connection for this transaction to txn.server. `ready`: it can be sent on now; else on_connected follows.
-  // Null: `why` says what failed.
-  http::Stream* get(Transaction& txn, const Forward& plan, bool& ready, Error& why);
+  // Null: `why` says what failed; or, where that is Fault::none, another shard was asked for an idle connection (only when
+  // `may_ask`) and the transaction's connection_found() follows.
+  http::Stream* get(Transaction& txn, const Forward& plan, bool may_ask, bool& ready, Error& why);
+  // The transaction waits for nothing any more.
+  void forget(Transaction& txn);
   void close_idle();
   void close_idle(const model::Server& server);
   uint32_t idle(const model::Server& server) const { return idle_[server.id].count; }
@@ -32,12 +37,27 @@ class Upstreams final : public http::ClientHooks {
     List<http::H1Client, http::PoolLink> list;
     uint32_t count = 0;
   };
+  // A connection on its way from one shard to another.
+  struct Parcel {
+    net::Conn::Detached conn;
+    net::Addr peer;
+    const void* tls = nullptr;
+    uint32_t requests = 0;
+    uint64_t created_ms = 0;
+  };
+  bool ask_others(Transaction& txn, const model::Server& server, const ssl_ctx_st* tls);
+  void give_away(const model::Server& server, const ssl_ctx_st* tls, int to, uint64_t ticket);
+  void receive(const model::Server& server, const Parcel& parcel, uint64_t ticket);
+  void keep(http::H1Client& c);
+  http::H1Client* find_idle(const model::Server& server, const ssl_ctx_st* tls, bool proven);
   http::H1Client* take_idle(Transaction& txn, const model::Server& server, const ssl_ctx_st* tls);
-  http::H1Client* open(const model::Server& server, const Forward& plan, Error& why);
+  http::H1Client* open(const Transaction& txn, const model::Server& server, const Forward& plan, Error& why);
 
   Shard& shard_;
   std::unique_ptr<Idle[]> idle_;
   std::vector<uint32_t> pool_idle_;  // idle connections by pool, for `keepalive`
+  std::vector<std::pair<uint64_t, Transaction*>> asked_;  // who waits for another shard's answer, by ticket
+  uint64_t tickets_ = 0;
 };
 
 }  // namespace weir::proxy

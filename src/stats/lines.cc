@@ -81,6 +81,7 @@ struct Sums {
   int64_t changed_s = 0;
 
   explicit Sums(const model::Pool& pool) {
+    queued = static_cast<uint64_t>(std::max(0, pool.state->queued.load(kRelaxed)));
     for (const model::Server* server : pool.servers) {
       const model::ServerState& s = *server->state;
       connect_errors += s.connect_errors.load(kRelaxed);
@@ -218,7 +219,7 @@ Line back_line(const ProxyEntry& p, const Moment& m, bool legends, bool counted)
   if (counted) status += fmt::format(" ({}/{})", view.up, view.all);
   b[Col::status] = text(kStatus, status);
   b[Col::qcur] = u32(kGauge, sums.queued);
-  b[Col::qmax] = u32(kMax, 0);
+  b.most(Col::qmax, s.max_queued);
   b.gauge(Col::scur, s.current);
   b.most(Col::smax, s.max_current);
   b[Col::slim] = u32(kLimit, p.full_conns);

@@ -32,7 +32,8 @@ class FakeConn final : public net::Conn {
 struct World {
   model::Model model;
   model::Listener listener;
-  proxy::Shard shard{model, 0, 1};
+  proxy::Crew crew;
+  proxy::Shard shard{model, 0, 1, crew};
   proxy::Transaction txn{shard, listener, nullptr};
   FakeConn conn{shard.loop};
   Arena arena;

@@ -79,8 +79,8 @@ Test(haproxy_bind_line, mistakes) {
   cr_expect_eq(port.error(), "'127.0.0.1' lacks the port to listen on");
   Bound word(with_front(" bind :81 acept-proxy"));
   cr_expect_eq(word.first(Severity::error).remedy, "did you mean 'accept-proxy'?");
-  Bound planned(with_front(" bind :81 accept-proxy"));
-  cr_expect_eq(planned.first(Severity::planned).text, "not yet: bind … accept-proxy");
+  Bound planned(with_front(" bind :81 idle-ping 1s"));
+  cr_expect_eq(planned.first(Severity::planned).text, "not yet: bind … idle-ping");
   Bound tls(with_front(" bind :81 ssl crt /nonexistent.pem"));
   cr_expect(tls.diag.failed());
   Bound offline(with_front(" bind :81 ssl crt /nonexistent.pem"), true);

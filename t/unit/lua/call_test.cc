@@ -32,6 +32,7 @@ class Nobody final : public proxy::Personality {
   void attempt_failed(Transaction&, const Error&) const override {}
   void attempt_answered(Transaction&) const override {}
   bool pick_another(const Transaction&) const override { return false; }
+  void connection_refused(const model::Listener&, const net::Addr&, Str) const override {}
   bool passes_interim(const Transaction&) const override { return false; }
   bool quiet_timeout(bool) const override { return true; }
   void finish_head(Transaction&, http::Message&) const override {}
@@ -79,7 +80,8 @@ struct Bench {
   model::Model model;
   model::Listener listener;
   Program& program = Program::of(model);
-  proxy::Shard shard{model, 0, 1};
+  proxy::Crew crew;
+  proxy::Shard shard{model, 0, 1, crew};
   std::vector<Ended> ended;
   std::vector<Transaction*> started;
   std::vector<std::unique_ptr<At>> timers;

@@ -1,0 +1,19 @@
+#pragma once
+// What the shards of one worker share besides the model: how to reach each other, and counts that limit all of them
+// together. Made by the worker before its shards, gone after them.
+#include <atomic>
+#include <cstdint>
+#include <functional>
+
+namespace weir::proxy {
+
+class Shard;
+
+struct Crew {
+  // Runs the function on the thread of that shard; false when it has ended. Null where a shard is alone.
+  std::function<bool(int, std::function<void(Shard&)>)> post;
+  std::atomic<int64_t> connections{0};  // that count against model::Process::max_conns
+  std::atomic<int32_t> paused{0};  // acceptors that wait until there are fewer
+};
+
+}  // namespace weir::proxy

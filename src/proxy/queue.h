@@ -1,0 +1,53 @@
+#pragma once
+// Requests that wait for a place because all servers of their pool are at their limit (HAProxy's `maxconn` of servers and
+// `timeout queue`). Each shard has its own queue and serves it first come, first served; whoever gives a place back
+// serves its own shard's queue, or tells the others when nobody waits there.
+#include <memory>
+#include <vector>
+
+#include "base/list.h"
+#include "base/wheel.h"
+#include "model/model.h"
+#include "net/loop.h"
+
+namespace weir::proxy {
+
+class Shard;
+class Transaction;
+
+struct QueueLink : Link {};
+
+// One request in the queue. In the transaction's arena.
+struct Waiting final : Timer, QueueLink {
+  Transaction* txn = nullptr;
+  const model::Pool* pool = nullptr;
+
+ private:
+  void on_timer() override;
+};
+
+class Queue final : public net::Task {
+ public:
+  Queue(Shard& shard, const model::Model& model);
+
+  // Puts the transaction at the end; its queue_place() or queue_expired() follows from the loop. `timeout` in ms, 0: none.
+  void wait(Transaction& txn, const model::Pool& pool, uint32_t timeout);
+  // Takes it out again, if it is in.
+  void leave(Waiting& w);
+  // A place on one of the pool's servers may be free. On this shard's thread.
+  void place_free(const model::Pool& pool);
+
+ private:
+  struct Line {
+    List<Waiting, QueueLink> list;
+    bool touched = false;
+  };
+  void run_task() override;
+  void serve(const model::Pool& pool, Line& line);
+
+  Shard& shard_;
+  std::unique_ptr<Line[]> lines_;  // by pool id
+  std::vector<const model::Pool*> touched_;
+};
+
+}  // namespace weir::proxy
