@@ -6,8 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "expr/tables.h"
 #include "haproxy/context.h"
 #include "haproxy/haproxy.h"
+#include "haproxy/log_tags.h"
 #include "nginx/context.h"
 #include "nginx/nginx.h"
 
@@ -85,7 +87,15 @@ std::string join(std::span<const Name> names, ContextMask mask) {
   return out;
 }
 
+// Fetches, converters and log tags are defined where they are evaluated: their rows only know the words.
+bool in_engine(const Row& row) {
+  return ((row.contexts & haproxy::kFetch) && expr::find_fetch(row.name)) ||
+         ((row.contexts & haproxy::kConverter) && expr::find_converter(row.name)) ||
+         ((row.contexts & haproxy::kLogTag) && haproxy::find_log_tag(row.name));
+}
+
 const char* state(const Row& row) {
+  if (in_engine(row)) return "real";
   return !row.no_effect.empty() ? "no effect" : row.bind ? "real" : "planned";
 }
 
@@ -118,7 +128,7 @@ void print_class(Str title, ContextMask mask, bool sections) {
   fmt::print("# List of registered {}:\n", title);
   std::set<Str> seen;
   for (const Row* row : haproxy::index().rows()) {
-    if (!(row->contexts & mask) || !row->bind) continue;
+    if (!(row->contexts & mask) || (!row->bind && !in_engine(*row))) continue;
     if (sections)
       fmt::print("[{}] {}\n", haproxy_contexts(row->contexts & mask), row->name);
     else if (seen.insert(row->name).second)
