@@ -17,8 +17,7 @@ constexpr int64_t kMaxExact = (1ll << 53) - 1;  // RFC 8259 6: integers that eve
 bool number(const Ctx& ctx, Str text, bool as_int, Value& v) {
   char digits[64];
   if (text.size() >= sizeof digits) return false;
-  memcpy(digits, text.data(), text.size());
-  digits[text.size()] = 0;
+  digits[text.copy(digits, text.size())] = 0;
   if (as_int) {
     int64_t n = strtoll(digits, nullptr, 10);
     v = Value::of(n);

@@ -51,8 +51,7 @@ bool reverse_domain(const Ctx& ctx, const Arg*, Value& v) {
   for (Str rest = in;;) {
     size_t dot = rest.rfind('.');
     Str label = dot == Str::npos ? rest : rest.substr(dot + 1);
-    memcpy(out, label.data(), label.size());
-    out += label.size();
+    out += label.copy(out, label.size());
     if (dot == Str::npos) break;
     *out++ = '.';
     rest = rest.substr(0, dot);

@@ -90,8 +90,7 @@ bool from_http_date(const Ctx&, const Arg*, Value& v) {
                                            "%a %b %e %H:%M:%S %Y"};
   char text[64];
   if (v.str.size() >= sizeof text) return false;
-  memcpy(text, v.str.data(), v.str.size());
-  text[v.str.size()] = 0;
+  text[v.str.copy(text, v.str.size())] = 0;
   for (const char* form : kForms) {
     tm d{};
     const char* end = strptime(text, form, &d);

@@ -73,8 +73,15 @@ class Gatherer final : public Timer {
   std::string text_;
 };
 
-std::mutex g_all_lock;
-std::vector<Gatherer*> g_all;
+// What keeps the gatherers of ended threads reachable; itself never destroyed.
+struct Kept {
+  std::mutex lock;
+  std::vector<Gatherer*> gatherers;
+};
+Kept& kept() {
+  static Kept& all = *new Kept;
+  return all;
+}
 
 struct ThreadLogs {
   std::vector<Gatherer*> gatherers;
@@ -96,8 +103,9 @@ struct ThreadLogs {
       if (g->fd() == fd) return *g;
     auto* g = new Gatherer(fd);
     gatherers.push_back(g);
-    std::lock_guard lock(g_all_lock);
-    g_all.push_back(g);
+    Kept& all = kept();
+    std::lock_guard lock(all.lock);
+    all.gatherers.push_back(g);
     return *g;
   }
   int& socket_for(int family) { return family == AF_INET ? inet : family == AF_INET6 ? inet6 : local; }

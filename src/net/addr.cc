@@ -89,8 +89,7 @@ bool parse_ip(Str text, Addr& out) {
   if (text.size() > 1 && text.front() == '[' && text.back() == ']') text = text.substr(1, text.size() - 2);
   char buf[INET6_ADDRSTRLEN];
   if (text.size() >= sizeof buf) return false;
-  memcpy(buf, text.data(), text.size());
-  buf[text.size()] = 0;
+  buf[text.copy(buf, text.size())] = 0;
   out = Addr();
   if (inet_pton(AF_INET, buf, &out.v4) == 1)
     out.family = AF_INET;

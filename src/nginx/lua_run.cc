@@ -98,10 +98,7 @@ Next send(Transaction& txn, const LuaAnswer& a, uint16_t status) {
   }
   char* body = txn.arena.alloc_chars(a.size + 1);
   char* end = body;
-  for (Str piece : a.pieces) {
-    memcpy(end, piece.data(), piece.size());
-    end += piece.size();
-  }
+  for (Str piece : a.pieces) end += piece.copy(end, piece.size());
   return txn.reply_head({body, a.size});
 }
 

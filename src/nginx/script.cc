@@ -189,10 +189,7 @@ Str Script::eval(proxy::Transaction& txn) const {
   }
   char* p = txn.arena.alloc_chars(total);
   char* q = p;
-  for (uint32_t i = 0; i < size; i++) {
-    memcpy(q, list[i].data(), list[i].size());
-    q += list[i].size();
-  }
+  for (uint32_t i = 0; i < size; i++) q += list[i].copy(q, list[i].size());
   return {p, total};
 }
 

@@ -58,8 +58,7 @@ bool BodyCollector::add(Str data) {
     memory = bigger;
     capacity = static_cast<uint32_t>(more);
   }
-  memcpy(memory + size, data.data(), data.size());
-  size += data.size();
+  size += data.copy(memory + size, data.size());
   return true;
 }
 
