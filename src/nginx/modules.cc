@@ -2,6 +2,9 @@
 // steps as listed.
 #include "nginx/modules.h"
 
+#include "nginx/balancing.h"
+#include "nginx/keepalive.h"
+
 namespace weir::nginx {
 
 const std::vector<const Module*>& modules() {
@@ -15,7 +18,9 @@ const std::vector<const Module*>& modules() {
       &kPathsModule,
       &kMimeModule,
       &kServerTokensModule,
+      &kKeepaliveModule,
       &kErrorPageModule,
+      &kBalancingModule,
       &kUpstreamModule,
       &kLimitExceptModule,
       // variables that the configuration makes

@@ -194,18 +194,9 @@ constexpr config::Row kRows[] = {
     // ngx_http_upstream_hash_module
     {"hash", kUpstream, 1, 2, Block::none, Inherit::none, nullptr, "key [consistent]",
      "Chooses the server by the hash of a key; consistent moves few keys when servers change."},
-    // ngx_http_upstream_ip_hash_module
-    {"ip_hash", kUpstream, 0, 0, Block::none, Inherit::none, nullptr, "",
-     "Chooses the server by the client address, so clients stay with their server."},
-    // ngx_http_upstream_least_conn_module
-    {"least_conn", kUpstream, 0, 0, Block::none, Inherit::none, nullptr, "",
-     "Chooses the server with the fewest active connections for its weight."},
     // ngx_http_upstream_least_time_module
     {"least_time", kUpstream, 1, 2, Block::none, Inherit::none, nullptr, "header | last_byte [inflight]",
      "Chooses the server with the lowest average time and the fewest connections."},
-    // ngx_http_upstream_random_module
-    {"random", kUpstream, 0, 2, Block::none, Inherit::none, nullptr, "[two [method]]",
-     "Chooses a server at random, or the better one of two picked at random."},
     // ngx_http_upstream_sticky_module
     {"sticky", kUpstream, 2, -1, Block::none, Inherit::none, nullptr,
      "cookie name [expires=time] [domain=domain] [httponly] [samesite=strict|lax|none|$variable] [secure] "

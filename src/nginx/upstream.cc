@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "balance/balancer.h"
+#include "nginx/balancing.h"
 #include "nginx/personality.h"
 #include "nginx/proxy.h"
 #include "nginx/request.h"
@@ -14,6 +15,8 @@
 
 namespace weir::nginx {
 namespace {
+
+constexpr uint64_t kLeastZone = 8 * 4096;
 
 Scope& scope_of(void* s) {
   return *static_cast<Scope*>(s);
@@ -138,7 +141,7 @@ bool server_option(Scope& scope, const Directive& d, size_t i, model::Server& s)
     s.max_fails = static_cast<uint32_t>(n);
   else if (w.starts_with("fail_timeout=") && parse_ms(w.substr(13), n))
     s.fail_timeout = static_cast<uint32_t>(n);
-  else if (w == "backup")
+  else if (w == "backup" && method_takes_backups(scope, *scope.pool))
     s.backup = true;
   else if (w == "down")
     s.disabled = true;
@@ -156,7 +159,10 @@ void bind_server(void* s, const Directive& d, const Row&) {
   model::Server server;
   for (size_t i = 1; i < d.args(); i++)
     if (!server_option(scope, d, i, server)) {
-      auto& e = scope.error(d.arg(i).where, fmt::format("invalid parameter \"{}\"", d.arg(i).text),
+      Str w = d.arg(i).text;
+      auto& e = scope.error(d.arg(i).where,
+                            w == "backup" ? std::string("balancing method does not support parameter \"backup\"")
+                                          : fmt::format("invalid parameter \"{}\"", w),
                             "weight=, max_conns=, max_fails=, fail_timeout=, backup, down");
       e.product = e.text;
     }
@@ -196,6 +202,18 @@ void bind_keepalive_time(void* s, const Directive& d, const Row&) {
   scope_of(s).pool->keepalive_time = static_cast<uint32_t>(std::min<uint64_t>(ms, UINT32_MAX));
 }
 
+// The state of a group belongs to all shards with or without it; only a wrong size can be told.
+void bind_zone(void* s, const Directive& d, const Row&) {
+  Scope& scope = scope_of(s);
+  uint64_t size = 0;
+  if (d.args() < 2 || (parse_size(d.arg(1).text, size) && size >= kLeastZone)) return;
+  auto& e = scope.error(d.arg(1).where,
+                        size ? fmt::format("zone \"{}\" is too small", d.arg(0).text)
+                             : fmt::format("invalid zone size \"{}\"", d.arg(1).text),
+                        "a size such as 64k");
+  e.product = e.text;
+}
+
 const Row kTable[] = {
     {"upstream", kHttp, 1, 1, Block::required, Inherit::none, bind_upstream, "name { ... }", "a group of servers"},
     {"server", kUpstream, 1, -1, Block::none, Inherit::none, bind_server, "address [parameters]",
@@ -208,8 +226,8 @@ const Row kTable[] = {
      "how long an idle server connection is kept"},
     {"keepalive_time", kUpstream, 1, 1, Block::none, Inherit::none, bind_keepalive_time, "time",
      "how long a server connection is used at all"},
-    {"zone", kUpstream, 1, 2, Block::none, Inherit::none, nullptr, "name [size]",
-     "shares the group's state between workers", "the state of every group is shared by all shards"},
+    {"zone", kUpstream, 1, 2, Block::none, Inherit::none, bind_zone, "name [size]",
+     "shares the group's state between workers, as weir does for every group"},
 };
 
 }  // namespace

@@ -1,0 +1,12 @@
+#pragma once
+// least_conn, random, ip_hash: how a group chooses its servers when not by round robin.
+#include "nginx/module.h"
+
+namespace weir::nginx {
+
+extern const Module kBalancingModule;
+
+// Whether the method that the group has named so far leaves room for backup servers.
+bool method_takes_backups(Scope& scope, const model::Pool& pool);
+
+}  // namespace weir::nginx

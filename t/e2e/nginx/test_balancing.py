@@ -1,0 +1,86 @@
+"""Balancing methods of the nginx face besides round robin."""
+
+import collections
+
+import pytest
+
+from rig import net
+from rig.http1 import build_request
+from rig.origin import Reply
+
+CONF = """
+daemon off;
+user {user};
+pid nginx.pid;
+error_log error.log info;
+events {}
+http {
+    access_log off;
+    upstream least { zone least 64k; least_conn; server {a}; server {b} weight=2; server {dead} backup; }
+    upstream random { random; server {a}; server {b}; }
+    upstream two { random two least_conn; server {a}; server {b}; }
+    upstream ip { ip_hash; server {a}; server {b}; server {c}; }
+    upstream downs { random; server {a} down; server {b}; }
+    server {
+        listen 127.0.0.1:{port};
+        set_real_ip_from 127.0.0.1;
+        real_ip_header X-Real-IP;
+        location / { proxy_pass http://$arg_to; }
+    }
+}
+"""
+
+
+@pytest.fixture
+def three(origins):
+    made = {name: origins(name=name) for name in "abc"}
+    for name, origin in made.items():
+        origin.default = Reply(headers=[("X-Name", name)])
+    return made
+
+
+@pytest.fixture
+def proxy(weir, three):
+    return weir("nginx", text=CONF, **three)
+
+
+def names(proxy, to, count, **request):
+    return [proxy.get(f"/?to={to}", **request).header("X-Name") for _ in range(count)]
+
+
+def test_least_conn_shares_by_weight_when_idle(proxy):
+    assert collections.Counter(names(proxy, "least", 9)) == {"a": 3, "b": 6}
+
+
+def test_least_conn_avoids_the_busy(proxy, three):
+    three["b"].on("/slow", lambda exchange: exchange.stall())
+    with proxy.client() as client:
+        client.send(build_request("/slow?to=least"))
+        net.wait_until(lambda: three["b"].requests, "a request that waits")
+        assert names(proxy, "least", 3) == ["a"] * 3
+
+
+@pytest.mark.parametrize("to", ["random", "two"])
+def test_random_uses_all(proxy, to):
+    assert set(names(proxy, to, 40)) == {"a", "b"}
+
+
+def test_random_skips_what_is_down(proxy):
+    assert set(names(proxy, "downs", 10)) == {"b"}
+
+
+def test_ip_hash_keeps_the_server(proxy):
+    """The first three bytes of an IPv4 address decide."""
+    seen = set()
+    for i in range(12):
+        found = {name for last in (1, 2) for name in names(proxy, "ip", 2, headers=[("X-Real-IP", f"10.0.{i}.{last}")])}
+        assert len(found) == 1
+        seen |= found
+    assert seen == {"a", "b", "c"}
+
+
+def test_ip_hash_takes_no_backups(weir):
+    proxy = weir("nginx", text=CONF.replace("ip_hash; server {a};", "ip_hash; server {a} backup;"), start=False,
+                 a="127.0.0.1:1", b="127.0.0.1:1", c="127.0.0.1:1")
+    done = proxy.run("-t")
+    assert done.returncode == 1 and 'balancing method does not support parameter "backup"' in done.stderr
