@@ -9,6 +9,8 @@
 #include <algorithm>
 
 #include "net/conn.h"
+#include "nginx/connection_number.h"
+#include "nginx/listen.h"
 #include "nginx/log_file.h"
 #include "nginx/modules.h"
 #include "nginx/request.h"
@@ -92,8 +94,10 @@ void finish_error_log(Scope& scope) {
   // Outlives the model: the last words of a process come after it.
   static Arena kept;
   auto* copy = kept.make<ErrorLogConf>();
-  for (const Target& t : main.targets)
-    if (t.file) copy->targets.push(kept, t);
+  for (Target t : main.targets) {
+    if (t.syslog) t.syslog = copy_syslog(kept, *t.syslog);
+    copy->targets.push(kept, t);
+  }
   g_process = copy;
 }
 
@@ -139,7 +143,7 @@ void add_upstream(Line& line, const Transaction& txn) {
 void add_request(Line& line, Transaction& txn) {
   const Request& r = of(txn);
   if (txn.client && txn.client->conn()) add(line, ", client: {}", txn.client->conn()->peer().ip_text(txn.arena));
-  add(line, ", server: {}", r.server->names.empty() ? Str{} : r.server->names.front());
+  add(line, ", server: {}", own_name(*r.server));
   const Transaction* main = &txn;
   while (main->parent) main = main->parent;
   if (Str first = request_line(main->request); !first.empty()) add(line, ", request: \"{}\"", first);
@@ -152,7 +156,7 @@ void add_request(Line& line, Transaction& txn) {
 void write_line(const ErrorLogConf& conf, const Transaction* txn, LogLevel level, int sys, Str text) {
   Line line;
   add(line, "{} [{}] {}#{}: ", stamp(), kNames[static_cast<int>(level)], getpid(), gettid());
-  if (txn) add(line, "*{} ", txn->id);
+  if (uint64_t number = txn ? connection_number(*txn) : 0) add(line, "*{} ", number);
   add(line, "{}", text);
   if (sys) add(line, " ({}: {})", sys, strerror(sys));
   if (txn && txn->extra) add_request(line, const_cast<Transaction&>(*txn));

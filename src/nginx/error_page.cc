@@ -8,6 +8,7 @@
 #include "http/h1_writer.h"
 #include "nginx/core.h"
 #include "nginx/error_log.h"
+#include "nginx/listen.h"
 #include "nginx/request.h"
 #include "nginx/server_tokens.h"
 #include "proxy/transaction.h"
@@ -120,24 +121,25 @@ Str builtin_page(Transaction& txn, uint16_t status) {
                        "</center>\r\n</body>\r\n</html>\r\n");
 }
 
-Str fmt_status(Transaction& txn, uint16_t status) {
-  Str reason = http::reason_phrase(status);
-  switch (status) {  // nginx's own wording where it differs
-    case 400: reason = "Bad Request"; break;
-    case 401: reason = "Authorization Required"; break;
-    case 302: reason = "Moved Temporarily"; break;
-    case 405: reason = "Not Allowed"; break;
-    case 408: reason = "Request Time-out"; break;
-    case 413: reason = "Request Entity Too Large"; break;
-    case 414: reason = "Request-URI Too Large"; break;
-    case 416: reason = "Requested Range Not Satisfiable"; break;
-    case 431: reason = "Request Header Or Cookie Too Large"; break;
-    case 503: reason = "Service Temporarily Unavailable"; break;
-    case 504: reason = "Gateway Time-out"; break;
+Str status_reason(uint16_t status) {
+  switch (status) {
+    case 302: return "Moved Temporarily";
+    case 405: return "Not Allowed";
+    case 408: return "Request Time-out";
+    case 413: return "Request Entity Too Large";
+    case 414: return "Request-URI Too Large";
+    case 416: return "Requested Range Not Satisfiable";
+    case 503: return "Service Temporarily Unavailable";
+    case 504: return "Gateway Time-out";
     default: break;
   }
-  if (reason == "Unknown") reason = "";
-  return txn.arena.dup(fmt::format("{}{}{}", status, reason.empty() ? "" : " ", reason));
+  Str reason = http::reason_phrase(status);
+  return reason == "Unknown" ? Str{} : reason;
+}
+
+Str fmt_status(Transaction& txn, uint16_t status) {
+  Str words = status == 401 ? Str("Authorization Required") : status == 302 ? Str("Found") : status_reason(status);
+  return txn.arena.dup(fmt::format("{}{}{}", status, words.empty() ? "" : " ", words));
 }
 
 Next finish_with(Transaction& txn, uint16_t status, Str why) {
@@ -155,7 +157,6 @@ Next finish_with(Transaction& txn, uint16_t status, Str why) {
   r.error_status = 0;  // when an error page itself fails, its error is the answer
   proxy::Reply reply;
   reply.status = status;
-  if (Str line = fmt_status(txn, status); line.size() > 4) reply.reason = line.substr(4);
   reply.close = closes(status);
   if (status >= 300 && status != 304) {
     reply.body = builtin_page(txn, status);
@@ -178,8 +179,7 @@ Str absolute_location(Transaction& txn, Str uri) {
   if (!core.absolute_redirect.get(true)) return uri;
   bool tls = txn.listener.tls != nullptr;
   Str host = r.host;
-  if (core.server_name_in_redirect.get(false) || host.empty())
-    host = r.server->names.empty() ? Str{} : r.server->names.front();
+  if (core.server_name_in_redirect.get(false) || host.empty()) host = own_name(*r.server);
   if (host.empty()) return uri;
   uint16_t port = txn.listener.addr.port;
   bool show_port = core.port_in_redirect.get(true) && txn.listener.addr.is_ip() && port != (tls ? 443 : 80);

@@ -117,11 +117,12 @@ proxy::Filter* make(Transaction& txn, const void* conf) {
   const auto& c = *static_cast<const GzipConf*>(conf);
   http::Message& m = txn.response;
   if (m.status != 200 && m.status != 403 && m.status != 404) return nullptr;
-  if (m.headers.has(Name::content_encoding) || m.body == http::Body::none || txn.parent) return nullptr;
-  if (m.body == http::Body::length && m.content_length < static_cast<uint64_t>(c.min_length.get(20))) return nullptr;
+  bool head = txn.request.method == http::Method::head;  // answered with the headers that GET would get
+  if (m.headers.has(Name::content_encoding) || (m.body == http::Body::none && !head) || txn.parent) return nullptr;
+  bool sized = m.body == http::Body::length || (head && m.headers.has(Name::content_length));
+  if (sized && m.content_length < static_cast<uint64_t>(c.min_length.get(20))) return nullptr;
   if (!type_ok(c, m.headers.value(Name::content_type))) return nullptr;
   if (c.vary.get(false)) m.headers.add("Vary", "Accept-Encoding", Name::vary);
-  if (txn.request.method == http::Method::head) return nullptr;
   if (txn.request.version < 11 && c.http_version.get("1.1") == "1.1") return nullptr;
   if (!accepts(txn.request.headers.value(Name::accept_encoding))) return nullptr;
   if (!proxied_ok(txn, c.proxied.get(kOff))) return nullptr;

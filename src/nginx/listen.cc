@@ -322,11 +322,18 @@ const Row kTable[] = {
 
 }  // namespace
 
+Str own_name(const ServerBlock& server) {
+  if (server.names.empty()) return {};
+  Str first = server.names.front();
+  return first.starts_with('.') ? first.substr(1) : first;
+}
+
 ServerBlock* Names::find(Str host, const expr::Regex** regex) const {
-  if (simple || host.empty()) return fallback;
+  if (simple) return fallback;
   thread_local std::string key;
   key.assign(host);
   if (auto it = exact.find(key); it != exact.end()) return it->second;
+  if (host.empty()) return fallback;
   for (const auto& [suffix, server] : leading)
     if (host.size() > suffix.size() && host.ends_with(suffix)) return server;
   for (const auto& [prefix, server] : trailing)

@@ -29,6 +29,9 @@ struct Address {
   const Http* http = nullptr;
 };
 
+// What a server calls itself: its first name, ".example.com" without the dot.
+Str own_name(const ServerBlock& server);
+
 struct ListenConf;
 extern const Module kListenModule;
 

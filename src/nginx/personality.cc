@@ -8,9 +8,12 @@
 #include <algorithm>
 
 #include "http/h1_writer.h"
+#include "nginx/accel_redirect.h"
+#include "nginx/connection_number.h"
 #include "nginx/core.h"
 #include "nginx/error_log.h"
 #include "nginx/error_page.h"
+#include "nginx/keepalive.h"
 #include "nginx/listen.h"
 #include "nginx/proxy.h"
 #include "nginx/request.h"
@@ -98,6 +101,7 @@ class NginxPersonality final : public proxy::Personality {
     const auto& address = *static_cast<const Address*>(txn.listener.conf);
     auto* r = txn.arena.make<Request>();
     txn.extra = r;
+    number_connection(txn);
     r->http = address.http;
     r->address = &address;
     txn.slot_count = address.http->variables.slots();
@@ -131,6 +135,7 @@ class NginxPersonality final : public proxy::Personality {
       txn.response.reason = {};
     }
     for (const http::Header& h : r.answer_headers) txn.response.headers.add(h.name, h.value, h.id);
+    keep_headers(txn);
     const proxy::Segment& s = r.location->response_segment;
     if (s.size) txn.cursors[Transaction::kResponse].start(&s);
   }
@@ -169,7 +174,9 @@ class NginxPersonality final : public proxy::Personality {
     Str server = server_token(txn);
     if (!server.empty() && !m.headers.has(Name::server)) m.headers.add("Server", server, Name::server);
     if (!m.headers.has(Name::date)) m.headers.add("Date", txn.arena.dup(http_date(txn.shard.loop)), Name::date);
-    if (m.reason.empty()) m.reason = http::reason_phrase(m.status);
+    if (txn.local_reply || m.reason.empty()) m.reason = status_reason(m.status);
+    if (!may_keep_alive(txn)) txn.close_client = true;
+    add_keepalive_header(txn, m);
   }
 
   void log(Transaction& txn) const override {

@@ -178,6 +178,7 @@ Next pass(Transaction& txn, Cursor& cursor, const void* p) {
   // An upgrade that the request asks for and the settings pass on must not wait for a body that never ends.
   if (has_body && c.plan.request_buffering && !txn.collect_body(cursor, c.plan.body_memory, true, c.plan.temp_dir))
     return Next::wait;
+  if (txn.request.expect_continue && txn.upload_ended()) static_cast<http::H1Server*>(txn.client)->send_continue();
   if (txn.collected() && txn.collected()->failed) return finish_with(txn, 500, "cannot keep the request body");
   return txn.forward(&c.plan);
 }

@@ -39,7 +39,7 @@ struct ProxyRedirect {
 struct CookieFlags {
   const Script* name = nullptr;
   const expr::Regex* regex = nullptr;
-  ArenaList<Str> flags;
+  ArenaList<const Script*> flags;
 };
 
 struct ProxyConf {

@@ -1,8 +1,13 @@
 // The server's answer on its way to the client: hidden headers, proxy_redirect, cookies, X-Accel-*, intercepted errors.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "expr/regex.h"
+#include "nginx/accel_redirect.h"
 #include "nginx/core.h"
+#include "nginx/error_log.h"
 #include "nginx/proxy.h"
 #include "nginx/request.h"
 #include "proxy/transaction.h"
@@ -65,15 +70,11 @@ void bind_pairs(void* s, const Directive& d, ArenaList<ProxyRedirect>& list) {
   if (read_pattern(scope, d, p)) list.push(scope.arena, p);
 }
 
-// The replacement of `value`'s prefix (or match), or nothing.
+// `value` with its prefix replaced; as a whole replaced when a regular expression matches.
 bool replace(Transaction& txn, const ProxyRedirect& p, Str value, bool whole, Str& out) {
   if (p.regex) {
-    expr::Match m = p.regex->match(value);
-    if (!m) return false;
-    Str before = value.substr(0, m.offsets[0]);
-    Str after = value.substr(m.offsets[1]);
     if (!match(txn, *p.regex, value)) return false;
-    out = txn.arena.cat(before, p.to->eval(txn), after);
+    out = p.to->eval(txn);
     return true;
   }
   if (!p.from) return false;
@@ -155,14 +156,22 @@ bool drop_flag(std::string& cookie, Str flag) {
   return dropped;
 }
 
+bool known_flag(Str flag) {
+  static constexpr Str kFlags[] = {"secure",        "httponly", "samesite=strict", "samesite=lax",
+                                   "samesite=none", "nosecure", "nohttponly",      "nosamesite"};
+  return std::any_of(std::begin(kFlags), std::end(kFlags), [&](Str known) { return iequals(known, flag); });
+}
+
 Str apply_flags(Transaction& txn, const ProxyConf& c, Str cookie) {
   Str name = cookie.substr(0, cookie.find_first_of("=;"));
   for (const CookieFlags& f : c.cookie_flags) {
     bool hit = f.regex ? match(txn, *f.regex, name) : f.name && iequals(f.name->eval(txn), name);
     if (!hit) continue;
     std::string out(cookie);
-    for (Str flag : f.flags) {
-      if (flag.starts_with("no")) {
+    for (const Script* script : f.flags) {
+      Str flag = script->eval(txn);
+      if (!known_flag(flag)) continue;
+      if (istarts_with(flag, "no")) {
         drop_flag(out, flag.substr(2));
         continue;
       }
@@ -202,30 +211,35 @@ bool hidden(const ProxyConf& c, const Header& h) {
   return c.hide_mask[n / 64] >> (n % 64) & 1;
 }
 
-bool intercepted(const ProxyConf& c, uint16_t status) {
-  return c.intercept_errors.get(false) && status >= 300;
+// Whether a header that may come only once had come before; `seen` remembers which had.
+bool repeats(Name id, uint64_t& seen) {
+  static constexpr Name kSingle[] = {Name::content_type,
+                                     Name::date,
+                                     Name::last_modified,
+                                     Name::etag,
+                                     Name::server,
+                                     Name::location,
+                                     Name::refresh,
+                                     Name::expires,
+                                     Name::x_accel_expires,
+                                     Name::x_accel_charset,
+                                     Name::x_accel_buffering,
+                                     Name::x_accel_limit_rate,
+                                     Name::x_accel_redirect};
+  static constexpr auto kBits = [] {
+    std::array<uint16_t, static_cast<size_t>(Name::count_)> bits{};
+    for (unsigned i = 0; i < std::size(kSingle); i++)
+      bits[static_cast<size_t>(kSingle[i])] = static_cast<uint16_t>(1u << i);
+    return bits;
+  }();
+  uint64_t bit = kBits[static_cast<size_t>(id)];
+  bool repeated = seen & bit;
+  seen |= bit;
+  return repeated;
 }
 
-Next accel_redirect(Transaction& txn, const ProxyConf& c, Str to) {
-  (void)c;
-  Request& r = of(txn);
-  to = txn.arena.dup(to);
-  static constexpr Name kKept[] = {Name::content_type,  Name::set_cookie, Name::content_disposition,
-                                   Name::cache_control, Name::expires,    Name::accept_ranges};
-  ArenaList<Header> kept;
-  for (const Header& h : txn.response.headers)
-    for (Name id : kKept)
-      if (h.id == id && !h.removed) kept.push(txn.arena, h);
-  r.kept_headers = kept;
-  if (txn.request.method != http::Method::head) {
-    txn.request.method = http::Method::get;
-    r.method_name = "GET";
-  }
-  Cursor& cursor = txn.cursors[Transaction::kRequest];
-  if (to.starts_with("@")) return named_location(txn, cursor, to);
-  Str uri, args;
-  if (!normalise_path(txn.arena, to, true, uri, args)) return finish_with(txn, 404);
-  return internal_redirect(txn, cursor, uri, args);
+bool intercepted(const ProxyConf& c, uint16_t status) {
+  return c.intercept_errors.get(false) && status >= 300;
 }
 
 Next treat(Transaction& txn, Cursor&, const void* conf) {
@@ -239,9 +253,16 @@ Next treat(Transaction& txn, Cursor&, const void* conf) {
     return finish_with(txn, status);
   }
   if (const Header* to = m.headers.find(Name::x_accel_redirect); to && !ignores(c, "X-Accel-Redirect"))
-    return accel_redirect(txn, c, to->value);
+    return accel_redirect(txn, to->value);
+  uint64_t seen = 0;
   for (Header& h : m.headers) {
     if (h.removed) continue;
+    if (repeats(h.id, seen)) {
+      log_error(&txn, LogLevel::warn, 0,
+                fmt::format("upstream sent duplicate header line: \"{}: {}\", ignored", h.name, h.value));
+      h.removed = true;
+      continue;
+    }
     if (hidden(c, h)) {
       h.removed = true;
       continue;
@@ -292,15 +313,11 @@ void bind_cookie_flags(void* s, const Directive& d, const Row&) {
   } else if (!(name == "off" && d.args() == 1)) {
     f.name = compile_script(scope.arena, scope.http->variables, name, d.arg(0).where, scope.diag);
   }
-  static constexpr Str kFlags[] = {"secure",        "httponly", "samesite=strict", "samesite=lax",
-                                   "samesite=none", "nosecure", "nohttponly",      "nosamesite"};
   for (size_t i = 1; i < d.args(); i++) {
-    Str flag = d.arg(i).text;
-    bool known = flag.find('$') != Str::npos;
-    for (Str k : kFlags) known |= iequals(k, flag);
-    if (!known)
+    const Script* flag = compile_script(scope.arena, scope.http->variables, d.arg(i).text, d.arg(i).where, scope.diag);
+    if (flag->constant() && !known_flag(d.arg(i).text))
       return bad_value(scope, d, i, "secure, httponly, samesite=strict|lax|none, nosecure, nohttponly or nosamesite");
-    f.flags.push(scope.arena, scope.arena.dup(flag));
+    f.flags.push(scope.arena, flag);
   }
   static_cast<ProxyConf*>(scope.conf)->cookie_flags.push(scope.arena, f);
 }

@@ -70,8 +70,6 @@ void count_failure(Transaction& txn, const Error& why) {
   if (!failure_counts(txn, bit_of(txn, why))) return;
   model::ServerState& s = *txn.server->state;
   auto now = static_cast<int64_t>(txn.shard.loop.now());
-  int64_t last = s.checked_ms.load(std::memory_order_relaxed);
-  if (now - last > static_cast<int64_t>(txn.server->fail_timeout)) s.fails.store(0, std::memory_order_relaxed);
   s.fails.fetch_add(1, std::memory_order_relaxed);
   s.checked_ms.store(now, std::memory_order_relaxed);
 }
@@ -84,7 +82,11 @@ void count_answer(Transaction& txn) {
     Error e;
     return count_failure(txn, e);
   }
-  if (s.fails.load(std::memory_order_relaxed)) s.fails.store(0, std::memory_order_relaxed);
+  // Answers in between do not excuse failures; one does that was asked for when fail_timeout had passed.
+  if (s.fails.load(std::memory_order_relaxed) == 0) return;
+  auto asked = static_cast<int64_t>(txn.attempts[txn.attempts.size - 1].start_ms);
+  int64_t failed = s.checked_ms.load(std::memory_order_relaxed);
+  if (asked - failed > static_cast<int64_t>(txn.server->fail_timeout)) s.fails.store(0, std::memory_order_relaxed);
 }
 
 }  // namespace weir::nginx

@@ -47,10 +47,6 @@ void start_head(Transaction& txn, const FileInfo& info) {
   if (conf_of<StaticConf>(txn, kStaticModule).etag.get(true))
     m.headers.add("ETag", txn.arena.dup(fmt::format("\"{:x}-{:x}\"", info.mtime, info.size)), Name::etag);
   m.headers.add("Accept-Ranges", "bytes", Name::accept_ranges);
-  for (const http::Header& h : of(txn).kept_headers) {
-    if (h.id == Name::last_modified || h.id == Name::etag || h.id == Name::accept_ranges) continue;
-    m.headers.add(h.name, h.value, h.id);
-  }
 }
 
 // One range of a file that no filter changes: only its bytes are read, with sendfile.
@@ -70,7 +66,7 @@ bool single_range(Transaction& txn, uint64_t size, ByteRange& out) {
 Next send_file(Transaction& txn, const FileInfo& info) {
   start_head(txn, info);
   proxy::Reply reply;
-  if (!txn.response.headers.has(Name::content_type)) reply.content_type = content_type_of(txn);
+  reply.content_type = content_type_of(txn);
   ByteRange range{0, info.size};
   if (single_range(txn, info.size, range)) {
     reply.status = 206;

@@ -144,6 +144,17 @@ const Syslog* parse_syslog(Scope& scope, Str text, config::Where where) {
   return parser.failed ? nullptr : to;
 }
 
+const Syslog* copy_syslog(Arena& arena, const Syslog& from) {
+  auto* to = arena.own<Syslog>();
+  to->addr = from.addr;
+  if (from.addr.family == AF_UNIX) to->addr.path = arena.dup({from.addr.path, from.addr.path_size}).data();
+  to->facility = from.facility;
+  to->severity = from.severity;
+  to->tag = arena.dup(from.tag);
+  to->with_host = from.with_host;
+  return to;
+}
+
 void send_syslog(const Syslog& to, int severity, Str message) {
   int fd = socket_of(to);
   if (fd < 0) return;

@@ -20,6 +20,8 @@ struct Syslog {
 
 // What stands behind "syslog:". Null after reporting a problem at `where`.
 const Syslog* parse_syslog(Scope& scope, Str text, config::Where where);
+// A copy that lives as long as `arena`.
+const Syslog* copy_syslog(Arena& arena, const Syslog& from);
 // `severity` below 0: the configured one.
 void send_syslog(const Syslog& to, int severity, Str message);
 

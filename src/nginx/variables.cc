@@ -4,7 +4,9 @@
 #include <unistd.h>
 
 #include "nginx/client_addr.h"
+#include "nginx/connection_number.h"
 #include "nginx/core.h"
+#include "nginx/listen.h"
 #include "nginx/modules.h"
 #include "nginx/request.h"
 #include "nginx/server_tokens.h"
@@ -92,7 +94,17 @@ bool arg_(const Ctx& ctx, const Arg* a, Value& out) {
 bool host(const Ctx& ctx, const Arg*, Value& out) {
   const Request& r = of(*ctx.txn);
   if (!r.host.empty()) return text(out, r.host);
-  return text(out, r.server->names.empty() ? Str{} : r.server->names.front());
+  return text(out, own_name(*r.server));
+}
+// The port that the target or Host names.
+bool request_port(const Ctx& ctx, const Arg*, Value& out) {
+  Str authority = ctx.txn->request.authority;
+  size_t colon = authority.rfind(':');
+  bool named = colon != Str::npos && authority.find(']', colon) == Str::npos;
+  return text(out, named ? authority.substr(colon + 1) : Str{});
+}
+bool is_request_port(const Ctx& ctx, const Arg* a, Value& out) {
+  return request_port(ctx, a, out) && text(out, out.str.empty() ? "" : ":");
 }
 bool uri(const Ctx& ctx, const Arg*, Value& out) {
   return text(out, of(*ctx.txn).uri);
@@ -137,8 +149,7 @@ bool server_protocol(const Ctx& ctx, const Arg*, Value& out) {
   }
 }
 bool server_name(const Ctx& ctx, const Arg*, Value& out) {
-  const auto& names = of(*ctx.txn).server->names;
-  return text(out, names.empty() ? Str{} : names.front());
+  return text(out, own_name(*of(*ctx.txn).server));
 }
 bool content_length(const Ctx& ctx, const Arg*, Value& out) {
   const http::Message& m = ctx.txn->request;
@@ -147,8 +158,7 @@ bool content_length(const Ctx& ctx, const Arg*, Value& out) {
   return false;
 }
 bool content_type(const Ctx& ctx, const Arg*, Value& out) {
-  const Header* h = ctx.txn->request.headers.find(Name::content_type);
-  return h && text(out, h->value);
+  return joined(ctx, ctx.txn->request.headers, "content_type", ", ", out);
 }
 bool request_body(const Ctx& ctx, const Arg*, Value& out) {
   const proxy::BodyCollector* c = ctx.txn->collected();
@@ -191,7 +201,7 @@ bool server_port(const Ctx& ctx, const Arg*, Value& out) {
   return a.is_ip() ? number(ctx, out, a.port) : text(out, "");
 }
 bool connection(const Ctx& ctx, const Arg*, Value& out) {
-  return number(ctx, out, ctx.txn->id);
+  return number(ctx, out, connection_number(*ctx.txn));
 }
 bool connection_requests(const Ctx& ctx, const Arg*, Value& out) {
   return ctx.client && number(ctx, out, static_cast<http::H1Server*>(ctx.client)->requests());
@@ -290,6 +300,8 @@ const VariableDef kVariables[] = {
     {"cookie_", cookie_, false},
     {"arg_", arg_, false},
     {"host", host},
+    {"request_port", request_port},
+    {"is_request_port", is_request_port},
     {"uri", uri, false},
     {"document_uri", uri, false},
     {"request_uri", request_uri},

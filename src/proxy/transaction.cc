@@ -371,7 +371,7 @@ void Transaction::start_attempt() {
   Attempt& a = attempts.push(arena, Attempt{});
   a.server = server;
   a.start_ms = shard.loop.now();
-  a.connect_ms = a.head_ms = UINT64_MAX;
+  a.connect_ms = a.head_ms = a.total_ms = UINT64_MAX;
   attempt_open_ = true;
   request_sent_ = false;
   model::ServerState& s = *server->state;
