@@ -3,6 +3,7 @@
 #include "nginx/modules.h"
 
 #include "nginx/balancing.h"
+#include "nginx/body_file.h"
 #include "nginx/keepalive.h"
 
 namespace weir::nginx {
@@ -20,6 +21,7 @@ const std::vector<const Module*>& modules() {
       &kServerTokensModule,
       &kKeepaliveModule,
       &kErrorPageModule,
+      &kBodyFileModule,
       &kBalancingModule,
       &kUpstreamModule,
       &kLimitExceptModule,
@@ -69,7 +71,7 @@ void add_builtin_variables() {
   for (auto table :
        {kCoreVariables, kProxyVariables, kPathsVariables, kLogVariables, kStubStatusVariables, kLimitRateVariables,
         kRealipVariables, kProxyProtocolVariables, kLimitReqVariables, kLimitConnVariables, kRefererVariables,
-        kSecureLinkVariables, kSslConnectionVariables, kRequestIdVariables})
+        kSecureLinkVariables, kSslConnectionVariables, kRequestIdVariables, kBodyFileVariables})
     Variables::add_builtins(table);
 }
 

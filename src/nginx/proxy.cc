@@ -5,6 +5,7 @@
 
 #include "http/h1_server.h"
 #include "net/tls_context.h"
+#include "nginx/body_file.h"
 #include "nginx/client_addr.h"
 #include "nginx/core.h"
 #include "nginx/request.h"
@@ -176,10 +177,12 @@ Next pass(Transaction& txn, Cursor& cursor, const void* p) {
   if (!r.subrequest) txn.request.expect_continue = txn.request.expect_continue && c.plan.request_buffering;
   bool has_body = txn.request.body != http::Body::none && c.pass_body.get(true);
   // An upgrade that the request asks for and the settings pass on must not wait for a body that never ends.
-  if (has_body && c.plan.request_buffering && !txn.collect_body(cursor, c.plan.body_memory, true, c.plan.temp_dir))
+  if (has_body && c.plan.request_buffering &&
+      !txn.collect_body(cursor, c.plan.body_memory, true, body_folder(*r.location)))
     return Next::wait;
   if (txn.request.expect_continue && txn.upload_ended()) static_cast<http::H1Server*>(txn.client)->send_continue();
-  if (txn.collected() && txn.collected()->failed) return finish_with(txn, 500, "cannot keep the request body");
+  bool kept = !txn.collected() || (!txn.collected()->failed && name_body_file(txn));
+  if (!kept) return finish_with(txn, 500, "cannot keep the request body");
   return txn.forward(&c.plan);
 }
 
@@ -223,7 +226,7 @@ void make_plan(Scope& scope, Location& l, ProxyConf& c) {
   p.response_buffering = c.buffering.get(true);
   p.pass_trailers = c.pass_trailers.get(false);
   p.max_body = max_body(l);
-  p.body_memory = static_cast<uint32_t>(l.of<CoreConf>(kCoreModule).client_body_buffer_size.get(16384));
+  p.body_memory = body_memory(l);
   p.response_memory = static_cast<uint32_t>(c.buffers_total.get(8 * 4096) + c.buffer_size.get(4096));
   p.max_temp_file = c.max_temp_file.get(1024ull << 20);
   p.limit_rate = c.limit_rate.get(0);

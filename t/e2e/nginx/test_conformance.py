@@ -1,9 +1,11 @@
 """Smaller rules of nginx that its own test suite asks for: wordings, connection numbers, kept headers, passive health."""
 
+import pathlib
 import re
 
 import pytest
 
+from rig import net
 from rig.origin import Reply
 
 CONF = """
@@ -177,3 +179,62 @@ def test_answers_in_between_do_not_excuse_failures(proxy, origin):
     origin.on("/pair", every_second_fails)
     assert [proxy.get("/pair").status for _ in range(5)] == [200, 502, 200, 502, 502]
     assert len(seen) == 4
+
+
+BODY_CONF = """
+daemon off;
+user {user};
+pid nginx.pid;
+error_log error.log info;
+events {}
+http {
+    access_log off;
+    client_body_temp_path bodies;
+    add_header X-File $request_body_file;
+    add_header X-Body $request_body;
+    proxy_set_header X-File $request_body_file;
+    server {
+        listen 127.0.0.1:{port};
+        client_body_buffer_size 1k;
+        location / { proxy_pass http://{origin}; }
+        location /on { client_body_in_file_only on; proxy_pass http://{origin}; }
+        location /clean { client_body_in_file_only clean; proxy_pass http://{origin}; }
+        location /single { client_body_in_single_buffer on; proxy_pass http://{origin}; }
+    }
+}
+"""
+
+
+@pytest.fixture
+def bodies(weir, origin):
+    return weir("nginx", text=BODY_CONF, origin=origin)
+
+
+def test_body_in_memory_has_no_file(bodies, origin):
+    for target in ("/", "/single"):
+        answer = bodies.get(target, method="POST", body=b"x" * 100)
+        assert (answer.header("X-File"), answer.header("X-Body")) == (None, "x" * 100)
+    assert bodies.get("/", method="POST", body=b"x" * 2000).header("X-File").startswith(f"{bodies.dir}/bodies/")
+    assert list((bodies.dir / "bodies").iterdir()) == []
+
+
+def test_body_file_stays(bodies, origin):
+    for size in (1, 2000):
+        name = bodies.get("/on", method="POST", body=b"x" * size).header("X-File")
+        assert pathlib.Path(name).read_bytes() == b"x" * size
+        assert origin.requests[-1].body == b"x" * size
+    assert bodies.get("/on").header("X-File") is None
+    assert len(list((bodies.dir / "bodies").iterdir())) == 2
+
+
+def test_body_file_goes_with_the_request(bodies, origin):
+    seen = []
+
+    def look(exchange):
+        seen.append(pathlib.Path(exchange.request.header("X-File")).read_bytes())
+        exchange.reply()
+
+    origin.on("/clean", look)
+    assert bodies.get("/clean", method="POST", body=b"hello").status == 200
+    assert seen == [b"hello"]
+    net.wait_until(lambda: not list((bodies.dir / "bodies").iterdir()), "the file to be removed")
