@@ -61,5 +61,6 @@ extern const Commands kServerCommands;
 extern const Commands kFrontendCommands;
 extern const Commands kStreamCommands;
 extern const Commands kPatternCommands;
+extern const Commands kVariableCommands;
 
 }  // namespace weir::control

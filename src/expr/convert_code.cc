@@ -193,7 +193,7 @@ constexpr ConvertDef kTable[] = {
     {"be2hex", 1, 3, kBytes, kText, to_hex_chunks, check_hex_chunks, "hexadecimal with separators", "sii"},
     {"hex", 0, 0, kBytes, kText, to_hex, nullptr, "upper-case hexadecimal"},
     {"hex2i", 0, 0, kText, Type::integer, hex_to_int, nullptr, "the number written in hexadecimal"},
-    {"json", 1, 1, kText, kText, to_json, check_json, "escapes for the inside of a JSON string"},
+    {"json", 0, 1, kText, kText, to_json, check_json, "escapes for the inside of a JSON string"},
     {"le2dec", 1, 3, kBytes, kText, to_decimals<false>, check_decimals, "little-endian numbers in decimal", "sii"},
     {"ub64dec", 0, 0, kText, kBytes, from_base64<true>, nullptr, "decodes base64url"},
     {"ub64enc", 0, 0, kBytes, kText, to_base64<true>, nullptr, "encodes as base64url without padding"},

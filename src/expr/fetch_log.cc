@@ -62,6 +62,17 @@ std::string check_unit(Arg* args, int, Arena&) {
   return unit.empty() || unit == "s" || unit == "ms" || unit == "us" ? std::string{} : "'s', 'ms' or 'us' is expected";
 }
 
+bool last_rule_file(const Ctx& ctx, const Arg*, Value& out) {
+  Str file;
+  uint32_t line = 0;
+  return hooks.last_rule && hooks.last_rule(ctx, file, line) && give(out, file);
+}
+bool last_rule_line(const Ctx& ctx, const Arg*, Value& out) {
+  Str file;
+  uint32_t line = 0;
+  return hooks.last_rule && hooks.last_rule(ctx, file, line) && give(out, int64_t{line});
+}
+
 constexpr Type kInt = Type::integer;
 
 // clang-format off
@@ -72,6 +83,8 @@ constexpr FetchDef kTable[] = {
     {"bytes_out", 0, 0, kInt, kServerConn, response_in, nullptr, "bytes of the response from the server"},
     {"fc.timer.handshake", 0, 0, kInt, kClientConn, timer<&Timers::handshake>, nullptr, "handshakes with the client, in ms (%Th)"},
     {"fc.timer.total", 0, 0, kInt, kClientConn, timer<&Timers::total>, nullptr, "all of it, in ms (%Tt)"},
+    {"last_rule_file", 0, 0, Type::string, kAnywhere, last_rule_file, nullptr, "file of the last rule that ended its ruleset"},
+    {"last_rule_line", 0, 0, kInt, kAnywhere, last_rule_line, nullptr, "line of the last rule that ended its ruleset"},
     {"req.bytes_in", 0, 0, kInt, kRequestKept, request_in, nullptr, "bytes of the request from the client"},
     {"req.bytes_out", 0, 0, kInt, kRequestKept, request_out, nullptr, "bytes of the request to the server"},
     {"req.timer.hdr", 0, 0, kInt, kRequestHead | kLog, timer<&Timers::request>, nullptr, "receiving the request head, in ms (%TR)"},

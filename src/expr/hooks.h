@@ -19,6 +19,9 @@ struct Endpoint {
   uint16_t port = 0;
 };
 
+// Settings of proxies that rules can change for one exchange.
+enum class Limit : uint8_t { client, connect, queue, server, tarpit, tunnel, retries, front_tarpit };
+
 struct Hooks {
   // The tables of variables. Null, or a null answer: variables of that scope cannot be set and are never there.
   VarTable* (*variables)(const Ctx& ctx, Scope scope) = nullptr;
@@ -46,15 +49,19 @@ struct Hooks {
   int64_t (*handshake_ms)(const Ctx& ctx) = nullptr;       // PROXY header and TLS with the client: 0
   bool (*first_request)(const Ctx& ctx) = nullptr;         // true
   uint32_t (*retries)(const Ctx& ctx) = nullptr;           // attempts - 1
-  bool (*redispatched)(const Ctx& ctx) = nullptr;          // the last two attempts went to different servers
-  bool (*server_reused)(const Ctx& ctx) = nullptr;         // false
-  bool (*received_proxy)(const Ctx& ctx) = nullptr;        // false
+  // What is configured, or with `current` what is in force; timeouts in milliseconds, 0 for none. False: there is no proxy.
+  bool (*limit)(const Ctx& ctx, Limit which, bool current, int64_t& out) = nullptr;
+  // Where the last rule stands that ended its ruleset; false: none did.
+  bool (*last_rule)(const Ctx& ctx, Str& file, uint32_t& line) = nullptr;
+  bool (*redispatched)(const Ctx& ctx) = nullptr;  // the last two attempts went to different servers
+  bool (*server_reused)(const Ctx& ctx) = nullptr;  // false
+  bool (*received_proxy)(const Ctx& ctx) = nullptr;  // false
   // Errors that were met while the client's certificate was verified and then ignored: of itself, of its issuers.
   int (*verify_error)(const Ctx& ctx, bool issuer) = nullptr;  // OpenSSL's verify result, 0
-  int (*handshake_error)(const Ctx& ctx) = nullptr;        // OpenSSL's code of a failed handshake: 0
+  int (*handshake_error)(const Ctx& ctx) = nullptr;  // OpenSSL's code of a failed handshake: 0
   int (*connection_error)(const Ctx& ctx, bool server) = nullptr;  // HAProxy's code (fc_err): 0
-  Str (*certificate_name)(const Ctx& ctx) = nullptr;       // file of the certificate shown to the client: absent
-  bool (*stopping)() = nullptr;                            // the shard drains
+  Str (*certificate_name)(const Ctx& ctx) = nullptr;  // file of the certificate shown to the client: absent
+  bool (*stopping)() = nullptr;  // the shard drains
   // Bytes seen before they are parsed (tcp-request content); empty: what collect_body has.
   Str (*inspect)(const Ctx& ctx, bool response) = nullptr;
   // Addresses by rule (http-request set-src …); null or false: the connection's own.
@@ -62,7 +69,7 @@ struct Hooks {
   bool (*destination)(const Ctx& ctx, Endpoint& out) = nullptr;
 
   // `debug` converter: one line for the ring of that name.
-  void (*debug)(Str ring, Str line) = nullptr;             // nobody reads it
+  void (*debug)(Str ring, Str line) = nullptr;  // nobody reads it
 
   // http_auth: whether the user of `list` has that password; its groups by name, comma-separated, for http_auth_group.
   bool (*authenticate)(const Ctx& ctx, Str list, Str user, Str password, Str* groups) = nullptr;  // false

@@ -13,6 +13,7 @@ using ConvertTable = std::span<const ConvertDef>;
 
 FetchTable internal_fetches();  // constants, process, time, variables
 FetchTable proxy_fetches();  // frontends, backends, servers
+FetchTable limit_fetches();  // timeouts and retries
 FetchTable connection_fetches();  // addresses, ports, TCP
 FetchTable tls_fetches();  // sessions and certificates of both sides
 FetchTable request_fetches();  // request line, path, URL

@@ -178,7 +178,8 @@ void Parser::finish(bool deny) {
 
 const Page* find_page(const Proxy& proxy, uint16_t status) {
   for (uint32_t i = proxy.s.errors.size; i-- > 0;)
-    if (proxy.s.errors[i]->status == status) return proxy.s.errors[i];
+    if (proxy.s.errors[i]->status == status)
+      return proxy.s.errors[i]->kind == Page::Kind::standard ? nullptr : proxy.s.errors[i];
   return nullptr;
 }
 

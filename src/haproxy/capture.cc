@@ -26,7 +26,10 @@ void capture_headers(Transaction& txn, bool response) {
   const http::HeaderList& headers = response ? txn.response.headers : txn.request.headers;
   for (uint32_t slot = 0; slot < captures.size(); slot++) {
     if (captures[slot].header.empty()) continue;
-    if (const http::Header* h = headers.find(captures[slot].header)) store_capture(txn, response, slot, h->value);
+    const http::Header* last = nullptr;
+    for (const http::Header* h = headers.find(captures[slot].header); h; h = headers.find(captures[slot].header, h))
+      last = h;
+    if (last) store_capture(txn, response, slot, last->value);
   }
 }
 

@@ -8,6 +8,7 @@
 #include "haproxy/address.h"
 #include "haproxy/global.h"
 #include "haproxy/haproxy.h"
+#include "haproxy/rules_variable.h"
 #include "tools/version.h"
 
 namespace weir::haproxy {
@@ -69,6 +70,7 @@ stats::Catalogue make_catalogue(const model::Model& model) {
   c.description = g.description;
   c.max_conns = g.maxconn;
   c.patterns = &g.patterns;
+  c.set_variable = set_process_variable;
   c.servers.resize(model.servers.size());
   for (const Proxy* p : g.proxies) {
     stats::ProxyEntry& e = c.proxies.emplace_back(entry_of(*p));

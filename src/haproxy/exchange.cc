@@ -139,6 +139,61 @@ bool destination(const expr::Ctx& ctx, expr::Endpoint& out) {
   return x && x->destination && endpoint(*x->destination, out);
 }
 
+int64_t milliseconds(uint32_t timeout) {
+  return timeout == kForever ? 0 : timeout;
+}
+
+// The configured value. Queue and tarpit follow the connect timeout where they are not set.
+int64_t configured(const Exchange& x, expr::Limit which) {
+  const Settings& front = (x.front ? x.front : x.back)->s;
+  const Settings& back = (x.back ? x.back : x.front)->s;
+  const Timeouts& t = back.timeouts;
+  auto or_connect = [](const Timeouts& of, uint32_t ms) { return milliseconds(ms != kForever ? ms : of.connect); };
+  switch (which) {
+    case expr::Limit::client: return milliseconds(front.timeouts.client);
+    case expr::Limit::connect: return milliseconds(t.connect);
+    case expr::Limit::queue: return or_connect(t, t.queue);
+    case expr::Limit::server: return milliseconds(t.server);
+    case expr::Limit::tarpit: return or_connect(t, t.tarpit);
+    case expr::Limit::tunnel: return milliseconds(t.tunnel);
+    case expr::Limit::retries: return back.retries;
+    case expr::Limit::front_tarpit: return or_connect(front.timeouts, front.timeouts.tarpit);
+  }
+  return 0;
+}
+
+// What a rule made of it; kForever: nothing.
+uint32_t overridden(const Exchange& x, expr::Limit which) {
+  if (which == expr::Limit::retries) return x.retries;
+  if (!x.overrides) return kForever;
+  const Timeouts& t = *x.overrides;
+  switch (which) {
+    case expr::Limit::client: return t.client;
+    case expr::Limit::connect: return t.connect;
+    case expr::Limit::queue: return t.queue;
+    case expr::Limit::server: return t.server;
+    case expr::Limit::tarpit: return t.tarpit;
+    case expr::Limit::tunnel: return t.tunnel;
+    default: return kForever;
+  }
+}
+
+bool limit(const expr::Ctx& ctx, expr::Limit which, bool current, int64_t& out) {
+  const Exchange* x = exchange_of(ctx);
+  if (!x || (!x->front && !x->back)) return false;
+  uint32_t set = current ? overridden(*x, which) : kForever;
+  out = set != kForever ? set : configured(*x, which);
+  return true;
+}
+
+bool last_rule(const expr::Ctx& ctx, Str& file, uint32_t& line) {
+  const Exchange* x = exchange_of(ctx);
+  if (!x || !x->last_rule || !x->last_rule->source) return false;
+  file = x->last_rule->source->path;
+  line = x->last_rule->line;
+  return true;
+}
+
 bool authenticate(const expr::Ctx& ctx, Str list, Str user, Str password, Str* groups) {
   if (!ctx.txn) return false;
   for (const UserList* l : global(ctx.txn->shard.model).user_lists) {
@@ -185,6 +240,8 @@ void install_hooks() {
   h.stopping = stopping;
   h.source = source;
   h.destination = destination;
+  h.limit = limit;
+  h.last_rule = last_rule;
   h.authenticate = authenticate;
 }
 

@@ -19,9 +19,12 @@ struct Exchange {
   Str* response_captures = nullptr;
   Str unique_id;
   Timeouts* overrides = nullptr;  // set-timeout
+  uint32_t retries = kForever;  // set-retries
+  const config::Where* last_rule = nullptr;  // the last rule that ended its ruleset
   const model::Server* server = nullptr;  // chosen by use-server
   net::Addr* source = nullptr;  // set-src
   net::Addr* destination = nullptr;
+  Coding coding = Coding::undecided;  // that the client and the configuration agree on
   int8_t log_level = -1;  // set-log-level; -2: silent
   bool lenient = false;  // strict-mode off
   bool denied = false;
@@ -41,6 +44,11 @@ inline expr::Ctx context_for(proxy::Transaction& txn, bool response = false) {
   ctx.arena = &txn.arena;
   ctx.response = response;
   return ctx;
+}
+
+// Retries that this exchange may do.
+inline uint32_t retries_of(const Exchange& x, const Proxy& back) {
+  return x.retries != kForever ? x.retries : back.s.retries;
 }
 
 // Tells the expression engine and the log formats where things are. Once per process, before the first evaluation.

@@ -47,7 +47,7 @@ void add_forwarded(Transaction& txn, const Exchange& x) {
   }
   if (front.originalto.on || back.originalto.on) {
     net::Conn* c = txn.client ? txn.client->conn() : nullptr;
-    if (c)
+    if (x.destination || c)
       add_address(txn, back.originalto, front.originalto, x.destination ? *x.destination : c->local(), "X-Original-To");
   }
 }

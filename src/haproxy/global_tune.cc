@@ -54,6 +54,8 @@ constexpr Row kRows[] = {
          "each shard accepts for itself"),
     idle("tune.listener.default-shards", "{ by-process | by-thread | by-group }", "sockets per listener",
          "each shard accepts for itself"),
+    idle("tune.idle-pool.shared", "{ full | on | off }", "whether threads share idle server connections",
+         "idle server connections stay with the shard that opened them"),
     idle("tune.comp.maxlevel", "<number>", "highest level of compression", kZlib),
     idle("tune.zlib.memlevel", "<number>", "memory of zlib", kZlib),
     idle("tune.zlib.windowsize", "<number>", "window of zlib", kZlib),

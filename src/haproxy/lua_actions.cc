@@ -83,7 +83,7 @@ Next ended(Transaction& txn, Cursor& c, const LuaAction& a, Call& call, Outcome 
             : call.has_result ? static_cast<Act>(call.result)
                               : Act::proceed;
   switch (act) {
-    case Act::stop: return leave_ruleset(c);
+    case Act::stop: return leave_ruleset(txn, c);
     case Act::error: return answer_with(txn, a, 500, {'P', phase});
     case Act::deny: return answer_with(txn, a, a.response ? 502 : 403, {'P', phase});
     case Act::invalid: return answer_with(txn, a, a.response ? 502 : 400, {'P', phase});

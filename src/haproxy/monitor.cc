@@ -11,10 +11,10 @@ namespace weir::haproxy {
 
 Next run_monitor(Transaction& txn, Cursor&, const void* conf) {
   auto& front = *static_cast<const Proxy*>(conf);
-  Str target = txn.request.target;
+  const http::Message& request = txn.request;
   Str uri = front.s.monitor_uri;
-  // The URI is met exactly, or followed by a query.
-  if (!target.starts_with(uri) || (target.size() > uri.size() && target[uri.size()] != '?')) return Next::next;
+  // A path is looked for in absolute targets as well; anything else is the whole target.
+  if (request.target != uri && !(uri.starts_with('/') && request.path == uri)) return Next::next;
   expr::Ctx ctx = context_for(txn);
   bool failing = front.monitor_fail && front.monitor_fail->eval(ctx);
   txn.no_log = true;

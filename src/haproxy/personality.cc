@@ -92,6 +92,7 @@ void Personality::response(Transaction& txn) const {
   if (txn.local_reply) return;
   if (front) push(c, front->segment(Ruleset::response));
   if (back) push(c, back->segment(Ruleset::response));
+  if (x.back) push(c, x.back->segment(Ruleset::response_content));
 }
 
 // The access line only has HAProxy's two letters; what was refused and why is told in a line of its own.
@@ -137,8 +138,9 @@ bool retries_status(const Proxy& back, uint16_t status) {
 }
 
 bool Personality::wants_retry(const Transaction& txn, const Error& why) const {
-  const Proxy* back = exchange(txn).back;
-  if (!back || txn.tries_done > back->s.retries) return false;
+  const Exchange& x = exchange(txn);
+  const Proxy* back = x.back;
+  if (!back || txn.tries_done > retries_of(x, *back)) return false;
   uint16_t on = back->s.retry_on;
   if (!why) return (on & kRetryStatus) && retries_status(*back, txn.response.status);
   if (why.side != Side::server && why.fault != Fault::resource) return false;
@@ -166,7 +168,7 @@ bool Personality::pick_another(const Transaction& txn) const {
   const Proxy* back = x.back;
   if (!back || !back->s.redispatch) return false;
   if (!x.server && serving(*txn.pool) > 1) return true;
-  int done = txn.tries_done, after = back->s.redispatch_after, retries = static_cast<int>(back->s.retries);
+  int done = txn.tries_done, after = back->s.redispatch_after, retries = static_cast<int>(retries_of(x, *back));
   if (after > 0) return done % after == 0;
   int period = retries + 1 + after;
   return after < 0 && period > 0 && done % period == 0;
@@ -217,6 +219,9 @@ void Personality::log(Transaction& txn) const {
     count_abort(x, txn);
   else if (x.front && !x.back && txn.local_reply && txn.response.status < 400)
     x.front->front_counters->intercepted.fetch_add(1, kRelaxed);
+  // The next request of the connection starts with the frontend's timeout again.
+  if (x.overrides && x.overrides->client != kForever && txn.client)
+    static_cast<http::H1Server*>(txn.client)->set_timeouts(txn.listener.timeouts);
   if (!txn.no_log && x.front && x.log_level != -2) write_log(txn);
 }
 
@@ -230,8 +235,10 @@ bool went_wrong(const Transaction& txn) {
 
 // What is worked out once per request that may change it; plans are shared unless a rule set a timeout.
 const proxy::Forward* plan_for(Transaction& txn, const Exchange& x, const Proxy& back) {
-  if (!x.overrides) return &back.plan;
+  if (!x.overrides && x.retries == kForever) return &back.plan;
   auto* plan = txn.arena.make<proxy::Forward>(back.plan);
+  plan->tries = retries_of(x, back) + 1;
+  if (!x.overrides) return plan;
   const Timeouts& t = *x.overrides;
   if (t.server != kForever) plan->read_timeout = plan->send_timeout = t.server;
   if (t.connect != kForever) plan->connect_timeout = t.connect;
@@ -277,6 +284,7 @@ Next run_forward(Transaction& txn, Cursor&, const void* conf) {
   if (!txn.tcp) {
     add_unique_id(txn, x);
     add_forwarded(txn, x);
+    choose_coding(txn, x);
   }
   return txn.forward(plan_for(txn, x, back));
 }

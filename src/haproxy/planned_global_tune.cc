@@ -45,8 +45,6 @@ constexpr Row kRows[] = {
     {"tune.glitches.kill.cpu-usage", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
      "processor usage from which connections with glitches are closed"},
     // listeners and idle connections
-    {"tune.idle-pool.shared", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "{ full | on | off }",
-     "whether threads share idle server connections"},
     {"tune.pool-high-fd-ratio", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
      "share of descriptors above which idle connections are killed"},
     {"tune.pool-low-fd-ratio", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",

@@ -120,8 +120,6 @@ constexpr Row kRows[] = {
      "media types of requests that are compressed"},
     {"compression minsize-req", kProxies, 1, 1, Block::none, Inherit::copy, nullptr, "<size>",
      "smallest request body that is compressed"},
-    {"compression offload", kSections, 0, 0, Block::none, Inherit::none, nullptr, "",
-     "hide Accept-Encoding from servers, so that only this proxy compresses"},
     {"compression direction", kProxies, 1, 1, Block::none, Inherit::copy, nullptr, "<direction>",
      "deprecated; whether requests, responses or both are compressed"},
     // filters
@@ -178,8 +176,6 @@ constexpr Row kRows[] = {
      "show a node name on the page"},
     {"stats uri", kProxies, 1, 1, Block::none, Inherit::copy, nullptr, "<prefix>", "path of the page"},
     // inspection times of TCP rules
-    {"tcp-response inspect-delay", kBackends, 1, 1, Block::none, Inherit::copy, nullptr, "<timeout>",
-     "longest wait for response data in tcp-response content rules"},
 };
 
 }  // namespace

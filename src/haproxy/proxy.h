@@ -80,6 +80,9 @@ enum RetryOn : uint16_t {
 
 enum class NamePolicy : uint8_t { unset, preserve, remove, reject };
 
+// How a response may be compressed. `identity` only cuts it into chunks.
+enum class Coding : uint8_t { undecided, none, identity, gzip, deflate };
+
 // What a section starts with from its `defaults`.
 struct Settings {
   Mode mode = Mode::tcp;
@@ -117,7 +120,8 @@ struct Settings {
   config::Word unique_id_format;
   Str unique_id_header;
 
-  bool compress_gzip = false;
+  ArenaList<Coding> compress_codings;
+  bool compress_offload = false;
   ArenaList<Str> compress_types;
   uint32_t compress_min = 0;
 

@@ -55,12 +55,13 @@ Str location_of(const Redirect& rule, Transaction& txn, const expr::Ctx& ctx) {
   return rule.append_slash && !text.empty() && text.back() != '/' ? txn.arena.cat(text, Str("/")) : text;
 }
 
-Next run_redirect(Transaction& txn, Cursor&, const void* conf) {
+Next run_redirect(Transaction& txn, Cursor& c, const void* conf) {
   auto& rule = *static_cast<const Redirect*>(conf);
   expr::Ctx ctx = context_for(txn, rule.response);
   if (!applies(rule, ctx)) return Next::next;
   Str location = location_of(rule, txn, ctx);
   if (rule.ignore_empty && location.empty()) return Next::next;
+  note_final(txn, c);
   Str cookie = rule.cookie ? header_text(*rule.cookie, ctx) : Str{};
   txn.termination = {'L', rule.response ? 'H' : 'R'};
   txn.discard_response();

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <unordered_set>
 
 #include "balance/balancer.h"
 #include "expr/hooks.h"
@@ -22,6 +23,19 @@ uint32_t limit(uint32_t timeout) {
 }
 uint32_t first_set(uint32_t a, uint32_t b, uint32_t c = kForever) {
   return a != kForever ? a : b != kForever ? b : c;
+}
+
+// Proxies without an `id` take the lowest free numbers, in the order of the file. 1 is only given when asked for.
+void number_proxies(const std::vector<Proxy*>& all) {
+  std::unordered_set<uint32_t> taken;
+  for (const Proxy* p : all)
+    if (p->id) taken.insert(p->id);
+  uint32_t next = 2;
+  for (Proxy* p : all) {
+    if (p->id) continue;
+    while (taken.contains(next)) next++;
+    p->id = next++;
+  }
 }
 
 // --- pools ---
@@ -129,6 +143,8 @@ void make_segments(Scope& scope, Proxy& p) {
     p.front = segment(scope, "frontend", p, list.steps);
   }
   if (p.is_back()) {
+    if (!p.http() && p.segment(Ruleset::response_content).size)
+      scope.planned(p.where, "tcp-response content rules in tcp mode");
     StepList list{scope, p, {}};
     if (p.kind == Kind::backend) add_request_rules(list, p);
     list.add(run_use_server, !p.use_servers.empty());
@@ -324,6 +340,7 @@ void resolve_pages(Scope& scope) {
 }  // namespace
 
 void make_pools(Scope& scope) {
+  number_proxies(scope.global.proxies);
   for (Proxy* p : scope.global.proxies) {
     p->front_counters = scope.arena.own<ProxyCounters>();
     p->back_counters = scope.arena.own<ProxyCounters>();

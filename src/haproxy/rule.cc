@@ -60,7 +60,7 @@ void add_rule(Scope& scope, const Directive& d, const Rule& rule, proxy::StepFn 
 }
 
 Str header_text(const LogFormat& format, const expr::Ctx& ctx) {
-  Str value = trim(render(format, ctx));
+  Str value = render(format, ctx);
   if (format.constant || value.find_first_of(Str("\r\n\0", 3)) == Str::npos) return value;
   Str copy = ctx.arena->dup(value);
   for (char* c = const_cast<char*>(copy.data()); c != copy.data() + copy.size(); c++)

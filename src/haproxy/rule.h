@@ -44,14 +44,20 @@ bool no_more(Scope& scope, Words args, size_t count, const Row& row);
 // At least `count` words in front of the condition.
 bool enough(Scope& scope, const Directive& d, Words args, size_t count, const Row& row);
 
+// Notes the rule that runs as the last one that ended a ruleset.
+inline void note_final(Transaction& txn, const Cursor& c) {
+  const Cursor::Frame& f = c.stack[c.depth];
+  exchange(txn).last_rule = &f.segment->steps[f.at].where;
+}
+
 // The end of the ruleset that runs: what `allow` and `accept` do.
-inline Next leave_ruleset(Cursor& c) {
+inline Next leave_ruleset(Transaction& txn, Cursor& c) {
+  note_final(txn, c);
   c.target_step = c.stack[c.depth].segment->size;
   return Next::jump;
 }
 
-// A rendered header value: without surrounding white space, and with CR, LF and NUL as spaces, so that no rule can be made to
-// write headers of its own.
+// A rendered header value, with CR, LF and NUL as spaces, so that no rule can be made to write headers of its own.
 Str header_text(const LogFormat& format, const expr::Ctx& ctx);
 
 // The same row for several families: `http-request`, `http-response`, `http-after-response`.

@@ -24,38 +24,42 @@ void count_denied(Exchange& x, const Rule& rule) {
 
 Next run_allow(Transaction& txn, Cursor& c, const void* conf) {
   auto& rule = *static_cast<const Rule*>(conf);
-  return applies(rule, context_for(txn, rule.response)) ? leave_ruleset(c) : Next::next;
+  return applies(rule, context_for(txn, rule.response)) ? leave_ruleset(txn, c) : Next::next;
 }
 
-Next run_deny(Transaction& txn, Cursor&, const void* conf) {
+Next run_deny(Transaction& txn, Cursor& c, const void* conf) {
   auto& rule = *static_cast<const AnswerRule*>(conf);
   expr::Ctx ctx = context_for(txn, rule.response);
   if (!applies(rule, ctx)) return Next::next;
+  note_final(txn, c);
   count_denied(exchange(txn), rule);
   txn.termination = {'P', rule.response ? 'H' : 'R'};
   return answer(txn, *rule.page, ctx);
 }
 
-Next run_return(Transaction& txn, Cursor&, const void* conf) {
+Next run_return(Transaction& txn, Cursor& c, const void* conf) {
   auto& rule = *static_cast<const AnswerRule*>(conf);
   expr::Ctx ctx = context_for(txn, rule.response);
   if (!applies(rule, ctx)) return Next::next;
+  note_final(txn, c);
   txn.termination = {'L', rule.response ? 'H' : 'R'};
   return answer(txn, *rule.page, ctx);
 }
 
-Next run_reject(Transaction& txn, Cursor&, const void* conf) {
+Next run_reject(Transaction& txn, Cursor& c, const void* conf) {
   auto& rule = *static_cast<const Rule*>(conf);
   if (!applies(rule, context_for(txn))) return Next::next;
+  note_final(txn, c);
   count_denied(exchange(txn), rule);
   txn.termination = {'P', 'R'};
   return txn.drop(false);
 }
 
 // The client keeps waiting for nothing: the connection is reset without a word.
-Next run_silent_drop(Transaction& txn, Cursor&, const void* conf) {
+Next run_silent_drop(Transaction& txn, Cursor& c, const void* conf) {
   auto& rule = *static_cast<const Rule*>(conf);
   if (!applies(rule, context_for(txn, rule.response))) return Next::next;
+  note_final(txn, c);
   txn.termination = {'P', rule.response ? 'H' : 'R'};
   return txn.drop(true);
 }
@@ -66,11 +70,13 @@ Next run_tarpit(Transaction& txn, Cursor& c, const void* conf) {
   Exchange& x = exchange(txn);
   if (!c.resumed) {
     if (!applies(rule, ctx)) return Next::next;
+    note_final(txn, c);
     x.tarpitted = true;
     count_denied(x, rule);
     txn.termination = {'P', 'T'};
     const Timeouts& t = (x.back ? x.back : x.front)->s.timeouts;
-    uint32_t ms = t.tarpit != kForever ? t.tarpit : t.connect != kForever ? t.connect : 10000;
+    uint32_t set = x.overrides ? x.overrides->tarpit : kForever;
+    uint32_t ms = set != kForever ? set : t.tarpit != kForever ? t.tarpit : t.connect != kForever ? t.connect : 10000;
     sleep_for(txn, c, ms);
     return Next::wait;
   }

@@ -73,6 +73,28 @@ Next run_timeout(Transaction& txn, Cursor&, const void* conf) {
   Exchange& x = exchange(txn);
   if (!x.overrides) x.overrides = txn.arena.make<Timeouts>();
   x.overrides->*rule.timeout = ms;
+  if (rule.timeout == &Timeouts::client && txn.client) {
+    auto* client = static_cast<http::H1Server*>(txn.client);
+    auto* limits = txn.arena.make<model::ClientTimeouts>(client->timeouts());
+    limits->body = limits->send = ms;
+    client->set_timeouts(limits);
+  }
+  return Next::next;
+}
+
+constexpr int64_t kMostRetries = 100;
+
+Next run_retries(Transaction& txn, Cursor&, const void* conf) {
+  auto& rule = *static_cast<const Amount*>(conf);
+  expr::Ctx ctx = context_for(txn);
+  if (!applies(rule, ctx)) return Next::next;
+  int64_t n = rule.number;
+  if (rule.sample) {
+    expr::Value v;
+    if (!rule.sample->eval(ctx, v) || !expr::cast(v, expr::Type::integer, txn.arena)) return Next::next;
+    n = v.integer;
+  }
+  if (n >= 0 && n <= kMostRetries) exchange(txn).retries = static_cast<uint32_t>(n);
   return Next::next;
 }
 
@@ -187,6 +209,26 @@ void bind_timeout(void* s, const Directive& d, const Row& row) {
   if (read_amount(scope, args, at, row, *rule) && no_more(scope, args, at, row)) add_rule(scope, d, *rule, run_timeout);
 }
 
+void bind_retries(void* s, const Directive& d, const Row& row) {
+  Scope& scope = scope_of(s);
+  Words args;
+  auto* rule = new_rule<Amount>(scope, d, row, args);
+  if (!rule || !enough(scope, d, args, 1, row)) return;
+  size_t at = 1;
+  uint64_t n = 0;
+  if (parse_u64(args[0].text)) {
+    if (!read_number(scope, args[0], "set-retries", 0, kMostRetries, n)) return;
+    rule->number = static_cast<uint32_t>(n);
+  } else {
+    at = 0;
+    ParseEnv env = scope.env();
+    rule->sample = parse_sample_words(args, at, env);
+    if (!rule->sample || !require_available(*rule->sample, place_of(scope, rule->set), args[0].where, scope.diag))
+      return;
+  }
+  if (no_more(scope, args, at, row)) add_rule(scope, d, *rule, run_retries);
+}
+
 void bind_source(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   Words args;
@@ -248,6 +290,7 @@ void bind_without_effect(void* s, const Directive& d, const Row& row) {
 constexpr Str kIf = "[ { if | unless } <condition> ]";
 constexpr Str kLevel = "<level> [ { if | unless } <condition> ]";
 constexpr Str kSample = "<expr> [ { if | unless } <condition> ]";
+constexpr Str kRetries = "{ <int> | <expr> } [ { if | unless } <condition> ]";
 constexpr Str kTimeout =
     "{ client | connect | queue | server | tarpit | tunnel } { <timeout> | <expr> } [ { if | unless } <condition> ]";
 
@@ -260,6 +303,8 @@ constexpr Row kRows[] = {
              "set the level of the request's log line"),
     rule_row("tcp-request content set-log-level", kProxies, 1, -1, bind_log_level, kLevel,
              "set the level of the log line"),
+    rule_row("tcp-response content set-log-level", kBackends, 1, -1, bind_log_level, kLevel,
+             "set the level of the log line"),
     rule_row("http-request strict-mode", kProxies, 1, -1, bind_strict, "{ on | off } [ { if | unless } <condition> ]",
              "whether failing rewrite rules refuse the message"),
     rule_row("http-response strict-mode", kProxies, 1, -1, bind_strict, "{ on | off } [ { if | unless } <condition> ]",
@@ -269,11 +314,16 @@ constexpr Row kRows[] = {
     rule_row("http-request do-log", kProxies, 0, -1, bind_do_log, kIf, "write a log line now"),
     rule_row("http-response do-log", kProxies, 0, -1, bind_do_log, kIf, "write a log line now"),
     rule_row("http-after-response do-log", kProxies, 0, -1, bind_do_log, kIf, "write a log line now"),
+    rule_row("tcp-response content do-log", kBackends, 0, -1, bind_do_log, kIf, "write a log line now"),
     rule_row("http-request pause", kProxies, 1, -1, bind_pause,
              "{ <timeout> | <expr> } [ { if | unless } <condition> ]", "hold the request for a while"),
     rule_row("http-response pause", kProxies, 1, -1, bind_pause,
              "{ <timeout> | <expr> } [ { if | unless } <condition> ]", "hold the response for a while"),
     rule_row("http-request set-timeout", kProxies, 2, -1, bind_timeout, kTimeout, "set a timeout for this request"),
+    rule_row("http-request set-retries", kListen | kBackend, 1, -1, bind_retries, kRetries,
+             "set how often this request may be tried again"),
+    rule_row("tcp-request content set-retries", kListen | kBackend, 1, -1, bind_retries, kRetries,
+             "set how often this connection may be tried again"),
     rule_row("http-request set-src", kProxies, 1, -1, bind_source, kSample,
              "set the client's address to the value of an expression"),
     rule_row("http-request set-dst", kProxies, 1, -1, bind_source, kSample, "set the address that the client came for"),
@@ -288,6 +338,8 @@ constexpr Row kRows[] = {
              "scheduling priority of the request"),
     rule_row("http-response set-nice", kProxies, 1, -1, bind_without_effect, kLevel,
              "scheduling priority of the request"),
+    rule_row("tcp-response content set-nice", kBackends, 1, -1, bind_without_effect, kLevel,
+             "scheduling priority of the session"),
     rule_row("tcp-request content set-nice", kProxies, 1, -1, bind_without_effect, kLevel,
              "scheduling priority of the session"),
 };

@@ -27,7 +27,7 @@ Outcome content_outcome(const Rule& rule, Transaction& txn, Cursor& c) {
     c.state = nullptr;
   }
   if (!rule.condition) return Outcome::yes;
-  expr::Ctx ctx = context_for(txn);
+  expr::Ctx ctx = context_for(txn, rule.response);
   if (txn.tcp && rule.set == Ruleset::content) {
     const Exchange& x = exchange(txn);
     ctx.final = expired(txn, *(x.back ? x.back : x.front));
@@ -44,7 +44,7 @@ Next run_accept(Transaction& txn, Cursor& c, const void* conf) {
   auto& rule = *static_cast<const Rule*>(conf);
   Outcome out = content_outcome(rule, txn, c);
   if (out == Outcome::unknown) return wait_for_content(txn, c);
-  return out == Outcome::yes ? leave_ruleset(c) : Next::next;
+  return out == Outcome::yes ? leave_ruleset(txn, c) : Next::next;
 }
 
 Next run_reject(Transaction& txn, Cursor& c, const void* conf) {
@@ -52,8 +52,14 @@ Next run_reject(Transaction& txn, Cursor& c, const void* conf) {
   Outcome out = content_outcome(rule, txn, c);
   if (out == Outcome::unknown) return wait_for_content(txn, c);
   if (out != Outcome::yes) return Next::next;
+  note_final(txn, c);
   Exchange& x = exchange(txn);
   x.denied = true;
+  if (rule.response) {
+    x.back->back_counters->denied_responses.fetch_add(1, std::memory_order_relaxed);
+    txn.termination = {'P', 'D'};
+    return txn.drop(false);
+  }
   if (x.front) x.front->front_counters->denied_requests.fetch_add(1, std::memory_order_relaxed);
   txn.termination = {'P', 'R'};
   if (rule.set == Ruleset::connection) txn.no_log = true;
@@ -72,6 +78,12 @@ void bind_reject(void* s, const Directive& d, const Row& row) {
   bind_plain(scope_of(s), d, row, run_reject);
 }
 
+// The contents of a response are inspected when its head is there, so nothing is left to wait for.
+void bind_response_delay(void* s, const Directive& d, const Row& row) {
+  uint32_t ms = 0;
+  read_time_ms(scope_of(s), args_of(d, row)[0], row.name, ms);
+}
+
 void bind_delay(void* s, const Directive& d, const Row& row) {
   read_time_ms(scope_of(s), args_of(d, row)[0], row.name, scope_of(s).proxy->s.inspect_delay);
 }
@@ -87,6 +99,11 @@ constexpr Row kRows[] = {
     rule_row("tcp-request content accept", kProxies, 0, -1, bind_accept, kIf, "accept the contents and go on"),
     rule_row("tcp-request content reject", kProxies, 0, -1, bind_reject, kIf,
              "close the connection because of its contents"),
+    rule_row("tcp-response content accept", kBackends, 0, -1, bind_accept, kIf, "accept the response and go on"),
+    rule_row("tcp-response content reject", kBackends, 0, -1, bind_reject, kIf,
+             "close the connection because of the response"),
+    {"tcp-response inspect-delay", kBackends, 1, 1, Block::none, Inherit::copy, bind_response_delay, "<timeout>",
+     "longest wait for response data in tcp-response content rules"},
     {"tcp-request inspect-delay", kProxies, 1, 1, Block::none, Inherit::copy, bind_delay, "<timeout>",
      "longest wait for request data in tcp-request content rules"},
 };

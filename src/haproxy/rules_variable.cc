@@ -4,6 +4,7 @@
 #include "expr/variables.h"
 #include "haproxy/bind.h"
 #include "haproxy/rule.h"
+#include "haproxy/rules_variable.h"
 #include "haproxy/tables.h"
 
 namespace weir::haproxy {
@@ -101,7 +102,21 @@ void bind_unset_var(void* s, const Directive& d, const Row& row) {
     add_rule(scope, d, *rule, run_unset);
 }
 
-// Process-wide variables are set once, at start.
+// Evaluates the words of an expression, or one word that is a format, from words[0] on. False: reported, or there is no value.
+bool evaluate(Words words, bool is_format, ParseEnv& env, expr::Value& value) {
+  expr::Ctx ctx;
+  ctx.arena = &env.arena;
+  if (is_format) {
+    const LogFormat* format = compile_log_format(words[0], FormatUse::text, kAtConfig, env);
+    if (format) value = expr::Value::of(render(*format, ctx));
+    return format != nullptr;
+  }
+  size_t at = 0;
+  const expr::Expr* sample = parse_sample_words(words, at, env);
+  return sample && require_available(*sample, kAtConfig, words[0].where, env.diag) && sample->eval(ctx, value);
+}
+
+// `set-var` of the global section: process-wide variables are set at start.
 void bind_global_set_var(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   Words args = args_of(d, row);
@@ -113,20 +128,8 @@ void bind_global_set_var(void* s, const Directive& d, const Row& row) {
     return;
   }
   ParseEnv env = scope.env();
-  expr::Ctx ctx;
-  ctx.arena = &scope.arena;
   expr::Value value;
-  if (row.name == "set-var-fmt") {
-    const LogFormat* format = compile_log_format(args[1], FormatUse::text, kAtConfig, env);
-    if (!format) return;
-    value = expr::Value::of(render(*format, ctx));
-  } else {
-    size_t at = 1;
-    const expr::Expr* sample = parse_sample_words(args, at, env);
-    if (!sample || !require_available(*sample, kAtConfig, args[1].where, scope.diag) || !sample->eval(ctx, value))
-      return;
-  }
-  expr::set_proc_variable(*variable, value);
+  if (evaluate(args.subspan(1), row.name == "set-var-fmt", env, value)) expr::set_proc_variable(*variable, value);
 }
 
 constexpr Str kSet = "(<var-name>[,<cond>...]) <expr> [ { if | unless } <condition> ]";
@@ -143,18 +146,21 @@ constexpr Row kRows[] = {
     rule_row("tcp-request connection set-var", kFrontends, 1, -1, bind_set_var, kSet, kHelpSet),
     rule_row("tcp-request session set-var", kFrontends, 1, -1, bind_set_var, kSet, kHelpSet),
     rule_row("tcp-request content set-var", kProxies, 1, -1, bind_set_var, kSet, kHelpSet),
+    rule_row("tcp-response content set-var", kBackends, 1, -1, bind_set_var, kSet, kHelpSet),
     rule_row("http-request set-var-fmt", kProxies, 1, -1, bind_set_var, kFmt, kHelpFmt),
     rule_row("http-response set-var-fmt", kProxies, 1, -1, bind_set_var, kFmt, kHelpFmt),
     rule_row("http-after-response set-var-fmt", kProxies, 1, -1, bind_set_var, kFmt, kHelpFmt),
     rule_row("tcp-request connection set-var-fmt", kFrontends, 1, -1, bind_set_var, kFmt, kHelpFmt),
     rule_row("tcp-request session set-var-fmt", kFrontends, 1, -1, bind_set_var, kFmt, kHelpFmt),
     rule_row("tcp-request content set-var-fmt", kProxies, 1, -1, bind_set_var, kFmt, kHelpFmt),
+    rule_row("tcp-response content set-var-fmt", kBackends, 1, -1, bind_set_var, kFmt, kHelpFmt),
     rule_row("http-request unset-var", kProxies, 0, -1, bind_unset_var, kUnset, kHelpUnset),
     rule_row("http-response unset-var", kProxies, 0, -1, bind_unset_var, kUnset, kHelpUnset),
     rule_row("http-after-response unset-var", kProxies, 0, -1, bind_unset_var, kUnset, kHelpUnset),
     rule_row("tcp-request connection unset-var", kFrontends, 0, -1, bind_unset_var, kUnset, kHelpUnset),
     rule_row("tcp-request session unset-var", kFrontends, 0, -1, bind_unset_var, kUnset, kHelpUnset),
     rule_row("tcp-request content unset-var", kProxies, 0, -1, bind_unset_var, kUnset, kHelpUnset),
+    rule_row("tcp-response content unset-var", kBackends, 0, -1, bind_unset_var, kUnset, kHelpUnset),
     {"set-var", kGlobal, 2, -1, Block::none, Inherit::none, bind_global_set_var, "<var-name> <expr>",
      "set a process-wide variable to the value of an expression at start"},
     {"set-var-fmt", kGlobal, 2, 2, Block::none, Inherit::none, bind_global_set_var, "<var-name> <fmt>",
@@ -162,6 +168,24 @@ constexpr Row kRows[] = {
 };
 
 }  // namespace
+
+std::string set_process_variable(Str name, const std::vector<std::string>& words, bool format) {
+  std::string problem;
+  const expr::Variable* variable = expr::intern_variable(name, problem);
+  if (!variable) return problem;
+  if (variable->scope != expr::Scope::proc) return "Only process-wide variables can be set.";
+  Arena arena;
+  config::Diagnostics diag;
+  ParseEnv env{arena, diag};
+  std::vector<Word> list;
+  for (const std::string& w : words) list.push_back({w, {}, {}});
+  expr::Value value;
+  if (evaluate(list, format, env, value)) {
+    expr::set_proc_variable(*variable, value);
+    return {};
+  }
+  return diag.all().empty() ? std::string("The expression has no value.") : diag.all()[0].text;
+}
 
 const config::Table kVariableRuleTable = kRows;
 

@@ -31,6 +31,7 @@ void inherit(Proxy& p, const Proxy& from) {
   share(p.s.errors);
   share(p.s.logs);
   share(p.s.compress_types);
+  share(p.s.compress_codings);
   share(p.s.server.tls.certificates);
   for (size_t i = 0; i < kRulesets; i++) {
     p.rules[i] = from.rules[i];
@@ -137,7 +138,6 @@ void bind_proxy(void* s, const Directive& d, const Row&) {
   p->kind = d.name() == "frontend" ? Kind::frontend : d.name() == "backend" ? Kind::backend : Kind::listen;
   p->name = d.words[1].text;
   p->where = d.where;
-  p->id = static_cast<uint32_t>(scope.global.proxies.size()) + 2;
   valid_name(scope, d.words[1]);
   check_duplicate(scope, d.words[1], *p);
   // Before 1.5, `listen NAME ADDRESS` was a bind line of its own.

@@ -18,8 +18,19 @@ void look_up(const Transaction& txn, Str name, const Proxy*& backend, const mode
   if (!backend) pool = txn.shard.model.find_pool(name);
 }
 
+// What rules of the frontend set for its own backend side does not go along to another one.
+void forget_overrides(Exchange& x) {
+  x.retries = kForever;
+  if (!x.overrides) return;
+  Timeouts kept;
+  kept.client = x.overrides->client;
+  kept.tarpit = x.overrides->tarpit;
+  *x.overrides = kept;
+}
+
 Next enter(Transaction& txn, Cursor& c, const Proxy& backend) {
   Exchange& x = exchange(txn);
+  if (&backend != x.front) forget_overrides(x);
   x.back = &backend;
   txn.pool = backend.pool;
   backend.back_counters->requests.fetch_add(1, std::memory_order_relaxed);

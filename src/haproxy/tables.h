@@ -20,6 +20,7 @@ extern const config::Table kRetryTable;
 extern const config::Table kSwitchingTable;
 extern const config::Table kHeaderRuleTable;
 extern const config::Table kUriRuleTable;
+extern const config::Table kNormalizeUriTable;
 extern const config::Table kAnswerRuleTable;
 extern const config::Table kRedirectTable;
 extern const config::Table kVariableRuleTable;

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <unordered_set>
+
 #include "proxy/personality.h"
 
 namespace weir::master {
@@ -185,8 +187,13 @@ Opened MasterOpener::open(const Wish& wish) {
 }
 
 bool open_listeners(model::Model& model, Opener& opener, Voice& voice, const std::vector<pid_t>& old_pids) {
-  for (model::Listener* l : model.listeners)
-    if (l->fd >= 0 && !adopt(*l, voice)) return false;
+  std::unordered_set<int> inherited;
+  for (model::Listener* l : model.listeners) {
+    if (l->fd < 0) continue;
+    if (!adopt(*l, voice)) return false;
+    // A socket that two proxies name is watched by each of them on a descriptor of its own.
+    if (!inherited.insert(l->fd).second) l->fd = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
+  }
   bool haproxy = voice.face() == config::Dialect::haproxy;
   int tries = haproxy ? (old_pids.empty() ? 1 : kHaproxyTries) : kNginxTries;
   for (int i = 1;; i++) {

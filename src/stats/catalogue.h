@@ -53,6 +53,8 @@ struct Catalogue {
   std::vector<ProxyEntry> proxies;  // in the order of the file
   std::vector<ServerEntry> servers;  // by model::Server::id
   expr::PatternSources* patterns = nullptr;  // maps and ACLs; texts change
+  // Sets a process-wide variable to what the words of an expression, or a format, evaluate to. The text says what is wrong.
+  std::string (*set_variable)(Str name, const std::vector<std::string>& words, bool format) = nullptr;
 
   // How many connections the process can have: as configured, or what its descriptors allow.
   uint64_t connection_limit() const;

@@ -96,10 +96,11 @@ class Weir:
         return subprocess.run(self.command(*arguments), cwd=self.dir, env=self._environment(), capture_output=True,
                               text=True, timeout=timeout, check=False)
 
-    def start(self, *arguments, wait=True):
+    def start(self, *arguments, wait=True, pass_fds=()):
         with open(self.dir / "stdout", "ab") as out, open(self.dir / "stderr", "ab") as err:
             self.process = subprocess.Popen(self.command(*arguments), cwd=self.dir, env=self._environment(),
-                                            stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True)
+                                            stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True,
+                                            pass_fds=pass_fds)
         if wait:
             net.wait_until(self._is_up, lambda: f"{self.face} listening on its ports\n{self.log_text()}")
         return self

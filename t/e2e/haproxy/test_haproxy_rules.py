@@ -1,0 +1,367 @@
+"""What single words of HAProxy's configuration do to a request and its answer."""
+
+import gzip
+import socket
+import zlib
+
+import pytest
+
+from rig.http1 import Client, Closed
+from rig.origin import Reply
+
+DEFAULTS = """
+global
+    {more}
+
+defaults
+    mode http
+    timeout connect 2s
+    timeout client 20s
+    timeout server 20s
+"""
+
+
+@pytest.fixture
+def start(weir, origin):
+    def make(text, more="", **places):
+        return weir("haproxy", text=DEFAULTS.replace("{more}", more) + text, origin=origin, **places)
+
+    return make
+
+
+def echo(start, *lines, **places):
+    """A proxy that answers by itself after the given lines."""
+    body = "\n    ".join(lines)
+    return start("frontend web\n    bind 127.0.0.1:{port}\n    " + body + "\n", **places)
+
+
+# --- answers made here
+
+
+def test_monitor_uri_is_a_path_or_the_whole_target(start):
+    by_path = echo(start, "monitor-uri /health")
+    assert by_path.get("/health").status == 200
+    assert by_path.get("http://h/health", headers=[("Host", "h")]).status == 200
+    assert by_path.get("/health?deep").status == 503
+    assert by_path.get("/heALTH").status == 503
+    by_target = echo(start, "monitor-uri http://h/health")
+    assert by_target.get("http://h/health", headers=[("Host", "h")]).status == 200
+    assert by_target.get("/health", headers=[("Host", "h")]).status == 503
+
+
+def test_http_error_default_errorfiles_is_the_usual_page(start):
+    proxy = echo(start, "http-error status 403 default-errorfiles", "http-error status 400",
+                 "http-request deny deny_status 403 if { path /403 }",
+                 "http-request deny deny_status 400")
+    page = proxy.get("/403")
+    assert page.status == 403
+    assert b"403 Forbidden" in page.body
+    empty = proxy.get("/")
+    assert (empty.status, empty.body) == (400, b"")
+
+
+# --- expressions
+
+
+def test_url_dec_and_header_values_keep_their_spaces(start):
+    proxy = echo(start, 'http-request return status 200 hdr plain "<%[url,url_dec]>" hdr form "<%[url,url_dec(1)]>"')
+    answer = proxy.get("/a+%20?b%3Dc%2B1+2%20")
+    assert answer.header("plain") == "</a+ ?b=c+1 2 >"
+    assert answer.header("form") == "</a  ?b=c+1 2 >"
+
+
+def test_a_header_rule_keeps_trailing_space(start):
+    proxy = echo(start, 'http-request return status 200 hdr x "%[url,url_dec] "')
+    assert b"x: /a \r\n" in proxy.get("/a").raw_head
+
+
+def test_json_without_arguments(start):
+    proxy = echo(start, 'http-request return status 200 hdr x "%[str(a\\\\b),json]"')
+    assert proxy.get().header("x") == "a\\\\b"
+
+
+# --- captures and logs
+
+
+def test_capture_takes_the_last_value(start, syslog):
+    proxy = echo(start, "log {syslog} local0", "option httplog", "capture request header a len 10",
+                 "http-request return status 200", syslog=syslog)
+    proxy.get(headers=[("a", "one"), ("a", "two")])
+    syslog.wait_for(r"\{two\}")
+
+
+def test_last_rule_is_the_one_that_ended_its_ruleset(start, syslog, origin):
+    proxy = start("""
+frontend web
+    bind 127.0.0.1:{port}
+    log {syslog} local0
+    log-format "%HU %[last_rule_line]"
+    http-request set-var(txn.a) path
+    http-request allow if { path /allow }
+    http-request deny if { path /deny }
+    default_backend b
+backend b
+    tcp-response content accept if { var(txn.a) -m str /accept }
+    server s {origin}
+""", syslog=syslog)
+    lines = proxy.conf.read_text().splitlines()
+    number = {word: 1 + next(i for i, line in enumerate(lines) if f"/{word}" in line) for word in
+              ("allow", "deny", "accept")}
+    for word in number:
+        proxy.get(f"/{word}")
+        syslog.wait_for(rf"/{word} {number[word]}$")
+    proxy.get("/none")
+    syslog.wait_for(r"/none -$")
+
+
+# --- the request target
+
+
+@pytest.mark.parametrize("rule, before, after", [
+    ("path-merge-slashes", "///a//b/?q=//", "/a/b/?q=//"),
+    ("path-strip-dot", "/./a/./b/.", "/a/b/"),
+    ("path-strip-dot", "/.well-known/a.", "/.well-known/a."),
+    ("path-strip-dotdot", "/a//../../b/", "/b/"),
+    ("path-strip-dotdot", "/a/../../b/", "/../b/"),
+    ("path-strip-dotdot full", "/a/../../b/?x=/../", "/b/?x=/../"),
+    ("path-strip-dotdot", "/a/..", "/"),
+    ("percent-decode-unreserved", "/%61%3F?%61=%%36%36", "/a%3F?a=%66"),
+    ("percent-to-uppercase", "/%aa%zz?%ab", "/%AA%zz?%AB"),
+    ("query-sort-by-name", "/?c&aaa=3&a=1&aa&a=0", "/?a=1&a=0&aa&aaa=3&c"),
+    ("query-sort-by-name", "/?", "/?"),
+])
+def test_normalize_uri(start, rule, before, after):
+    proxy = echo(start, f"http-request normalize-uri {rule}", "http-request return status 200 hdr x %[url]")
+    assert proxy.get(before).header("x") == after
+    assert proxy.get("*", method="OPTIONS").header("x") == "*"
+
+
+@pytest.mark.parametrize("rule", ["percent-decode-unreserved strict", "percent-to-uppercase strict"])
+def test_normalize_uri_strict_refuses_broken_encodings(start, rule):
+    proxy = echo(start, f"http-request normalize-uri {rule}", "http-request return status 200 hdr x %[url]")
+    assert proxy.get("/%61%ff").status == 200
+    assert proxy.get("/%zz").status == 400
+
+
+def test_normalize_uri_unknown(weir):
+    text = DEFAULTS.replace("{more}", "") + "frontend f\n    bind 127.0.0.1:{port}\n    http-request normalize-uri path-strip-dots\n"
+    proxy = weir("haproxy", text=text, start=False)
+    refused = proxy.run("-c", "-f", str(proxy.conf))
+    assert refused.returncode == 1
+    assert "path-strip-dot'?" in refused.stderr
+
+
+# --- limits of one exchange
+
+LIMITS = ("client", "server", "connect", "queue", "tunnel", "tarpit")
+
+
+def limits_header():
+    values = " ".join(f"%[{'fe' if name == 'client' else 'be'}_{name}_timeout]/%[cur_{name}_timeout]" for name in LIMITS)
+    return f'http-after-response set-header x "{values} %[be_max_retries]/%[cur_max_retries]"'
+
+
+def test_limits_follow_rules_and_are_forgotten_in_another_backend(start):
+    setting = "\n    ".join(f"http-request set-timeout {name} 3s" for name in LIMITS)
+    proxy = start(f"""
+listen here
+    bind 127.0.0.1:{{port}}
+    timeout tunnel 7s
+    {setting}
+    http-request set-retries 5
+    {limits_header()}
+    use_backend there if {{ path /there }}
+    server s {{origin}}
+backend there
+    timeout server 9s
+    server s {{origin}}
+""")
+    assert proxy.get("/").header("x") == "20000/3000 20000/3000 2000/3000 2000/3000 7000/3000 2000/3000 3/5"
+    assert proxy.get("/there").header("x") == "20000/3000 9000/9000 2000/2000 2000/2000 0/0 2000/3000 3/3"
+
+
+def test_set_timeout_client_holds_for_one_request(start):
+    proxy = echo(start, "http-request set-timeout client 300 if { path /short }",
+                 "option http-buffer-request", "http-request return status 200 hdr x %[cur_client_timeout]")
+    with proxy.client() as client:
+        assert client.request("/short").header("x") == "300"
+        assert client.request("/").header("x") == "20000"
+
+
+def test_set_retries_limits_attempts(start):
+    proxy = start("""
+frontend web
+    bind 127.0.0.1:{port}
+    default_backend b
+backend b
+    timeout connect 100
+    http-request set-retries 0
+    http-after-response set-header x %[txn.conn_retries]
+    server s {dead}
+""")
+    answer = proxy.get()
+    assert (answer.status, answer.header("x")) == (503, "0")
+
+
+# --- responses
+
+
+def test_tcp_response_content_rules_run_before_http_response(start, origin):
+    proxy = start("""
+frontend web
+    bind 127.0.0.1:{port}
+    http-request set-var(txn.path) path
+    default_backend b
+backend b
+    tcp-response inspect-delay 1s
+    tcp-response content set-var(txn.seen) status
+    tcp-response content reject if { var(txn.path) -m str /reject }
+    tcp-response content accept
+    tcp-response content reject
+    http-response set-header seen %[var(txn.seen)]
+    server s {origin}
+""")
+    assert proxy.get("/").header("seen") == "200"
+    with proxy.client() as client:
+        with pytest.raises(Closed):
+            client.request("/reject")
+
+
+def test_original_to_names_the_destination_of_a_rule(start, origin):
+    proxy = start("""
+frontend web
+    bind 127.0.0.1:{port}
+    http-request set-dst hdr(x-dst)
+    default_backend b
+backend b
+    option originalto except 10.0.0.0/8
+    server s {origin}
+""")
+    proxy.get("/a", headers=[("x-dst", "2001:db8::2")])
+    proxy.get("/b", headers=[("x-dst", "10.1.2.3")])
+    seen = {r.path: r.header("X-Original-To") for r in origin.wait_requests(2)}
+    assert seen == {"/a": "2001:db8::2", "/b": None}
+
+
+# --- compression
+
+
+@pytest.fixture
+def compressing(start, origin):
+    origin.on("/", Reply(body=b"text " * 100, headers=[("Content-Type", "text/plain")]))
+    return start("""
+frontend web
+    bind 127.0.0.1:{port}
+    use_backend offload if { path /offload }
+    default_backend b
+backend b
+    compression algo gzip deflate
+    compression type text/plain
+    server s {origin}
+backend offload
+    compression algo gzip
+    compression offload
+    server s {origin}
+""")
+
+
+@pytest.mark.parametrize("accepts, coding", [
+    ("gzip", "gzip"),
+    ("*;q=0, gzip;q=0.5, deflate;q=0.75", "deflate"),
+    ("gzip;q=0.75, deflate;q=0.5", "gzip"),
+    ("gzip;q=0", None),
+    ("br", None),
+    ("*", "gzip"),
+])
+def test_compression_takes_what_the_client_likes_best(compressing, accepts, coding):
+    answer = compressing.get("/", headers=[("Accept-Encoding", accepts)])
+    assert answer.header("Content-Encoding") == coding
+    assert answer.header("Vary") == ("Accept-Encoding" if coding else None)
+    plain = {"gzip": gzip.decompress, "deflate": zlib.decompress, None: bytes}[coding]
+    assert plain(answer.body) == b"text " * 100
+
+
+def test_compression_spares_old_browsers(compressing):
+    old = [("Accept-Encoding", "gzip"), ("User-Agent", "Mozilla/4.0 (compatible; MSIE 5.5; Windows NT 5.0)")]
+    assert compressing.get("/", headers=old).header("Content-Encoding") is None
+
+
+@pytest.mark.parametrize("vary, result", [
+    ("Other", "Other,Accept-Encoding"),
+    ("accept-encoding,Other", "accept-encoding,Other"),
+    ("", "Accept-Encoding"),
+])
+def test_compression_extends_vary(compressing, origin, vary, result):
+    origin.on("/", Reply(body=b"text", headers=[("Content-Type", "text/plain"), ("Vary", vary)]))
+    assert compressing.get("/", headers=[("Accept-Encoding", "gzip")]).header("Vary") == result
+
+
+@pytest.mark.parametrize("etags, coding", [
+    (['"a"'], "gzip"), (['W/"a"'], "gzip"), (['""'], "gzip"), (['"a'], None), (["a"], None), (['"a"', '"b"'], None),
+])
+def test_compression_needs_one_valid_etag(compressing, origin, etags, coding):
+    origin.on("/", Reply(body=b"text", headers=[("Content-Type", "text/plain"), *(("ETag", tag) for tag in etags)]))
+    answer = compressing.get("/", headers=[("Accept-Encoding", "gzip")])
+    assert answer.header("Content-Encoding") == coding
+    assert answer.headers.all("ETag")[0].startswith("W/") == (coding is not None)
+
+
+def test_compression_offload_hides_what_the_client_accepts(compressing, origin):
+    origin.on("/offload", Reply(body=b"text", headers=[("Content-Type", "text/plain")]))
+    assert compressing.get("/offload", headers=[("Accept-Encoding", "gzip")]).header("Content-Encoding") == "gzip"
+    assert origin.wait_requests(1)[-1].header("Accept-Encoding") is None
+
+
+# --- proxies
+
+
+def test_free_numbers_are_given_in_the_order_of_the_file(start):
+    proxy = start("""
+frontend one
+    bind 127.0.0.1:{port}
+    http-request return status 200 hdr x %[fe_id]
+frontend two
+    id 1
+    bind 127.0.0.1:{two_port}
+    http-request return status 200 hdr x %[fe_id]
+frontend three
+    id 2
+    bind 127.0.0.1:{three_port}
+    http-request return status 200 hdr x %[fe_id]
+""")
+    assert [proxy.get(port=port).header("x") for port in ("port", "two_port", "three_port")] == ["3", "1", "2"]
+
+
+def test_two_proxies_share_an_inherited_socket(weir):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.set_inheritable(True)
+        text = DEFAULTS.replace("{more}", "") + f"""
+frontend one
+    bind fd@{listening.fileno()}
+    http-request return status 200
+frontend two
+    bind fd@{listening.fileno()}
+    http-request return status 200
+"""
+        proxy = weir("haproxy", text=text, start=False)
+        proxy.start(wait=False, pass_fds=[listening.fileno()])
+        with Client(port=listening.getsockname()[1]) as client:
+            assert client.request("/").status == 200
+
+
+# --- variables on the runtime socket
+
+
+def test_process_variables_on_the_runtime_socket(start):
+    proxy = echo(start, "http-request return status 200 hdr x %[var(proc.text)]",
+                 more="stats socket {dir}/admin.sock level admin\n    set-var proc.number int(5)\n"
+                      "    set-var-fmt proc.text before")
+    admin = proxy.runtime()
+    assert admin("get var proc.number") == "proc.number: type=sint value=<5>"
+    assert admin("get var proc.none") == "Variable not found."
+    assert "experimental" in admin("set var proc.text str(x)")
+    admin(r"experimental-mode on; set var proc.text str(updating); set var proc.text fmt %[var(proc.text),regsub(ing,ed)]")
+    assert proxy.get().header("x") == "updated"
+    assert "type=str value=<updated>" in admin("get var proc.text")
+    assert admin("experimental-mode on; set var txn.a str(x)").strip() == "Only process-wide variables can be set."
+    assert "nosuch" in admin("experimental-mode on; set var proc.text nosuch()")
