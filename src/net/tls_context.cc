@@ -4,14 +4,22 @@
 #include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <string.h>
 
 namespace weir::net {
 namespace {
 
+// The reason of the last failure: the system's where it has one ("No such file or directory"), else OpenSSL's.
 std::string openssl_error() {
+  unsigned long last = 0;
+  while (unsigned long e = ERR_get_error()) {
+    last = e;
+    if (!ERR_SYSTEM_ERROR(e)) continue;
+    ERR_clear_error();
+    return strerror(ERR_GET_REASON(e));
+  }
   char text[256];
-  ERR_error_string_n(ERR_peek_last_error(), text, sizeof text);
-  ERR_clear_error();
+  ERR_error_string_n(last, text, sizeof text);
   return text;
 }
 

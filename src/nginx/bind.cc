@@ -18,34 +18,56 @@ namespace weir::nginx {
 
 namespace {
 
-Str context_name(ContextMask c) {
-  switch (c) {
-    case kMain: return "main";
-    case kEvents: return "events";
-    case kHttp: return "http";
-    case kServer: return "server";
-    case kLocation: return "location";
-    case kIfInServer: return "if in server";
-    case kIfInLocation: return "if in location";
-    case kLimitExcept: return "limit_except";
-    case kUpstream: return "upstream";
-    default: return "this";
-  }
-}
+struct NamedContext {
+  ContextMask bit;
+  Str name;
+};
+constexpr NamedContext kContexts[] = {
+    {kMain, "main"},
+    {kEvents, "events"},
+    {kHttp, "http"},
+    {kServer, "server"},
+    {kLocation, "location"},
+    {kIfInServer, "if in server"},
+    {kIfInLocation, "if in location"},
+    {kLimitExcept, "limit_except"},
+    {kUpstream, "upstream"},
+    {kTypes, "types"},
+    {kMap, "map"},
+    {kGeo, "geo"},
+    {kSplitClients, "split_clients"},
+    {kMatch, "match"},
+    {kCharsetMap, "charset_map"},
+    {kStream, "stream"},
+    {kStreamServer, "server in stream"},
+    {kStreamUpstream, "upstream in stream"},
+    {kStreamMap, "map in stream"},
+    {kStreamGeo, "geo in stream"},
+    {kStreamSplitClients, "split_clients in stream"},
+    {kMail, "mail"},
+    {kMailServer, "server in mail"},
+    {kMgmt, "mgmt"},
+    {kOtel, "otel_exporter"},
+    {kAcme, "acme_issuer"},
+};
 
 std::string contexts_of(const std::vector<const Row*>& rows) {
-  std::string out;
   ContextMask all = 0;
   for (const Row* r : rows) all |= r->contexts;
-  for (int bit = 0; bit < 26; bit++) {
-    ContextMask c = 1ull << bit;
-    if (!(all & c) || context_name(c) == "this") continue;
-    out += fmt::format("{}{}", out.empty() ? "" : ", ", context_name(c));
-  }
+  std::string out;
+  for (const NamedContext& c : kContexts)
+    if (all & c.bit) out += fmt::format("{}{}", out.empty() ? "" : ", ", c.name);
   return out;
 }
 
+// Variables that a directive which is not bound would have defined are no further errors.
+void promise_variables(Scope& scope, const Directive& d) {
+  for (const config::Word& w : d.words) scope.http->variables.promise(scope.arena, w.text);
+  for (const Directive& child : d.block) promise_variables(scope, child);
+}
+
 void report_unknown(Scope& scope, const Directive& d) {
+  promise_variables(scope, d);
   size_t used = 0;
   auto rows = index().find(d, used);
   if (!rows.empty()) {
@@ -82,6 +104,17 @@ bool check_shape(Scope& scope, const Directive& d, const Row& row) {
   return true;
 }
 
+// A bare word that starts a line and names a directive of this context was probably meant as one.
+void warn_of_missing_semicolon(Scope& scope, const Directive& d) {
+  for (size_t i = 1; i < d.words.size(); i++) {
+    const config::Word& w = d.words[i];
+    if (w.quote != config::Quote::none || w.where.line == d.words[i - 1].where.line) continue;
+    if (!index().find_name(w.text, scope.context)) continue;
+    scope.diag.warning(w.where, fmt::format("\"{}\" is taken as an argument of \"{}\"", w.text, d.name()),
+                       fmt::format("if it is a directive, line {} lacks its ;", d.words[i - 1].where.line));
+  }
+}
+
 const Module* module_of(const Row* row) {
   for (const Module* m : modules())
     if (!m->table.empty() && row >= m->table.data() && row < m->table.data() + m->table.size()) return m;
@@ -92,6 +125,7 @@ void bind_one(Scope& scope, const Directive& d) {
   size_t used = 0;
   const Row* row = index().find(d, scope.context, used);
   if (!row) return report_unknown(scope, d);
+  warn_of_missing_semicolon(scope, d);
   if (!check_shape(scope, d, *row)) return;
   if (!row->no_effect.empty()) {
     scope.diag.note(d.where, fmt::format("\"{}\" has no effect in weir: {}", d.name(), row->no_effect));
@@ -99,6 +133,7 @@ void bind_one(Scope& scope, const Directive& d) {
   }
   if (!row->bind) {
     scope.diag.add(config::Severity::planned, d.where, fmt::format("not yet: {}", row->name), {});
+    promise_variables(scope, d);
     return;
   }
   const Module* outer_module = scope.module;
@@ -190,7 +225,7 @@ void finish_http(Scope& scope) {
   for (Level* level : http.levels)
     if (level->context != kHttp) compile_location(scope, *static_cast<Location*>(level));
   for (ServerBlock* s : http.servers) build_segments(scope, *s);
-  http.variables.resolve(scope.arena, scope.diag);
+  http.variables.resolve(scope.diag);
   build_listeners(scope);
 }
 

@@ -28,7 +28,7 @@ struct GzipConf {
   Setting<bool> on;
   Setting<bool> vary;
   Setting<int64_t> level;
-  Setting<int64_t> min_length;
+  Setting<uint64_t> min_length;
   Setting<uint32_t> proxied;
   Setting<Str> http_version;
   Setting<ArenaList<Str>> types;
@@ -120,7 +120,7 @@ proxy::Filter* make(Transaction& txn, const void* conf) {
   bool head = txn.request.method == http::Method::head;  // answered with the headers that GET would get
   if (m.headers.has(Name::content_encoding) || (m.body == http::Body::none && !head) || txn.parent) return nullptr;
   bool sized = m.body == http::Body::length || (head && m.headers.has(Name::content_length));
-  if (sized && m.content_length < static_cast<uint64_t>(c.min_length.get(20))) return nullptr;
+  if (sized && m.content_length < c.min_length.get(20)) return nullptr;
   if (!type_ok(c, m.headers.value(Name::content_type))) return nullptr;
   if (c.vary.get(false)) m.headers.add("Vary", "Accept-Encoding", Name::vary);
   if (txn.request.version < 11 && c.http_version.get("1.1") == "1.1") return nullptr;
@@ -181,7 +181,7 @@ const Row kTable[] = {
      1,
      Block::none,
      Inherit::scalar,
-     set_num,
+     set_size,
      "length",
      "shorter responses are left alone",
      {},

@@ -146,6 +146,14 @@ bool listen_option(Scope& scope, const Directive& d, size_t i, Listen& l) {
   return true;
 }
 
+std::string known_option(Str word) {
+  static const std::vector<Str> kOptions = {
+      "default_server", "ssl",         "http2",     "quic",     "proxy_protocol", "reuseport",     "deferred",
+      "bind",           "ipv6only=on", "ipv6only=", "backlog=", "rcvbuf=",        "so_keepalive=", "fastopen="};
+  Str near = config::nearest(word.substr(0, word.find('=') == Str::npos ? word.size() : word.find('=') + 1), kOptions);
+  return near.empty() ? "see listen in weir-nginx(7)" : fmt::format("did you mean {}?", near);
+}
+
 void bind_listen(void* s, const Directive& d, const Row&) {
   Scope& scope = scope_of(s);
   Listen l;
@@ -155,7 +163,7 @@ void bind_listen(void* s, const Directive& d, const Row&) {
   for (size_t i = 1; i < d.args(); i++)
     if (!listen_option(scope, d, i, l)) {
       auto& e = scope.error(d.arg(i).where, fmt::format("invalid parameter \"{}\"", d.arg(i).text),
-                            "see listen in weir-nginx(7)");
+                            known_option(d.arg(i).text));
       e.product = fmt::format("invalid parameter \"{}\"", d.arg(i).text);
     }
   std::vector<net::Addr> addrs;
@@ -193,6 +201,14 @@ void bind_server_name(void* s, const Directive& d, const Row&) {
   }
 }
 
+// The word of the server's `server_name` that is `name` in lower case; the server's own place when there is none.
+config::Where place_of_name(const ServerBlock& server, Str name) {
+  for (const Directive& d : server.directive->block)
+    for (size_t i = 0; d.name() == "server_name" && i < d.args(); i++)
+      if (iequals(d.arg(i).text, name)) return d.arg(i).where;
+  return server.directive->where;
+}
+
 void add_names(Scope& scope, Names& names, ServerBlock* server, Str addr_text) {
   for (Str raw : server->names) {
     std::string name;
@@ -200,7 +216,7 @@ void add_names(Scope& scope, Names& names, ServerBlock* server, Str addr_text) {
     if (name.starts_with("~")) continue;
     auto put = [&](const std::string& key) {
       if (!names.exact.emplace(key, server).second && names.exact[key] != server)
-        scope.diag.warning(server->directive->where,
+        scope.diag.warning(place_of_name(*server, name),
                            fmt::format("conflicting server name \"{}\" on {}, ignored", key, addr_text));
     };
     if (name.starts_with("*.")) {
@@ -251,6 +267,7 @@ void fill_names(Scope& scope, Names& names, const net::Addr& addr, bool& ssl, Li
     add_names(scope, names, l.server, l.text);
   }
   if (!names.fallback && !servers.empty()) names.fallback = servers.front();
+  if (names.fallback) ssl |= all_tls(*names.fallback);
   finish_names(names, servers.size());
 }
 

@@ -1,6 +1,7 @@
 // The directives of OpenResty's Lua module: code in blocks, strings and files for the phases, and what runs at start. What
 // they run is in nginx/lua_run.cc; the names that scripts use are in lua/ngx.lua.
 #include "nginx/lua.h"
+#include "config/place.h"
 
 #include <fmt/format.h>
 
@@ -49,6 +50,24 @@ std::string chunk_name(const Directive& d) {
   return fmt::format("={}({}:{})", kind_of(d), path, d.where.line);
 }
 
+// Where a compiler's message "CHUNK:LINE: …" points to in the code, which may start in the middle of a line.
+config::Where place_in_code(const Directive& d, Str problem) {
+  config::Where where = code_word(d).where;
+  std::string chunk = chunk_name(d).substr(1) + ":";
+  if (code_word(d).quote != config::Quote::lua || !problem.starts_with(chunk)) return where;
+  Str number = problem.substr(chunk.size());
+  auto line = parse_u64(cut(number, ':'));
+  if (!line || *line < 2) return where;
+  Str code = code_word(d).text;
+  size_t at = 0;
+  for (uint64_t i = 1; i < *line && at != Str::npos; i++) at = code.find('\n', at + (i > 1));
+  if (at == Str::npos) return where;
+  Str rest = code.substr(at + 1);
+  size_t blank = std::min(rest.find_first_not_of(" \t"), rest.size());
+  size_t end = std::min(rest.find_first_of("\r\n"), rest.size());
+  return config::inside(where, at + 1 + blank, end > blank ? end - blank : 1);
+}
+
 // Code that does not compile is refused by nginx when it is called; it is worth a word before.
 void warn_of_syntax(Scope& scope, const Directive& d, lua::Program& program, uint32_t number) {
   std::string problem;
@@ -56,7 +75,7 @@ void warn_of_syntax(Scope& scope, const Directive& d, lua::Program& program, uin
   if (program.first().push(l, number, problem))
     lua_pop(l, 1);
   else
-    scope.diag.warning(code_word(d).where, fmt::format("the Lua code does not compile: {}", problem));
+    scope.diag.warning(place_in_code(d, problem), fmt::format("the Lua code does not compile: {}", problem));
 }
 
 const LuaHandler* make_handler(Scope& scope, const Directive& d) {

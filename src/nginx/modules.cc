@@ -69,9 +69,9 @@ const std::vector<const Module*>& modules() {
 
 void add_builtin_variables() {
   for (auto table :
-       {kCoreVariables, kProxyVariables, kPathsVariables, kLogVariables, kStubStatusVariables, kLimitRateVariables,
-        kRealipVariables, kProxyProtocolVariables, kLimitReqVariables, kLimitConnVariables, kRefererVariables,
-        kSecureLinkVariables, kSslConnectionVariables, kRequestIdVariables, kBodyFileVariables})
+       {kPlannedVariables, kCoreVariables, kProxyVariables, kPathsVariables, kLogVariables, kStubStatusVariables,
+        kLimitRateVariables, kRealipVariables, kProxyProtocolVariables, kLimitReqVariables, kLimitConnVariables,
+        kRefererVariables, kSecureLinkVariables, kSslConnectionVariables, kRequestIdVariables, kBodyFileVariables})
     Variables::add_builtins(table);
 }
 

@@ -71,5 +71,6 @@ extern const std::span<const VariableDef> kSecureLinkVariables;
 extern const std::span<const VariableDef> kRefererVariables;
 extern const std::span<const VariableDef> kSslConnectionVariables;
 extern const std::span<const VariableDef> kRequestIdVariables;
+extern const std::span<const VariableDef> kPlannedVariables;
 
 }  // namespace weir::nginx

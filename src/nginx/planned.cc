@@ -5,8 +5,9 @@
 namespace weir::nginx {
 
 void add_planned(config::Index& index) {
-  for (config::Table table : {kPlannedCore, kPlannedHttp, kPlannedModules, kPlannedProxy, kPlannedCgi, kPlannedStream,
-                              kPlannedMail, kPlannedLua, kPlannedJs, kPlannedCommercial, kPlannedAddons})
+  for (config::Table table :
+       {kPlannedCore, kPlannedHttp, kPlannedModules, kPlannedProxy, kPlannedCgi, kPlannedStream, kPlannedMail,
+        kPlannedLua, kPlannedJs, kPlannedCommercial, kPlannedAddons, kPlannedThirdParty})
     index.add(table);
 }
 

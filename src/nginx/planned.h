@@ -17,6 +17,7 @@ extern const config::Table kPlannedLua;
 extern const config::Table kPlannedJs;
 extern const config::Table kPlannedCommercial;
 extern const config::Table kPlannedAddons;
+extern const config::Table kPlannedThirdParty;
 
 // Adds the rows of all these tables to `index`.
 void add_planned(config::Index& index);

@@ -3,8 +3,9 @@
 
 #include <fmt/format.h>
 
-#include <map>
+#include <algorithm>
 
+#include "config/place.h"
 #include "nginx/request.h"
 
 namespace weir::nginx {
@@ -39,11 +40,25 @@ void bind_builtin(Arena& arena, Variable& v) {
   v.cacheable = def->cacheable;
   v.changeable = def->changeable;
   v.assign = def->assign;
-  v.defined = true;
+  v.defined = def->fetch != nullptr;
+  v.planned = !v.defined;
 }
 
 bool is_name_char(char c) {
   return (lower(c) >= 'a' && lower(c) <= 'z') || is_digit(c) || c == '_';
+}
+
+// The place of `$name` or `${name}` inside the word at `word`; the word's own when it is not found in the source.
+config::Where place_in_word(const config::Where& word, Str name) {
+  std::string raw;
+  for (char c : config::text_at(word).substr(0, word.length)) raw += lower(c);
+  for (size_t at = raw.find('$'); at != std::string::npos; at = raw.find('$', at + 1)) {
+    size_t braces = at + 1 < raw.size() && raw[at + 1] == '{' ? 1 : 0;
+    Str rest = Str(raw).substr(at + 1 + braces);
+    if (rest.starts_with(name) && (rest.size() == name.size() || !is_name_char(rest[name.size()])))
+      return config::inside(word, at, 1 + braces + name.size() + braces);
+  }
+  return word;
 }
 
 constexpr uint8_t kCached = 1;
@@ -86,14 +101,31 @@ Variable* Variables::define(Arena& arena, Str name, expr::FetchFn fetch, const v
   return v;
 }
 
-void Variables::resolve(Arena&, config::Diagnostics& diag) {
+void Variables::promise(Arena& arena, Str word) {
+  if (word.size() < 2 || word[0] != '$') return;
+  Str name = word.substr(1);
+  if (std::all_of(name.begin(), name.end(), is_name_char)) use(arena, name, {})->promised = true;
+}
+
+void Variables::resolve(config::Diagnostics& diag) {
   std::vector<Str> known;
   for (auto& [name, def] : builtins()) known.push_back(name);
-  for (auto& [name, v] : by_name_) {
-    if (v->defined) continue;
+  for (auto& [name, v] : by_name_)
+    if (v->defined) known.push_back(v->name);
+  std::vector<const Variable*> undefined;
+  for (auto& [name, v] : by_name_)
+    if (!v->defined && !v->promised && v->used.source) undefined.push_back(v);
+  std::sort(undefined.begin(), undefined.end(), [](const Variable* a, const Variable* b) { return a->name < b->name; });
+  for (const Variable* v : undefined) {
+    config::Where where = place_in_word(v->used, v->name);
+    if (v->planned) {
+      diag.add(config::Severity::planned, where, fmt::format("not yet: ${}", v->name), {});
+      continue;
+    }
     Str near = config::nearest(v->name, known);
-    diag.error(v->used, fmt::format("unknown \"{}\" variable", v->name),
-               near.empty() ? "define it with set, map or geo" : fmt::format("did you mean ${}?", near));
+    diag.error(where, fmt::format("unknown \"{}\" variable", v->name),
+               near.empty() ? "define it with set, map or geo"
+                            : fmt::format("did you mean ${}? Else define it with set, map or geo", near));
   }
 }
 

@@ -21,12 +21,15 @@ struct Variable {
   bool cacheable = true;
   bool changeable = false;  // `set` may assign to a built-in one
   bool defined = false;
+  bool planned = false;  // of a module that is not built yet: known, and never found
+  bool promised = false;  // a directive that is not built yet, or unknown, may define it
   // Assigning to a built-in variable does this (limit_rate, args); null: the slot keeps it.
   void (*assign)(proxy::Transaction& txn, Str value) = nullptr;
   config::Where used;  // first use, for "unknown variable"
 };
 
-// A built-in variable, for tables at the bottom of feature files. A name that ends in '_' is a prefix ("http_").
+// A built-in variable, for tables at the bottom of feature files. A name that ends in '_' is a prefix ("http_"). One
+// without a fetch is planned.
 struct VariableDef {
   Str name;
   expr::FetchFn fetch;
@@ -42,7 +45,9 @@ class Variables {
   Variable* use(Arena& arena, Str name, config::Where where);
   // Defines (or redefines) a variable that the configuration makes: set, map, geo, captures …
   Variable* define(Arena& arena, Str name, expr::FetchFn fetch, const void* object, bool cacheable = true);
-  void resolve(Arena& arena, config::Diagnostics& diag);  // unknown ones are errors
+  // A word that may define a variable (`$name`) stands in a directive that is not bound: it is not unknown then.
+  void promise(Arena& arena, Str word);
+  void resolve(config::Diagnostics& diag);  // unknown ones are errors
   uint32_t slots() const { return slots_; }
   Variable* find(Str name) const;
   // Built-in tables of the features; called once per load by nginx::load.

@@ -2,6 +2,8 @@
 // measurement units"): 8k, 1m, 1g for sizes; ms, s, m, h, d, w, M, y for times.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "nginx/module.h"
 
 namespace weir::nginx {
@@ -20,6 +22,9 @@ Setting<T>* target(void* s, const Directive& d, const Row& row) {
   scope.error(d.where, fmt::format("\"{}\" directive is duplicate", d.name()), "keep one of them");
   return nullptr;
 }
+
+// More than 24 days: nginx waits longer, and nobody has seen it.
+constexpr uint64_t kLongestMs = INT32_MAX;
 
 struct Unit {
   Str name;
@@ -123,9 +128,11 @@ void set_ms(void* s, const Directive& d, const Row& row) {
   auto* t = target<uint32_t>(s, d, row);
   uint64_t ms = 0;
   if (!t) return;
-  if (!parse_ms(d.arg(0).text, ms) || ms > UINT32_MAX)
-    return bad_value(scope_of(s), d, 0, "a time such as 60s or 500ms");
-  *t = static_cast<uint32_t>(ms);
+  if (!parse_ms(d.arg(0).text, ms)) return bad_value(scope_of(s), d, 0, "a time such as 60s or 500ms");
+  if (ms > kLongestMs)
+    scope_of(s).diag.note(d.arg(0).where, fmt::format("{} is taken as 24 days, the longest time", d.arg(0).text),
+                          "a number without unit counts seconds");
+  *t = static_cast<uint32_t>(std::min(ms, kLongestMs));
 }
 
 void set_sec(void* s, const Directive& d, const Row& row) {

@@ -17,6 +17,7 @@ struct SslConf {
   ArenaList<Str> keys;
   Setting<Str> ciphers;
   Setting<Str> curves;
+  Setting<bool> on;
   Setting<bool> prefer_server_ciphers;
   Setting<bool> session_tickets;
   Setting<bool> reject_handshake;
@@ -46,11 +47,22 @@ void bind_key(void* s, const Directive& d, const Row&) {
 void bind_protocols(void* s, const Directive& d, const Row&) {
   uint32_t bits = 0;
   for (size_t i = 0; i < d.args(); i++) {
-    uint32_t bit = net::tls_protocol_bit(d.arg(i).text);
-    if (!bit) return bad_value(scope_of(s), d, i, "TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3");
+    Str name = d.arg(i).text;
+    bool gone = iequals(name, "SSLv2") || iequals(name, "SSLv3");
+    uint32_t bit = 0;
+    for (Str known : {"TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"})
+      if (iequals(name, known)) bit = net::tls_protocol_bit(known);
+    if (!bit && !gone) return bad_value(scope_of(s), d, i, "TLSv1, TLSv1.1, TLSv1.2 or TLSv1.3");
+    if (gone) scope_of(s).diag.note(d.arg(i).where, fmt::format("{} is broken and never spoken", name), "leave it out");
     bits |= bit;
   }
   conf_of(s).protocols = bits;
+}
+
+void bind_ssl(void* s, const Directive& d, const Row& row) {
+  scope_of(s).diag.warning(d.where, "the \"ssl\" directive was removed from nginx in 1.25.1",
+                           "write listen … ssl; instead");
+  set_flag(s, d, row);
 }
 
 void merge_ssl(Scope&, void* child, const void* parent) {
@@ -113,6 +125,18 @@ int choose_by_name(SSL* ssl, int*, void* arg) {
 constexpr ContextMask kHS = kHttp | kServer;
 
 const Row kTable[] = {
+    {"ssl",
+     kHS,
+     1,
+     1,
+     Block::none,
+     Inherit::scalar,
+     bind_ssl,
+     "on | off",
+     "speaks TLS on all addresses of the server; an old word for listen … ssl",
+     {},
+     WEIR_FIELD(SslConf, on),
+     "off"},
     {"ssl_certificate", kHS, 1, 1, Block::none, Inherit::array, bind_certificate, "file",
      "certificate chain in PEM form"},
     {"ssl_certificate_key", kHS, 1, 1, Block::none, Inherit::array, bind_key, "file", "private key in PEM form"},
@@ -191,6 +215,10 @@ const Row kTable[] = {
 };
 
 }  // namespace
+
+bool all_tls(const ServerBlock& server) {
+  return server.level.of<SslConf>(kSslModule).on.get(false);
+}
 
 ssl_ctx_st* make_tls(Scope& scope, Address& address) {
   for (ServerBlock* s : scope.http->servers) {
