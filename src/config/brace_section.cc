@@ -29,19 +29,19 @@ void BraceLexer::section(std::vector<Directive>& out) {
   directive.where = directive.words[0].where;
   directive.dialect = Dialect::haproxy;
   directive.has_block = end == WordsEnd::open;
-  check_no_empty_word(directive.words, shared_.diag);
+  check_no_empty_word(directive.words, shared_.diag, shared_.options.offline);
   if (directive.has_block) {
     splitter_.set_section(section_label(directive));
     Word name = directive.words[0];
     openers_.push_back(&name);
     section_block(directive);
     openers_.pop_back();
+    out.push_back(std::move(directive));
   } else {
     shared_.diag.error(directive.where, fmt::format("the section \"{}\" has no block", directive.name()),
                        "put { after its name");
     if (end == WordsEnd::text) end_reported_ = true;
   }
-  out.push_back(std::move(directive));
 }
 
 void BraceLexer::section_block(Directive& section) {
@@ -76,7 +76,7 @@ void BraceLexer::section_statement(Directive& section, std::vector<Word> words, 
     body.where = in_.where();
     if (!read_lua_block(in_, body.text, shared_.diag)) end_reported_ = true;
     directive.words.push_back(body);
-  } else if (!check_no_empty_word(directive.words, shared_.diag)) {
+  } else if (!check_no_empty_word(directive.words, shared_.diag, shared_.options.offline)) {
     return;
   }
   if (!take_prefix(directive, shared_.diag)) return;

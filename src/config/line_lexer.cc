@@ -246,7 +246,7 @@ void LineLexer::statement(std::vector<Word> words) {
     message(words);
     return;
   }
-  if (!check_no_empty_word(words, diag_)) return;
+  if (!check_no_empty_word(words, diag_, options_.offline)) return;
   Directive directive;
   directive.where = words[0].where;
   directive.words = std::move(words);

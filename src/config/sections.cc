@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "config/place.h"
+
 namespace weir::config {
 namespace {
 
@@ -44,20 +46,27 @@ bool take_prefix(Directive& directive, Diagnostics& diag) {
   return !alone;
 }
 
-bool check_no_empty_word(const std::vector<Word>& words, Diagnostics& diag) {
-  auto it = std::find_if(words.begin(), words.end(), [](const Word& w) { return w.text.empty(); });
-  if (it == words.end()) return true;
-  Str raw = it->where.source->line(it->where.line);
-  raw = raw.substr(std::min<size_t>(it->where.column - 1, raw.size()), it->where.length);
-  bool variable = raw.find('$') != Str::npos;
-  diag.error(it->where,
-             variable ? "the variable is not set or empty, and an empty word would end the arguments"
-                      : "an empty word would end the arguments",
-             variable ? "give it a default with \"${NAME-value}\", or write \"${NAME[*]}\" when nothing is meant then"
-                      : "")
-      .product = fmt::format("argument number {} at position {} is empty and marks the end of the argument list:",
-                             it - words.begin(), it->where.column);
-  return false;
+bool check_no_empty_word(std::vector<Word>& words, Diagnostics& diag, bool offline) {
+  for (size_t i = 0; i < words.size(); i++) {
+    if (!words[i].text.empty()) continue;
+    Where where = words[i].where;
+    bool variable = text_at(where).substr(0, where.length).find('$') != Str::npos;
+    if (variable && offline) {
+      diag.note(where, "the variable is not set here; the word is left out",
+                "where it is not set, HAProxy refuses the line");
+      words.erase(words.begin() + static_cast<ptrdiff_t>(i--));
+      continue;
+    }
+    diag.error(where,
+               variable ? "the variable is not set or empty, and an empty word would end the arguments"
+                        : "an empty word would end the arguments",
+               variable ? "give it a default with \"${NAME-value}\", or write \"${NAME[*]}\" when nothing is meant then"
+                        : "")
+        .product = fmt::format("argument number {} at position {} is empty and marks the end of the argument list:", i,
+                               where.column);
+    return false;
+  }
+  return !words.empty();
 }
 
 }  // namespace weir::config

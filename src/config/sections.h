@@ -13,7 +13,8 @@ bool is_section(Str word);
 bool take_prefix(Directive& directive, Diagnostics& diag);
 
 // HAProxy refuses empty words: one would end the list of arguments unseen. False, with an error, when there is one.
-bool check_no_empty_word(const std::vector<Word>& words, Diagnostics& diag);
+// With `offline`, words that are empty because a variable is not set are left out with a note.
+bool check_no_empty_word(std::vector<Word>& words, Diagnostics& diag, bool offline);
 
 // What `"${.SECTION}"` expands to in `section`: its name, or its kind when it has none.
 inline Str section_label(const Directive& section) {

@@ -186,11 +186,24 @@ class Criterion {
         }
       }
       std::string text(w.text);
-      if (op != eq && !range(w, op == gt || op == lt, op == gt || op == ge, text)) return false;
+      bool is_range = w.text.find_first_of(":-") != Str::npos;
+      if (op != eq && is_range) warn_about_range(w);
+      if (op != eq && !is_range && !range(w, op == gt || op == lt, op == gt || op == ge, text)) return false;
       texts_.push_back({std::move(text), {}, 0});
       origins_.push_back(&w);
     }
     return true;
+  }
+
+  // HAProxy takes what contains one of these for a range, whatever operator stands before it.
+  void warn_about_range(const Word& w) {
+    bool negative = w.text.starts_with('-');
+    env_.diag.warning(w.where,
+                      negative
+                          ? fmt::format("'{}' is read as the range up to {}; the operator before it does not count",
+                                        w.text, w.text.substr(1))
+                          : fmt::format("'{}' is a range; the operator before it does not count", w.text),
+                      negative ? "negative numbers cannot be compared with: add an offset with a converter first" : "");
   }
 
   // "gt 5" as "6:", "le 5" as ":5", for dotted numbers likewise.
@@ -200,11 +213,8 @@ class Criterion {
     bool dotted = method_ == Method::version;
     auto high = parse_u64(dotted ? major : w.text);
     auto low = dotted && !minor.empty() ? parse_u64(minor) : std::optional<uint64_t>{0};
-    bool negative = w.text.starts_with('-');
-    if (negative && !dotted) high = parse_u64(w.text.substr(1));
-    if (!high || !low || w.text.find(':') != Str::npos)
-      return error(w, fmt::format("'{}' is not a number: an operator takes no range", w.text));
-    int64_t n = dotted ? static_cast<int64_t>(*high << 16 | *low) : static_cast<int64_t>(*high) * (negative ? -1 : 1);
+    if (!high || !low) return error(w, fmt::format("'{}' is neither a number nor eq, gt, ge, lt or le", w.text));
+    int64_t n = static_cast<int64_t>(dotted ? *high << 16 | *low : *high);
     if (strict) n += above ? 1 : -1;
     std::string number = dotted ? fmt::format("{}.{}", n >> 16, n & 0xffff) : fmt::format("{}", n);
     text = above ? number + ":" : ":" + number;
@@ -356,7 +366,14 @@ bool Acls::define(const config::Directive& directive, ParseEnv& env) {
                                  "want",
                                  words[2].text, words[3].text),
                      "remove the space before '(', or write '--' in front of it");
-  return add(name.text, words.subspan(2), env) != nullptr;
+  if (add(name.text, words.subspan(2), env)) return true;
+  // Conditions that name it are no further errors.
+  if (!known(name.text)) {
+    Acl* broken = env.arena.make<Acl>();
+    broken->name = env.arena.dup(name.text);
+    acls_.push_back(broken);
+  }
+  return false;
 }
 
 Acl* Acls::predefined(Str name, ParseEnv& env) {

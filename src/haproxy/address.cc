@@ -6,6 +6,9 @@
 
 #include <charconv>
 
+#include "config/place.h"
+#include "haproxy/scope.h"
+
 namespace weir::haproxy {
 namespace {
 
@@ -108,13 +111,30 @@ bool parse_inet(Str text, Address& out, std::string& error) {
   return true;
 }
 
+bool in_name(char c) {
+  return is_digit(c) || c == '_' || (lower(c) >= 'a' && lower(c) <= 'z');
+}
+
+// The first variable in the word's source that the environment lacks, or empty.
+std::string unset_variable(const Word& word) {
+  Str raw = config::text_at(word.where).substr(0, word.where.length);
+  for (size_t at = raw.find('$'); at != Str::npos; at = raw.find('$', at + 1)) {
+    size_t begin = raw.find_first_not_of("{\"", at + 1), end = begin;
+    while (end < raw.size() && in_name(raw[end])) end++;
+    if (begin == Str::npos || begin == end) continue;
+    std::string name(raw.substr(begin, end - begin));
+    const char* value = getenv(name.c_str());
+    if (!value || !*value) return name;
+  }
+  return {};
+}
+
 // $NAME and ${NAME} count in addresses even where quotes would be needed elsewhere.
 std::string expand(Str text) {
   std::string out;
   for (size_t i = 0; i < text.size(); i++) {
     bool braces = i + 1 < text.size() && text[i + 1] == '{';
     size_t begin = i + (braces ? 2 : 1), end = begin;
-    auto in_name = [](char c) { return is_digit(c) || c == '_' || (lower(c) >= 'a' && lower(c) <= 'z'); };
     while (end < text.size() && in_name(text[end])) end++;
     bool closed = !braces || (end < text.size() && text[end] == '}');
     if (text[i] != '$' || end == begin || !closed) {
@@ -209,6 +229,18 @@ bool socket_addresses(const Address& a, Arena& arena, std::vector<net::Addr>& ou
     out.push_back(addr);
   }
   return true;
+}
+
+void report_address(Scope& scope, const Word& word, const std::string& problem, std::string remedy,
+                    std::string product) {
+  std::string name = unset_variable(word);
+  if (name.empty()) {
+    scope.error(word.where, problem, std::move(remedy), std::move(product));
+  } else if (scope.options.offline) {
+    scope.diag.note(word.where, fmt::format("the address is not checked: the variable {} is not set here", name));
+  } else {
+    scope.error(word.where, problem, fmt::format("set the environment variable {}", name), std::move(product));
+  }
 }
 
 }  // namespace weir::haproxy

@@ -7,7 +7,13 @@
 #include "base/arena.h"
 #include "net/addr.h"
 
+namespace weir::config {
+struct Word;
+}
+
 namespace weir::haproxy {
+
+struct Scope;
 
 struct Address {
   enum class Family : uint8_t { any, ipv4, ipv6, path, abstract, descriptor, socket_pair };
@@ -32,5 +38,9 @@ bool socket_addresses(const Address& a, Arena& arena, std::vector<net::Addr>& ou
 
 // A host name by the system's resolver, IPv4 first. False when there is none of that family.
 bool resolve_host(Str host, Address::Family family, net::Addr& out);
+
+// Reports an address that cannot be used. One that hangs on an environment variable which is not set is only noted offline.
+void report_address(Scope& scope, const config::Word& word, const std::string& problem, std::string remedy,
+                    std::string product);
 
 }  // namespace weir::haproxy

@@ -82,6 +82,41 @@ std::string keyword_of(const Directive& d) {
   return out;
 }
 
+// What to write where an option of bind or server lines stands on a line of its own; empty when the word is none.
+std::string line_of_option(Str word) {
+  if (index().find_name(word, kServerOption)) return "it is an option of server and default-server lines";
+  if (index().find_name(word, kBindOption)) return "it is an option of bind lines";
+  return {};
+}
+
+// The place of the first `n` words that stand on one line.
+Where place_of_words(const Directive& d, size_t n) {
+  Where where = d.where;
+  for (size_t i = 1; i < n && i < d.words.size(); i++) {
+    const Where& next = d.words[i].where;
+    if (next.source == where.source && next.line == where.line && next.column > where.column)
+      where.length = next.column + next.length - where.column;
+  }
+  return where;
+}
+
+size_t words_in(Str name) {
+  return 1 + static_cast<size_t>(std::count(name.begin(), name.end(), ' '));
+}
+
+// The keyword that was probably meant: by all its words, by its first one, or a section's.
+std::string suggestion(const Scope& scope, const Directive& d, Str word) {
+  std::string option = line_of_option(word);
+  if (!option.empty()) return option;
+  std::vector<Str> names = index().names(scope.context);
+  if (Str near = config::nearest(word, names); !near.empty()) return fmt::format("did you mean '{}'?", near);
+  for (Str& name : names) name = name.substr(0, name.find(' '));
+  Str near = config::nearest(d.name(), names);
+  if (!near.empty() && near != d.name()) return fmt::format("did you mean '{}'?", near);
+  near = config::nearest(d.name(), index().names(kTop));
+  return near.empty() ? std::string() : fmt::format("did you mean the section '{}'?", near);
+}
+
 void report_unknown(Scope& scope, const Directive& d) {
   std::string word = keyword_of(d);
   Str here = context_name(scope.context);
@@ -91,14 +126,15 @@ void report_unknown(Scope& scope, const Directive& d) {
       std::remove_if(elsewhere.begin(), elsewhere.end(), [](const Row* r) { return r->contexts >= kBindOption; }),
       elsewhere.end());
   if (!elsewhere.empty()) {
-    scope.error(d.where, fmt::format("'{}' is not allowed in a {} section", elsewhere[0]->name, here),
+    scope.error(place_of_words(d, words_in(elsewhere[0]->name)),
+                fmt::format("'{}' is not allowed in a {} section", elsewhere[0]->name, here),
                 fmt::format("it may stand in: {}", context_names(elsewhere)),
                 fmt::format("keyword '{}' is not allowed in '{}' section", elsewhere[0]->name, here));
     return;
   }
   Str near = config::nearest(word, index().names(scope.context));
-  scope.error(d.where, fmt::format("unknown keyword '{}' in a {} section", word, here),
-              near.empty() ? std::string() : fmt::format("did you mean '{}'?", near),
+  scope.error(place_of_words(d, words_in(word)), fmt::format("unknown keyword '{}' in a {} section", word, here),
+              suggestion(scope, d, word),
               fmt::format("unknown keyword '{}' in '{}' section{}", word, here,
                           near.empty() ? std::string() : fmt::format("; did you mean '{}' maybe ?", near)));
 }
@@ -116,7 +152,7 @@ void report_removed(Scope& scope, const Directive& d, const Row& row) {
 bool check_arity(Scope& scope, const Directive& d, const Row& row) {
   auto n = static_cast<int>(args_of(d, row).size());
   if (n < row.min_args) {
-    scope.error(d.where, fmt::format("'{}' lacks arguments", row.name),
+    scope.error(place_of_words(d, words_in(row.name)), fmt::format("'{}' lacks arguments", row.name),
                 fmt::format("write: {} {}", row.name, row.syntax),
                 fmt::format("'{}' expects {}.", row.name, row.syntax));
     return false;

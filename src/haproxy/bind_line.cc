@@ -119,7 +119,7 @@ void add_address(Scope& scope, const Line& line, Str text, const Word& word) {
   Address address;
   std::string problem;
   if (!parse_address(text, address, problem, scope.arena)) {
-    scope.error(word.where, problem, {}, fmt::format("'bind' : {}", problem));
+    report_address(scope, word, problem, {}, fmt::format("'bind' : {}", problem));
     return;
   }
   if (address.quic) return scope.planned(word.where, "QUIC listeners");
@@ -132,8 +132,9 @@ void add_address(Scope& scope, const Line& line, Str text, const Word& word) {
   if (address.family == Address::Family::descriptor) return add_listener(scope, line, {}, address, text, word.where);
   bool inet = address.family != Address::Family::path && address.family != Address::Family::abstract;
   if (inet && (address.port < 0 || address.port_offset)) {
-    scope.error(word.where, fmt::format("'{}' lacks the port to listen on", text), fmt::format("write: {}:80", text),
-                fmt::format("'bind' : missing port specification in '{}'", text));
+    Str host = text.ends_with(':') ? text.substr(0, text.size() - 1) : text;
+    report_address(scope, word, fmt::format("'{}' lacks the port to listen on", text),
+                   fmt::format("write: {}:80", host), fmt::format("'bind' : missing port specification in '{}'", text));
     return;
   }
   if (address.family == Address::Family::path && !scope.global.unix_prefix.empty())

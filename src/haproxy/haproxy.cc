@@ -27,7 +27,9 @@ Scope scope_for(model::Model& model, Global& g, config::Diagnostics& diag, const
 
 // Words outside of sections: HAProxy reads them as unknown ones of no section.
 void report_stray(Scope& scope, const Directive& d) {
-  scope.error(d.where, fmt::format("'{}' stands before the first section", d.name()), "open a section first",
+  Str near = config::nearest(d.name(), index().names(kTop));
+  scope.error(d.where, fmt::format("'{}' stands before the first section", d.name()),
+              near.empty() ? std::string("open a section first") : fmt::format("did you mean '{}'?", near),
               fmt::format("unknown keyword '{}' out of section.", d.name()));
 }
 

@@ -7,6 +7,7 @@
 #include <unordered_set>
 
 #include "balance/balancer.h"
+#include "config/place.h"
 #include "expr/hooks.h"
 #include "haproxy/capture.h"
 #include "haproxy/check.h"
@@ -348,6 +349,23 @@ void make_pools(Scope& scope) {
   }
 }
 
+namespace {
+
+// Where the configuration first names `name`, as a word or as part of one.
+Where mention(const Directive& block, Str name) {
+  for (const Directive& d : block.block) {
+    for (const Word& w : d.words) {
+      if (w.text.find(name) == Str::npos) continue;
+      size_t at = config::text_at(w.where).substr(0, w.where.length).find(name);
+      return at == Str::npos ? w.where : config::inside(w.where, at, name.size());
+    }
+    if (Where inner = mention(d, name); inner.source) return inner;
+  }
+  return {};
+}
+
+}  // namespace
+
 void resolve(Scope& scope) {
   resolve_pages(scope);
   for (Proxy* p : scope.global.proxies) {
@@ -366,7 +384,8 @@ void resolve(Scope& scope) {
   resolve_references(scope.global.references, scope.model, scope.diag);
   scope.global.patterns.assign_ids();
   for (const std::string& name : scope.global.patterns.absent)
-    scope.diag.note({}, fmt::format("the pattern file '{}' is not here; it counts as empty", name));
+    scope.diag.note(mention(scope.model.tree->root, name),
+                    fmt::format("the pattern file '{}' is not here; it counts as empty", name));
 }
 
 }  // namespace weir::haproxy

@@ -289,7 +289,8 @@ const expr::Expr* parse_sample_words(std::span<const config::Word> words, size_t
 }
 
 bool is_planned(const expr::Expr& e) {
-  return e.fetch == nothing;
+  return e.fetch == nothing ||
+         std::any_of(e.calls, e.calls + e.call_count, [](const auto& c) { return c.convert == convert_to_nothing; });
 }
 
 bool require_available(const expr::Expr& e, const Place& place, config::Where where, config::Diagnostics& diag) {

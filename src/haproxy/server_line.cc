@@ -108,7 +108,7 @@ void add_server(Scope& scope, Str name, const Word& address_word, Str address_te
   Address address;
   std::string problem;
   if (!parse_address(address_text, address, problem, scope.arena)) {
-    scope.error(address_word.where, problem, {}, fmt::format("'server {}' : {}", name, problem));
+    report_address(scope, address_word, problem, {}, fmt::format("'server {}' : {}", name, problem));
     return;
   }
   if (address.quic) return scope.planned(address_word.where, "QUIC servers");

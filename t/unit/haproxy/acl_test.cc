@@ -249,3 +249,20 @@ Test(acl, evaluation_takes_nothing_from_the_arena_for_plain_matches) {
   for (int i = 0; i < 100; i++) cr_assert(c->eval(r.ctx));
   cr_expect(r.txn.arena.alloc_chars(1) == before + 1);
 }
+
+Test(acl, an_operator_before_a_range_does_not_count) {
+  Rules r;
+  r.request(kRequest);
+  expect_test(r, "if { hdr(x-number) -m int ge -60 }", "yes");
+  expect_test(r, "if { hdr(x-number) -m int ge -6 }", "no");
+  expect_test(r, "if { hdr(x-number) -m int gt 5:12 }", "yes");
+  cr_expect(r.warning().find("the operator before it does not count") != std::string::npos, "%s", r.warning().c_str());
+  cr_expect(r.error().empty(), "%s", r.error().c_str());
+}
+
+Test(acl, a_refused_acl_is_reported_once) {
+  Rules r;
+  cr_expect(!r.acl("broken pth /x"));
+  cr_expect(r.condition("if broken") != nullptr);
+  cr_expect(r.diag.count(config::Severity::error) == 1);
+}
