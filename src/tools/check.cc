@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "config/include.h"
+#include "config/place.h"
 #include "tools/fragment.h"
 #include "tools/load.h"
 
@@ -48,21 +49,20 @@ LoadRequest make_request(const CheckOptions& o, const std::string& path) {
 }
 
 std::string place(const config::Where& where) {
-  return where.source ? fmt::format(" ({}:{})", where.source->path, where.line) : std::string();
+  return where.source ? fmt::format(" ({}:{}:{})", where.source->path, where.line, where.column) : std::string();
 }
 
-void print_text(const std::string& path, const Loaded& loaded, bool colour) {
-  for (const Diagnostic& d : loaded.diag->all()) {
+void print_text(const std::string& path, const config::Diagnostics& diag, bool colour) {
+  for (const Diagnostic& d : diag.all()) {
     if (d.severity == Severity::planned)
       fmt::print("not yet: {}{}\n", planned_word(d), place(d.where));
     else
       fmt::print("{}", config::render(d, colour));
   }
-  size_t errors = loaded.diag->count(Severity::error);
-  size_t planned = loaded.diag->count(Severity::planned);
-  std::string counts =
-      fmt::format("{} error{}, {} warning{}", errors, errors == 1 ? "" : "s", loaded.diag->count(Severity::warning),
-                  loaded.diag->count(Severity::warning) == 1 ? "" : "s");
+  size_t errors = diag.count(Severity::error);
+  size_t planned = diag.count(Severity::planned);
+  std::string counts = fmt::format("{} error{}, {} warning{}", errors, errors == 1 ? "" : "s",
+                                   diag.count(Severity::warning), diag.count(Severity::warning) == 1 ? "" : "s");
   if (planned > 0) counts += fmt::format(", {} not yet built", planned);
   fmt::print("{}: {} ({})\n", path, errors == 0 ? "accepted" : "refused", counts);
 }
@@ -87,12 +87,13 @@ int check(const CheckOptions& o) {
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   for (const std::string& path : o.files) {
     Loaded loaded = load(make_request(o, path));
-    refused |= loaded.diag->failed();
+    config::Diagnostics diag = config::by_place(*loaded.diag, *loaded.model->tree);
+    refused |= diag.failed();
     if (!o.json) {
-      print_text(path, loaded, colour);
+      print_text(path, diag, colour);
       continue;
     }
-    for (auto& one : nlohmann::ordered_json::parse(config::render_json(*loaded.diag))) all.push_back(std::move(one));
+    for (auto& one : nlohmann::ordered_json::parse(config::render_json(diag))) all.push_back(std::move(one));
   }
   if (o.json) fmt::print("{}\n", all.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   return refused ? 1 : 0;
