@@ -1,4 +1,6 @@
 // `tune.…` words that weir takes: a few limits, and those whose subject it manages by itself. Each says why.
+#include <fmt/format.h>
+
 #include "haproxy/bind.h"
 #include "haproxy/tables.h"
 
@@ -15,6 +17,16 @@ void bind_bufsize(void* s, const Directive& d, const Row& row) {
   uint64_t n = 0;
   if (read_size(scope_of(s), args_of(d, row)[0], row.name, n))
     scope_of(s).global.tune_bufsize = static_cast<uint32_t>(n);
+}
+
+void bind_share_idle(void* s, const Directive& d, const Row& row) {
+  Scope& scope = scope_of(s);
+  const Word& how = args_of(d, row)[0];
+  if (how == "full" || how == "on" || how == "off")
+    scope.model.process.share_idle = how != Str("off");
+  else
+    scope.error(how.where, fmt::format("'{}' is not a way to share idle connections", how.text), "full, on or off",
+                fmt::format("'{}' expects either 'on', 'full' or 'off' but got '{}'.", row.name, how.text));
 }
 
 constexpr Row word(Str name, config::BindFn bind, Str syntax, Str help) {
@@ -34,6 +46,8 @@ constexpr Str kOpenssl = "OpenSSL's own choice is used";
 constexpr Row kRows[] = {
     word("tune.http.maxhdr", bind_max_headers, "<number>", "largest number of headers in a message"),
     word("tune.bufsize", bind_bufsize, "<size>", "largest request and response head"),
+    word("tune.idle-pool.shared", bind_share_idle, "{ full | on | off }",
+         "whether threads share idle server connections"),
     idle("tune.maxrewrite", "<size>", "buffer space reserved for rewriting headers", kBuffers),
     idle("tune.buffers.limit", "<number>", "limit of buffers of the process", kBuffers),
     idle("tune.buffers.reserve", "<number>", "buffers kept for emergencies", kBuffers),
@@ -54,8 +68,6 @@ constexpr Row kRows[] = {
          "each shard accepts for itself"),
     idle("tune.listener.default-shards", "{ by-process | by-thread | by-group }", "sockets per listener",
          "each shard accepts for itself"),
-    idle("tune.idle-pool.shared", "{ full | on | off }", "whether threads share idle server connections",
-         "idle server connections stay with the shard that opened them"),
     idle("tune.comp.maxlevel", "<number>", "highest level of compression", kZlib),
     idle("tune.zlib.memlevel", "<number>", "memory of zlib", kZlib),
     idle("tune.zlib.windowsize", "<number>", "window of zlib", kZlib),

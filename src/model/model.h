@@ -173,6 +173,7 @@ struct Process {
   bool max_conns_waits = false;  // at the limit: leave connections in the backlog (HAProxy), else close them (nginx)
   uint64_t rlimit_nofile = 0;
   uint32_t shutdown_timeout = 0;  // ms; 0: no limit
+  bool share_idle = true;  // shards take idle server connections over from each other
 };
 
 struct Model {

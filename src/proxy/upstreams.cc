@@ -80,7 +80,7 @@ bool Upstreams::ask_others(Transaction& txn, const model::Server& server, const 
   bool proven = false;
   uint64_t own = shard_.index < 64 ? 1ull << shard_.index : 0;
   uint64_t others = server.state->idle_shards.load(std::memory_order_relaxed) & ~own;
-  if (!others || !may_reuse(txn, server.pool->reuse, proven) || proven) return false;
+  if (!others || !shard_.model.process.share_idle || !may_reuse(txn, server.pool->reuse, proven) || proven) return false;
   uint64_t later = shard_.index < 63 ? others >> (shard_.index + 1) << (shard_.index + 1) : 0;
   int who = std::countr_zero(later ? later : others);
   uint64_t ticket = ++tickets_;

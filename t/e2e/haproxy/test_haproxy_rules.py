@@ -349,6 +349,30 @@ frontend two
             assert client.request("/").status == 200
 
 
+@pytest.mark.threads
+@pytest.mark.parametrize("how, most", [("full", 1), ("on", 1), ("off", 4)])
+def test_idle_connections_of_other_threads(start, origin, how, most):
+    proxy = start("""
+frontend web
+    bind 127.0.0.1:{port}
+    default_backend b
+backend b
+    http-reuse always
+    server s {origin}
+""", more=f"nbthread 4\n    tune.idle-pool.shared {how}")
+    for _ in range(20):
+        assert proxy.get().status == 200
+    assert len(origin.connections) <= most
+
+
+def test_idle_pool_shared_takes_three_words(weir):
+    text = DEFAULTS.replace("{more}", "tune.idle-pool.shared some") + "listen l\n    bind 127.0.0.1:{port}\n"
+    proxy = weir("haproxy", text=text, start=False)
+    refused = proxy.run("-c", "-f", str(proxy.conf))
+    assert refused.returncode == 1
+    assert "'tune.idle-pool.shared' expects either 'on', 'full' or 'off' but got 'some'." in refused.stderr
+
+
 # --- variables on the runtime socket
 
 
