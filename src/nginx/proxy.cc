@@ -176,6 +176,7 @@ Next pass(Transaction& txn, Cursor& cursor, const void* p) {
   Request& r = of(txn);
   if (!r.subrequest) txn.request.expect_continue = txn.request.expect_continue && c.plan.request_buffering;
   bool has_body = txn.request.body != http::Body::none && c.pass_body.get(true);
+  txn.plan = &c.plan;  // its limit holds while the body is collected
   // An upgrade that the request asks for and the settings pass on must not wait for a body that never ends.
   if (has_body && c.plan.request_buffering &&
       !txn.collect_body(cursor, c.plan.body_memory, true, body_folder(*r.location)))

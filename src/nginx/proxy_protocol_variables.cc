@@ -61,12 +61,13 @@ constexpr TlvName kSslNames[] = {{"version", net::kTlvSslVersion},
                                  {"key_alg", net::kTlvSslKeyAlg}};
 
 bool hex_type(Str name, uint8_t& type) {
-  if (!name.starts_with("0x") || name.size() < 3 || name.size() > 4) return false;
+  if (!name.starts_with("0x") || name.size() < 3) return false;
   unsigned n = 0;
   for (char c : name.substr(2)) {
     c = lower(c);
     if (!is_digit(c) && (c < 'a' || c > 'f')) return false;
     n = n * 16 + static_cast<unsigned>(is_digit(c) ? c - '0' : c - 'a' + 10);
+    if (n > 255) return false;
   }
   type = static_cast<uint8_t>(n);
   return true;

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from rig import net
+from rig.http1 import chunk
 from rig.origin import Reply
 
 CONF = """
@@ -198,6 +199,7 @@ http {
         client_body_buffer_size 1k;
         location / { proxy_pass http://{origin}; }
         location /on { client_body_in_file_only on; proxy_pass http://{origin}; }
+        location /limited { client_max_body_size 1k; proxy_pass http://{origin}; }
         location /clean { client_body_in_file_only clean; proxy_pass http://{origin}; }
         location /single { client_body_in_single_buffer on; proxy_pass http://{origin}; }
     }
@@ -225,6 +227,14 @@ def test_body_file_stays(bodies, origin):
         assert origin.requests[-1].body == b"x" * size
     assert bodies.get("/on").header("X-File") is None
     assert len(list((bodies.dir / "bodies").iterdir())) == 2
+
+
+def test_chunked_bodies_are_limited(bodies, origin):
+    def status(size):
+        return bodies.get("/limited", method="POST", headers=[("Transfer-Encoding", "chunked")], body=chunk(b"x" * size)).status
+
+    assert (status(1024), status(1025), status(100000)) == (200, 413, 413)
+    assert len(origin.requests) == 1
 
 
 def test_body_file_goes_with_the_request(bodies, origin):
