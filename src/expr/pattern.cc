@@ -215,7 +215,7 @@ bool PatternSet::compile(Pattern& p, std::string& error) {
 bool PatternSet::compile_value(Pattern& p, std::string& error) {
   if (options_.values == Type::string) return true;
   p.typed = Value::of(p.value);
-  int64_t number;
+  int64_t number = 0;
   bool good = options_.values == Type::integer ? whole_number(p.value, number) : cast(p.typed, options_.values, arena_);
   if (!good) {
     error = fmt::format("'{}' is not {}", p.value, options_.values == Type::integer ? "an integer" : "an address");

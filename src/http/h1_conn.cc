@@ -5,9 +5,14 @@
 
 namespace weir::http {
 
+namespace {
+constexpr int kReadsPerEvent = 4;  // then other connections have their turn
+}
+
 void H1Conn::on_readable() {
   net::Loop& lp = loop();
-  while (!closed() && wants_input()) {
+  for (int reads = 1; !closed() && wants_input(); reads++) {
+    if (reads > kReadsPerEvent) return read_soon();
     char* buf = lp.read_buffer();
     size_t have = in_.empty() ? 0 : in_.take(buf, net::Loop::kReadBuffer);
     size_t got = 0;

@@ -15,6 +15,7 @@ namespace weir::net {
 thread_local Loop* Loop::t_current = nullptr;
 
 namespace {
+constexpr int kTaskRounds = 4;
 uint64_t clock_ms(clockid_t id) {
   timespec ts;
   clock_gettime(id, &ts);
@@ -94,14 +95,21 @@ void Loop::flush_scratch() {
   if (scratch_owner_) scratch_owner_->flush();
 }
 
+// What the tasks queue in turn runs too, but only so often: somebody who always has more to do may not keep the others from
+// their events.
 void Loop::run_tasks() {
-  while (Task* task = tasks_.pop_front()) {
-    task->run_task();
-    flush_scratch();
+  for (int round = 0; round < kTaskRounds; round++) {
+    Task* last = tasks_.back();
+    if (!last) return;
+    for (Task* task = nullptr; task != last && (task = tasks_.pop_front());) {
+      task->run_task();
+      flush_scratch();
+    }
   }
 }
 
 int Loop::wait_ms() const {
+  if (!tasks_.empty()) return 0;
   uint64_t next = wheel_.next();
   uint64_t wait = next == Wheel::kNever ? INT32_MAX : (next > now_ ? next - now_ : 0);
   int uv_wait = uv_backend_timeout(&uv_);
