@@ -117,6 +117,43 @@ std::string suggestion(const Scope& scope, const Directive& d, Str word) {
   return near.empty() ? std::string() : fmt::format("did you mean the section '{}'?", near);
 }
 
+// HAProxy refuses these where the proxy lacks the side they belong to; it only ignores the others.
+bool must_have_side(Str name) {
+  constexpr Str kStrict[] = {"server",
+                             "default-server",
+                             "server-template",
+                             "use-fcgi-app",
+                             "ssl-f-use",
+                             "declare capture",
+                             "tcp-response",
+                             "tcp-request connection",
+                             "tcp-request session",
+                             "retry-on",
+                             "hash-preserve-affinity",
+                             "be-unpublished",
+                             "force-be-switch"};
+  return std::any_of(std::begin(kStrict), std::end(kStrict), [&](Str strict) {
+    return name.starts_with(strict) && (name.size() == strict.size() || name[strict.size()] == ' ');
+  });
+}
+
+// A word of the other side in a frontend or backend does nothing there. False: it is none, or HAProxy refuses it.
+bool ignore_without_side(Scope& scope, const Directive& d, const std::vector<const Row*>& elsewhere) {
+  if (!scope.proxy || (scope.context != kFrontend && scope.context != kBackend)) return false;
+  ContextMask all = 0;
+  for (const Row* r : elsewhere) all |= r->contexts;
+  Str name = elsewhere[0]->name;
+  if (!(all & kListen) || must_have_side(name)) return false;
+  Str here = context_name(scope.context);
+  Str side = scope.context == kFrontend ? "backend" : "frontend";
+  Str shown = name.starts_with("option ") ? name.substr(7) : name;
+  scope.warning(
+      place_of_words(d, words_in(name)), fmt::format("'{}' does nothing in a {} section", name, here),
+      fmt::format("it may stand in: {}", context_names(elsewhere)),
+      fmt::format("'{}' ignored because {} '{}' has no {} capability.", shown, here, scope.proxy->name, side));
+  return true;
+}
+
 void report_unknown(Scope& scope, const Directive& d) {
   std::string word = keyword_of(d);
   Str here = context_name(scope.context);
@@ -126,6 +163,7 @@ void report_unknown(Scope& scope, const Directive& d) {
       std::remove_if(elsewhere.begin(), elsewhere.end(), [](const Row* r) { return r->contexts >= kBindOption; }),
       elsewhere.end());
   if (!elsewhere.empty()) {
+    if (ignore_without_side(scope, d, elsewhere)) return;
     scope.error(place_of_words(d, words_in(elsewhere[0]->name)),
                 fmt::format("'{}' is not allowed in a {} section", elsewhere[0]->name, here),
                 fmt::format("it may stand in: {}", context_names(elsewhere)),

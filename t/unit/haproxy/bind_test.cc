@@ -80,6 +80,14 @@ Test(haproxy_bind, wrong_section_names_the_right_ones) {
   cr_expect(b.first(Severity::error).remedy.starts_with("it may stand in: listen, backend"));
 }
 
+Test(haproxy_bind, words_of_the_other_side_do_nothing) {
+  Bound b(with_front(" timeout server 1s\n option redispatch"));
+  cr_expect_eq(b.error(), "");
+  cr_expect_eq(b.diag.count(Severity::warning), 2u);
+  cr_expect_eq(b.first(Severity::warning).text, "'timeout server' does nothing in a frontend section");
+  cr_expect(b.first(Severity::warning).product.starts_with("'timeout server' ignored because frontend '"));
+}
+
 Test(haproxy_bind, missing_arguments) {
   Bound b(with_front(" timeout client"));
   cr_expect_eq(b.error(), "'timeout client' lacks arguments");
