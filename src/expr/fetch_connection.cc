@@ -9,6 +9,7 @@
 
 #include "expr/fetch_helpers.h"
 #include "expr/tables.h"
+#include "net/proxy_protocol.h"
 
 namespace weir::expr {
 namespace {
@@ -71,6 +72,49 @@ bool server_http_major(const Ctx& ctx, const Arg*, Value& out) {
 }
 bool received_proxy(const Ctx& ctx, const Arg*, Value& out) {
   return client_conn(ctx) && give_bool(out, hooks.received_proxy && hooks.received_proxy(ctx));
+}
+// The values of all TLVs of a type, one after the other; `state` is where the next one is looked for.
+bool tlv_of_type(const Ctx& ctx, int64_t type, Value& out) {
+  Str all = hooks.proxy_tlvs ? hooks.proxy_tlvs(ctx) : Str{};
+  if (ctx.iteration) all.remove_prefix(std::min<size_t>(ctx.iteration->state[0], all.size()));
+  Str value;
+  if (!net::find_tlv(all, static_cast<uint8_t>(type), value)) return false;
+  if (ctx.iteration) {
+    Str rest = all.substr(static_cast<size_t>(value.end() - all.begin()));
+    ctx.iteration->state[0] += all.size() - rest.size();
+    ctx.iteration->more = net::find_tlv(rest, static_cast<uint8_t>(type), rest);
+  }
+  return give(out, value);
+}
+template <net::ProxyTlv type>
+bool known_tlv(const Ctx& ctx, const Arg*, Value& out) {
+  return tlv_of_type(ctx, type, out);
+}
+bool any_tlv(const Ctx& ctx, const Arg* args, Value& out) {
+  return tlv_of_type(ctx, args[0].number, out);
+}
+std::string check_tlv(Arg* args, int, Arena&) {
+  static constexpr std::pair<Str, net::ProxyTlv> kNames[] = {{"ALPN", net::kTlvAlpn},
+                                                             {"AUTHORITY", net::kTlvAuthority},
+                                                             {"CRC32", net::kTlvCrc32c},
+                                                             {"NETNS", net::kTlvNetns},
+                                                             {"NOOP", net::kTlvNoop},
+                                                             {"SSL", net::kTlvSsl},
+                                                             {"SSL_CIPHER", net::kTlvSslCipher},
+                                                             {"SSL_CN", net::kTlvSslCn},
+                                                             {"SSL_KEY_ALG", net::kTlvSslKeyAlg},
+                                                             {"SSL_SIG_ALG", net::kTlvSslSigAlg},
+                                                             {"SSL_VERSION", net::kTlvSslVersion},
+                                                             {"UNIQUE_ID", net::kTlvUniqueId}};
+  for (auto& [name, type] : kNames) {
+    if (args[0].str != name) continue;
+    args[0].number = type;
+    return {};
+  }
+  auto number = net::parse_tlv_type(args[0].str);
+  if (!number) return fmt::format("invalid TLV ID '{}'", args[0].str);
+  args[0].number = *number;
+  return {};
 }
 bool server_reused(const Ctx& ctx, const Arg*, Value& out) {
   return server_conn(ctx) && give_bool(out, hooks.server_reused && hooks.server_reused(ctx));
@@ -139,6 +183,9 @@ constexpr FetchDef kTable[] = {
     {"fc_http_major", 0, 0, kInt, kClient, http_major, nullptr, "the client's HTTP version: 1 or 2"},
     {"fc_lost", 0, 0, kInt, kClient, tcp_count<&tcp_info::tcpi_lost>, nullptr, "segments that the kernel thinks lost"},
     {"fc_fackets", 0, 0, kInt, kClient, tcp_count<&tcp_info::tcpi_fackets>, nullptr, "segments acknowledged forward"},
+    {"fc_pp_authority", 0, 0, Type::string, kClient, known_tlv<net::kTlvAuthority>, nullptr, "the authority in the client's PROXY header"},
+    {"fc_pp_tlv", 1, 1, Type::string, kClient, any_tlv, check_tlv, "a TLV of the client's PROXY header"},
+    {"fc_pp_unique_id", 0, 0, Type::string, kClient, known_tlv<net::kTlvUniqueId>, nullptr, "the unique id in the client's PROXY header"},
     {"fc_rcvd_proxy", 0, 0, kBool, kClient, received_proxy, nullptr, "whether a PROXY header came"},
     {"fc_reordering", 0, 0, kInt, kClient, tcp_count<&tcp_info::tcpi_reordering>, nullptr, "the kernel's reordering measure"},
     {"fc_retrans", 0, 0, kInt, kClient, tcp_count<&tcp_info::tcpi_retrans>, nullptr, "segments sent again"},

@@ -56,6 +56,7 @@ struct Hooks {
   bool (*redispatched)(const Ctx& ctx) = nullptr;  // the last two attempts went to different servers
   bool (*server_reused)(const Ctx& ctx) = nullptr;  // false
   bool (*received_proxy)(const Ctx& ctx) = nullptr;  // false
+  Str (*proxy_tlvs)(const Ctx& ctx) = nullptr;  // the TLVs of the client's PROXY header, as received: none
   // Errors that were met while the client's certificate was verified and then ignored: of itself, of its issuers.
   int (*verify_error)(const Ctx& ctx, bool issuer) = nullptr;  // OpenSSL's verify result, 0
   int (*handshake_error)(const Ctx& ctx) = nullptr;  // OpenSSL's code of a failed handshake: 0

@@ -9,6 +9,7 @@
 #include "haproxy/unique_id.h"
 #include "haproxy/userlist.h"
 #include "http/h1_server.h"
+#include "net/proxy_protocol.h"
 #include "proxy/shard.h"
 
 namespace weir::haproxy {
@@ -119,6 +120,11 @@ bool received_proxy(const expr::Ctx& ctx) {
   http::H1Server* s = client_of(ctx);
   return s && s->proxied();
 }
+Str proxy_tlvs(const expr::Ctx& ctx) {
+  http::H1Server* s = client_of(ctx);
+  const net::ProxyInfo* p = s ? s->proxied() : nullptr;
+  return p ? p->tlvs : Str{};
+}
 bool first_request(const expr::Ctx& ctx) {
   http::H1Server* s = client_of(ctx);
   return !s || s->requests() <= 1;
@@ -225,6 +231,7 @@ void install_hooks() {
   expr::Hooks& h = expr::hooks;
   h.variables = variables;
   h.received_proxy = received_proxy;
+  h.proxy_tlvs = proxy_tlvs;
   h.frontend_name = frontend_name;
   h.frontend_id = frontend_id;
   h.default_backend = default_backend;

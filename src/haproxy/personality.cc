@@ -39,6 +39,7 @@ class Personality final : public proxy::Personality {
   bool wants_retry(const Transaction& txn, const Error& why) const override;
   void attempt_failed(Transaction& txn, const Error& why) const override;
   void attempt_answered(Transaction& txn) const override;
+  std::string proxy_tlvs(Transaction& txn, const model::Server& server) const override;
   void connection_refused(const model::Listener& listener, const net::Addr& client, Str why) const override;
   bool passes_interim(const Transaction& txn) const override { return txn.response.status != 102; }
   bool pick_another(const Transaction& txn) const override;
@@ -106,6 +107,16 @@ void log_reason(const Transaction& txn, const Error& why) {
   Str whose = why.side == Side::client ? "request refused" : "response refused";
   std::string line = fmt::format("{}: {}: {}", x.front->name, whose, why.text);
   for (const LogTarget* t : x.front->targets) send_log(*t, kLevelError, header, line);
+}
+
+std::string Personality::proxy_tlvs(Transaction& txn, const model::Server& server) const {
+  auto& options = *static_cast<const ServerOptions*>(server.conf);
+  std::string out;
+  if (Str id = options.proxy_unique_id ? unique_id(txn) : Str{}; !id.empty())
+    net::append_tlv(out, net::kTlvUniqueId, id);
+  for (const ProxyTlv& tlv : options.proxy_tlvs)
+    net::append_tlv(out, tlv.type, tlv.value ? render(*tlv.value, context_for(txn)) : Str{});
+  return out;
 }
 
 void Personality::connection_refused(const model::Listener& listener, const net::Addr& client, Str why) const {

@@ -153,10 +153,6 @@ constexpr Row kRows[] = {
      "PROXY v2 header with the client certificate's common name"},
     {"no-send-proxy-v2-ssl-cn", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "",
      "no PROXY v2 header with common name, after a default"},
-    {"proxy-v2-options", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<option>[,<option>]*",
-     "more fields of the PROXY v2 header"},
-    {"set-proxy-v2-tlv-fmt", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "(<id>) <fmt>",
-     "a TLV of the PROXY v2 header, made from a format"},
     // TLS: certificates and trust
     {"crl-file", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<crlfile>", "revoked server certificates"},
     {"sni-auto", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "",

@@ -33,6 +33,7 @@ void inherit(Proxy& p, const Proxy& from) {
   share(p.s.compress_types);
   share(p.s.compress_codings);
   share(p.s.server.tls.certificates);
+  share(p.s.server.proxy_tlvs);
   for (size_t i = 0; i < kRulesets; i++) {
     p.rules[i] = from.rules[i];
     share(p.rules[i]);

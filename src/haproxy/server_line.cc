@@ -1,10 +1,13 @@
 // `server`, `default-server` and `server-template` lines (configuration.txt 5.2).
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "haproxy/address.h"
 #include "haproxy/bind.h"
 #include "haproxy/tables.h"
 #include "haproxy/tls.h"
+#include "net/proxy_protocol.h"
 
 namespace weir::haproxy {
 namespace {
@@ -12,6 +15,43 @@ namespace {
 void take_number(Scope& scope, Words args, Str name, uint64_t max, uint32_t& out) {
   uint64_t n = 0;
   if (read_number(scope, args[0], name, 0, max, n)) out = static_cast<uint32_t>(n);
+}
+
+// `proxy-v2-options`: what the PROXY header tells besides the addresses.
+void take_proxy_options(Scope& scope, ServerOptions& o, const Word& word) {
+  constexpr Str kLater[] = {"ssl", "cert-cn", "ssl-cipher", "cert-sig", "cert-key", "authority", "crc32c"};
+  for (Str rest = word.text; !rest.empty();) {
+    Str name = cut(rest, ',');
+    if (name == "unique-id")
+      o.proxy_unique_id = true;
+    else if (std::find(std::begin(kLater), std::end(kLater), name) != std::end(kLater))
+      scope.planned(word.where, fmt::format("proxy-v2-options {}", name));
+    else
+      scope.error(word.where, fmt::format("'{}' is not an option of the PROXY header", name), {},
+                  fmt::format("'proxy-v2-options' : unknown option '{}'.", name));
+  }
+}
+
+// `set-proxy-v2-tlv-fmt(<id>)`; without a format the TLV is empty.
+void take_proxy_tlv(Scope& scope, ServerOptions& o, const Word& word, Words args) {
+  size_t open = word.text.find('(');
+  Str id = open == Str::npos ? Str{} : word.text.substr(open + 1);
+  bool closed = id.ends_with(')');
+  if (closed) id.remove_suffix(1);
+  auto type = net::parse_tlv_type(id);
+  if (!closed || !type) {
+    scope.error(word.where, fmt::format("'{}' names no TLV from 0 to 255", word.text),
+                "write: set-proxy-v2-tlv-fmt(0xE1) <fmt>",
+                fmt::format("'set-proxy-v2-tlv-fmt' : '{}' is not a valid TLV ID", id));
+    return;
+  }
+  ProxyTlv tlv{*type, nullptr};
+  if (!args.empty()) {
+    ParseEnv env = scope.env();
+    tlv.value = compile_log_format(args[0], FormatUse::text, kAtConnect, env);
+    if (!tlv.value) return;
+  }
+  o.proxy_tlvs.push(scope.arena, tlv);
 }
 
 void take(Scope& scope, ServerOptions& o, Str name, Words args) {
@@ -38,6 +78,8 @@ void take(Scope& scope, ServerOptions& o, Str name, Words args) {
     read_time_ms(scope, args[0], name, o.pool_purge_delay);
   } else if (name.ends_with("send-proxy") || name.ends_with("send-proxy-v2")) {
     o.send_proxy = name.starts_with("no-") ? 0 : name.ends_with("v2") ? 2 : 1;
+  } else if (name == "proxy-v2-options") {
+    take_proxy_options(scope, o, args[0]);
   } else if (name == "cookie") {
     o.cookie = args[0].text;
   } else if (name == "init-addr") {
@@ -61,6 +103,11 @@ bool take_options(Scope& scope, Words words, ServerOptions& o, Str line) {
     // `source` takes further words of its own.
     while (row->name == "source" && at < words.size() && (words[at] == "usesrc" || words[at] == "interface")) at += 2;
     at = std::min(at, words.size());
+    if (row->name == "set-proxy-v2-tlv-fmt") {
+      take_proxy_tlv(scope, o, word, words.subspan(at, at < words.size() ? 1 : 0));
+      at = std::min(at + 1, words.size());
+      continue;
+    }
     if (!row->no_effect.empty())
       scope.diag.note(word.where, fmt::format("'{}' has no effect in weir: {}", row->name, row->no_effect));
     else if (!row->bind)
@@ -154,6 +201,7 @@ bool line_options(Scope& scope, Words words, ServerOptions& o, Str line) {
   if (!o.tls.min_version) o.tls.min_version = scope.global.server_tls.min_version;
   if (!o.tls.max_version) o.tls.max_version = scope.global.server_tls.max_version;
   o.tls.certificates.capacity = o.tls.certificates.size;
+  o.proxy_tlvs.capacity = o.proxy_tlvs.size;
   return take_options(scope, words, o, line);
 }
 
@@ -169,6 +217,7 @@ void bind_default_server(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   ServerOptions& o = scope.proxy->s.server;
   o.tls.certificates.capacity = o.tls.certificates.size;
+  o.proxy_tlvs.capacity = o.proxy_tlvs.size;
   take_options(scope, args_of(d, row), o, "default-server");
 }
 
@@ -222,6 +271,8 @@ constexpr Row kOptionRows[] = {
     option("no-send-proxy", 0, "", "no PROXY header, after a default"),
     option("send-proxy-v2", 0, "", "tell the server about the client in a PROXY header, version 2"),
     option("no-send-proxy-v2", 0, "", "no PROXY header, after a default"),
+    option("proxy-v2-options", 1, "<option>[,<option>]*", "more fields of the PROXY header, version 2"),
+    option("set-proxy-v2-tlv-fmt", 0, "(<id>) <fmt>", "a field of the PROXY header, version 2, made from a format"),
     option("sni", 1, "<expression>", "server name sent in TLS, from an expression"),
     option("verifyhost", 1, "<hostname>", "name that the server's certificate must carry"),
     option("no-verifyhost", 0, "", "no name check, after a default"),

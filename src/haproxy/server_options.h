@@ -27,6 +27,14 @@ struct TlsOptions {
   bool strict_sni = false;
 };
 
+struct LogFormat;
+
+// A field of the PROXY header, version 2, made for each connection; no format: it is empty.
+struct ProxyTlv {
+  uint8_t type = 0;
+  const LogFormat* value = nullptr;
+};
+
 struct ServerOptions {
   int32_t weight = 1;
   bool backup = false;
@@ -35,6 +43,8 @@ struct ServerOptions {
   uint32_t pool_max_conn = UINT32_MAX;    // idle connections; UINT32_MAX: no limit
   uint32_t pool_purge_delay = 5000;
   uint8_t send_proxy = 0;                 // PROXY protocol version, 0: none
+  bool proxy_unique_id = false;           // the PROXY header carries the unique id
+  ArenaList<ProxyTlv> proxy_tlvs;
   uint32_t max_reuse = 0;                 // 0: no limit
   Str cookie;
   Str init_addr;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 namespace weir::net {
 namespace {
@@ -138,6 +139,15 @@ ProxyParse parse_proxy(Str in, ProxyInfo& out, size_t& used, size_t limit) {
   if (begins(in, kV2)) return in.size() < kV2.size() ? ProxyParse::more : parse_v2(in, out, used, limit);
   if (!begins(in, "PROXY ")) return ProxyParse::bad;
   return in.size() < 6 ? ProxyParse::more : parse_v1(in, out, used);
+}
+
+std::optional<uint8_t> parse_tlv_type(Str text) {
+  bool hex = text.size() > 2 && istarts_with(text, "0x");
+  if (hex) text.remove_prefix(2);
+  uint8_t type = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), type, hex ? 16 : 10);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return type;
 }
 
 bool find_tlv(Str tlvs, uint8_t type, Str& value) {

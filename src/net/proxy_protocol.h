@@ -2,6 +2,7 @@
 // The PROXY protocol, versions 1 and 2 (haproxy.org proxy-protocol.txt): reading the header that a proxy in front of us
 // sends before anything else, and writing one for a server. Pure functions on bytes; nothing here touches a socket.
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "net/addr.h"
@@ -42,6 +43,8 @@ enum ProxyTlv : uint8_t {
   kTlvNetns = 0x30,
 };
 
+// A type as written in a configuration: 0 to 255, in decimal or with 0x in hexadecimal.
+std::optional<uint8_t> parse_tlv_type(Str text);
 // The value of the first TLV of that type.
 bool find_tlv(Str tlvs, uint8_t type, Str& value);
 // kTlvSsl holds the client's flags, the result of verification, and TLVs of its own.

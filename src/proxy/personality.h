@@ -28,6 +28,8 @@ class Personality {
   virtual void attempt_answered(Transaction& txn) const = 0;
   // With Forward::stay: whether the next try goes to another server (HAProxy's redispatch).
   virtual bool pick_another(const Transaction& txn) const = 0;
+  // Further fields (net::append_tlv) of the PROXY header, version 2, for a new connection of this pool's.
+  virtual std::string proxy_tlvs(Transaction&, const model::Server&) const { return {}; }
   // Whether a server's 1xx answers (other than 101) reach the client.
   virtual bool passes_interim(const Transaction& txn) const = 0;
   // A connection ended before it could ask anything: a bad PROXY header, a limit. For the log.

@@ -192,6 +192,7 @@ void Shard::busy(http::H1Server& s) {
 
 void Shard::closed(http::H1Server& s) {
   busy(s);
+  upstreams.client_closed(s);
   stats::bump(stats::counters().active, int64_t{-1});
   if (stats::Connections* c = s.listener().connections) c->closed();
   connections_--;

@@ -14,6 +14,7 @@
 #include "base/slab.h"
 #include "net/proxy_protocol.h"
 #include "proxy/forward.h"
+#include "proxy/personality.h"
 #include "proxy/shard.h"
 #include "proxy/transaction.h"
 
@@ -52,49 +53,61 @@ void Upstreams::close_idle(const model::Server& server) {
 namespace {
 // The first request of a client may only use a connection that it cannot lose by the server's closing it just now: none with
 // `safe`, one that was reused before with `aggressive` (configuration.txt, http-reuse).
-bool may_reuse(const Transaction& txn, model::Reuse reuse, bool& proven) {
-  using model::Reuse;
-  proven = txn.first_request && reuse == Reuse::aggressive;
-  return reuse != Reuse::never && !txn.tcp && !(txn.first_request && reuse == Reuse::safe);
-}
 }  // namespace
 
-H1Client* Upstreams::find_idle(const model::Server& server, const ssl_ctx_st* tls, bool proven) {
+bool Upstreams::need_of(const Transaction& txn, const model::Server& server, const void* tls, Need& need) {
+  using model::Reuse;
+  Reuse reuse = server.pool->reuse;
+  need.tls = tls;
+  if (txn.tcp || (txn.first_request && reuse == Reuse::safe)) return false;
+  if (reuse == Reuse::never) {
+    need.owner = txn.client ? txn.client->conn() : nullptr;
+    return need.owner != nullptr;
+  }
+  need.proven = txn.first_request && reuse == Reuse::aggressive;
+  return true;
+}
+
+// Connections that were reused before come first: their server is known to keep them open.
+H1Client* Upstreams::find_idle(const model::Server& server, const Need& need) {
   Idle& idle = idle_[server.id];
-  for (H1Client *c = idle.list.front(), *next; c; c = next) {
-    next = idle.list.next(c);
-    if (c->tls_context != tls || (proven && c->requests() < 2)) continue;
-    closed(*c);
-    if (c->usable()) return c;
-    c->close();
+  for (bool proven : {true, false}) {
+    if (!proven && need.proven) return nullptr;
+    for (H1Client *c = idle.list.front(), *next; c; c = next) {
+      next = idle.list.next(c);
+      if (c->tls_context != need.tls || c->owner != need.owner || (proven && c->requests() < 2)) continue;
+      closed(*c);
+      if (c->usable()) return c;
+      c->close();
+    }
   }
   return nullptr;
 }
 
 H1Client* Upstreams::take_idle(Transaction& txn, const model::Server& server, const ssl_ctx_st* tls) {
-  bool proven = false;
-  return may_reuse(txn, server.pool->reuse, proven) ? find_idle(server, tls, proven) : nullptr;
+  Need need;
+  return need_of(txn, server, tls, need) ? find_idle(server, need) : nullptr;
 }
 
 bool Upstreams::ask_others(Transaction& txn, const model::Server& server, const ssl_ctx_st* tls) {
-  bool proven = false;
+  Need need;
   uint64_t own = shard_.index < 64 ? 1ull << shard_.index : 0;
   uint64_t others = server.state->idle_shards.load(std::memory_order_relaxed) & ~own;
-  if (!others || !shard_.model.process.share_idle || !may_reuse(txn, server.pool->reuse, proven) || proven) return false;
+  if (!others || !shard_.model.process.share_idle || !need_of(txn, server, tls, need) || need.owner) return false;
   uint64_t later = shard_.index < 63 ? others >> (shard_.index + 1) << (shard_.index + 1) : 0;
   int who = std::countr_zero(later ? later : others);
   uint64_t ticket = ++tickets_;
   asked_.emplace_back(ticket, &txn);
-  bool sent = shard_.post_to(who, [&server, tls, to = shard_.index, ticket](Shard& other) {
-    other.upstreams.give_away(server, tls, to, ticket);
+  bool sent = shard_.post_to(who, [&server, tls, proven = need.proven, to = shard_.index, ticket](Shard& other) {
+    other.upstreams.give_away(server, tls, proven, to, ticket);
   });
   if (!sent) asked_.pop_back();
   return sent;
 }
 
-void Upstreams::give_away(const model::Server& server, const ssl_ctx_st* tls, int to, uint64_t ticket) {
+void Upstreams::give_away(const model::Server& server, const ssl_ctx_st* tls, bool proven, int to, uint64_t ticket) {
   Parcel parcel;
-  if (H1Client* c = find_idle(server, tls, false)) {
+  if (H1Client* c = find_idle(server, {tls, nullptr, proven})) {
     parcel.peer = c->peer();
     parcel.tls = c->tls_context;
     parcel.requests = c->requests();
@@ -132,17 +145,20 @@ void Upstreams::forget(Transaction& txn) {
 
 namespace {
 // The PROXY header that tells the server about the transaction's client.
-std::string proxy_header(const Transaction& txn, uint8_t version) {
+std::string proxy_header(Transaction& txn, const model::Server& server) {
+  uint8_t version = server.send_proxy;
   net::Conn* c = txn.client ? txn.client->conn() : nullptr;
   if (!c) return version == 2 ? net::write_proxy_v2_local() : net::write_proxy_v1({}, {});
   const net::ProxyInfo* p = static_cast<http::H1Server*>(c)->proxied();
   net::Addr src = p && p->has_addresses ? p->src : c->peer();
   net::Addr dst = p && p->has_addresses ? p->dst : c->local();
-  return version == 2 ? net::write_proxy_v2(src, dst) : net::write_proxy_v1(src, dst);
+  if (version == 1) return net::write_proxy_v1(src, dst);
+  const Personality* personality = server.pool->personality;
+  return net::write_proxy_v2(src, dst, personality ? personality->proxy_tlvs(txn, server) : std::string());
 }
 }  // namespace
 
-H1Client* Upstreams::open(const Transaction& txn, const model::Server& server, const Forward& plan, Error& why) {
+H1Client* Upstreams::open(Transaction& txn, const model::Server& server, const Forward& plan, Error& why) {
   const net::Addr& addr = server.address();
   int fd = ::socket(addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) {
@@ -171,7 +187,7 @@ H1Client* Upstreams::open(const Transaction& txn, const model::Server& server, c
     return nullptr;
   }
   c->connecting(plan.connect_timeout);
-  if (server.send_proxy) c->send_first(proxy_header(txn, server.send_proxy));
+  if (server.send_proxy) c->send_first(proxy_header(txn, server));
   server.state->connects.fetch_add(1, std::memory_order_relaxed);
   if (ssl_ctx_st* tls = plan.tls ? plan.tls : server.tls) {
     SSL* ssl = SSL_new(tls);
@@ -195,8 +211,9 @@ http::Stream* Upstreams::get(Transaction& txn, const Forward& plan, bool may_ask
     return nullptr;
   c->begin(txn, txn.response, txn.request.method, txn.request.upgrade, kResponseLimits, txn.tcp);
   c->set_timeouts(plan.send_timeout, plan.read_timeout, plan.tunnel_timeout, plan.fin_timeout);
-  if (plan.close_upstream || server.send_proxy || server.pool->reuse == model::Reuse::never ||
-      server.pool->keepalive == 0)
+  bool never = server.pool->reuse == model::Reuse::never;
+  c->owner = never && txn.client ? txn.client->conn() : nullptr;
+  if (plan.close_upstream || server.send_proxy || (never && !c->owner) || server.pool->keepalive == 0)
     c->set_no_reuse();
   if (plan.version == 10) c->set_http10();
   return c;
@@ -228,13 +245,27 @@ void Upstreams::keep(H1Client& c) {
   if (idle.count++ == 0 && shard_.index < 64)
     server.state->idle_shards.fetch_or(1ull << shard_.index, std::memory_order_relaxed);
   server.state->idle.fetch_add(1, std::memory_order_relaxed);
+  if (c.owner) owned_++;
   pool_idle_[server.pool->id]++;
   c.park(server.pool->keepalive_timeout);
+}
+
+void Upstreams::client_closed(const net::Conn& client) {
+  for (const model::Server* s : shard_.model.servers) {
+    if (!owned_) return;
+    for (H1Client *c = idle_[s->id].list.front(), *next; c; c = next) {
+      next = idle_[s->id].list.next(c);
+      if (c->owner != &client) continue;
+      closed(*c);
+      c->close();
+    }
+  }
 }
 
 void Upstreams::closed(H1Client& c) {
   if (!c.PoolLink::linked()) return;
   c.PoolLink::unlink();
+  if (c.owner) owned_--;
   if (--idle_[c.server().id].count == 0 && shard_.index < 64)
     c.server().state->idle_shards.fetch_and(~(1ull << shard_.index), std::memory_order_relaxed);
   c.server().state->idle.fetch_sub(1, std::memory_order_relaxed);

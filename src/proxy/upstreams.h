@@ -27,6 +27,8 @@ class Upstreams final : public http::ClientHooks {
   void forget(Transaction& txn);
   void close_idle();
   void close_idle(const model::Server& server);
+  // A client's connection is closed: what was kept for it alone goes too.
+  void client_closed(const net::Conn& client);
   uint32_t idle(const model::Server& server) const { return idle_[server.id].count; }
 
   void released(http::H1Client& c, bool reusable) override;
@@ -45,19 +47,28 @@ class Upstreams final : public http::ClientHooks {
     uint32_t requests = 0;
     uint64_t created_ms = 0;
   };
+  // Which idle connections an exchange may take.
+  struct Need {
+    const void* tls;
+    const net::Conn* owner = nullptr;  // that serve this client alone
+    bool proven = false;  // that have served more than one request
+  };
+  // What the pool's http-reuse allows; false: nothing.
+  static bool need_of(const Transaction& txn, const model::Server& server, const void* tls, Need& need);
   bool ask_others(Transaction& txn, const model::Server& server, const ssl_ctx_st* tls);
-  void give_away(const model::Server& server, const ssl_ctx_st* tls, int to, uint64_t ticket);
+  void give_away(const model::Server& server, const ssl_ctx_st* tls, bool proven, int to, uint64_t ticket);
   void receive(const model::Server& server, const Parcel& parcel, uint64_t ticket);
   void keep(http::H1Client& c);
-  http::H1Client* find_idle(const model::Server& server, const ssl_ctx_st* tls, bool proven);
+  http::H1Client* find_idle(const model::Server& server, const Need& need);
   http::H1Client* take_idle(Transaction& txn, const model::Server& server, const ssl_ctx_st* tls);
-  http::H1Client* open(const Transaction& txn, const model::Server& server, const Forward& plan, Error& why);
+  http::H1Client* open(Transaction& txn, const model::Server& server, const Forward& plan, Error& why);
 
   Shard& shard_;
   std::unique_ptr<Idle[]> idle_;
   std::vector<uint32_t> pool_idle_;  // idle connections by pool, for `keepalive`
   std::vector<std::pair<uint64_t, Transaction*>> asked_;  // who waits for another shard's answer, by ticket
   uint64_t tickets_ = 0;
+  uint32_t owned_ = 0;  // idle connections with an owner
 };
 
 }  // namespace weir::proxy

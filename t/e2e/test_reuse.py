@@ -66,7 +66,7 @@ def test_keepalive_of_an_upstream(weir, origin, threads):
 @pytest.mark.parametrize(
     ("reuse", "clients", "requests", "connections"),
     [
-        ("never", 2, 2, 4),
+        ("never", 2, 2, 2),
         ("safe", 3, 1, 3),
         ("safe", 2, 3, 2),
         ("aggressive", 3, 2, 1),

@@ -389,3 +389,59 @@ def test_process_variables_on_the_runtime_socket(start):
     assert "type=str value=<updated>" in admin("get var proc.text")
     assert admin("experimental-mode on; set var txn.a str(x)").strip() == "Only process-wide variables can be set."
     assert "nosuch" in admin("experimental-mode on; set var proc.text nosuch()")
+
+
+# --- the PROXY protocol's fields
+
+
+def test_fields_of_the_proxy_header(start):
+    proxy = start("""
+defaults
+    mode http
+    timeout connect 2s
+    timeout client 20s
+    timeout server 20s
+    unique-id-format ID-%[req.hdr(in)]
+listen sender
+    bind 127.0.0.1:{port}
+    unique-id-header id
+    server s 127.0.0.1:{other_port} send-proxy-v2 proxy-v2-options unique-id set-proxy-v2-tlv-fmt(0xE1) %[str(foo)] \
+set-proxy-v2-tlv-fmt(226)
+listen receiver
+    bind 127.0.0.1:{other_port} accept-proxy
+    http-after-response set-header id %[fc_pp_unique_id]
+    http-after-response set-header named %[fc_pp_tlv(UNIQUE_ID)]
+    http-after-response set-header custom <%[fc_pp_tlv(0xE1)],%[fc_pp_tlv(226),length],%[fc_pp_tlv(227),length]>
+    http-after-response set-header authority <%[fc_pp_authority]>
+    http-request return status 200
+""")
+    with proxy.client() as client:
+        for name in ("one", "two"):
+            answer = client.request("/", headers=[("in", name)])
+            assert answer.header("id") == answer.header("named") == f"ID-{name}"
+            assert answer.header("custom") == "<foo,0,>"
+            assert answer.header("authority") == "<>"
+
+
+def test_all_tlvs_of_a_type_are_compared(start):
+    proxy = start("""
+frontend web
+    bind 127.0.0.1:{port} accept-proxy
+    http-request return status 200 if { fc_pp_tlv(0xE0) -m str second }
+    http-request deny
+""")
+    header = b"\r\n\r\n\x00\r\nQUIT\n\x21\x11" + (12 + 8 + 9).to_bytes(2, "big") + bytes([127, 0, 0, 1] * 2) + bytes(4)
+    with Client(port=proxy.port) as client:
+        client.send(header + b"\xe0\x00\x05first" + b"\xe0\x00\x06second")
+        assert client.request("/").status == 200
+    with Client(port=proxy.port) as client:
+        client.send(header + b"\xe0\x00\x05first" + b"\xe1\x00\x06second")
+        assert client.request("/").status == 403
+
+
+def test_tlv_names_are_checked(weir):
+    text = DEFAULTS.replace("{more}", "") + "listen l\n    bind 127.0.0.1:{port}\n"
+    for line in ("http-request set-header a %[fc_pp_tlv(256)]", "server s 127.0.0.1:1 set-proxy-v2-tlv-fmt(0x100) a",
+                 "server s 127.0.0.1:1 proxy-v2-options nosuch"):
+        proxy = weir("haproxy", text=text + f"    {line}\n", start=False)
+        assert proxy.run("-c", "-f", str(proxy.conf)).returncode == 1, line
