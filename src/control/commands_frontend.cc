@@ -16,7 +16,7 @@ void deafen(const model::Listener& l) {
   if (!l.addr.is_ip()) return;
   sockaddr nowhere{};
   nowhere.sa_family = AF_UNSPEC;
-  ::connect(l.fd, &nowhere, sizeof nowhere);
+  (void)::connect(l.fd, &nowhere, sizeof nowhere);
 }
 
 Outcome let_shards(Call& call, stats::ProxyEntry& front, bool accept,

@@ -37,10 +37,10 @@ void add_word(Fingerprint& print, Str word) {
     char l = lower(c);
     int to = l >= 'a' && l <= 'z' ? l - 'a' + 1 : is_digit(c) ? 27 : kEdge;
     print[static_cast<size_t>(to)] = 1;
-    print[static_cast<size_t>(32 * from + to)]++;
+    print[32 * static_cast<size_t>(from) + static_cast<size_t>(to)]++;
     from = to;
   }
-  print[static_cast<size_t>(32 * from + kEdge)]++;
+  print[32 * static_cast<size_t>(from) + kEdge]++;
 }
 
 }  // namespace

@@ -29,7 +29,6 @@ namespace {
 using expr::Type;
 using expr::Value;
 using lua::current;
-using lua::Escape;
 
 // Expressions that scripts used, compiled. Lua holds their addresses and drops them all at once.
 struct LuaExpressions final : lua::Extra {

@@ -46,6 +46,8 @@ class Personality final : public proxy::Personality {
   bool quiet_timeout(bool silent) const override { return silent && ignore_probes_; }
   void finish_head(Transaction&, http::Message&) const override {}
   void log(Transaction& txn) const override;
+  void guest_response(Transaction& txn) const override { response(txn); }
+  void guest_ended(Transaction& txn) const override;
 
  private:
   bool ignore_probes_;
@@ -203,6 +205,10 @@ void count(ProxyCounters& c, const Transaction& txn) {
   if (!txn.tcp) c.status[family < 6 ? family : 0].fetch_add(1, kRelaxed);
   c.bytes_in.fetch_add(txn.body_received + txn.request.header_bytes, kRelaxed);
   c.bytes_out.fetch_add(txn.down.sent, kRelaxed);
+}
+
+void Personality::guest_ended(Transaction& txn) const {
+  count(*exchange(txn).back->back_counters, txn);
 }
 
 // Who ended it early; the backend and the server keep the same count.

@@ -187,6 +187,8 @@ struct Proxy {
   proxy::Segment redirect_segment;
   proxy::Segment front;  // a request enters here
   proxy::Segment back;  // a request that chose this backend goes on here
+  proxy::Segment own;  // a `listen` section's own request: its rules ran already
+  proxy::Segment entry;  // a request from elsewhere than a HAProxy frontend
   proxy::Forward plan;
   model::ClientTimeouts client_timeouts;
   http::H1Limits limits;

@@ -109,6 +109,10 @@ proxy::Segment segment(Scope& scope, Str what, const Proxy& p, const ArenaList<p
   return {scope.keep(fmt::format("{} {}", what, p.name)), steps.data, steps.size, &p};
 }
 
+proxy::Segment tail_of(const proxy::Segment& s, uint32_t from) {
+  return {s.name, s.steps + from, s.size - from, s.owner};
+}
+
 struct StepList {
   Scope& scope;
   const Proxy& proxy;
@@ -118,11 +122,12 @@ struct StepList {
   }
 };
 
-void add_request_rules(StepList& list, const Proxy& p) {
+// `received`: the request came in through this proxy's own addresses.
+void add_request_rules(StepList& list, const Proxy& p, bool received) {
   auto has = [&](Ruleset r) { return p.segment(r).size != 0; };
   list.add(call_rules<Ruleset::content>, has(Ruleset::content));
   if (!p.http()) return;
-  list.add(run_monitor, p.is_front() && !p.s.monitor_uri.empty());
+  list.add(run_monitor, received && !p.s.monitor_uri.empty());
   list.add(run_collect, p.s.has(kOptBufferRequest));
   list.add(call_rules<Ruleset::request>, has(Ruleset::request));
   list.add(call_redirects, p.redirect_segment.size != 0);
@@ -139,7 +144,7 @@ void make_segments(Scope& scope, Proxy& p) {
     list.add(call_once<Ruleset::connection>, p.segment(Ruleset::connection).size != 0);
     list.add(call_once<Ruleset::session>, p.segment(Ruleset::session).size != 0);
     list.add(run_capture, p.http() && !p.request_captures.empty());
-    add_request_rules(list, p);
+    add_request_rules(list, p, true);
     list.add(run_switching);
     p.front = segment(scope, "frontend", p, list.steps);
   }
@@ -147,10 +152,15 @@ void make_segments(Scope& scope, Proxy& p) {
     if (!p.http() && p.segment(Ruleset::response_content).size)
       scope.planned(p.where, "tcp-response content rules in tcp mode");
     StepList list{scope, p, {}};
-    if (p.kind == Kind::backend) add_request_rules(list, p);
+    list.add(run_entry);
+    add_request_rules(list, p, false);
+    uint32_t rules_end = list.steps.size;
     list.add(run_use_server, !p.use_servers.empty());
     list.add(run_forward);
-    p.back = segment(scope, "backend", p, list.steps);
+    p.entry = segment(scope, "backend", p, list.steps);
+    p.back = tail_of(p.entry, 1);
+    p.own = tail_of(p.entry, rules_end);
+    p.pool->entry = &p.entry;
   }
 }
 
@@ -292,6 +302,7 @@ void find_target(Scope& scope, const Proxy& p, Target& t, Str keyword) {
   plan->pool = t.pool;
   plan->stay = false;
   plan->tries = 0;
+  plan->conf = nullptr;
   const Timeouts& timeouts = p.s.timeouts;
   plan->connect_timeout = limit(timeouts.connect);
   plan->read_timeout = plan->send_timeout = limit(timeouts.server);

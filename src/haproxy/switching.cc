@@ -28,13 +28,18 @@ void forget_overrides(Exchange& x) {
   *x.overrides = kept;
 }
 
-Next enter(Transaction& txn, Cursor& c, const Proxy& backend) {
-  Exchange& x = exchange(txn);
-  if (&backend != x.front) forget_overrides(x);
+void become_backend(Transaction& txn, Exchange& x, const Proxy& backend) {
   x.back = &backend;
   txn.pool = backend.pool;
   backend.back_counters->requests.fetch_add(1, std::memory_order_relaxed);
-  c.target_segment = &backend.back;
+}
+
+Next enter(Transaction& txn, Cursor& c, const Proxy& backend) {
+  Exchange& x = exchange(txn);
+  bool own = &backend == x.front;
+  if (!own) forget_overrides(x);
+  become_backend(txn, x, backend);
+  c.target_segment = own ? &backend.own : &backend.back;
   return Next::goto_;
 }
 
@@ -66,15 +71,13 @@ Next run_switching(Transaction& txn, Cursor& c, const void* conf) {
   }
   if (front.fallback.backend) return enter(txn, c, *front.fallback.backend);
   if (front.fallback.pool) return enter_pool(txn, front.fallback);
-  if (front.kind == Kind::listen && front.pool) {
-    Exchange& x = exchange(txn);
-    x.back = &front;
-    txn.pool = front.pool;
-    front.back_counters->requests.fetch_add(1, std::memory_order_relaxed);
-    c.target_segment = &front.back;
-    return Next::goto_;
-  }
+  if (front.kind == Kind::listen && front.pool) return enter(txn, c, front);
   return no_backend(txn);
+}
+
+Next run_entry(Transaction& txn, Cursor&, const void* conf) {
+  become_backend(txn, exchange(txn), *static_cast<const Proxy*>(conf));
+  return Next::next;
 }
 
 Next run_use_server(Transaction& txn, Cursor&, const void* conf) {

@@ -25,7 +25,7 @@ struct PoolLink : Link {};
 class H1Client final : public H1Conn, public PoolLink {
  public:
   H1Client(net::Loop& loop, int fd, const model::Server& server, ClientHooks& hooks);
-  ~H1Client();
+  ~H1Client() override;
 
   const model::Server& server() const { return *server_; }
   const net::Conn* owner = nullptr;  // the client connection that it serves alone; null: anybody's

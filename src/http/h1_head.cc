@@ -89,8 +89,15 @@ constexpr bool is_hop_by_hop(Name id) {
 
 // Request headers that nginx refuses when they come twice, besides those that frame a message.
 constexpr Name kSingle[] = {
-    Name::if_modified_since, Name::if_unmodified_since, Name::if_match, Name::if_none_match,      Name::if_range,
-    Name::content_range,     Name::expect,              Name::authorization, Name::proxy_authorization,
+    Name::if_modified_since,
+    Name::if_unmodified_since,
+    Name::if_match,
+    Name::if_none_match,
+    Name::if_range,
+    Name::content_range,
+    Name::expect,
+    Name::authorization,
+    Name::proxy_authorization,
 };
 
 // Noted while splitting: the headers that decide on framing, routing and the connection, and those of kSingle.

@@ -39,7 +39,7 @@ struct Preface;
 class H1Server final : public H1Conn, public IdleLink {
  public:
   H1Server(net::Loop& loop, int fd, const model::Listener& listener, ServerHooks& hooks);
-  ~H1Server();
+  ~H1Server() override;
 
   const model::Listener& listener() const { return *listener_; }
   const model::ClientTimeouts& timeouts() const { return *timeouts_; }

@@ -19,6 +19,7 @@ struct ssl_ctx_st;
 
 namespace weir::proxy {
 class Personality;
+struct Segment;
 }
 
 namespace weir::model {
@@ -119,6 +120,8 @@ struct Pool {
   bool passive_health = false;  // nginx: max_fails counts
   const void* conf = nullptr;  // the personality's own (haproxy::Proxy)
   const proxy::Personality* personality = nullptr;
+  // What a request runs that a rule of another personality sends here; ends in a forward. Null: nothing.
+  const proxy::Segment* entry = nullptr;
 };
 
 // How long a client may take, in ms; 0: no limit. Changed by the personality when it knows better (nginx: per location).

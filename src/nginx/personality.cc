@@ -156,10 +156,8 @@ class NginxPersonality final : public proxy::Personality {
   }
 
   bool wants_retry(const Transaction& txn, const Error& why) const override { return wants_next_upstream(txn, why); }
-  void attempt_failed(Transaction& txn, const Error& why) const override {
-    log(&txn, LogLevel::error, why.sys, why.text);
-    count_failure(txn, why);
-  }
+  void log_attempt(Transaction& txn, const Error& why) const override { log(&txn, LogLevel::error, why.sys, why.text); }
+  void attempt_failed(Transaction& txn, const Error& why) const override { count_failure(txn, why); }
   void attempt_answered(Transaction& txn) const override { count_answer(txn); }
   bool passes_interim(const Transaction&) const override { return false; }
   bool pick_another(const Transaction&) const override { return true; }

@@ -34,13 +34,11 @@ uint32_t bit_of(const Transaction& txn, const Error& why) {
   }
 }
 
-const ProxyConf* proxy_conf(const Transaction& txn) {
-  return txn.plan ? static_cast<const ProxyConf*>(txn.plan->conf) : nullptr;
-}
-
+// A request of another personality has no proxy_next_upstream of its own: the default holds.
 uint32_t enabled(const Transaction& txn) {
-  const ProxyConf* c = proxy_conf(txn);
-  return c ? c->next_upstream.get(kNextError | kNextTimeout) : 0;
+  if (!txn.plan) return 0;
+  const auto* c = static_cast<const ProxyConf*>(txn.plan->conf);
+  return c ? c->next_upstream.get(kNextError | kNextTimeout) : kNextError | kNextTimeout;
 }
 
 bool failure_counts(const Transaction& txn, uint32_t bit) {

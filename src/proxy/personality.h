@@ -1,6 +1,6 @@
 #pragma once
 // What differs between the products at the points where the core has to ask. Each personality implements it once; the
-// core calls it through the listener (how a request is handled) and through the pool (how servers are chosen and retried).
+// core calls it through the listener (how a request is handled) and through the pool (how servers are retried and counted).
 #include "base/error.h"
 #include "http/message.h"
 #include "model/model.h"
@@ -23,13 +23,19 @@ class Personality {
   virtual void error_reply(Transaction& txn, const Error& why) const = 0;
   // Choose whether `why` (or the response status, when why.fault is none) on this server leads to another try.
   virtual bool wants_retry(const Transaction& txn, const Error& why) const = 0;
-  // A try ended without an answer, or with one: passive health counts here.
+  // A try ended without an answer: a line for the log of the listener's side.
+  virtual void log_attempt(Transaction&, const Error&) const {}
+  // The same, and a try that was answered, for the pool's side: passive health counts here.
   virtual void attempt_failed(Transaction& txn, const Error& why) const = 0;
   virtual void attempt_answered(Transaction& txn) const = 0;
   // With Forward::stay: whether the next try goes to another server (HAProxy's redispatch).
   virtual bool pick_another(const Transaction& txn) const = 0;
   // Further fields (net::append_tlv) of the PROXY header, version 2, for a new connection of this pool's.
   virtual std::string proxy_tlvs(Transaction&, const model::Server&) const { return {}; }
+  // A request of another personality, which ran Pool::entry of one of this one's pools: its answer has come (push what runs
+  // on it before the listener's own rules), and it is over (count it).
+  virtual void guest_response(Transaction&) const {}
+  virtual void guest_ended(Transaction&) const {}
   // Whether a server's 1xx answers (other than 101) reach the client.
   virtual bool passes_interim(const Transaction& txn) const = 0;
   // A connection ended before it could ask anything: a bad PROXY header, a limit. For the log.

@@ -98,6 +98,7 @@ void Transaction::restart(const Segment* segment) {
   discard_response();
   up.close();
   up = Pipe();
+  stop_being_guest();
   plan = nullptr;
   cursors[kRequest].start(segment);
   restart_ = true;
@@ -187,8 +188,7 @@ Next Transaction::reply(const Reply& r) {
     response.content_length = r.body.size();
     local_body_ = r.body;
   }
-  personality->response(*this);
-  run_response();
+  respond();
   return Next::done;
 }
 
@@ -198,8 +198,7 @@ Next Transaction::reply_head(Str body) {
   local_body_ = body;
   if (response.body == Body::none && !body.empty()) response.body = Body::length;
   if (response.body == Body::length) response.content_length = body.size();
-  personality->response(*this);
-  run_response();
+  respond();
   return Next::done;
 }
 
@@ -212,8 +211,7 @@ Next Transaction::reply_file(const Reply& r, int fd, int64_t offset, uint64_t si
   response.body = Body::length;
   response.content_length = size;
   if (!r.content_type.empty()) response.headers.set(Name::content_type, "Content-Type", r.content_type);
-  personality->response(*this);
-  run_response();
+  respond();
   return Next::done;
 }
 
@@ -227,6 +225,7 @@ Next Transaction::fail(const Error& why) {
   release_upstream(false);
   up.close();
   if (why.side == Side::client && (why.fault == Fault::bad_message || why.fault == Fault::timeout)) close_client = true;
+  take_back_request();
   personality->error_reply(*this, why);
   return Next::done;
 }
@@ -325,12 +324,72 @@ Next Transaction::forward(const Forward* p) {
     e.text = "no backend for the request";
     return fail(e);
   }
+  if (pool->entry && p->conf != pool->conf) return be_guest(*p);
+  if (host_plan_) plan = guest_plan(*p);
   enter_pool(*pool);
   tried.clear();
   tries_done = 0;
   server = nullptr;
   start_attempt();
   return Next::done;
+}
+
+// The pool's own rules see the request as the listener's side would have sent it.
+Next Transaction::be_guest(const Forward& p) {
+  host_plan_ = &p;
+  if (p.build) {
+    auto* built = arena.own<http::Message>(arena);
+    build_head(*built, p);
+    built->path = built->target;
+    built->authority = built->headers.value(http::Name::host);
+    built->expect_continue = request.expect_continue;
+    std::swap(*built, request);
+    asked_ = built;
+  }
+  Cursor& c = cursors[kRequest];
+  c.target_segment = pool->entry;
+  return Next::goto_;
+}
+
+// Servers, retries and times as the pool has them; what concerns the client and the bodies as the listener's side wants it.
+const Forward* Transaction::guest_plan(const Forward& own) {
+  auto* merged = arena.make<Forward>(own);
+  const Forward& host = *host_plan_;
+  merged->request_buffering = host.request_buffering;
+  merged->response_buffering = host.response_buffering;
+  merged->max_body = host.max_body;
+  merged->body_memory = host.body_memory;
+  merged->response_memory = host.response_memory;
+  merged->max_temp_file = host.max_temp_file;
+  merged->limit_rate = host.limit_rate;
+  merged->ignore_client_abort = host.ignore_client_abort;
+  merged->pass_trailers = host.pass_trailers;
+  merged->temp_dir = host.temp_dir;
+  merged->conf = host.conf;
+  return merged;
+}
+
+// The listener's rules go on with the request that the client made.
+void Transaction::take_back_request() {
+  if (!asked_) return;
+  std::swap(*asked_, request);
+  asked_ = nullptr;
+}
+
+// Starts the rules for a response that is complete in `response`: the pool's run before the listener's.
+void Transaction::respond() {
+  take_back_request();
+  personality->response(*this);
+  if (host_plan_) pool->personality->guest_response(*this);
+  run_response();
+}
+
+void Transaction::stop_being_guest() {
+  if (!host_plan_) return;
+  take_back_request();
+  pool->personality->guest_ended(*this);
+  host_plan_ = nullptr;
+  pool_extra = nullptr;
 }
 
 void Transaction::enter_pool(const model::Pool& to) {
@@ -443,17 +502,7 @@ void Transaction::upstream_ready() {
   request_sent_ = true;
   if (plan->build) {
     http::Message out(arena);
-    out.method = request.method;
-    out.method_text = request.method_text;
-    out.target = request.target;
-    out.body = request.body;
-    out.content_length = request.content_length;
-    out.upgrade = request.upgrade;
-    plan->build(*this, out, *plan);
-    if (collector_ && !collector_->cut && out.body != Body::none) {
-      out.body = Body::length;
-      out.content_length = collector_->size;
-    }
+    build_head(out, *plan);
     if (collector_) end = collector_->size == 0;
     upstream->send_head(out, end || out.body == Body::none);
     if (out.body == Body::none) end = true;
@@ -469,6 +518,20 @@ void Transaction::upstream_ready() {
   if (!upstream || finished_) return;
   if (body_kept()) return send_collected();
   if (!end) open_up();
+}
+
+void Transaction::build_head(http::Message& out, const Forward& p) {
+  out.method = request.method;
+  out.method_text = request.method_text;
+  out.target = request.target;
+  out.body = request.body;
+  out.content_length = request.content_length;
+  out.upgrade = request.upgrade;
+  p.build(*this, out, p);
+  if (collector_ && !collector_->cut && out.body != Body::none) {
+    out.body = Body::length;
+    out.content_length = collector_->size;
+  }
 }
 
 void Transaction::replace_body(Str body) {
@@ -558,7 +621,8 @@ void Transaction::upstream_failed(const Error& why) {
     close_client = true;
     return finish();
   }
-  personality->attempt_failed(*this, why);
+  personality->log_attempt(*this, why);
+  pool->personality->attempt_failed(*this, why);
   if (!try_next(why)) fail(why);
 }
 
@@ -568,13 +632,13 @@ bool Transaction::try_next(const Error& why) {
   bool free_try = why.retry == Retry::reused && http::is_idempotent(request.method);
   if (free_try)
     tries_done--;  // nobody's fault: an idle connection that the server had closed
-  else if (!personality->wants_retry(*this, why))
+  else if (!pool->personality->wants_retry(*this, why))
     return false;
   response.headers.clear();
   up.close();
   up = Pipe();
   if (free_try) tried.clear();
-  if (plan->stay && personality->pick_another(*this)) server = nullptr;
+  if (plan->stay && pool->personality->pick_another(*this)) server = nullptr;
   start_attempt();
   return true;
 }
@@ -590,17 +654,16 @@ void Transaction::on_head(http::Stream&) {
   Attempt& a = attempts[attempts.size - 1];
   a.head_ms = times.response_ms - a.start_ms;
   a.status = response.status;
-  personality->attempt_answered(*this);
-  if (personality->wants_retry(*this, Error{}) && !(body_started_ && !body_kept())) {
+  pool->personality->attempt_answered(*this);
+  if (pool->personality->wants_retry(*this, Error{}) && !(body_started_ && !body_kept())) {
     release_upstream(false);
     response.headers.clear();
     up.close();
     up = Pipe();
-    if (plan->stay && personality->pick_another(*this)) server = nullptr;
+    if (plan->stay && pool->personality->pick_another(*this)) server = nullptr;
     return start_attempt();
   }
-  personality->response(*this);
-  run_response();
+  respond();
 }
 
 void Transaction::on_data(http::Stream& s, Str data, bool end) {
@@ -706,7 +769,9 @@ void Transaction::finish() {
   if (file_) file_->stop();
   if (upload_file_) upload_file_->stop();
   TaskLink::unlink();
+  take_back_request();
   personality->log(*this);
+  stop_being_guest();
   if (http::Stream* c = client) {
     client = nullptr;
     if (complete)

@@ -212,6 +212,12 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   void complete_response();
   void maybe_finish();
   void prepare_response(uint16_t status, Str reason);
+  Next be_guest(const Forward& plan);
+  const Forward* guest_plan(const Forward& plan);
+  void take_back_request();
+  void stop_being_guest();
+  void respond();
+  void build_head(http::Message& out, const Forward& p);
   void enter_pool(const model::Pool& to);
   void leave_pool();
   void count_times() const;
@@ -222,6 +228,8 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   FileBody* upload_file_ = nullptr;
   BodyCollector* collector_ = nullptr;
   Str local_body_;
+  const Forward* host_plan_ = nullptr;  // the plan with which it went to another personality's pool
+  http::Message* asked_ = nullptr;  // the request as it was before that plan's `build`; `request` has the built one
   uint64_t attempt_in_ = 0;  // the server connection's byte counters when the attempt began
   uint64_t attempt_out_ = 0;
   bool finished_ = false;

@@ -219,8 +219,8 @@ Test(request, fragment_is_left_out) {
 }
 
 Test(request, single_headers) {
-  for (std::string name : {"If-Modified-Since", "If-Unmodified-Since", "If-Match", "If-None-Match", "If-Range", "Expect",
-                           "Content-Range", "Authorization", "Proxy-Authorization"}) {
+  for (std::string name : {"If-Modified-Since", "If-Unmodified-Since", "If-Match", "If-None-Match", "If-Range",
+                           "Expect", "Content-Range", "Authorization", "Proxy-Authorization"}) {
     std::string line = name + ": x";
     EXPECT_WITH(0, line);
     cr_expect_eq(with(line + "\r\n" + line, kNginx), 400, "%s", name.c_str());
@@ -272,7 +272,8 @@ Test(request, absolute_target_against_host) {
     cr_expect_eq(status(get(row.target, row.host), kHaproxy), row.status, "%s %s", row.target, row.host);
     Parsed p(get(row.target, row.host), kNginx);
     cr_assert(p.error.ok(), "%s %s", row.target, row.host);
-    cr_expect(p.m.headers.value(Name::host) == (row.status ? p.m.authority : Str(row.host)), "%s %s", row.target, row.host);
+    cr_expect(p.m.headers.value(Name::host) == (row.status ? p.m.authority : Str(row.host)), "%s %s", row.target,
+              row.host);
   }
   cr_expect_eq(status(get("http://:", ":80"), kHaproxy), 0);
   cr_expect_eq(status(get("https://:", ":"), kHaproxy), 0);

@@ -1,0 +1,90 @@
+"""One weir.conf with both vocabularies: a request runs the rules of its listener until it enters a pool; entering a HAProxy
+backend runs that backend's rules, and the pool's vocabulary decides retries and counts."""
+
+import re
+
+import pytest
+
+from rig.http1 import Client
+from rig.origin import Reply
+
+
+@pytest.fixture
+def proxy(weir, origin):
+    return weir("weir", "mixed", origin=origin)
+
+
+def servers(proxy, backend):
+    return {server: row for (pool, server), row in proxy.runtime().stat().items() if pool == backend}
+
+
+def test_nginx_location_enters_haproxy_backend(proxy, origin):
+    origin.default = Reply(headers=[("X-Secret", "s")], body=b"ok")
+    response = proxy.get("/api/item?x=1", headers=[("X-Client", "me")])
+    assert response.status == 200 and response.body == b"ok"
+    seen = origin.requests[0]
+    # proxy_pass's URI and headers first, the backend's rules on top of them.
+    assert seen.target == "/backend/mapped/item?x=1"
+    assert seen.headers.all("X-Client") == ["nginx"]
+    assert seen.header("X-From") == "nginx"
+    assert seen.header("X-Seen-Host") == "api"
+    # The backend's response rules run, then the location's; the location sees what the client asked.
+    assert response.header("X-Backend") == "api"
+    assert "X-Secret" not in response.headers
+    assert response.header("X-Front") == "me;api"
+    proxy.wait_log(re.escape("/api/item?x=1|me|200|"))
+
+
+def test_backend_refuses_for_nginx(proxy, origin):
+    response = proxy.get("/api/item", headers=[("X-Refuse", "1")])
+    assert response.status == 429
+    assert not origin.requests
+    assert proxy.get("/api/item").status == 200
+
+
+def test_backend_is_counted(proxy, origin):
+    for _ in range(3):
+        assert proxy.get("/api/a").status == 200
+    rows = servers(proxy, "api")
+    assert rows["BACKEND"]["req_tot"] == "3" and rows["BACKEND"]["hrsp_2xx"] == "3"
+    assert rows["s1"]["hrsp_2xx"] == "3" and rows["BACKEND"]["scur"] == "0"
+
+
+def test_post_body_through_both(proxy, origin):
+    response = proxy.get("/api/upload", method="POST", headers=[("Content-Length", "100000")], body=b"x" * 100000)
+    assert response.status == 200
+    assert origin.requests[0].body == b"x" * 100000
+
+
+def test_haproxy_retries_for_nginx(proxy, origin):
+    for _ in range(4):
+        assert proxy.get("/retried").status == 200
+    assert servers(proxy, "retried")["bad"]["wretr"] != ""
+    assert int(servers(proxy, "retried")["bad"]["econ"]) > 0
+
+
+def test_backend_timeout_holds_for_nginx(proxy, origin):
+    origin.on("/slow", Reply(delay=5))
+    assert proxy.get("/slow").status == 504
+
+
+def test_error_page_enters_the_backend(proxy, origin):
+    response = proxy.get("/lost")
+    assert response.status == 502
+    assert origin.requests[0].target == "/backend/fallback"
+
+
+def test_haproxy_frontend_enters_upstream(proxy, origin):
+    """max_fails and proxy_next_upstream's default hold for a frontend's request too."""
+    with Client(proxy.places["haport"]) as client:
+        for _ in range(6):
+            assert client.request("/classic").status == 200
+    rows = servers(proxy, "classic")
+    assert sum(int(row["econ"] or 0) for name, row in rows.items() if name != "BACKEND") <= 1
+    assert len(origin.requests) == 6
+
+
+def test_haproxy_frontend_uses_its_backend(proxy, origin):
+    with Client(proxy.places["haport"]) as client:
+        assert client.request("/a").status == 200
+    assert origin.requests[0].target == "/backend/a"
