@@ -76,7 +76,7 @@ $(out)/src/tools/default_conf.o: conf.d/default.conf
 
 # ---- targets --------------------------------------------------------------------------------------------------------
 
-.PHONY: help release debug asan tsan fault run test unit golden golden-check e2e bench lint format install uninstall \
+.PHONY: help release debug asan tsan fault fault-test run test unit golden golden-check e2e bench lint format install uninstall \
         clean deps fresh FORCE
 
 help: ## this list
@@ -126,6 +126,9 @@ e2e: $(tested) ## end-to-end tests (pytest); PYTEST_ARGS="-k NAME" selects
 	for report in $(reports)/*; do \
 	  [ -s "$$report" ] || continue; echo "sanitizer report $$report:"; head -n 60 "$$report"; status=1; \
 	done; exit $$status
+
+fault-test: ## build with fault injection and run the tests that need it
+	@$(MAKE) e2e VARIANT=fault PYTEST_ARGS="-m fault $(PYTEST_ARGS)"
 
 bench: ## compare the cost per request with nginx and HAProxy
 	@contrib/deps build bench

@@ -3,46 +3,113 @@
 
 #include <cstdlib>
 
+#include "base/fault.h"
+
 namespace weir {
 namespace {
 
-// Chunks that this thread's arenas gave back. Kept until the thread ends.
-struct ChunkPool {
-  static constexpr size_t kMax = 1024;  // 4 MiB a thread
+constexpr size_t kLarge = 256 * 1024;  // of a reserve's large block: heads, and what rules make of them
+
+struct FreeList {
   void* head = nullptr;
   size_t count = 0;
 
-  ~ChunkPool() {
-    while (head) {
-      void* next = *static_cast<void**>(head);
-      free(head);
-      head = next;
-    }
-  }
   void* take() {
-    if (!head) return malloc(Arena::kChunk);
     void* p = head;
+    if (!p) return nullptr;
     head = *static_cast<void**>(p);
     count--;
     return p;
   }
   void give(void* p) {
-    if (count >= kMax) return free(p);
     *static_cast<void**>(p) = head;
     head = p;
     count++;
   }
+  void clear() {
+    while (void* p = take()) free(p);
+  }
+};
+
+// Chunks that this thread's arenas gave back, and the reserve for when the system gives none. Kept until the thread ends.
+struct ChunkPool {
+  static constexpr size_t kMax = 1024;  // 4 MiB a thread
+  static constexpr size_t kReserve = 64;
+  static constexpr size_t kReserveLarge = 2;
+  FreeList chunks;
+  FreeList reserve;
+  FreeList reserve_large;
+  bool reserved = false;
+
+  ~ChunkPool() {
+    chunks.clear();
+    reserve.clear();
+    reserve_large.clear();
+  }
+  bool fill() {
+    reserved = true;
+    for (FreeList* list : {&reserve, &reserve_large}) {
+      bool large = list == &reserve_large;
+      while (list->count < (large ? kReserveLarge : kReserve)) {
+        void* p = malloc(large ? kLarge : Arena::kChunk);
+        if (!p) return false;
+        list->give(p);
+      }
+    }
+    return true;
+  }
+  void give(void* p, size_t size) {
+    if (size == kLarge && reserved && reserve_large.count < kReserveLarge) return reserve_large.give(p);
+    if (size != Arena::kChunk) return free(p);
+    if (reserved && reserve.count < kReserve) return reserve.give(p);
+    if (chunks.count >= kMax) return free(p);
+    chunks.give(p);
+  }
 };
 thread_local ChunkPool t_pool;
 
+void* new_chunk(size_t size) {
+  bool pooled = size == Arena::kChunk;
+  if (pooled && t_pool.chunks.head) return t_pool.chunks.take();
+  using fault::Site;
+  return fault::malloc(!t_pool.reserved ? Site::alloc_config : pooled ? Site::alloc_arena : Site::alloc_large, size);
+}
+
+[[noreturn]] void out_of_reserve() {
+  constexpr char kText[] = "weir: out of memory, and the reserve is used up\n";
+  [[maybe_unused]] ssize_t n = ::write(STDERR_FILENO, kText, sizeof kText - 1);
+  abort();
+}
+
 }  // namespace
+
+bool Arena::keep_reserve() {
+  return t_pool.fill();
+}
 
 void* Arena::alloc_slow(size_t n, size_t align) {
   size_t need = sizeof(Chunk) + n + align;
-  bool pooled = need <= kChunk;
-  size_t size = pooled ? kChunk : need;
-  auto* chunk = static_cast<Chunk*>(pooled ? t_pool.take() : malloc(size));
-  if (!chunk) abort();
+  size_t size = need <= kChunk ? kChunk : need;
+  auto* chunk = static_cast<Chunk*>(new_chunk(size));
+  if (!chunk) {
+    if (!t_pool.reserved) throw std::bad_alloc();
+    starved_ = true;
+    size = size == kChunk ? kChunk : kLarge;
+    chunk = static_cast<Chunk*>((size == kChunk ? t_pool.reserve : t_pool.reserve_large).take());
+    if (!chunk || need > size) out_of_reserve();
+  }
+  return enter(chunk, size, n, align);
+}
+
+void* Arena::try_alloc(size_t n, size_t align) {
+  size_t need = sizeof(Chunk) + n + align;
+  if (need <= kChunk) return alloc(n, align);
+  auto* chunk = static_cast<Chunk*>(new_chunk(need));
+  return chunk ? enter(chunk, need, n, align) : nullptr;
+}
+
+// Takes over a chunk of `size` bytes and cuts the first `n` out of it.
+void* Arena::enter(Chunk* chunk, size_t size, size_t n, size_t align) {
   chunk->size = size;
   chunk->next = chunks_;
   chunks_ = chunk;
@@ -50,7 +117,7 @@ void* Arena::alloc_slow(size_t n, size_t align) {
   auto at = (begin + (align - 1)) & ~(static_cast<uintptr_t>(align) - 1);
   auto end = reinterpret_cast<uintptr_t>(chunk) + size;
   // A chunk made to measure for a large object does not displace a current one with more room left.
-  if (pooled || end - (at + n) > end_ - pos_) {
+  if (size == kChunk || end - (at + n) > end_ - pos_) {
     pos_ = at + n;
     end_ = end;
   }
@@ -62,13 +129,11 @@ void Arena::reset() {
   cleanups_ = nullptr;
   while (chunks_) {
     Chunk* next = chunks_->next;
-    if (chunks_->size == kChunk)
-      t_pool.give(chunks_);
-    else
-      free(chunks_);
+    t_pool.give(chunks_, chunks_->size);
     chunks_ = next;
   }
   pos_ = end_ = 0;
+  starved_ = false;
 }
 
 }  // namespace weir

@@ -22,8 +22,10 @@ class Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  // `n` uninitialised bytes aligned to `align` (a power of two up to 16). Never null: out of memory ends the process
-  // except under the fault build, where it throws std::bad_alloc on configuration threads only.
+  // `n` uninitialised bytes aligned to `align` (a power of two up to 16). Never null. When the system has no more memory, a
+  // thread that called keep_reserve (a shard) is served from that, and starved() tells the arena's owner to end what it is
+  // doing; other threads (the configuration's) get std::bad_alloc. Only an exhausted reserve ends the process, in words:
+  // nothing that could be undone is left then.
   void* alloc(size_t n, size_t align = 8) {
     auto at = (pos_ + (align - 1)) & ~(static_cast<uintptr_t>(align) - 1);
     if (at + n <= end_) {
@@ -80,6 +82,14 @@ class Arena {
     if (reinterpret_cast<uintptr_t>(p) + n == pos_) pos_ = reinterpret_cast<uintptr_t>(p) + used;
   }
 
+  // Like alloc, for sizes that a peer decides: null when the system has no more memory, with the reserve untouched.
+  void* try_alloc(size_t n, size_t align = 8);
+  // Whether memory ran out since this was asked last.
+  bool starved() const { return starved_; }
+  bool take_starved() { return std::exchange(starved_, false); }
+  // Sets memory aside for this thread's arenas. False when there is none.
+  static bool keep_reserve();
+
   // Frees everything; the first chunk goes back to the thread's free list like the others.
   void reset();
 
@@ -94,11 +104,13 @@ class Arena {
     void* what;
   };
   void* alloc_slow(size_t n, size_t align);
+  void* enter(Chunk* chunk, size_t size, size_t n, size_t align);
 
   uintptr_t pos_ = 0;
   uintptr_t end_ = 0;
   Chunk* chunks_ = nullptr;
   Cleanup* cleanups_ = nullptr;
+  bool starved_ = false;
 };
 
 // The usual list of a model: filled while binding, then only read.

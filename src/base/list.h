@@ -32,6 +32,16 @@ class List {
   }
   void push_back(T* item) { insert(static_cast<Tag*>(item), head_.prev, &head_); }
   void push_front(T* item) { insert(static_cast<Tag*>(item), &head_, head_.next); }
+  // Moves all of `other` to the end of this one.
+  void splice_back(List& other) {
+    if (other.empty()) return;
+    Link *first = other.head_.next, *last = other.head_.prev;
+    first->prev = head_.prev;
+    head_.prev->next = first;
+    last->next = &head_;
+    head_.prev = last;
+    other.head_.prev = other.head_.next = &other.head_;
+  }
   T* pop_front() {
     T* item = front();
     if (item) static_cast<Tag*>(item)->unlink();

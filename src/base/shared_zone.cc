@@ -8,6 +8,8 @@
 #include <mutex>
 #include <vector>
 
+#include "base/fault.h"
+
 namespace weir {
 namespace {
 
@@ -24,7 +26,7 @@ SharedZone* find(Str name, uint64_t layout, size_t size) {
 }
 
 SharedZone* map(Str name, uint64_t layout, size_t size, int fd) {
-  void* p = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  void* p = fault::mmap(fault::Site::zone_map, nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (p == MAP_FAILED) return nullptr;
   auto zone = std::make_unique<SharedZone>(SharedZone{std::string(name), layout, size, fd, static_cast<char*>(p)});
   zones().push_back(std::move(zone));
@@ -36,7 +38,7 @@ SharedZone* map(Str name, uint64_t layout, size_t size, int fd) {
 SharedZone* SharedZone::open(Str name, uint64_t layout, size_t size) {
   std::lock_guard lock(g_lock);
   if (SharedZone* z = find(name, layout, size)) return z;
-  int fd = memfd_create(std::string(name).c_str(), MFD_CLOEXEC);
+  int fd = fault::memfd_create(fault::Site::zone_create, std::string(name).c_str(), MFD_CLOEXEC);
   if (fd < 0) return nullptr;
   SharedZone* z = ftruncate(fd, static_cast<off_t>(size)) == 0 ? map(name, layout, size, fd) : nullptr;
   if (!z) close(fd);

@@ -6,6 +6,8 @@
 #include <new>
 #include <utility>
 
+#include "base/fault.h"
+
 namespace weir {
 
 template <class T>
@@ -20,9 +22,10 @@ class Slab {
       pages_ = next;
     }
   }
+  // Null when there is no memory.
   template <class... Args>
   T* make(Args&&... args) {
-    if (!free_) grow();
+    if (!free_ && !grow()) return nullptr;
     Node* n = free_;
     free_ = n->next;
     live_++;
@@ -51,10 +54,10 @@ class Slab {
     Page* next;
     Node nodes[(kPage - sizeof(void*) - alignof(T)) / sizeof(Node)];
   };
-  void grow() {
+  bool grow() {
     static_assert(sizeof(Page) <= kPage);
-    auto* page = static_cast<Page*>(malloc(sizeof(Page)));
-    if (!page) abort();
+    auto* page = static_cast<Page*>(fault::malloc(fault::Site::alloc_slab, sizeof(Page)));
+    if (!page) return false;
     page->next = pages_;
     pages_ = page;
     constexpr size_t count = sizeof(page->nodes) / sizeof(Node);
@@ -62,6 +65,7 @@ class Slab {
       page->nodes[i].next = free_;
       free_ = &page->nodes[i];
     }
+    return true;
   }
   Node* free_ = nullptr;
   Page* pages_ = nullptr;

@@ -7,6 +7,8 @@
 
 #include <cerrno>
 
+#include "base/fault.h"
+
 namespace weir::config {
 namespace {
 
@@ -15,7 +17,7 @@ constexpr Str kNginxFolder = "/etc/nginx/";
 bool read_all(int fd, std::string& text) {
   char buffer[16384];
   for (;;) {
-    ssize_t n = read(fd, buffer, sizeof buffer);
+    ssize_t n = fault::read(fault::Site::config_read, fd, buffer, sizeof buffer);
     if (n > 0) text.append(buffer, static_cast<size_t>(n));
     if (n == 0) return true;
     if (n < 0 && errno != EINTR) return false;
@@ -51,7 +53,7 @@ const Source* load_source(Tree& tree, const std::string& path, int& error) {
   bool standard_input = path == "-";
   for (const auto& source : tree.sources)
     if (source->path == path) return source.get();
-  int fd = standard_input ? STDIN_FILENO : open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  int fd = standard_input ? STDIN_FILENO : fault::open(fault::Site::config_open, path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
     error = errno;
     return nullptr;

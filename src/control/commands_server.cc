@@ -4,30 +4,33 @@
 #include <time.h>
 
 #include "control/command.h"
+#include "control/server_news.h"
 
 namespace weir::control {
 namespace {
 
 using model::Admin;
 
-// A change of what a server does is dated, and only then.
+// A change of what a server does is dated and told, and only then.
 template <class Change>
-void change_state(const model::Server& server, Change change) {
+void change_state(Call& call, const model::Server& server, Change change) {
   auto doing = [&] {
     stats::ServerView v(server);
     return std::pair(v.operational_state(), v.admin_state(server));
   };
   auto before = doing();
+  ServerNews news(call.server, *call.server.catalogue().find_back(server.pool->name), server);
   change(*server.state);
+  news.tell();
   if (doing() != before) server.state->changed_s.store(time(nullptr), std::memory_order_relaxed);
 }
 
-void set_admin(const model::Server& server, Admin admin) {
-  change_state(server, [&](model::ServerState& s) { s.admin.store(static_cast<uint8_t>(admin)); });
+void set_admin(Call& call, const model::Server& server, Admin admin) {
+  change_state(call, server, [&](model::ServerState& s) { s.admin.store(static_cast<uint8_t>(admin)); });
 }
 
 void set_ready(Call& call, const model::Server& server) {
-  set_admin(server, Admin::ready);
+  set_admin(call, server, Admin::ready);
   call.server.server_changed(server);
 }
 
@@ -55,7 +58,7 @@ Outcome change_weight(Call& call, const model::Server& server, Str text) {
   } else if (!rest.empty()) {
     return call.refuse("Trailing garbage in weight string\n");
   }
-  server.state->weight.store(static_cast<int32_t>(n), std::memory_order_relaxed);
+  change_state(call, server, [&](model::ServerState& s) { s.weight.store(static_cast<int32_t>(n)); });
   return Outcome::done;
 }
 
@@ -77,9 +80,9 @@ Outcome set_state(Call& call, const model::Server& server) {
   if (to == "ready")
     set_ready(call, server);
   else if (to == "drain")
-    set_admin(server, Admin::drain);
+    set_admin(call, server, Admin::drain);
   else if (to == "maint")
-    set_admin(server, Admin::maint);
+    set_admin(call, server, Admin::maint);
   else
     return call.refuse("'set server <srv> state' expects 'ready', 'drain' and 'maint'.\n");
   return Outcome::done;
@@ -89,7 +92,8 @@ Outcome set_health(Call& call, const model::Server& server) {
   Str to = call.word(4);
   if (to != "up" && to != "stopping" && to != "down")
     return call.refuse("'set server <srv> health' expects 'up', 'stopping', or 'down'.\n");
-  change_state(server, [&](model::ServerState& s) {
+  if (stats::ServerView(server).maint()) return Outcome::done;
+  change_state(call, server, [&](model::ServerState& s) {
     s.up.store(to != "down");
     s.stopping.store(to == "stopping");
   });
@@ -204,7 +208,7 @@ Outcome enable_server(Call& call) {
   return Outcome::done;
 }
 Outcome disable_server(Call& call) {
-  if (const model::Server* s = call.find_server(call.word(2))) set_admin(*s, Admin::maint);
+  if (const model::Server* s = call.find_server(call.word(2))) set_admin(call, *s, Admin::maint);
   return Outcome::done;
 }
 

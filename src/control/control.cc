@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "base/fault.h"
 #include "control/session.h"
 #include "proxy/shard.h"
 
@@ -130,7 +131,7 @@ void Server::watch_gates() {
 
 void Server::accept_some(Gate& gate) {
   while (sessions_.size() < access_.max_sessions) {
-    int fd = ::accept4(gate.conf->fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = fault::accept4(fault::Site::control_accept, gate.conf->fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
       break;

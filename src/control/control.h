@@ -35,6 +35,14 @@ struct SocketConf {
   uint32_t timeout_ms = 10000;  // of a silent client
 };
 
+// A line for operators about a proxy.
+struct News {
+  std::string text;  // for stderr
+  std::string logged;  // for the proxy's logs
+  uint8_t level;  // there, as syslog counts
+  bool alarm;  // on stderr: more than a warning
+};
+
 // What commands work on. The functions are called on the control thread.
 struct Access {
   const model::Model* model = nullptr;
@@ -43,6 +51,7 @@ struct Access {
   // Runs a function on a shard's thread; false when that shard has ended.
   std::function<bool(int, std::function<void(proxy::Shard&)>)> post;
   std::function<bool()> stopping;
+  std::function<void(const stats::ProxyEntry&, const News&)> tell;
   uint32_t max_sessions = 10;
 };
 
@@ -73,9 +82,9 @@ class Server {
   using ShardFn = std::function<std::string(proxy::Shard&)>;
   using DoneFn = std::function<std::string(std::string)>;
   void ask_shards(const Session& session, ShardFn fn, DoneFn done);
-  // The server is elsewhere from now on. Idle connections to the old place are closed.
   // Something about it was changed that may let waiting requests in.
   void server_changed(const model::Server& server);
+  // The server is elsewhere from now on. Idle connections to the old place are closed.
   void move_server(const model::Server& server, const net::Addr& to);
   // Sets that shards may still read; freed once each shard has passed between two events.
   void retire(std::vector<std::unique_ptr<const expr::PatternSet>> sets);

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "control/command.h"
 #include "control/words.h"
 
@@ -83,7 +84,7 @@ void Session::on_io(int status, int events) {
 // False: the session is closed.
 bool Session::read_some() {
   char buffer[16384];
-  ssize_t n = ::recv(fd_, buffer, sizeof buffer, 0);
+  ssize_t n = fault::recv(fault::Site::control_recv, fd_, buffer, sizeof buffer, 0);
   if (n > 0) {
     in_.append(buffer, static_cast<size_t>(n));
   } else if (n == 0) {
@@ -197,7 +198,7 @@ void Session::refuse(Str text) {
 
 void Session::flush() {
   while (!out_.empty()) {
-    ssize_t n = ::send(fd_, out_.data(), out_.size(), MSG_NOSIGNAL);
+    ssize_t n = fault::send(fault::Site::control_send, fd_, out_.data(), out_.size(), MSG_NOSIGNAL);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno != EAGAIN) return close();
     if (n < 0) break;

@@ -178,25 +178,39 @@ bool validity(const Ctx& ctx, const Arg*, Value& out) {
   return give(out, ctx.arena->dup(text));
 }
 
-// The n-th entry of that name (from the end when negative), or all of it as /C=…/CN=….
+// The short name of a part ("CN"), or the digits of its object identifier.
+std::string part_name(const ASN1_OBJECT* object) {
+  int nid = OBJ_obj2nid(object);
+  if (const char* text = nid == NID_undef ? nullptr : OBJ_nid2sn(nid)) return text;
+  char digits[128];
+  OBJ_obj2txt(digits, sizeof digits, object, 1);
+  return digits;
+}
+
+// A part with a NUL inside is none: programs behind would read it up to there.
+bool part_value(const ASN1_STRING* data, Str& value) {
+  value = {reinterpret_cast<const char*>(ASN1_STRING_get0_data(data)), static_cast<size_t>(ASN1_STRING_length(data))};
+  while (value.ends_with('\0')) value.remove_suffix(1);
+  return value.find('\0') == Str::npos;
+}
+
+// The n-th entry of that name, in any case of letters (from the end when negative), or all of it as /C=…/CN=….
 bool name_part(const Ctx& ctx, X509_NAME* name, const Arg* args, Value& out) {
   std::string all;
-  int64_t wanted = args[1].present && args[1].number ? args[1].number : 1;
+  const int64_t wanted = args[1].present ? args[1].number : 1;
   const bool backwards = wanted < 0;
   int64_t left = backwards ? -wanted : wanted;
   int count = X509_NAME_entry_count(name);
   for (int i = 0; i < count; i++) {
     X509_NAME_ENTRY* e = X509_NAME_get_entry(name, backwards ? count - 1 - i : i);
-    ASN1_STRING* data = X509_NAME_ENTRY_get_data(e);
-    int nid = OBJ_obj2nid(X509_NAME_ENTRY_get_object(e));
-    Str value{reinterpret_cast<const char*>(ASN1_STRING_get0_data(data)),
-              static_cast<size_t>(ASN1_STRING_length(data))};
-    Str key = nid == NID_undef ? Str("UNDEF") : Str(OBJ_nid2sn(nid));
+    std::string key = part_name(X509_NAME_ENTRY_get_object(e));
+    Str value;
+    bool whole = part_value(X509_NAME_ENTRY_get_data(e), value);
     if (args[0].str.empty()) {
+      if (!whole) return false;
       all += fmt::format("/{}={}", key, value);
-    } else if (key == args[0].str) {
-      left--;
-      if (left == 0) return give(out, ctx.arena->dup(value));
+    } else if (iequals(key, args[0].str) && --left == 0) {
+      return whole && give(out, ctx.arena->dup(value));
     }
   }
   return !all.empty() && give(out, ctx.arena->dup(all));

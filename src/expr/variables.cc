@@ -9,6 +9,7 @@
 #include <shared_mutex>
 #include <unordered_map>
 
+#include "base/fault.h"
 #include "expr/hooks.h"
 #include "proxy/transaction.h"
 
@@ -139,20 +140,22 @@ size_t list_variables(std::span<const Variable*> out) {
   return count;
 }
 
-void VarTable::grow(uint32_t size) {
+bool VarTable::grow(uint32_t size) {
   uint32_t wanted = size < 8 ? 8 : size * 2;
   size_t bytes = sizeof(Entry) * wanted;
   void* memory = arena_ ? arena_->alloc(bytes, alignof(Entry)) : malloc(bytes);
-  if (!memory) abort();
+  if (!memory) return false;
   auto* entries = static_cast<Entry*>(memory);
   if (size_) memcpy(static_cast<void*>(entries), entries_, sizeof(Entry) * size_);
   for (uint32_t i = size_; i < wanted; i++) new (entries + i) Entry();
   if (!arena_) free(entries_);
   entries_ = entries;
   size_ = wanted;
+  return true;
 }
 
-// A buffer for `size` bytes that belongs to the entry. Reused, so that setting a variable again and again stays flat.
+// A buffer for `size` bytes that belongs to the entry; null without memory. Reused, so that setting a variable again and
+// again stays flat.
 char* VarTable::room(Entry& entry, size_t size) {
   if (size <= entry.capacity && entry.buffer) return entry.buffer;
   size_t wanted = size < 32 ? 32 : size;
@@ -160,15 +163,16 @@ char* VarTable::room(Entry& entry, size_t size) {
     entry.buffer = arena_->alloc_chars(wanted);
   } else {
     free(entry.buffer);
-    entry.buffer = static_cast<char*>(malloc(wanted));
-    if (!entry.buffer) abort();
+    entry.buffer = static_cast<char*>(fault::malloc(fault::Site::alloc_variable, wanted));
+    entry.capacity = 0;
+    if (!entry.buffer) return nullptr;
   }
   entry.capacity = static_cast<uint32_t>(wanted);
   return entry.buffer;
 }
 
 void VarTable::set(uint32_t slot, const Value& value) {
-  if (slot >= size_) grow(slot + 1);
+  if (slot >= size_ && !grow(slot + 1)) return;
   Entry& entry = entries_[slot];
   entry.known = true;
   if (!value.is_text()) {
@@ -178,6 +182,10 @@ void VarTable::set(uint32_t slot, const Value& value) {
   // The new text may be a part of the old one.
   bool inside = entry.buffer && value.str.data() >= entry.buffer && value.str.data() < entry.buffer + entry.capacity;
   char* p = inside ? entry.buffer : room(entry, value.str.size());
+  if (!p) {
+    entry.known = false;
+    return;
+  }
   if (!value.str.empty()) memmove(p, value.str.data(), value.str.size());
   entry.value = value;
   entry.value.str = {p, value.str.size()};

@@ -59,7 +59,7 @@ class VarTable {
     uint32_t capacity = 0;
     bool known = false;
   };
-  void grow(uint32_t size);
+  bool grow(uint32_t size);
   char* room(Entry& entry, size_t size);
 
   Arena* arena_;

@@ -66,7 +66,8 @@ struct Parser {
   bool payload_word(Words words, size_t& at);
   bool header(Words words, size_t& at);
   bool status(Words words, size_t& at);
-  void finish(bool deny);
+  bool has_page() const;
+  void finish();
 };
 
 bool Parser::status(Words words, size_t& at) {
@@ -149,7 +150,18 @@ bool Parser::payload_word(Words words, size_t& at) {
   return page.body_format != nullptr;
 }
 
-void Parser::finish(bool deny) {
+// Pages that nobody wrote exist for some statuses only.
+bool Parser::has_page() const {
+  bool ready_made = page.kind == Page::Kind::standard || page.kind == Page::Kind::named;
+  if (!ready_made || standard_page(page.status)) return true;
+  Str word = payload ? payload->text : Str("default-errorfiles");
+  scope.error(page.where, fmt::format("there is no page for the status {}", page.status),
+              "write for example: status CODE content-type text/plain string TEXT",
+              fmt::format("status code '{}' not handled by default with '{}' argument.", page.status, word));
+  return false;
+}
+
+void Parser::finish() {
   bool has_text = page.kind == Page::Kind::text || page.kind == Page::Kind::format;
   bool needs_type = page.kind == Page::Kind::format || (page.kind == Page::Kind::text && !page.body.empty());
   if (needs_type && page.content_type.empty()) {
@@ -171,7 +183,7 @@ void Parser::finish(bool deny) {
                     page.content_type));
     page.content_type = {};
   }
-  if (deny && page.kind == Page::Kind::empty && page.fields.empty()) page.kind = Page::Kind::standard;
+  bad |= !has_page();
 }
 
 }  // namespace
@@ -280,7 +292,8 @@ Page* parse_page(Scope& scope, Words words, size_t& at, uint16_t status, bool de
     }
     if (!good) return nullptr;
   }
-  parser.finish(deny);
+  if (deny && (words.empty() || (words.size() == 2 && words[0] == "deny_status"))) page->kind = Page::Kind::standard;
+  parser.finish();
   return parser.bad ? nullptr : page;
 }
 

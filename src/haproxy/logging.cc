@@ -17,6 +17,7 @@
 #include <mutex>
 #include <vector>
 
+#include "base/fault.h"
 #include "net/loop.h"
 
 namespace weir::haproxy {
@@ -51,7 +52,7 @@ class Gatherer final : public Timer {
   void write_out() {
     size_t at = 0;
     while (at < text_.size()) {
-      ssize_t n = ::write(fd_, text_.data() + at, text_.size() - at);
+      ssize_t n = fault::write(fault::Site::log_write, fd_, text_.data() + at, text_.size() - at);
       if (n > 0) {
         at += static_cast<size_t>(n);
         continue;
@@ -170,7 +171,7 @@ void append_header(std::string& out, const LogTarget& t, uint8_t level, const Lo
 void send_datagram(const LogTarget& t, Str line) {
   int& fd = t_logs.socket_for(t.addr.family);
   if (fd < 0) {
-    fd = ::socket(t.addr.family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    fd = fault::socket(fault::Site::log_socket, t.addr.family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0) return;
   }
   sockaddr_storage ss;
@@ -181,7 +182,7 @@ void send_datagram(const LogTarget& t, Str line) {
   m.msg_namelen = size;
   m.msg_iov = &iov;
   m.msg_iovlen = 1;
-  ssize_t sent = ::sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+  ssize_t sent = fault::sendmsg(fault::Site::log_send, fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
   (void)sent;  // a log that nobody takes is lost, as with the product
 }
 

@@ -40,6 +40,7 @@ struct LogHeader {
   Str structured; // rfc5424 structured data, empty: `-`
 };
 
+constexpr uint8_t kLevelAlert = 1;
 constexpr uint8_t kLevelError = 3;
 constexpr uint8_t kLevelNotice = 5;
 constexpr uint8_t kLevelInfo = 6;

@@ -20,6 +20,13 @@ void bind_flag(void* s, const Directive& d, const Row&) {
   set_option(scope_of(s).proxy->s, bit, wanted(d));
 }
 
+// On unless it is said not to be, in HTTP; in TCP the other way round.
+void bind_abort_on_close(void* s, const Directive& d, const Row&) {
+  Settings& settings = scope_of(s).proxy->s;
+  set_option(settings, kOptAbortOnClose, wanted(d));
+  set_option(settings, kOptNoAbortOnClose, !wanted(d));
+}
+
 // The three connection modes exclude each other: the last one counts, `no` goes back to keep-alive.
 template <uint64_t bit>
 void bind_connection_mode(void* s, const Directive& d, const Row&) {
@@ -116,7 +123,8 @@ constexpr Str kNoSplice = "bodies are forwarded from one read buffer; splicing w
 constexpr Str kAlwaysSo = "weir always behaves so";
 
 constexpr Row kRows[] = {
-    flag("option abortonclose", kProxies, bind_flag<kOptAbortOnClose>, "drop queued requests whose client has left"),
+    flag("option abortonclose", kProxies, bind_abort_on_close,
+         "drop requests whose client has left before a server has them (the default in HTTP)"),
     flag("option allbackups", kBackends, bind_flag<kOptAllBackups>,
          "use all backup servers at once instead of the first"),
     flag("option dontlognull", kFrontends, bind_flag<kOptDontLogNull>, "do not log connections without data"),

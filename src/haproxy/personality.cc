@@ -33,6 +33,7 @@ class Personality final : public proxy::Personality {
   Str name() const override { return "haproxy"; }
 
   void begin(Transaction& txn) const override;
+  void screen(Transaction& txn) const override;
   void response(Transaction& txn) const override;
   void filters(Transaction& txn) const override { add_compression(txn, exchange(txn)); }
   void error_reply(Transaction& txn, const Error& why) const override;
@@ -45,6 +46,8 @@ class Personality final : public proxy::Personality {
   bool pick_another(const Transaction& txn) const override;
   bool quiet_timeout(bool silent) const override { return silent && ignore_probes_; }
   void finish_head(Transaction&, http::Message&) const override {}
+  void broke_off(const Transaction& txn, const Error& why) const override;
+  void trouble(const model::Listener& listener, int sys, Str text) const override;
   void log(Transaction& txn) const override;
   void guest_response(Transaction& txn) const override { response(txn); }
   void guest_ended(Transaction& txn) const override;
@@ -61,15 +64,20 @@ void take_proxied(Transaction& txn, Exchange& x) {
   x.destination = txn.arena.make<net::Addr>(p->dst);
 }
 
-void Personality::begin(Transaction& txn) const {
+void Personality::screen(Transaction& txn) const {
   auto* x = txn.arena.make<Exchange>();
   txn.extra = x;
   x->front = static_cast<const Proxy*>(txn.listener.conf);
+  if (txn.listener.accept_proxy) take_proxied(txn, *x);
+}
+
+void Personality::begin(Transaction& txn) const {
+  screen(txn);
+  auto* x = static_cast<Exchange*>(txn.extra);
   x->front->front_counters->requests.fetch_add(1, kRelaxed);
   x->front->front_counters->request_rate.add(txn.times.head_ms);
   x->front->front_counters->current.fetch_add(1, kRelaxed);
   if (x->front->s.has(kOptHttpClose)) txn.close_client = true;
-  if (txn.listener.accept_proxy) take_proxied(txn, *x);
   txn.where = &x->front->front;
   txn.cursors[Transaction::kRequest].start(&x->front->front);
 }
@@ -98,17 +106,35 @@ void Personality::response(Transaction& txn) const {
   if (x.back) push(c, x.back->segment(Ruleset::response_content));
 }
 
+LogHeader header_for(const Global& g, const Proxy& proxy) {
+  LogHeader header;
+  header.tag = proxy.s.log_tag.empty() ? g.log_tag : proxy.s.log_tag;
+  header.hostname = g.log_hostname;
+  return header;
+}
+
 // The access line only has HAProxy's two letters; what was refused and why is told in a line of its own.
 void log_reason(const Transaction& txn, const Error& why) {
   const Exchange& x = exchange(txn);
-  if (why.fault != Fault::bad_message && why.fault != Fault::too_large) return;
-  const Global& g = global(txn.shard.model);
-  LogHeader header;
-  header.tag = x.front->s.log_tag.empty() ? g.log_tag : x.front->s.log_tag;
-  header.hostname = g.log_hostname;
   Str whose = why.side == Side::client ? "request refused" : "response refused";
+  if (why.fault == Fault::resource)
+    whose = "out of resources";
+  else if (why.fault != Fault::bad_message && why.fault != Fault::too_large)
+    return;
   std::string line = fmt::format("{}: {}: {}", x.front->name, whose, why.text);
-  for (const LogTarget* t : x.front->targets) send_log(*t, kLevelError, header, line);
+  if (why.sys) line += fmt::format(" ({})", strerror(why.sys));
+  uint8_t level = why.fault == Fault::resource ? kLevelError : kLevelNotice;
+  log_about(global(txn.shard.model), *x.front, level, line);
+}
+
+void Personality::broke_off(const Transaction& txn, const Error& why) const {
+  log_reason(txn, why);
+}
+
+void Personality::trouble(const model::Listener& listener, int sys, Str text) const {
+  const auto& front = *static_cast<const Proxy*>(listener.conf);
+  log_about(global(proxy::Shard::current().model), front, kLevelAlert,
+            fmt::format("{}: {} ({})", front.name, text, strerror(sys)));
 }
 
 std::string Personality::proxy_tlvs(Transaction& txn, const model::Server& server) const {
@@ -121,15 +147,16 @@ std::string Personality::proxy_tlvs(Transaction& txn, const model::Server& serve
   return out;
 }
 
+// Whether the client of a connection that was refused had begun with a PROXY header.
+bool sent_something(Str why) {
+  return why == "broken PROXY header" || why == "incomplete PROXY header";
+}
+
 void Personality::connection_refused(const model::Listener& listener, const net::Addr& client, Str why) const {
   auto& front = *static_cast<const Proxy*>(listener.conf);
-  if (ignore_probes_ || front.s.has(kOptDontLogNull)) return;
-  const Global& g = global(proxy::Shard::current().model);
-  LogHeader header;
-  header.tag = front.s.log_tag.empty() ? g.log_tag : front.s.log_tag;
-  header.hostname = g.log_hostname;
-  std::string line = fmt::format("{} {}/{}: {}", client.text(), front.name, listener.name, why);
-  for (const LogTarget* t : front.targets) send_log(*t, kLevelInfo, header, line);
+  if ((ignore_probes_ || front.s.has(kOptDontLogNull)) && !sent_something(why)) return;
+  log_about(global(proxy::Shard::current().model), front, kLevelInfo,
+            fmt::format("{} {}/{}: {}", client.text(), front.name, listener.name, why));
 }
 
 void Personality::error_reply(Transaction& txn, const Error& why) const {
@@ -204,7 +231,7 @@ void count(ProxyCounters& c, const Transaction& txn) {
   unsigned family = txn.response.status / 100;
   if (!txn.tcp) c.status[family < 6 ? family : 0].fetch_add(1, kRelaxed);
   c.bytes_in.fetch_add(txn.body_received + txn.request.header_bytes, kRelaxed);
-  c.bytes_out.fetch_add(txn.down.sent, kRelaxed);
+  c.bytes_out.fetch_add(txn.head_sent_bytes + txn.down.sent, kRelaxed);
 }
 
 void Personality::guest_ended(Transaction& txn) const {
@@ -328,14 +355,18 @@ Next collect_request_body(Transaction& txn, Cursor& c, uint32_t at_least, uint32
   return txn.fail(e);
 }
 
+void log_about(const Global& global, const Proxy& proxy, uint8_t level, Str line) {
+  LogHeader header = header_for(global, proxy);
+  for (const LogTarget* t : proxy.targets) send_log(*t, level, header, line);
+}
+
 void write_log(Transaction& txn) {
   Exchange& x = exchange(txn);
   const Proxy& front = *x.front;
   if (front.targets.empty() || !front.log_format) return;
   bool wrong = went_wrong(txn);
   if (front.s.has(kOptDontLogNormal) && !wrong) return;
-  if (front.s.has(kOptDontLogNull) && !txn.request.header_bytes && !txn.body_received && txn.request.target.empty())
-    return;
+  if (front.s.has(kOptDontLogNull) && (txn.tcp ? !txn.body_received : !txn.times.idle_ms)) return;
   uint8_t level = kLevelInfo;
   if (x.log_level >= 0)
     level = static_cast<uint8_t>(x.log_level);
@@ -343,9 +374,7 @@ void write_log(Transaction& txn) {
     level = kLevelError;
   expr::Ctx ctx = context_for(txn, true);
   const Global& g = global(txn.shard.model);
-  LogHeader header;
-  header.tag = front.s.log_tag.empty() ? g.log_tag : front.s.log_tag;
-  header.hostname = g.log_hostname;
+  LogHeader header = header_for(g, front);
   if (front.log_format_sd) header.structured = render(*front.log_format_sd, ctx);
   Str line = render(*front.log_format, ctx);
   for (const LogTarget* t : front.targets) send_log(*t, level, header, line);

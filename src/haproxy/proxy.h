@@ -42,6 +42,7 @@ enum Option : uint64_t {
   kOptDropResponseTrailers = 1ull << 12,
   kOptLogAsap = 1ull << 13,
   kOptPersist = 1ull << 14,
+  kOptNoAbortOnClose = 1ull << 15,
 };
 
 // Milliseconds; kForever: never set, no limit.

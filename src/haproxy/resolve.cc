@@ -86,14 +86,6 @@ proxy::Next call_redirects(proxy::Transaction&, proxy::Cursor& c, const void* co
   return proxy::Next::call;
 }
 
-// Rules about connections hold for the connection: they run with its first request.
-template <Ruleset set>
-proxy::Next call_once(proxy::Transaction& txn, proxy::Cursor& c, const void* conf) {
-  expr::Ctx ctx = context_for(txn);
-  if (expr::hooks.first_request && !expr::hooks.first_request(ctx)) return proxy::Next::next;
-  return call_rules<set>(txn, c, conf);
-}
-
 proxy::Next run_collect(proxy::Transaction& txn, proxy::Cursor& c, const void* conf) {
   const Settings& s = static_cast<const Proxy*>(conf)->s;
   uint32_t ms = first_set(s.timeouts.http_request, s.timeouts.client);
@@ -141,8 +133,6 @@ void make_segments(Scope& scope, Proxy& p) {
   p.redirect_segment = segment(scope, "redirect", p, p.redirects);
   if (p.is_front()) {
     StepList list{scope, p, {}};
-    list.add(call_once<Ruleset::connection>, p.segment(Ruleset::connection).size != 0);
-    list.add(call_once<Ruleset::session>, p.segment(Ruleset::session).size != 0);
     list.add(run_capture, p.http() && !p.request_captures.empty());
     add_request_rules(list, p, true);
     list.add(run_switching);
@@ -181,6 +171,9 @@ void make_plan(Proxy& p) {
   f.redispatch = p.s.redispatch;
   f.close_upstream = p.s.has(kOptServerClose) || p.s.has(kOptHttpClose);
   f.max_temp_file = 0;
+  f.turnaround = true;
+  f.abort_until_sent = true;
+  f.ignore_client_abort = !(p.s.has(kOptAbortOnClose) || (p.http() && !p.s.has(kOptNoAbortOnClose)));
   f.conf = &p;
 }
 
@@ -219,6 +212,8 @@ void make_listeners(Scope& scope, Proxy& p) {
     l->answer_expect = false;
     l->personality = &personality(p.s.has(kOptIgnoreProbes));
     l->conf = &p;
+    if (p.segment(Ruleset::connection).size) l->connection_rules = &p.segment(Ruleset::connection);
+    if (p.segment(Ruleset::session).size) l->session_rules = &p.segment(Ruleset::session);
     l->connections = &p.front_counters->connections;
     l->max_conns = p.s.maxconn;
     scope.model.listeners.push_back(l);
@@ -329,6 +324,24 @@ void resolve_names(Scope& scope, Proxy& p) {
   }
 }
 
+// Names of user lists and frontends in expressions.
+void check_references(Scope& scope) {
+  std::vector<Str> lists, fronts;
+  for (const UserList* l : scope.global.user_lists) lists.push_back(l->name);
+  for (const Proxy* p : scope.global.proxies)
+    if (p->is_front()) fronts.push_back(p->name);
+  for (const expr::Reference* r : scope.global.references.list) {
+    if (r->kind != 'u' && (r->kind != 'f' || r->name.empty())) continue;
+    const std::vector<Str>& known = r->kind == 'u' ? lists : fronts;
+    if (std::find(known.begin(), known.end(), r->name) != known.end()) continue;
+    Str near = config::nearest(r->name, known);
+    scope.error(r->where,
+                fmt::format("unable to find {} '{}' referenced in arg 1 of sample fetch keyword '{}'",
+                            r->kind == 'u' ? "userlist" : "frontend", r->name, r->keyword),
+                near.empty() ? std::string() : fmt::format("did you mean '{}'?", near));
+  }
+}
+
 void resolve_pages(Scope& scope) {
   for (Page* page : scope.global.named_pages) {
     const HttpErrors* section = scope.global.find_errors(page->section);
@@ -392,6 +405,7 @@ void resolve(Scope& scope) {
     check_proxy(scope, *p);
   }
   scope.proxy = nullptr;
+  check_references(scope);
   resolve_references(scope.global.references, scope.model, scope.diag);
   scope.global.patterns.assign_ids();
   for (const std::string& name : scope.global.patterns.absent)

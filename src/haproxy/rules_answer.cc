@@ -55,7 +55,7 @@ Next run_reject(Transaction& txn, Cursor& c, const void* conf) {
   return txn.drop(false);
 }
 
-// The client keeps waiting for nothing: the connection is reset without a word.
+// The connection is gone here, and the client keeps waiting for it.
 Next run_silent_drop(Transaction& txn, Cursor& c, const void* conf) {
   auto& rule = *static_cast<const Rule*>(conf);
   if (!applies(rule, context_for(txn, rule.response))) return Next::next;

@@ -190,6 +190,17 @@ void bind_pause(void* s, const Directive& d, const Row& row) {
     add_rule(scope, d, *rule, run_pause);
 }
 
+// A frontend knows no servers, and a backend no clients.
+bool has_timeout(Scope& scope, const Word& name) {
+  const Kind lacks = name == "client" ? Kind::backend : Kind::frontend;
+  if (scope.proxy->kind != lacks || name == "tarpit") return true;
+  scope.error(name.where, fmt::format("the {} '{}' has no {} timeout", kind_name(lacks), scope.proxy->name, name.text),
+              {},
+              fmt::format("'{}' has no {} capability", scope.proxy->name,
+                          kind_name(lacks == Kind::backend ? Kind::frontend : Kind::backend)));
+  return false;
+}
+
 void bind_timeout(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   Words args;
@@ -205,6 +216,7 @@ void bind_timeout(void* s, const Directive& d, const Row& row) {
                 "client, connect, queue, server, tarpit or tunnel");
     return;
   }
+  if (!has_timeout(scope, args[0])) return;
   size_t at = 1;
   if (read_amount(scope, args, at, row, *rule) && no_more(scope, args, at, row)) add_rule(scope, d, *rule, run_timeout);
 }

@@ -62,7 +62,6 @@ Next run_reject(Transaction& txn, Cursor& c, const void* conf) {
   }
   if (x.front) x.front->front_counters->denied_requests.fetch_add(1, std::memory_order_relaxed);
   txn.termination = {'P', 'R'};
-  if (rule.set == Ruleset::connection) txn.no_log = true;
   return txn.drop(false);
 }
 

@@ -84,13 +84,15 @@ class Parser {
     return true;
   }
 
+  // Without parentheses the first argument that must be there is an empty text. An empty last one that may be left out, and
+  // of whose type it is no value, counts as left out.
   template <class Def>
   bool arguments(Str name, Str kind, const Def& def, const Arg*& out) {
     std::vector<std::string> texts;
     size_t begin = at_;
     bool given = !end() && text_[at_] == '(';
     if (given && !split(texts, name)) return false;
-    if (!given && def.min_args && def.types.starts_with('b')) texts.emplace_back();
+    if (!given && def.min_args) texts.emplace_back();
     auto* args = env_.arena.array<Arg>(static_cast<size_t>(std::max<int>(def.max_args, 1)));
     out = args;
     if (def.max_args == 0 && given && (texts.size() > 1 || !texts[0].empty()))
@@ -101,15 +103,21 @@ class Parser {
       return fail_at(begin, fmt::format("{} '{}': too many arguments (got {}, at most {})", kind, name, texts.size(),
                                         def.max_args));
     if (static_cast<int>(texts.size()) < def.min_args) {
-      char letter = texts.size() < def.types.size() ? def.types[texts.size()] : 's';
+      Str type = expr::argument_type_name(letter_of(def, texts.size()));
       return fail_at(begin, fmt::format("{} '{}': missing arguments (got {}/{}), type '{}' expected", kind, name,
-                                        texts.size(), def.min_args, expr::argument_type_name(letter)));
+                                        texts.size(), def.min_args, type));
     }
     expr::Parsing p = parsing(name);
     for (size_t i = 0; i < texts.size(); i++) {
       args[i].str = env_.arena.dup(texts[i]);
       args[i].present = true;
-      std::string problem = expr::check_argument(i < def.types.size() ? def.types[i] : 's', args[i], p);
+      std::string problem = expr::check_argument(letter_of(def, i), args[i], p);
+      bool left_out = texts[i].empty() && i + 1 == texts.size() && static_cast<int>(i) >= def.min_args;
+      if (!problem.empty() && left_out) {
+        texts.pop_back();
+        args[i].present = false;
+        break;
+      }
       if (!problem.empty())
         return fail_at(begin, fmt::format("invalid arg {} in {} '{}': {}", i + 1, kind, name, problem));
     }
@@ -131,6 +139,11 @@ class Parser {
   }
 
   expr::Parsing parsing(Str name) const { return {&env_.arena, env_.references, env_.patterns, name, where_}; }
+
+  template <class Def>
+  static char letter_of(const Def& def, size_t argument) {
+    return argument < def.types.size() ? def.types[argument] : 's';
+  }
 
   template <class Def>
   bool check(Str name, Str kind, const Def& def, Arg* args, int count, size_t begin) {

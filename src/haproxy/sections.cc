@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include "haproxy/bind.h"
+#include "haproxy/rule_order.h"
 #include "haproxy/tables.h"
+#include "haproxy/userlist.h"
 
 namespace weir::haproxy {
 namespace {
@@ -105,6 +107,7 @@ void check_duplicate(Scope& scope, const Word& name, const Proxy& p) {
 void bind_lines_of(Scope& scope, const Directive& d, Proxy& p) {
   scope.proxy = &p;
   bind_lines(scope, d, context_of(p.kind));
+  check_rule_order(scope, d);
   scope.proxy = nullptr;
 }
 
@@ -184,6 +187,7 @@ void bind_userlist(void* s, const Directive& d, const Row&) {
   scope.global.user_lists.push_back(list);
   scope.users = list;
   bind_lines(scope, d, kUserlist);
+  check_members(scope, d);
   scope.users = nullptr;
 }
 

@@ -3,10 +3,12 @@
 
 #include <fmt/format.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 #include <unordered_map>
@@ -31,23 +33,30 @@ struct Certificates {
   bool strict = false;
 };
 
-std::string openssl_error() {
-  unsigned long code = ERR_peek_last_error();
+// The oldest of OpenSSL's complaints, which the later ones follow from, in words.
+std::string openssl_error(Str wanted) {
+  unsigned long code = ERR_peek_error();
   ERR_clear_error();
+  if (ERR_SYSTEM_ERROR(code)) return strerror(ERR_GET_REASON(code));
+  int library = ERR_GET_LIB(code), number = ERR_GET_REASON(code);
+  if ((library == ERR_LIB_PEM && number == PEM_R_NO_START_LINE) ||
+      (library == ERR_LIB_X509 && number == X509_R_NO_CERTIFICATE_OR_CRL_FOUND))
+    return fmt::format("no {} in PEM form is in it", wanted);
   const char* reason = code ? ERR_reason_error_string(code) : nullptr;
   return reason ? reason : "unknown reason";
 }
 
+// What the program does not speak is not offered.
 std::string alpn_wire(Str list) {
   std::string wire;
+  const bool asked = !list.empty();
   while (!list.empty()) {
     Str one = cut(list, ',');
-    // What a later version of the product speaks and this program does not is not offered.
     if (one.empty() || one.size() > 255 || (one != "http/1.1" && one != "http/1.0")) continue;
     wire += static_cast<char>(one.size());
     wire += one;
   }
-  return wire;
+  return wire.empty() && asked ? "\x08http/1.1" : wire;
 }
 
 int choose_alpn(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* in, unsigned in_size,
@@ -126,19 +135,21 @@ std::string based(Str base, Str name) {
 // A PEM file with the certificate, its chain and its key; the key may stand beside it in FILE.key.
 bool load_pem(SSL_CTX* ctx, const std::string& path, std::string& problem) {
   if (SSL_CTX_use_certificate_chain_file(ctx, path.c_str()) != 1) {
-    problem = fmt::format("unable to load certificate from file '{}': {}", path, openssl_error());
+    problem = fmt::format("unable to load certificate from file '{}': {}", path, openssl_error("certificate"));
     return false;
   }
-  if (SSL_CTX_use_PrivateKey_file(ctx, path.c_str(), SSL_FILETYPE_PEM) != 1) {
+  const std::string beside = path + ".key";
+  for (const std::string& file : {path, beside}) {
     ERR_clear_error();
-    std::string key = path + ".key";
-    if (SSL_CTX_use_PrivateKey_file(ctx, key.c_str(), SSL_FILETYPE_PEM) != 1) {
-      problem = fmt::format("no private key in '{}' and none in '{}'", path, key);
-      ERR_clear_error();
-      return false;
-    }
+    if (SSL_CTX_use_PrivateKey_file(ctx, file.c_str(), SSL_FILETYPE_PEM) == 1) return true;
+    if (ERR_GET_REASON(ERR_peek_last_error()) != X509_R_KEY_VALUES_MISMATCH) continue;
+    problem = fmt::format("the private key in '{}' is not that of the certificate in '{}'", file, path);
+    ERR_clear_error();
+    return false;
   }
-  return true;
+  problem = fmt::format("no private key in '{}' and none in '{}'", path, beside);
+  ERR_clear_error();
+  return false;
 }
 
 std::vector<std::string> certificate_files(const std::string& path) {
@@ -171,14 +182,19 @@ bool load_authorities(Scope& scope, SSL_CTX* ctx, const Word& file) {
   if (file.text == "@system-ca") return SSL_CTX_set_default_verify_paths(ctx) == 1;
   std::string path = based(scope.global.ca_base, file.text);
   if (SSL_CTX_load_verify_file(ctx, path.c_str()) == 1) return true;
-  scope.missing(file.where, fmt::format("cannot load authorities from '{}': {}", path, openssl_error()),
-                fmt::format("unable to load CA file '{}'", path));
+  scope.missing(file.where, fmt::format("cannot load authorities from '{}': {}", path, openssl_error("certificate")));
   return scope.options.offline;
 }
 
 }  // namespace
 
 ssl_ctx_st* make_listener_tls(Scope& scope, const TlsOptions& o, const Where& where) {
+  const int verify = verify_mode(scope, o.verify);
+  if (verify != SSL_VERIFY_NONE && o.ca_file.text.empty()) {
+    scope.error(o.verify.where, "the clients' certificates are to be verified and no authority is named",
+                "name one with ca-file (@system-ca for the system's)", "verify is enabled but no CA file specified");
+    return nullptr;
+  }
   if (o.certificates.empty() && o.elsewhere) return nullptr;
   if (o.certificates.empty()) {
     scope.error(where, "TLS without a certificate", "name one with crt",
@@ -197,7 +213,6 @@ ssl_ctx_st* make_listener_tls(Scope& scope, const TlsOptions& o, const Where& wh
         continue;
       }
       if (!apply(scope, ctx.get(), o, where)) return nullptr;
-      int verify = verify_mode(scope, o.verify);
       SSL_CTX_set_verify(ctx.get(), verify, nullptr);
       if (!load_authorities(scope, ctx.get(), o.ca_file)) return nullptr;
       SSL_CTX_set_session_id_context(ctx.get(), reinterpret_cast<const unsigned char*>("weir"), 4);
@@ -229,10 +244,11 @@ ssl_ctx_st* make_server_tls(Scope& scope, const ServerOptions& options, const Wh
   }
   SSL_CTX_set_verify(ctx, none ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
   if (!none && !load_authorities(scope, ctx, o.ca_file)) return nullptr;
-  if (!none && !options.verify_host.empty()) {
-    X509_VERIFY_PARAM* param = SSL_CTX_get0_param(ctx);
+  // The name that a connection sends is checked in place of this one. The common name counts beside the alternative ones.
+  X509_VERIFY_PARAM* param = SSL_CTX_get0_param(ctx);
+  X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_ALWAYS_CHECK_SUBJECT);
+  if (!none && !options.verify_host.empty())
     X509_VERIFY_PARAM_set1_host(param, options.verify_host.data(), options.verify_host.size());
-  }
   for (const Word& word : o.certificates) {
     std::string problem;
     if (!load_pem(ctx, based(scope.global.crt_base, word.text), problem)) scope.missing(word.where, problem);
@@ -286,6 +302,17 @@ bool set_tls_word(TlsOptions& o, Str word) {
   return true;
 }
 
+namespace {
+// The peer still has HTTP/1.1 to choose, so the file is good.
+void take_alpn(Scope& scope, TlsOptions& o, Str name, const Word& list) {
+  o.alpn = list.text;
+  for (Str rest = list.text; !rest.empty();)
+    if (cut(rest, ',') == "h2")
+      scope.warning(list.where,
+                    fmt::format("'{}' without h2: weir does not speak HTTP/2 yet, and offers HTTP/1.1", name));
+}
+}  // namespace
+
 bool take_tls_option(Scope& scope, TlsOptions& o, Str name, Words args) {
   if (set_tls_word(o, name)) return true;
   if (name == "ssl")
@@ -305,7 +332,7 @@ bool take_tls_option(Scope& scope, TlsOptions& o, Str name, Words args) {
   else if (name == "curves" || name == "ecdhe")
     o.curves = args[0].text;
   else if (name == "alpn" || name == "npn")
-    o.alpn = args[0].text;
+    take_alpn(scope, o, name, args[0]);
   else if (name == "no-alpn")
     o.alpn = "http/1.1";
   else if (name == "ssl-min-ver" || name == "ssl-max-ver") {

@@ -4,6 +4,7 @@
 #include <crypt.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "haproxy/bind.h"
@@ -34,14 +35,22 @@ void split(Str list, std::vector<Str>& out) {
   }
 }
 
+bool has_group(const UserList& list, Str name) {
+  return std::any_of(list.groups.begin(), list.groups.end(), [&](const auto& g) { return g.name == name; });
+}
+
+// The first one counts.
+void warn_duplicate(Scope& scope, const Word& name, Str what) {
+  scope.warning(name.where, fmt::format("the {} '{}' is in the list already; this line is ignored", what, name.text),
+                {}, fmt::format("ignoring duplicated {} '{}' in userlist '{}'.", what, name.text, scope.users->name));
+}
+
 void bind_user(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   Words args = args_of(d, row);
   UserList::User user;
   user.name = args[0].text;
-  if (find_list_user(*scope.users, user.name))
-    scope.error(args[0].where, fmt::format("the user '{}' is in the list already", user.name), {},
-                fmt::format("user '{}' is already defined", user.name));
+  if (find_list_user(*scope.users, user.name)) return warn_duplicate(scope, args[0], "user");
   for (size_t i = 1; i + 1 < args.size(); i += 2) {
     if (args[i] == "password" || args[i] == "insecure-password") {
       user.password = args[i + 1].text;
@@ -62,8 +71,24 @@ void bind_group(void* s, const Directive& d, const Row& row) {
   Words args = args_of(d, row);
   UserList::Group group;
   group.name = args[0].text;
+  if (has_group(*scope.users, group.name)) return warn_duplicate(scope, args[0], "group");
   if (args.size() == 3 && args[1] == "users") split(args[2].text, group.users);
   scope.users->groups.push_back(group);
+}
+
+// Each name behind `keyword` is a member of the list.
+template <class Has>
+void check_names(Scope& scope, const Directive& line, Str keyword, Str what, Has has) {
+  for (size_t i = 2; i + 1 < line.words.size(); i++) {
+    if (line.words[i] != keyword) continue;
+    std::vector<Str> names;
+    split(line.words[i + 1].text, names);
+    for (Str name : names)
+      if (!has(name))
+        scope.error(line.words[i + 1].where, fmt::format("the list has no {} '{}'", what, name), {},
+                    fmt::format("userlist '{}': no such {} '{}' specified in {} '{}'", scope.users->name, what, name,
+                                line.name(), line.words[1].text));
+  }
 }
 
 constexpr Row kRows[] = {
@@ -75,6 +100,16 @@ constexpr Row kRows[] = {
 };
 
 }  // namespace
+
+void check_members(Scope& scope, const Directive& section) {
+  const UserList& list = *scope.users;
+  for (const Directive& line : section.block) {
+    if (line.name() == "group")
+      check_names(scope, line, "users", "user", [&](Str name) { return find_list_user(list, name) != nullptr; });
+    else
+      check_names(scope, line, "groups", "group", [&](Str name) { return has_group(list, name); });
+  }
+}
 
 const config::Table kUserlistTable = kRows;
 

@@ -15,9 +15,10 @@ struct Deflater {
   z_stream z{};
   int level;
   bool zlib_format;
+  bool good;
 
   Deflater(int l, bool zf) : level(l), zlib_format(zf) {
-    deflateInit2(&z, level, Z_DEFLATED, zlib_format ? 15 : 15 + 16, 8, Z_DEFAULT_STRATEGY);
+    good = Z_OK == deflateInit2(&z, level, Z_DEFLATED, zlib_format ? 15 : 15 + 16, 8, Z_DEFAULT_STRATEGY);
   }
   ~Deflater() { deflateEnd(&z); }
   Deflater(const Deflater&) = delete;
@@ -26,6 +27,7 @@ struct Deflater {
 
 class DeflaterPool {
  public:
+  // Null when there is no memory.
   std::unique_ptr<Deflater> take(int level, bool zlib_format) {
     for (auto it = free_.begin(); it != free_.end(); ++it) {
       if ((*it)->level != level || (*it)->zlib_format != zlib_format) continue;
@@ -34,7 +36,8 @@ class DeflaterPool {
       deflateReset(&d->z);
       return d;
     }
-    return std::make_unique<Deflater>(level, zlib_format);
+    auto d = std::make_unique<Deflater>(level, zlib_format);
+    return d->good ? std::move(d) : nullptr;
   }
   void give(std::unique_ptr<Deflater> d) {
     if (free_.size() < kMax) free_.push_back(std::move(d));
@@ -51,6 +54,8 @@ class GzipFilter final : public proxy::Filter {
   explicit GzipFilter(const GzipOptions& options) : options_(options) {}
 
   bool head(proxy::Transaction& txn, Message& m) override {
+    deflater_ = t_deflaters.take(options_.level, options_.zlib_format);
+    if (!deflater_) return false;
     m.headers.set(Name::content_encoding, "Content-Encoding", options_.zlib_format ? "deflate" : "gzip");
     m.headers.remove(Name::content_length);
     m.headers.remove(Name::accept_ranges);
@@ -58,7 +63,6 @@ class GzipFilter final : public proxy::Filter {
       etag->value = txn.arena.cat("W/", etag->value);
     m.body = Body::chunked;
     m.content_length = 0;
-    deflater_ = t_deflaters.take(options_.level, options_.zlib_format);
     return true;
   }
 

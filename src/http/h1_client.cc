@@ -7,6 +7,14 @@
 #include "http/h1_writer.h"
 
 namespace weir::http {
+namespace {
+
+// A send that failed for want of memory is our fault; whatever else it was, the server is gone.
+Fault send_fault(Fault fault) {
+  return fault == Fault::resource ? fault : Fault::reset;
+}
+
+}  // namespace
 
 H1Client::H1Client(net::Loop& loop, int fd, const model::Server& server, ClientHooks& hooks)
     : H1Conn(loop, fd), server_(&server), hooks_(&hooks), created_ms_(loop.now()) {}
@@ -21,6 +29,7 @@ void H1Client::send_first(const std::string& bytes) {
 }
 
 void H1Client::on_open() {
+  opened_ = true;
   if (!first_) return;
   send_plain(*first_);
   delete first_;
@@ -47,6 +56,7 @@ void H1Client::begin(StreamUser& u, Message& response, Method method, bool asked
   send_ended_ = false;
   keep_alive_ = true;
   scanned_ = 0;
+  interim_ = 0;
   credit_ = 0;
   requests_++;
   rx_ = response.headers.arena().make<Rx>();
@@ -122,10 +132,7 @@ size_t H1Client::consume(Str in) {
     used += n;
     if (n == 0 || !user) break;
   }
-  if (closed()) return in.size();
-  // More than the answer: whatever it is, it belongs to nobody.
-  if (state_ == State::done && used < in.size()) keep_alive_ = false;
-  return used;
+  return closed() ? in.size() : used;
 }
 
 size_t H1Client::take_head(Str in) {
@@ -150,7 +157,12 @@ size_t H1Client::take_head(Str in) {
     return in.size();
   }
   if (m.status >= 100 && m.status < 200 && m.status != 101) {
-    user->on_interim(*this);
+    // Each one is kept until the exchange ends, and each one pushes the deadline back.
+    interim_ += static_cast<uint32_t>(size);
+    if (interim_ > limits_->max_head)
+      fail(Fault::bad_message, "upstream sent too many interim responses");
+    else
+      user->on_interim(*this);
     return size;
   }
   if (!m.keep_alive || m.body == Body::close) keep_alive_ = false;
@@ -161,7 +173,8 @@ size_t H1Client::take_head(Str in) {
   }
   start_body(m.body, m.content_length, &m.trailers);
   if (method_ == Method::head || m.status == 204 || m.status == 304) rx_->complete = true;
-  state_ = rx_->complete ? State::done : State::body;
+  state_ = State::body;
+  if (rx_->complete) body_complete(size < in.size());
   user->on_head(*this);
   return size;
 }
@@ -199,7 +212,9 @@ void H1Client::abort() {
 void H1Client::fail(Fault fault, Str text) {
   keep_alive_ = false;
   Error e{fault, Side::server};
-  e.sys = fault == Fault::reset || fault == Fault::refused || fault == Fault::unreachable ? last_errno() : 0;
+  bool system =
+      fault == Fault::reset || fault == Fault::refused || fault == Fault::unreachable || fault == Fault::resource;
+  e.sys = system ? last_errno() : 0;
   e.text = text;
   if (!first_byte_ && (fault == Fault::reset || fault == Fault::closed) && requests_ > 1) e.retry = Retry::reused;
   StreamUser* u = user;
@@ -222,14 +237,14 @@ void H1Client::peer_closed() {
     user->on_data(*this, {}, true);
     return;
   }
-  fail(Fault::closed, state_ == State::head
-                          ? Str{"upstream prematurely closed connection while reading response header"}
-                          : Str{"upstream prematurely closed connection"});
+  if (state_ != State::head) return fail(Fault::closed, "upstream prematurely closed connection");
+  if (broken()) return fail(send_fault(fault_of(last_errno())), "send() failed");  // so it looked for an early answer
+  fail(Fault::closed, "upstream prematurely closed connection while reading response header");
 }
 
 void H1Client::peer_failed(Fault fault) {
   if (state_ == State::idle || !user) return gone();
-  fail(fault, "recv() failed");
+  fail(fault, fault == Fault::resource ? Str{"no memory for the server's connection"} : Str{"recv() failed"});
 }
 
 void H1Client::body_bad(Str why) {
@@ -246,9 +261,9 @@ void H1Client::on_broken() {
       on_readable();
       return;
     }
-    return fail(Fault::reset, "send() failed");
+    return fail(send_fault(fault_of(last_errno())), "send() failed");
   }
-  if (tls_ != Tls::off) return fail(Fault::tls, "TLS handshake with the server failed");
+  if (opened_ && tls_ != Tls::off) return fail(Fault::tls, "TLS handshake with the server failed");
   int e = last_errno();
   fail(e == ECONNREFUSED || e == ENOENT ? Fault::refused : Fault::unreachable, "connect() failed");
 }

@@ -21,8 +21,9 @@ class ClientHooks {
 };
 
 struct PoolLink : Link {};
+struct AgeLink : Link {};  // among all idle connections of its pool
 
-class H1Client final : public H1Conn, public PoolLink {
+class H1Client final : public H1Conn, public PoolLink, public AgeLink {
  public:
   H1Client(net::Loop& loop, int fd, const model::Server& server, ClientHooks& hooks);
   ~H1Client() override;
@@ -33,7 +34,7 @@ class H1Client final : public H1Conn, public PoolLink {
   uint32_t requests() const { return requests_; }
   uint64_t created_ms() const { return created_ms_; }
   bool connected() const { return state_ != State::connecting; }
-  bool usable() const { return !closed() && !input_ended_ && !readable(); }
+  bool usable() const { return !closed() && !input_ended_ && !readable() && !has_leftover(); }
 
   // Starts an exchange for `user`; `response` will be filled. Raw: no HTTP, bytes both ways.
   void begin(StreamUser& user, Message& response, Method method, bool asked_upgrade, const H1Limits& limits, bool raw);
@@ -73,7 +74,11 @@ class H1Client final : public H1Conn, public PoolLink {
   bool wants_input() const override;
   void peer_closed() override;
   void peer_failed(Fault fault) override;
-  void body_complete() override { state_ = State::done; }
+  void body_complete(bool more) override {
+    state_ = State::done;
+    // More than the answer: whatever it is, it belongs to nobody.
+    if (more) keep_alive_ = false;
+  }
   void body_bad(Str why) override;
   void on_open() override;
   void on_connected() override;
@@ -112,12 +117,14 @@ class H1Client final : public H1Conn, public PoolLink {
   uint32_t read_timeout_ = 0;
   uint32_t tunnel_timeout_ = 0;
   uint32_t fin_timeout_ = 0;
+  uint32_t interim_ = 0;  // bytes of 1xx heads in this exchange
   State state_ = State::connecting;
   Method method_ = Method::get;
   bool asked_upgrade_ = false;
   bool keep_alive_ = true;
   bool first_byte_ = false;
   bool http10_ = false;
+  bool opened_ = false;  // connect() has succeeded
 };
 
 }  // namespace weir::http

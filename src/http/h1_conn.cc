@@ -1,12 +1,25 @@
 // Shared reading and writing of http/h1_conn.h.
 #include "http/h1_conn.h"
 
+#include <errno.h>
+
 #include "http/h1_writer.h"
 
 namespace weir::http {
 
 namespace {
 constexpr int kReadsPerEvent = 4;  // then other connections have their turn
+}
+
+Fault H1Conn::fault_of(int error) {
+  switch (error) {
+    case ECONNRESET:
+    case EPIPE: return Fault::reset;
+    case ENOMEM:
+    case ENOBUFS:
+    case EIO: return Fault::resource;
+    default: return Fault::closed;
+  }
 }
 
 void H1Conn::on_readable() {
@@ -23,7 +36,10 @@ void H1Conn::on_readable() {
     if (have + got) {
       size_t used = consume({buf, have + got});
       if (closed()) return;
-      if (used < have + got) in_.append(buf + used, have + got - used);
+      if (used < have + got && !in_.append(buf + used, have + got - used)) {
+        input_ended_ = true;
+        return peer_failed(Fault::resource);
+      }
       if (used == 0 && !fresh && io == Io::again) return;  // the rest of the head or chunk is still to come
     }
     if (io == Io::eof) {
@@ -32,7 +48,7 @@ void H1Conn::on_readable() {
     }
     if (io == Io::error) {
       input_ended_ = true;
-      return peer_failed(last_errno() == ECONNRESET || last_errno() == EPIPE ? Fault::reset : Fault::closed);
+      return peer_failed(fault_of(last_errno()));
     }
     if (io == Io::again && in_.empty()) return;
     if (!readable() && in_.empty()) return;
@@ -78,7 +94,7 @@ size_t H1Conn::pump_body(Str in) {
     if (state == H1Body::State::done) {
       rx->complete = true;
       credit_ -= static_cast<int64_t>(held.size());
-      body_complete();
+      body_complete(used < in.size());
       user->on_data(*this, held, true);
       return used;
     }

@@ -31,9 +31,12 @@ class H1Conn : public net::Conn, public Stream {
   virtual bool wants_input() const = 0;
   virtual void peer_closed() = 0;  // orderly end of input
   virtual void peer_failed(Fault fault) = 0;  // reset or read error
-  virtual void body_complete() = 0;  // the peer's message has ended (just before its last on_data)
+  // The peer's message has ended (just before its last on_data); `more`: bytes behind it have come with it.
+  virtual void body_complete(bool more) = 0;
   virtual void body_bad(Str why) = 0;
 
+  // What an errno of the socket, or of the file that is sent on it, says about who failed.
+  static Fault fault_of(int error);
   void on_readable() override;
   void on_drained() override;
   void start_body(Body kind, uint64_t length, HeaderList* trailers);

@@ -1,9 +1,11 @@
 // The life of a client connection; see http/h1_server.h.
 #include "http/h1_server.h"
 
+#include <errno.h>
 #include <openssl/ssl.h>
 
 #include <algorithm>
+#include <new>
 
 #include "base/slab.h"
 #include "http/h1_writer.h"
@@ -45,6 +47,7 @@ const net::ProxyInfo* H1Server::proxied() const {
 
 void H1Server::accepted() {
   hooks_->idle(*this);
+  if (listener_->connection_rules && !hooks_->screen(*this, *listener_->connection_rules)) return;
   if (!listener_->accept_proxy) return open_session();
   state_ = State::preface;
   if (timeouts_->head) arm(timeouts_->head);
@@ -90,21 +93,31 @@ void H1Server::open_session() {
     if (!ssl) return bad_preface("no memory for TLS");
     start_tls(ssl, true);
   }
-  if (listener_->tcp) {
-    hooks_->busy(*this);
-    state_ = State::exchange;
-    framing_ = Framing::tunnel;
-    requests_ = 1;
-    first_byte_ms_ = loop().now();
-    Message& m = hooks_->begin(*this);
-    request_ = &m;
-    rx_ = m.headers.arena().make<Rx>();
-    m.body = Body::tunnel;
-    start_body(Body::tunnel, 0, nullptr);
-    hooks_->request(*this);
-    return;
-  }
   if (timeouts_->head && timeouts_->head_from_accept) arm(timeouts_->head);
+  if (!listener_->tls) begin_session();
+}
+
+// The handshakes are over.
+void H1Server::begin_session() {
+  if (listener_->session_rules && !hooks_->screen(*this, *listener_->session_rules)) return;
+  if (listener_->tcp) begin_tcp();
+}
+
+// TCP mode has one exchange; it begins with the connection, or when TLS is ready.
+void H1Server::begin_tcp() {
+  disarm();
+  hooks_->busy(*this);
+  state_ = State::exchange;
+  framing_ = Framing::tunnel;
+  requests_ = 1;
+  first_byte_ms_ = loop().now();
+  request_ = hooks_->begin(*this);
+  if (!request_) return gone();
+  Message& m = *request_;
+  rx_ = m.headers.arena().make<Rx>();
+  m.body = Body::tunnel;
+  start_body(Body::tunnel, 0, nullptr);
+  hooks_->request(*this);
 }
 
 bool H1Server::wants_input() const {
@@ -201,8 +214,9 @@ void H1Server::parse(Str head) {
   head_sent_ = false;
   framing_ = Framing::none;
   credit_ = 0;
-  Message& m = hooks_->begin(*this);
-  request_ = &m;
+  request_ = hooks_->begin(*this);
+  if (!request_) return gone();
+  Message& m = *request_;
   Arena& arena = m.headers.arena();
   H1Error error = parse_request_head(arena.dup(head), *listener_->limits, m);
   version_ = m.version;
@@ -220,18 +234,33 @@ void H1Server::parse(Str head) {
   hooks_->request(*this);
 }
 
-void H1Server::refuse(uint16_t status, Str reason) {
+// An exchange for a head that will not be read: its answer is the connection's last. False: there is no memory for it.
+bool H1Server::begin_refusal() {
+  hooks_->busy(*this);
   state_ = State::exchange;
   scanned_ = 0;
   requests_++;
   send_ended_ = head_sent_ = false;
   framing_ = Framing::none;
-  request_ = &hooks_->begin(*this);
+  credit_ = 0;
   version_ = 11;
   head_request_ = false;
   close_after_ = true;
   expects_continue_ = false;
-  hooks_->reject(*this, H1Error{status, reason});
+  request_ = hooks_->begin(*this);
+  if (!request_) gone();
+  return request_ != nullptr;
+}
+
+void H1Server::refuse(uint16_t status, Str reason) {
+  if (begin_refusal()) hooks_->reject(*this, H1Error{status, reason});
+}
+
+void H1Server::head_timed_out() {
+  bool silent = state_ == State::idle;
+  if (listener_->tcp) return bad_preface("client ended no TLS handshake in time");
+  if (hooks_->quiet_timeout(*this, silent)) return gone();
+  if (begin_refusal()) hooks_->timed_out(*this);
 }
 
 void H1Server::send_continue() {
@@ -283,7 +312,6 @@ void H1Server::send_head(Message& m, bool end) {
     close_after_ = true;
   f.connection = connection_value(m, framing_);
   write_response_head(*this, m, f);
-  if (timeouts_->send) arm(timeouts_->send);
   if (!end) return;
   if (framing_ == Framing::chunked) write_chunk(*this, {}, true, nullptr);
   send_ended_ = true;
@@ -319,7 +347,8 @@ void H1Server::finish() {
   }
   if (incomplete) {
     // The answer came first: read the rest of the request past it, within the linger time.
-    discard_ = new H1Body(rx_->body);
+    discard_ = new (std::nothrow) H1Body(rx_->body);
+    if (!discard_) return gone();
     discard_->collect_trailers(nullptr);
     rx_ = nullptr;
     state_ = State::discard;
@@ -337,6 +366,15 @@ void H1Server::next_request() {
   pipelined_ = has_leftover();
   hooks_->idle(*this);
   if (pipelined_ || readable()) read_soon();
+}
+
+void H1Server::vanish() {
+  user = nullptr;
+  request_ = nullptr;
+  rx_ = nullptr;
+  if (closed()) return;
+  hooks_->closed(*this);
+  net::Conn::vanish();
 }
 
 void H1Server::abort() {
@@ -364,7 +402,7 @@ void H1Server::gone() {
 
 void H1Server::drain() {
   close_after_ = true;
-  if (state_ == State::preface || (state_ == State::idle && in_.empty())) gone();
+  if (state_ == State::preface || (state_ == State::idle && !has_leftover())) gone();
 }
 
 void H1Server::peer_closed() {
@@ -389,9 +427,14 @@ void H1Server::peer_failed(Fault fault) {
     Error e{fault, Side::client};
     e.sys = last_errno();
     e.text = fault == Fault::reset ? "client reset the connection" : "client closed the connection";
+    if (fault == Fault::resource) {
+      e.side = Side::proxy;
+      e.text = e.sys == EIO ? "reading a file failed or it was cut short" : "no memory for the client's connection";
+    }
     close_after_ = true;
     return user->on_reset(*this, e);
   }
+  if (fault == Fault::resource) hooks_->out_of_memory(*this);
   gone();
 }
 
@@ -404,11 +447,30 @@ void H1Server::body_bad(Str why) {
 }
 
 void H1Server::on_broken() {
-  peer_failed(Fault::reset);
+  if (tls_ == Tls::failed && requests_ == 0) hooks_->preface_failed(*this, "SSL handshake failure");
+  peer_failed(fault_of(last_errno()) == Fault::resource ? Fault::resource : Fault::reset);
+}
+
+// The client has to take what is queued, some of it within each such time.
+void H1Server::on_blocked() {
+  uint32_t ms = framing_ == Framing::tunnel && timeouts_->tunnel ? timeouts_->tunnel : timeouts_->send;
+  if (ms)
+    arm(ms);
+  else
+    disarm();
 }
 
 void H1Server::on_drained() {
   if (state_ == State::closing) return lingering_wanted_ ? go_linger() : gone();
+  if (state_ == State::exchange) {
+    bool half = framing_ == Framing::tunnel && send_ended_;
+    bool reading = receiving() && credit_ > 0 && framing_ != Framing::tunnel;
+    uint32_t ms = half ? timeouts_->fin : reading ? timeouts_->body : 0;
+    if (ms)
+      arm(ms);
+    else
+      disarm();
+  }
   H1Conn::on_drained();
 }
 
@@ -416,15 +478,15 @@ void H1Server::on_timer() {
   switch (state_) {
     case State::preface: return bad_preface("client sent no PROXY header in time");
     case State::idle:
-      if (requests_ == 0) return hooks_->timed_out(*this, true);
+      if (requests_ == 0) return head_timed_out();
       return gone();
-    case State::head: return hooks_->timed_out(*this, false);
+    case State::head: return head_timed_out();
     case State::exchange: {
       bool sending = queued() > 0;
       bool reading = receiving() && credit_ > 0 && framing_ != Framing::tunnel;
       bool half = framing_ == Framing::tunnel && send_ended_ && timeouts_->fin;
       // Else the server side's timers are in charge.
-      if (!half && (framing_ == Framing::tunnel || (!sending && !reading))) return;
+      if (!half && !sending && !reading) return;
       Error e{Fault::timeout, Side::client};
       e.status = reading && !head_sent_ ? 408 : 0;
       e.text = half      ? "client does not end the half-closed connection"

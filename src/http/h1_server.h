@@ -8,6 +8,9 @@
 namespace weir::net {
 struct ProxyInfo;
 }
+namespace weir::proxy {
+struct Segment;
+}
 
 namespace weir::http {
 
@@ -16,15 +19,21 @@ class H1Server;
 // The proxy's half: makes transactions. One per shard.
 class ServerHooks {
  public:
-  // A request head has arrived: make its transaction, set s.user, return the message to fill.
-  virtual Message& begin(H1Server& s) = 0;
+  // A request head has arrived: make its transaction, set s.user, return the message to fill. Null: no memory, and the
+  // connection is closed.
+  virtual Message* begin(H1Server& s) = 0;
   virtual void request(H1Server& s) = 0;  // the head was parsed into that message
   virtual void reject(H1Server& s, const H1Error& error) = 0;  // it was not
-  virtual void preface_failed(H1Server& s, Str why) = 0;  // its PROXY header was bad or did not come; it is closed next
-  virtual void timed_out(H1Server& s, bool silent) = 0;  // no complete head in time; `silent`: not one byte of it
+  // Runs rules about the connection itself. False: they have ended it.
+  virtual bool screen(H1Server& s, const proxy::Segment& rules) = 0;
+  virtual void preface_failed(H1Server& s, Str why) = 0;  // its PROXY header or handshake failed; it is closed next
+  // No complete head came in time; `silent`: not one byte of it. True: the connection is closed without an answer.
+  virtual bool quiet_timeout(H1Server& s, bool silent) = 0;
+  virtual void timed_out(H1Server& s) = 0;  // else: its exchange has begun, for the answer
   virtual void idle(H1Server& s) = 0;  // waits for the next request
   virtual void busy(H1Server& s) = 0;  // does not any more
   virtual void closed(H1Server& s) = 0;
+  virtual void out_of_memory(H1Server& s) = 0;  // between requests; the connection is closed afterwards
   virtual bool may_keep_alive() = 0;
 
  protected:
@@ -69,6 +78,8 @@ class H1Server final : public H1Conn, public IdleLink {
   void credit(int64_t n) override;
   void finish() override;
   void abort() override;
+  // Ends the exchange and the connection without telling the client.
+  void vanish() override;
 
  private:
   enum class State : uint8_t { preface, idle, head, exchange, discard, closing, linger };
@@ -78,12 +89,11 @@ class H1Server final : public H1Conn, public IdleLink {
   bool wants_input() const override;
   void peer_closed() override;
   void peer_failed(Fault fault) override;
-  void body_complete() override {}
+  void body_complete(bool) override {}
   void body_bad(Str why) override;
-  void on_connected() override {}
-  void on_progress() override {
-    if (timeouts_->send) arm(timeouts_->send);
-  }
+  void on_connected() override { begin_session(); }
+  void on_blocked() override;
+  void on_progress() override { on_blocked(); }
   void on_drained() override;
   void on_broken() override;
   void on_timer() override;
@@ -92,9 +102,13 @@ class H1Server final : public H1Conn, public IdleLink {
   void take_preface();
   void bad_preface(Str why);
   void open_session();
+  void begin_session();
+  void begin_tcp();
+  bool begin_refusal();
   size_t take_head(Str in);
   void parse(Str head);
   void refuse(uint16_t status, Str reason);
+  void head_timed_out();
   void next_request();
   void go_linger();
   void gone();

@@ -4,7 +4,6 @@
 #include "http/chars.h"
 
 #include <charconv>
-#include <cstdlib>
 
 namespace weir::http {
 namespace {
@@ -47,14 +46,18 @@ inline bool copy_and_look(char* to, Str s) {
 #endif
 }
 
-// Bytes gathered in the connection's scratch, or, where a head is larger than that, in an allocation of its own. Sizes are
+// Bytes gathered in the connection's scratch, or, where a head is larger than that, in the message's arena. Sizes are
 // computed before, so nothing is checked per byte.
+// A chunk up to this size is gathered with its neighbours; a larger one goes out from where it lies.
+constexpr size_t kSmallChunk = 4096;
+
 class Out {
  public:
-  Out(net::Conn& conn, size_t size)
+  Out(net::Conn& conn, size_t size) : conn_(conn), begin_(conn.prepare(size)), at_(begin_) {}
+  Out(net::Conn& conn, size_t size, Arena& arena)
       : conn_(conn),
-        large_(size > net::Loop::kWriteScratch ? static_cast<char*>(malloc(size)) : nullptr),
-        begin_(large_ ? large_ : conn.prepare(size)),
+        large_(size > net::Loop::kWriteScratch),
+        begin_(large_ ? arena.alloc_chars(size) : conn.prepare(size)),
         at_(begin_) {}
   ~Out() {
     auto used = static_cast<size_t>(at_ - begin_);
@@ -62,7 +65,6 @@ class Out {
       conn_.write({begin_, used});
     else
       conn_.commit(used);
-    free(large_);
   }
   Out(const Out&) = delete;
   Out& operator=(const Out&) = delete;
@@ -93,7 +95,7 @@ class Out {
 
  private:
   net::Conn& conn_;
-  char* large_;
+  bool large_ = false;
   char* begin_;
   char* at_;
 };
@@ -137,7 +139,7 @@ constexpr size_t kLookRoom = 18;  // the empty line, and what put_clean reads be
 
 void write_request_head(net::Conn& conn, const Message& m, const HeadFraming& f, bool http10) {
   size_t size = headers_size(m.headers) + m.method_text.size() + m.target.size() + f.upgrade.size() + kFramingRoom;
-  Out out(conn, size);
+  Out out(conn, size, m.headers.arena());
   out.put_clean(m.method_text);
   out.put(" ");
   out.put_clean(m.target);
@@ -147,7 +149,7 @@ void write_request_head(net::Conn& conn, const Message& m, const HeadFraming& f,
 
 void write_response_head(net::Conn& conn, const Message& m, const HeadFraming& f) {
   size_t size = headers_size(m.headers) + m.reason.size() + f.upgrade.size() + kFramingRoom;
-  Out out(conn, size);
+  Out out(conn, size, m.headers.arena());
   out.put("HTTP/1.1 ");
   out.put(static_cast<uint64_t>(m.status));
   out.put(" ");
@@ -165,14 +167,20 @@ void write_chunk(net::Conn& conn, Str data, bool end, const HeaderList* trailers
   }
   if (!data.empty()) {
     Str tail = !end ? "\r\n" : (has_trailers ? "\r\n0\r\n" : "\r\n0\r\n\r\n");
-    iovec iov[2] = {{const_cast<char*>(data.data()), data.size()}, {const_cast<char*>(tail.data()), tail.size()}};
-    conn.write(iov, 2);
+    if (data.size() <= kSmallChunk) {
+      Out out(conn, data.size() + tail.size());
+      out.put(data);
+      out.put(tail);
+    } else {
+      iovec iov[2] = {{const_cast<char*>(data.data()), data.size()}, {const_cast<char*>(tail.data()), tail.size()}};
+      conn.write(iov, 2);
+    }
   } else if (end) {
     Out out(conn, 5);
     out.put(has_trailers ? "0\r\n" : "0\r\n\r\n");
   }
   if (!has_trailers) return;
-  Out out(conn, headers_size(*trailers) + kLookRoom);
+  Out out(conn, headers_size(*trailers) + kLookRoom, trailers->arena());
   for (const Header& h : *trailers)
     if (!h.removed) out.line(h.name, h.value);
   out.put("\r\n");

@@ -52,6 +52,8 @@ class Stream {
   virtual void finish() = 0;
   // The exchange ends here whatever its state.
   virtual void abort() = 0;
+  // The same without telling the peer, where the codec can.
+  virtual void vanish() { abort(); }
   // This exchange is the last one on its connection; said in its head. Before send_head.
   virtual void last_exchange() {}
   virtual net::Conn* conn() { return nullptr; }

@@ -12,6 +12,7 @@
 
 #include <unordered_set>
 
+#include "base/fault.h"
 #include "proxy/personality.h"
 
 namespace weir::master {
@@ -162,7 +163,7 @@ std::string Wish::key() const {
 }
 
 Opened open_socket(const Wish& wish) {
-  int fd = socket(wish.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int fd = fault::socket(fault::Site::listen_socket, wish.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return failed(fd, "socket");
   if (const char* call = set_options(fd, wish)) return failed(fd, call);
   bool path = wish.family == AF_UNIX && !wish.abstract;

@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "base/arena.h"
+
 namespace weir::master {
 namespace {
 
@@ -47,6 +49,7 @@ Worker::~Worker() {
 }
 
 bool Worker::start() {
+  Arena::keep_reserve();  // the runtime socket is served here
   block_signals();  // the shards' threads inherit it
   int count = std::max(model_.process.shards, 1);
   crew.post = [this](int i, std::function<void(proxy::Shard&)> fn) { return post(i, std::move(fn)); };
@@ -79,8 +82,11 @@ void Worker::serve(int index) {
     bool good = problem_.empty();
     lock.unlock();
     if (good) shard.run();
-    std::lock_guard hold(seat.lock);
-    seat.shard = nullptr;
+    {
+      std::lock_guard hold(seat.lock);
+      seat.shard = nullptr;
+    }
+    shard.run_posted();  // what others asked before they could know
   }
   {
     std::lock_guard hold(lock_);

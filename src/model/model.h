@@ -2,6 +2,7 @@
 // The immutable result of reading a configuration: listeners, pools and servers, in one arena. Shared by all shards and
 // never changed; what changes at run time (weights, states, counters) lives in the *State structures, which the model only
 // points to and which are atomics.
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -20,7 +21,7 @@ struct ssl_ctx_st;
 namespace weir::proxy {
 class Personality;
 struct Segment;
-}
+}  // namespace weir::proxy
 
 namespace weir::model {
 
@@ -98,6 +99,9 @@ struct alignas(64) PoolState {
   std::atomic<int32_t> current{0};
   std::atomic<int32_t> queued{0};  // requests that wait for a place on a server, over all shards
   std::atomic<int32_t> max_queued{0};
+  std::atomic<uint64_t> queue_tickets{0};  // handed out to those that wait, over all shards
+  std::array<std::atomic<uint64_t>, 64>
+      queue_first{};  // by shard modulo 64: the oldest ticket that waits there; 0: none
   std::atomic<uint64_t> total{0};
   std::atomic<int32_t> max_current{0};
   std::atomic<uint64_t> used_ms{0};  // when a request last came to it, monotonic
@@ -138,6 +142,9 @@ struct ClientTimeouts {
 };
 
 struct Listener {
+  // Rules about connections, run when one is accepted and when its handshakes are over. Null: none.
+  const proxy::Segment* connection_rules = nullptr;
+  const proxy::Segment* session_rules = nullptr;
   Str name;  // "web", "*:80"
   net::Addr addr;
   std::string text;  // as configured

@@ -2,6 +2,8 @@
 #include "net/conn.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -11,6 +13,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+
+#include "base/fault.h"
 
 namespace weir::net {
 
@@ -39,8 +43,8 @@ Buf* Buf::take() {
   if (buf) {
     t_bufs.head = buf->next;
     t_bufs.count--;
-  } else if (!(buf = static_cast<Buf*>(malloc(sizeof(Buf))))) {
-    abort();
+  } else if (!(buf = static_cast<Buf*>(fault::malloc(fault::Site::alloc_buffer, sizeof(Buf))))) {
+    return nullptr;
   }
   buf->next = nullptr;
   buf->begin = buf->end = 0;
@@ -54,20 +58,22 @@ void Buf::give(Buf* buf) {
   t_bufs.count++;
 }
 
-void BufQueue::append(const char* p, size_t n) {
-  size_ += n;
+bool BufQueue::append(const char* p, size_t n) {
   while (n) {
     if (!tail_ || tail_->end == sizeof tail_->data) {
       Buf* buf = Buf::take();
+      if (!buf) return false;
       (tail_ ? tail_->next : head_) = buf;
       tail_ = buf;
     }
     size_t room = std::min(n, sizeof tail_->data - tail_->end);
     memcpy(tail_->data + tail_->end, p, room);
     tail_->end += static_cast<uint32_t>(room);
+    size_ += room;
     p += room;
     n -= room;
   }
+  return true;
 }
 
 int BufQueue::spans(iovec* out, int max) const {
@@ -167,7 +173,7 @@ Conn::Io Conn::read(char* to, size_t size, size_t& got) {
   if (fd_ < 0) return Io::error;
   if (tls_ != Tls::off) return tls_read(to, size, got);
   for (;;) {
-    ssize_t n = ::recv(fd_, to, size, 0);
+    ssize_t n = fault::recv(fault::Site::recv, fd_, to, size, 0);
     if (n > 0) {
       got = static_cast<size_t>(n);
       bytes_in += got;
@@ -185,14 +191,14 @@ Conn::Io Conn::read(char* to, size_t size, size_t& got) {
 }
 
 void Conn::send_plain(Str data) {
-  ssize_t n = ::send(fd_, data.data(), data.size(), MSG_NOSIGNAL);
+  ssize_t n = fault::send(fault::Site::send, fd_, data.data(), data.size(), MSG_NOSIGNAL);
   if (n != static_cast<ssize_t>(data.size())) return fail(n < 0 ? errno : EPIPE);
   bytes_out += data.size();
 }
 
 Conn::Io Conn::peek(char* to, size_t size, size_t& got) {
   ssize_t n;
-  do n = ::recv(fd_, to, size, MSG_PEEK);
+  do n = fault::recv(fault::Site::recv, fd_, to, size, MSG_PEEK);
   while (n < 0 && errno == EINTR);
   got = n > 0 ? static_cast<size_t>(n) : 0;
   if (n >= 0) return n ? Io::ok : Io::eof;
@@ -260,11 +266,17 @@ bool Conn::send_all(const iovec* iov, int count, size_t total) {
     }
     if (done < total) writable_ = false;
   }
+  if (done == total) return true;
+  bool first = out_.empty();
   for (int i = 0; i < count; i++) {
     size_t sent = std::min(done, iov[i].iov_len);
     done -= sent;
-    if (sent < iov[i].iov_len) out_.append(static_cast<const char*>(iov[i].iov_base) + sent, iov[i].iov_len - sent);
+    if (sent == iov[i].iov_len) continue;
+    if (out_.append(static_cast<const char*>(iov[i].iov_base) + sent, iov[i].iov_len - sent)) continue;
+    fail(ENOMEM);
+    return false;
   }
+  if (first) on_blocked();
   return true;
 }
 
@@ -273,12 +285,12 @@ ssize_t Conn::send_some(const iovec* iov, int count) {
   for (;;) {
     ssize_t n;
     if (count == 1) {
-      n = ::send(fd_, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
+      n = fault::send(fault::Site::send, fd_, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
     } else {
       msghdr msg{};
       msg.msg_iov = const_cast<iovec*>(iov);
       msg.msg_iovlen = static_cast<size_t>(count);
-      n = ::sendmsg(fd_, &msg, MSG_NOSIGNAL);
+      n = fault::sendmsg(fault::Site::sendmsg, fd_, &msg, MSG_NOSIGNAL);
     }
     if (n >= 0) return n;
     if (errno == EINTR) continue;
@@ -316,10 +328,10 @@ bool Conn::drain_file() {
     size_t part = std::min<uint64_t>(file_.left, 1 << 20);
     ssize_t n;
     if (tls_ == Tls::off) {
-      n = ::sendfile(fd_, file_.fd, &file_.offset, part);
+      n = fault::sendfile(fault::Site::sendfile, fd_, file_.fd, &file_.offset, part);
     } else {
       char* buf = loop_->read_buffer();
-      n = ::pread(file_.fd, buf, std::min(part, Loop::kReadBuffer / 4), file_.offset);
+      n = fault::pread(fault::Site::file_read, file_.fd, buf, std::min(part, Loop::kReadBuffer / 4), file_.offset);
       if (n > 0) {
         iovec iov{buf, static_cast<size_t>(n)};
         n = tls_send(&iov, 1);
@@ -349,6 +361,7 @@ bool Conn::write_file(const FileSpan& file) {
   if (out_.empty() && writable_ && tls_ != Tls::handshake) {
     if (drain_file() && want_shutdown_) shutdown_write();
   }
+  if (file_.left) on_blocked();
   return !broken_;
 }
 
@@ -381,7 +394,7 @@ void Conn::close() {
   TaskLink::unlink();
   ::close(fd_);
   fd_ = -1;
-  loop_->retire(this, [](void* p) { static_cast<Conn*>(p)->destroy(); });
+  loop_->retire(this);
 }
 
 void Conn::Detached::drop() const {
@@ -397,7 +410,7 @@ Conn::Detached Conn::detach() {
   Detached d{fd_, ssl_, bytes_in, bytes_out};
   fd_ = -1;
   ssl_ = nullptr;
-  loop_->retire(this, [](void* p) { static_cast<Conn*>(p)->destroy(); });
+  loop_->retire(this);
   return d;
 }
 
@@ -407,6 +420,17 @@ bool Conn::adopt(const Detached& d) {
   bytes_in = d.bytes_in;
   bytes_out = d.bytes_out;
   return start(false);
+}
+
+// A socket in repair mode is forgotten without a word, which needs a privilege; else the reset stays in the first network.
+void Conn::vanish() {
+  if (fd_ < 0) return;
+  int one = 1;
+  if (peer_.is_ip() && setsockopt(fd_, IPPROTO_TCP, TCP_REPAIR, &one, sizeof one) != 0) {
+    setsockopt(fd_, IPPROTO_IP, IP_TTL, &one, sizeof one);
+    if (peer_.family == AF_INET6) setsockopt(fd_, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &one, sizeof one);
+  }
+  reset();
 }
 
 void Conn::reset() {

@@ -23,14 +23,15 @@ struct Buf {
   uint32_t end;
   char data[kSize - 16];
 
-  static Buf* take();
+  static Buf* take();  // null when there is no memory
   static void give(Buf* buf);
 };
 
 class BufQueue {
  public:
   ~BufQueue() { clear(); }
-  void append(const char* p, size_t n);
+  // False: no memory; what did not fit is lost, and so is the stream.
+  [[nodiscard]] bool append(const char* p, size_t n);
   bool empty() const { return size_ == 0; }
   size_t size() const { return size_; }
   // Up to `max` spans of the front, for writev.
@@ -69,6 +70,7 @@ class Conn : public IoHandler, public Timer, public Task {
   Addr local() const;  // asks the kernel
   ssl_st* ssl() const { return ssl_; }
   int last_errno() const { return errno_; }
+  bool broken() const { return broken_; }  // on_broken() follows, or came
 
   // Enters the loop's set; `connecting` for a socket whose connect() is under way.
   bool start(bool connecting);
@@ -117,6 +119,7 @@ class Conn : public IoHandler, public Timer, public Task {
   void shutdown_write();  // after what is queued
   void close();  // now; the object is freed later
   void reset();  // close with RST where the protocol has it
+  void vanish();  // close without telling the peer, as far as the system allows
 
   void arm(uint64_t ms) { loop_->arm(*this, ms); }
   void disarm() { loop_->disarm(*this); }
@@ -129,13 +132,14 @@ class Conn : public IoHandler, public Timer, public Task {
   virtual void on_open() {}  // connect() finished; TLS, if any, comes next
   virtual void on_connected() {}  // connect() or the TLS handshake finished
   virtual void on_readable() = 0;  // read() may give something
+  virtual void on_blocked() {}  // the kernel does not take everything: a queue begins
   virtual void on_progress() {}  // the kernel took some of what was queued
   virtual void on_drained() {}  // everything queued has gone to the kernel
   virtual void
   on_broken() = 0;  // the peer is gone for writing, the handshake failed, or connect() failed: last_errno()
   void on_io(uint32_t events) override;
   void run_task() override;
-  virtual void destroy() { delete this; }  // how the object is freed
+  void destroy() override { delete this; }
 
   // Sends past TLS and queues; for the first few bytes of a fresh connection, which the kernel always takes.
   void send_plain(Str data);

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/fault.h"
 #include "net/conn.h"
 
 namespace weir::net {
@@ -26,26 +27,19 @@ uint64_t clock_ms(clockid_t id) {
 Loop::Loop() : now_(clock_ms(CLOCK_MONOTONIC)), wheel_(now_) {
   uv_loop_init(&uv_);
   epoll_ = epoll_create1(EPOLL_CLOEXEC);
-  read_buffer_ = static_cast<char*>(malloc(kReadBuffer));
-  scratch_ = static_cast<char*>(malloc(kWriteScratch));
-  add(uv_backend_fd(&uv_), &uv_watch_, EPOLLIN);
+  read_buffer_ = static_cast<char*>(fault::malloc(fault::Site::alloc_loop, kReadBuffer));
+  scratch_ = static_cast<char*>(fault::malloc(fault::Site::alloc_loop, kWriteScratch));
+  if (!add(uv_backend_fd(&uv_), &uv_watch_, EPOLLIN)) {
+    close(epoll_);
+    epoll_ = -1;  // not ready()
+  }
   t_current = this;
 }
 
 Loop::~Loop() {
   // Handles that their owners closed on the way down still want their close callbacks.
   for (int i = 0; i < 16 && uv_loop_close(&uv_) == UV_EBUSY; i++) uv_run(&uv_, UV_RUN_NOWAIT);
-  while (retired_) {
-    Retired* r = retired_;
-    retired_ = r->next;
-    r->destroy(r->object);
-    free(r);
-  }
-  while (retired_free_) {
-    Retired* r = retired_free_;
-    retired_free_ = r->next;
-    free(r);
-  }
+  free_retired();
   close(epoll_);
   free(read_buffer_);
   free(scratch_);
@@ -56,21 +50,20 @@ bool Loop::add(int fd, IoHandler* handler, uint32_t events) {
   epoll_event ev{};
   ev.events = events;
   ev.data.ptr = handler;
-  return epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &ev) == 0;
+  return fault::epoll_ctl(fault::Site::epoll_ctl, epoll_, EPOLL_CTL_ADD, fd, &ev) == 0;
 }
 
 void Loop::remove(int fd) {
-  epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
+  fault::epoll_ctl(fault::Site::epoll_ctl, epoll_, EPOLL_CTL_DEL, fd, nullptr);
 }
 
-void Loop::retire(void* object, void (*destroy)(void*)) {
-  Retired* r = retired_free_;
-  if (r)
-    retired_free_ = r->next;
-  else if (!(r = static_cast<Retired*>(malloc(sizeof(Retired)))))
-    abort();
-  *r = {object, destroy, retired_};
-  retired_ = r;
+void Loop::retire(Task* task) {
+  task->TaskLink::unlink();
+  retired_.push_front(task);
+}
+
+void Loop::free_retired() {
+  while (Task* task = retired_.pop_front()) task->destroy();
 }
 
 void Loop::update_clock() {
@@ -99,9 +92,10 @@ void Loop::flush_scratch() {
 // their events.
 void Loop::run_tasks() {
   for (int round = 0; round < kTaskRounds; round++) {
-    Task* last = tasks_.back();
-    if (!last) return;
-    for (Task* task = nullptr; task != last && (task = tasks_.pop_front());) {
+    if (tasks_.empty()) return;
+    decltype(tasks_) due;
+    due.splice_back(tasks_);
+    while (Task* task = due.pop_front()) {
       task->run_task();
       flush_scratch();
     }
@@ -148,13 +142,7 @@ void Loop::run() {
     }
     run_tasks();
     if (uv_ready || uv_backend_timeout(&uv_) == 0) run_uv();
-    while (retired_) {
-      Retired* r = retired_;
-      retired_ = r->next;
-      r->destroy(r->object);
-      r->next = retired_free_;
-      retired_free_ = r;
-    }
+    free_retired();
   }
 }
 

@@ -34,6 +34,7 @@ struct TaskLink : Link {};
 class Task : public TaskLink {
  public:
   virtual void run_task() = 0;
+  virtual void destroy() {}  // frees the object, for Loop::retire
 
  protected:
   ~Task() { TaskLink::unlink(); }
@@ -58,8 +59,8 @@ class Loop {
   void soon(Task* task) {
     if (!task->TaskLink::linked()) tasks_.push_back(task);
   }
-  // Calls `destroy(object)` after the current batch of events.
-  void retire(void* object, void (*destroy)(void*));
+  // Destroys it after the current batch of events; until then it is not run any more.
+  void retire(Task* task);
 
   // The loop's clock, read once per wake-up. Milliseconds, monotonic.
   uint64_t now() const { return now_; }
@@ -73,6 +74,7 @@ class Loop {
   uv_loop_t* uv() { return &uv_; }
   void uv_touched() { uv_touched_ = true; }
 
+  bool ready() const { return epoll_ >= 0 && read_buffer_ && scratch_; }
   char* read_buffer() { return read_buffer_; }
 
   static Loop& current() { return *t_current; }
@@ -92,15 +94,11 @@ class Loop {
 
  private:
   void run_tasks();
+  void free_retired();
   void flush_scratch();
   void run_uv();
   int wait_ms() const;
 
-  struct Retired {
-    void* object;
-    void (*destroy)(void*);
-    Retired* next;
-  };
   struct UvWatch : IoHandler {
     void on_io(uint32_t) override {}
   };
@@ -113,8 +111,7 @@ class Loop {
   uint64_t now_ = 0;
   Wheel wheel_;
   List<Task, TaskLink> tasks_;
-  Retired* retired_ = nullptr;
-  Retired* retired_free_ = nullptr;
+  List<Task, TaskLink> retired_;
   char* read_buffer_;
   char* scratch_;
   Conn* scratch_owner_ = nullptr;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/fault.h"
 #include "net/conn.h"
 
 namespace weir::net {
@@ -14,7 +15,7 @@ void Conn::start_tls(ssl_st* ssl, bool server) {
   tls_ = Tls::handshake;
   tls_server_ = server;
   SSL_set_fd(ssl_, fd_);
-  SSL_set_app_data(ssl_, this);
+  fault::watch_tls(ssl_);
   if (server)
     SSL_set_accept_state(ssl_);
   else
@@ -74,8 +75,9 @@ Conn::Io Conn::tls_read(char* to, size_t size, size_t& got) {
 }
 
 ssize_t Conn::tls_send(const iovec* iov, int count) {
-  // One record for a head and the first body bytes: short spans are joined before they are encrypted.
-  constexpr size_t kJoin = 16 * 1024;
+  // One record for a head and the first body bytes: short spans are joined before they are encrypted. What OpenSSL did not
+  // get rid of has to be offered again at the same length or longer, and the rest lies in Bufs by then.
+  constexpr size_t kJoin = sizeof(Buf::data);
   char joined[kJoin];
   ssize_t sent = 0;
   int i = 0;
@@ -104,7 +106,7 @@ ssize_t Conn::tls_send(const iovec* iov, int count) {
       bool again = e == SSL_ERROR_WANT_WRITE || e == SSL_ERROR_WANT_READ;
       errno_ = again ? EAGAIN : (e == SSL_ERROR_SYSCALL && errno ? errno : EPIPE);
       errno = errno_;
-      return sent ? sent : -1;
+      return sent && again ? sent : -1;
     }
     sent += r;
     i = last;

@@ -8,6 +8,7 @@
 
 #include <unordered_map>
 
+#include "base/fault.h"
 #include "nginx/define.h"
 #include "nginx/error_log.h"
 #include "nginx/modules.h"
@@ -37,19 +38,33 @@ bool same_version(const UserFile& f, const struct stat& st) {
          f.changed.tv_nsec == st.st_mtim.tv_nsec;
 }
 
+// Fills `text` from the beginning of the file; shorter where the file is.
+bool read_all(int fd, std::string& text) {
+  size_t have = 0;
+  while (have < text.size()) {
+    ssize_t n =
+        fault::pread(fault::Site::file_read, fd, text.data() + have, text.size() - have, static_cast<off_t>(have));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) {
+      text.resize(have);
+      return n == 0;
+    }
+    have += static_cast<size_t>(n);
+  }
+  return true;
+}
+
 // The text of the file as it is now; null with errno. Good until the next call on this thread.
 const std::string* user_file(const std::string& path) {
   thread_local std::unordered_map<std::string, UserFile> cache;
-  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  int fd = fault::open(fault::Site::file_open, path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return nullptr;
   UserFile& f = cache[path];
   struct stat st;
   bool good = ::fstat(fd, &st) == 0;
   if (good && !same_version(f, st)) {
     f.text.resize(static_cast<size_t>(st.st_size));
-    ssize_t n = ::pread(fd, f.text.data(), f.text.size(), 0);
-    good = n >= 0;
-    f.text.resize(good ? static_cast<size_t>(n) : 0);
+    good = read_all(fd, f.text);
     f.changed = st.st_mtim;
     f.inode = st.st_ino;
     f.size = good ? st.st_size : -1;

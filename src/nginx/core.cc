@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -177,13 +176,8 @@ void bind_lingering_close(void* s, const Directive& d, const Row&) {
   static_cast<CoreConf*>(scope.conf)->lingering_close = choice(scope, d, {"off", "on", "always"});
 }
 
-// The folder is made here, as nginx does, because nobody else would.
 void bind_body_temp_path(void* s, const Directive& d, const Row&) {
-  Scope& scope = scope_of(s);
-  std::string path = full_path(scope, d.arg(0).text);
-  static_cast<CoreConf*>(scope.conf)->body_temp_path = scope.arena.dup(path);
-  if (!scope.options.offline && mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
-    scope.error(d.arg(0).where, fmt::format("mkdir() \"{}\" failed ({}: {})", path, errno, strerror(errno)));
+  static_cast<CoreConf*>(scope_of(s).conf)->body_temp_path = make_folder(scope_of(s), d);
 }
 
 // ---------------------------------------------------------------- steps

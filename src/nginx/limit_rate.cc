@@ -40,7 +40,13 @@ class RateFilter final : public Filter, public Timer {
   }
 
   void data(Str data, bool end) override {
-    queue_.append(data.data(), data.size());
+    if (!queue_.append(data.data(), data.size())) {
+      Error e{Fault::resource, Side::proxy};
+      e.sys = ENOMEM;
+      e.text = "no memory for the response";
+      txn_.fail(e);
+      return;
+    }
     ended_ = end;
     pump();
   }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "base/fault.h"
 #include "nginx/error_log.h"
 #include "nginx/log_buffer.h"
 #include "nginx/log_cache.h"
@@ -235,7 +236,7 @@ void write_to_path(Transaction& txn, const AccessLog& log, Str line) {
   if (path.find('\0') != std::string::npos) return;
   OpenLog open = open_cached_log(log.cache, path, txn.shard.loop.now());
   if (open.fd < 0) return log_error(&txn, LogLevel::crit, errno, fmt::format("open() \"{}\" failed", path));
-  [[maybe_unused]] ssize_t n = ::write(open.fd, line.data(), line.size());
+  [[maybe_unused]] ssize_t n = fault::write(fault::Site::log_write, open.fd, line.data(), line.size());
   if (open.close_after) ::close(open.fd);
 }
 

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <list>
 
+#include "base/fault.h"
+
 namespace weir::nginx {
 namespace {
 
@@ -34,7 +36,7 @@ struct Entries {
 thread_local Entries t_entries;
 
 int open_append(const std::string& path) {
-  return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+  return fault::open(fault::Site::log_open_named, path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
 }
 
 void expire(const LogCache& cache, uint64_t now) {

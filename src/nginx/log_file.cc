@@ -8,6 +8,8 @@
 #include <deque>
 #include <mutex>
 
+#include "base/fault.h"
+
 namespace weir::nginx {
 namespace {
 
@@ -21,7 +23,7 @@ Files& files() {
 }
 
 int open_append(const std::string& path) {
-  return ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+  return fault::open(fault::Site::log_open, path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
 }
 
 }  // namespace
@@ -64,7 +66,7 @@ void reopen_logs() {
 
 void write_log(const LogFile& file, Str lines) {
   while (!lines.empty() && file.fd >= 0) {
-    ssize_t n = ::write(file.fd, lines.data(), lines.size());
+    ssize_t n = fault::write(fault::Site::log_write, file.fd, lines.data(), lines.size());
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return;
     lines.remove_prefix(static_cast<size_t>(n));

@@ -211,6 +211,9 @@ bool parse_size(Str text, uint64_t& out);
 void bad_value(Scope& scope, const Directive& d, size_t arg, Str expected);
 // A file named in the configuration: relative ones are below the prefix (or the main file's folder with `conf`).
 std::string full_path(const Scope& scope, Str name, bool conf = false);
+// The full path of the folder that a directive names first. It is made when it is missing and given to the
+// worker's user, as nginx does: nobody else would.
+Str make_folder(Scope& scope, const config::Directive& d);
 
 const std::vector<const Module*>& modules();  // in order: steps of a phase run in this order
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/fault.h"
 #include "nginx/core.h"
 #include "nginx/error_log.h"
 #include "nginx/modules.h"
@@ -151,7 +152,7 @@ size_t checked_from(Transaction& txn, const PathsConf& conf, Str path) {
 // Opens `name` in `dir` without following links that are refused. With `owner`, a link is followed when it and what it
 // points to have the same owner.
 int open_part(int dir, const char* name, int flags, bool owner) {
-  int fd = ::openat(dir, name, flags | O_NOFOLLOW | O_CLOEXEC);
+  int fd = fault::openat(fault::Site::file_open, dir, name, flags | O_NOFOLLOW | O_CLOEXEC);
   if (fd >= 0 || !owner || (errno != ELOOP && errno != EMLINK && errno != ENOTDIR)) return fd;
   int why = errno;
   struct stat link, target;
@@ -159,7 +160,7 @@ int open_part(int dir, const char* name, int flags, bool owner) {
     errno = why;
     return -1;
   }
-  fd = ::openat(dir, name, flags | O_CLOEXEC);
+  fd = fault::openat(fault::Site::file_open, dir, name, flags | O_CLOEXEC);
   if (fd < 0) return -1;
   if (::fstat(fd, &target) == 0 && target.st_uid == link.st_uid) return fd;
   ::close(fd);
@@ -170,14 +171,14 @@ int open_part(int dir, const char* name, int flags, bool owner) {
 int open_checked(Str path, size_t from, bool owner) {
   constexpr int kDirFlags = O_PATH | O_DIRECTORY;
   std::string base = from ? std::string(path.substr(0, from)) : "/";
-  int dir = ::open(base.c_str(), kDirFlags | O_CLOEXEC);
+  int dir = fault::open(fault::Site::file_open, base.c_str(), kDirFlags | O_CLOEXEC);
   Str rest = path.substr(from);
   while (dir >= 0) {
     while (rest.starts_with("/")) rest.remove_prefix(1);
     size_t slash = rest.find('/');
     std::string part(rest.substr(0, slash));
     bool last = slash == Str::npos || rest.find_first_not_of('/', slash) == Str::npos;
-    int fd = part.empty() ? ::openat(dir, ".", O_RDONLY | O_CLOEXEC)
+    int fd = part.empty() ? fault::openat(fault::Site::file_open, dir, ".", O_RDONLY | O_CLOEXEC)
                           : open_part(dir, part.c_str(), last ? O_RDONLY | O_NONBLOCK : kDirFlags, owner);
     int why = errno;
     ::close(dir);
@@ -354,7 +355,7 @@ FileInfo look_at(Transaction& txn, const FilePath& file, bool open) {
     return info;
   }
   if (links == Symlinks::allowed)
-    info.fd = ::open(file.path.data(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    info.fd = fault::open(fault::Site::file_open, file.path.data(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   else
     info.fd = open_checked(file.path, checked_from(txn, conf, file.path), links == Symlinks::owner);
   if (info.fd < 0) return failure(links == Symlinks::allowed ? "open()" : "openat()");

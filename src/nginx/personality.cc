@@ -147,11 +147,11 @@ class NginxPersonality final : public proxy::Personality {
 
   void error_reply(Transaction& txn, const Error& why) const override {
     uint16_t status = status_of(why);
+    if (status == 499) return txn.finish();
     if (why.side == Side::server && why.fault != Fault::none)
       log(&txn, LogLevel::error, why.sys, why.text);
     else if (!why.text.empty())
       log(&txn, why.side == Side::client ? LogLevel::info : LogLevel::error, why.sys, why.text);
-    if (status == 499) return txn.finish();
     finish_with(txn, status);
   }
 
@@ -162,7 +162,9 @@ class NginxPersonality final : public proxy::Personality {
   bool passes_interim(const Transaction&) const override { return false; }
   bool pick_another(const Transaction&) const override { return true; }
   void connection_refused(const model::Listener& listener, const net::Addr& client, Str why) const override {
-    LogLevel level = why.starts_with("too many") ? LogLevel::alert : LogLevel::error;
+    LogLevel level = why.starts_with("too many") ? LogLevel::alert
+                     : why.starts_with("SSL")    ? LogLevel::info
+                                                 : LogLevel::error;
     log_error(nullptr, level, 0, fmt::format("{}, client: {}, server: {}", why, client.text(), listener.text));
   }
   bool quiet_timeout(bool silent) const override { return silent; }
@@ -177,6 +179,13 @@ class NginxPersonality final : public proxy::Personality {
     add_keepalive_header(txn, m);
   }
 
+  void broke_off(const Transaction& txn, const Error& why) const override {
+    if (!why.text.empty()) log(&txn, why.side == Side::client ? LogLevel::info : LogLevel::error, why.sys, why.text);
+  }
+  void trouble(const model::Listener&, int sys, Str text) const override {
+    log_error(nullptr, LogLevel::crit, sys, text);
+  }
+
   void log(Transaction& txn) const override {
     const Request& r = of(txn);
     if (r.subrequest && !r.location->of<CoreConf>(kCoreModule).log_subrequest.get(false)) return;
@@ -185,7 +194,7 @@ class NginxPersonality final : public proxy::Personality {
 
  private:
   // The lines that go with errors; the request's error is shown there once, when it is turned into an answer.
-  static void log(Transaction* txn, LogLevel level, int sys, Str text) { log_error(txn, level, sys, text); }
+  static void log(const Transaction* txn, LogLevel level, int sys, Str text) { log_error(txn, level, sys, text); }
 };
 
 }  // namespace

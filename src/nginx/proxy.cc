@@ -166,7 +166,7 @@ void bind_next_upstream(void* s, const Directive& d, const Row&) {
 }
 
 void bind_temp_path(void* s, const Directive& d, const Row&) {
-  conf_of(s).temp_path = scope_of(s).arena.dup(full_path(scope_of(s), d.arg(0).text));
+  conf_of(s).temp_path = make_folder(scope_of(s), d);
 }
 
 // ---------------------------------------------------------------- the step
@@ -182,8 +182,8 @@ Next pass(Transaction& txn, Cursor& cursor, const void* p) {
       !txn.collect_body(cursor, c.plan.body_memory, true, body_folder(*r.location)))
     return Next::wait;
   if (txn.request.expect_continue && txn.upload_ended()) static_cast<http::H1Server*>(txn.client)->send_continue();
-  bool kept = !txn.collected() || (!txn.collected()->failed && name_body_file(txn));
-  if (!kept) return finish_with(txn, 500, "cannot keep the request body");
+  if (txn.collected() && !txn.collected()->failed && !name_body_file(txn))
+    return finish_with(txn, 500, "cannot keep the request body");
   return txn.forward(&c.plan);
 }
 

@@ -1,6 +1,11 @@
 // The generic directive setters of nginx/module.h and the units of nginx's values (nginx.org "Configuration file
 // measurement units"): 8k, 1m, 1g for sizes; ms, s, m, h, d, w, M, y for times.
+#include <errno.h>
 #include <fmt/format.h>
+#include <pwd.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -108,6 +113,21 @@ std::string full_path(const Scope& scope, Str name, bool conf) {
   }
   if (!base.empty() && base.back() != '/') base += '/';
   return base + std::string(name);
+}
+
+Str make_folder(Scope& scope, const Directive& d) {
+  std::string path = full_path(scope, d.arg(0).text);
+  if (scope.options.offline) return scope.arena.dup(path);
+  const std::string& user = scope.model.process.user;
+  const passwd* owner = geteuid() == 0 && !user.empty() ? getpwnam(user.c_str()) : nullptr;
+  const char* failed = nullptr;
+  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
+    failed = "mkdir";
+  else if (owner && chown(path.c_str(), owner->pw_uid, static_cast<gid_t>(-1)) != 0)
+    failed = "chown";
+  if (failed)
+    scope.error(d.arg(0).where, fmt::format("{}() \"{}\" failed ({}: {})", failed, path, errno, strerror(errno)));
+  return scope.arena.dup(path);
 }
 
 void set_flag(void* s, const Directive& d, const Row& row) {

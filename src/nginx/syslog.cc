@@ -11,6 +11,8 @@
 
 #include <algorithm>
 
+#include "base/fault.h"
+
 namespace weir::nginx {
 namespace {
 
@@ -115,9 +117,9 @@ Str host_name() {
 int connect_to(const Syslog& to) {
   sockaddr_storage address;
   socklen_t size = to.addr.to(address);
-  int fd = ::socket(address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int fd = fault::socket(fault::Site::log_socket, address.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return -1;
-  if (::connect(fd, reinterpret_cast<sockaddr*>(&address), size) == 0) return fd;
+  if (fault::connect(fault::Site::log_connect, fd, reinterpret_cast<sockaddr*>(&address), size) == 0) return fd;
   ::close(fd);
   return -1;
 }
@@ -166,14 +168,16 @@ void send_syslog(const Syslog& to, int severity, Str message) {
   std::string head = fmt::format("<{}>{} {}{}{}: ", to.facility * 8 + (severity < 0 ? to.severity : severity), stamp,
                                  to.with_host ? host_name() : Str{}, to.with_host ? " " : "", to.tag);
   iovec parts[2] = {{head.data(), head.size()}, {const_cast<char*>(message.data()), message.size()}};
-  if (::writev(fd, parts, 2) >= 0 || errno == EAGAIN || errno == ENOBUFS || errno == EMSGSIZE) return;
+  if (fault::writev(fault::Site::log_send, fd, parts, 2) >= 0 || errno == EAGAIN || errno == ENOBUFS ||
+      errno == EMSGSIZE)
+    return;
   // The server was restarted (a new socket at the same path): the next message connects anew. The descriptor stays open
   // for other threads until its number is replaced.
   int fresh = connect_to(to);
   if (fresh < 0) return;
   ::dup3(fresh, fd, O_CLOEXEC);
   ::close(fresh);
-  if (::writev(fd, parts, 2) < 0) return;
+  if (fault::writev(fault::Site::log_send, fd, parts, 2) < 0) return;
 }
 
 }  // namespace weir::nginx

@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "base/fault.h"
 #include "proxy/shard.h"
 
 namespace weir::proxy {
@@ -34,7 +35,9 @@ void Acceptor::on_io(uint32_t) {
 }
 
 void Acceptor::on_timer() {
-  start();
+  if (start()) return;
+  shard_.complain(listener_, errno, "epoll_ctl() failed");
+  shard_.loop.arm(*this, kPauseMs);
 }
 
 bool Acceptor::full() const {
@@ -68,13 +71,16 @@ void Acceptor::accept_some() {
     if (full()) return pause();
     sockaddr_storage ss;
     socklen_t len = sizeof ss;
-    int fd = ::accept4(listener_.fd, reinterpret_cast<sockaddr*>(&ss), &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = fault::accept4(fault::Site::accept, listener_.fd, reinterpret_cast<sockaddr*>(&ss), &len,
+                            SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       shard_.accepted(listener_, fd, net::Addr::from(reinterpret_cast<sockaddr*>(&ss), len));
       continue;
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;
-    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+    int why = errno;
+    if (why != EAGAIN) shard_.complain(listener_, why, "accept4() failed");
+    if (why == EMFILE || why == ENFILE || why == ENOBUFS || why == ENOMEM) {
       shard_.loop.remove(listener_.fd);
       on_ = false;
       shard_.loop.arm(*this, kPauseMs);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/fault.h"
 #include "proxy/shard.h"
 #include "proxy/transaction.h"
 
@@ -21,7 +22,7 @@ void FileBody::stop() {
   if (job_ && reading_) {
     job_->body = nullptr;  // the callback frees it
   } else {
-    delete job_;
+    free(job_);
   }
   job_ = nullptr;
   // A read under way may find another file under this number: its bytes are dropped, and a read at an offset moves nothing.
@@ -35,14 +36,24 @@ void FileBody::credit(int64_t n) {
 }
 
 void FileBody::read_next() {
-  if (!job_) job_ = new Job;
+  if (!job_ && !(job_ = new_job())) return txn_.shard.loop.soon(this);
   job_->body = this;
   job_->request.data = job_;
   reading_ = true;
-  uv_buf_t buf = uv_buf_init(job_->data, static_cast<unsigned>(std::min<uint64_t>(left_, kBuffer)));
+  size_t size = std::min<uint64_t>(left_, kBuffer);
+  int fd = fault::fails(fault::Site::body_read, -1, size) ? -1 : fd_;
+  uv_buf_t buf = uv_buf_init(job_->data, static_cast<unsigned>(size));
   net::Loop& loop = txn_.shard.loop;
-  uv_fs_read(loop.uv(), &job_->request, fd_, &buf, 1, offset_, done);
+  uv_fs_read(loop.uv(), &job_->request, fd, &buf, 1, offset_, done);
   loop.uv_touched();
+}
+
+FileBody::Job* FileBody::new_job() {
+  return static_cast<Job*>(fault::malloc(fault::Site::alloc_body, sizeof(Job)));
+}
+
+void FileBody::run_task() {
+  if (!stopped_) fail(ENOMEM, "no memory to read a file");
 }
 
 void FileBody::done(uv_fs_t* request) {
@@ -51,20 +62,22 @@ void FileBody::done(uv_fs_t* request) {
   uv_fs_req_cleanup(request);
   FileBody* body = job->body;
   if (!body) {
-    delete job;
+    free(job);
     return;
   }
   body->reading_ = false;
-  if (n <= 0) return body->deliver({}, true);
-  body->deliver({job->data, static_cast<size_t>(n)}, false);
+  if (n <= 0) return body->fail(static_cast<int>(-n), n ? "reading a file failed" : "a file was cut short");
+  body->deliver({job->data, static_cast<size_t>(n)});
 }
 
-void FileBody::deliver(Str data, bool failed) {
-  if (failed) {
-    Error e{Fault::resource, Side::proxy};
-    e.text = "reading a file failed or it was cut short";
-    return txn_.on_reset(*this, e);
-  }
+void FileBody::fail(int error, Str text) {
+  Error e{Fault::resource, Side::proxy};
+  e.sys = error;
+  e.text = text;
+  txn_.on_reset(*this, e);
+}
+
+void FileBody::deliver(Str data) {
   offset_ += static_cast<int64_t>(data.size());
   left_ -= data.size();
   credit_ -= static_cast<int64_t>(data.size());

@@ -4,12 +4,13 @@
 #include <uv.h>
 
 #include "http/stream.h"
+#include "net/loop.h"
 
 namespace weir::proxy {
 
 class Transaction;
 
-class FileBody final : public http::Stream {
+class FileBody final : public http::Stream, public net::Task {
  public:
   static constexpr size_t kBuffer = 32 * 1024;
 
@@ -36,8 +37,11 @@ class FileBody final : public http::Stream {
     char data[kBuffer];
   };
   void read_next();
+  static Job* new_job();
   static void done(uv_fs_t* request);
-  void deliver(Str data, bool failed);
+  void run_task() override;  // there was no memory to read with
+  void deliver(Str data);
+  void fail(int error, Str text);
 
   Transaction& txn_;
   Job* job_ = nullptr;
@@ -53,5 +57,7 @@ class FileBody final : public http::Stream {
 
 // An unlinked temporary file in `dir` (empty: /tmp), or -1 with errno.
 int open_temp_file(Str dir);
+// All of `data` at this offset; false with errno.
+bool write_all(int fd, Str data, uint64_t at);
 
 }  // namespace weir::proxy

@@ -31,6 +31,8 @@ struct Forward {
   uint64_t max_temp_file = 1ull << 30;  // 0: no temporary file: backpressure instead
   uint64_t limit_rate = 0;
   bool ignore_client_abort = false;
+  bool abort_until_sent = false;  // a client that has closed its side is given up only before a server has the request
+  bool turnaround = false;  // after a failed connect, the same server is tried again after a moment only (HAProxy)
   bool pass_trailers = true;  // the response's trailers reach the client
   bool close_upstream = false;  // no keep-alive towards the server
   uint8_t version = 11;  // HTTP version towards the server

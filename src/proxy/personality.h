@@ -15,6 +15,8 @@ class Personality {
   virtual Str name() const = 0;  // "nginx", "haproxy"
   // The request head is complete: set up txn.extra and slots, and start the request cursor (cursors[kRequest].start).
   virtual void begin(Transaction& txn) const = 0;
+  // Rules about the client's connection are going to run (Listener::connection_rules, session_rules): set up txn.extra.
+  virtual void screen(Transaction&) const {}
   // The response head is complete (from a server or local): start the response cursor, or leave it idle.
   virtual void response(Transaction& txn) const = 0;
   // Add body filters for the response, after the response rules ran and before the head goes out.
@@ -44,6 +46,10 @@ class Personality {
   virtual bool quiet_timeout(bool silent) const = 0;
   // Headers that the product adds to every response that leaves (Server, Date, Via …).
   virtual void finish_head(Transaction& txn, http::Message& response) const = 0;
+  // The exchange ended early with `why`, and no error reply is possible or of use any more: a line in the log.
+  virtual void broke_off(const Transaction& txn, const Error& why) const = 0;
+  // Something that concerns no request went wrong at a listener (no descriptor, no memory): a line in the log. `sys`: errno.
+  virtual void trouble(const model::Listener& listener, int sys, Str text) const = 0;
   // Everything is over: counters and the log line.
   virtual void log(Transaction& txn) const = 0;
 };

@@ -16,6 +16,13 @@ void Pipe::add(Filter* filter) {
   last_ = filter;
 }
 
+void Pipe::add_first(Filter* filter) {
+  filter->pipe = this;
+  filter->next = first_;
+  first_ = filter;
+  if (!last_) last_ = filter;
+}
+
 void Pipe::head(Transaction& txn, http::Message& m) {
   Filter** at = &first_;
   last_ = nullptr;
@@ -39,7 +46,7 @@ void Pipe::data(Str data, bool end) {
   else
     to_sink(data, end);
   if (ended_ || !source_) return;
-  if (held_ || (!uncoupled_ && congested()))
+  if (!uncoupled_ && blocked())
     owed_ += n;
   else
     source_->credit(n);
@@ -53,7 +60,7 @@ void Pipe::to_sink(Str data, bool end) {
 
 void Pipe::drained() {
   for (Filter* f = first_; f; f = f->next) f->resume();
-  if (!owed_ || held_ || congested()) return;
+  if (!owed_ || (!uncoupled_ && blocked())) return;
   int64_t n = owed_;
   owed_ = 0;
   if (source_ && !ended_) source_->credit(n);

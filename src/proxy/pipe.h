@@ -36,6 +36,7 @@ class Pipe {
   bool ended() const { return ended_; }  // the source has said its last
   bool finished() const { return finished_; }  // and the sink has got it
   void add(Filter* filter);  // at the end of the chain
+  void add_first(Filter* filter);
   bool filtered() const { return first_ != nullptr; }
   // Lets the filters see the head and drops those that are not needed.
   void head(Transaction& txn, http::Message& m);
@@ -50,6 +51,7 @@ class Pipe {
   // which it does through set_held(false) and drained().
   void set_held(bool on) { held_ = on; }
   bool held() const { return held_; }
+  bool blocked() const { return held_ || congested(); }
   void credit_source(int64_t n) {
     if (source_) source_->credit(n);
   }

@@ -7,6 +7,27 @@
 
 namespace weir::proxy {
 
+namespace {
+
+std::atomic<uint64_t>& first_of(const model::Pool& pool, const Shard& shard) {
+  return pool.state->queue_first[static_cast<size_t>(shard.index) & 63];
+}
+
+// The shard whose turn it is, modulo 64: the one where somebody has waited longest. -1: nobody waits.
+int turn_of(const model::Pool& pool) {
+  int who = -1;
+  uint64_t oldest = UINT64_MAX;
+  for (int i = 0; i < 64; i++) {
+    uint64_t ticket = pool.state->queue_first[static_cast<size_t>(i)].load();
+    if (!ticket || ticket >= oldest) continue;
+    oldest = ticket;
+    who = i;
+  }
+  return who;
+}
+
+}  // namespace
+
 Queue::Queue(Shard& shard, const model::Model& model) : shard_(shard), lines_(new Line[model.pools.size() + 1]) {}
 
 void Waiting::on_timer() {
@@ -18,10 +39,12 @@ void Queue::wait(Transaction& txn, const model::Pool& pool, uint32_t timeout) {
   w->txn = &txn;
   w->pool = &pool;
   txn.queued = w;
+  w->ticket = pool.state->queue_tickets.fetch_add(1) + 1;
   int32_t before = pool.state->queued.fetch_add(1);
   txn.queue_position = static_cast<uint32_t>(std::max(0, before));
   stats::raise(pool.state->max_queued, before + 1);
   lines_[pool.id].list.push_back(w);
+  if (w->ticket == lines_[pool.id].list.front()->ticket) first_of(pool, shard_).store(w->ticket);
   if (timeout) shard_.loop.arm(*w, timeout);
   // A place given back before this one counted as waiting was offered to nobody.
   if (model::has_place(pool, shard_.loop.now())) place_free(pool);
@@ -32,6 +55,8 @@ void Queue::leave(Waiting& w) {
   w.QueueLink::unlink();
   shard_.loop.disarm(w);
   w.pool->state->queued.fetch_sub(1);
+  const Waiting* next = lines_[w.pool->id].list.front();
+  first_of(*w.pool, shard_).store(next ? next->ticket : 0);
 }
 
 void Queue::place_free(const model::Pool& pool) {
@@ -48,21 +73,26 @@ void Queue::run_task() {
   for (const model::Pool* pool : pools) {
     Line& line = lines_[pool->id];
     line.touched = false;
-    if (!line.list.empty())
+    int turn = turn_of(*pool);
+    if (turn == (shard_.index & 63) && !line.list.empty())
       serve(*pool, line);
-    else if (pool->state->queued.load() > 0)
-      shard_.post_others([pool](Shard& other) {
-        if (!other.queue.lines_[pool->id].list.empty()) other.queue.place_free(*pool);
-      });
+    else if (turn >= 0)
+      pass_on(*pool, turn);
   }
 }
 
+// A busy shard would keep what its own requests give back: the place goes where somebody has waited longest.
+void Queue::pass_on(const model::Pool& pool, int turn) {
+  for (int i = turn; i < shard_.count; i += 64)
+    if (i != shard_.index) shard_.post_to(i, [&pool](Shard& other) { other.queue.place_free(pool); });
+}
+
 void Queue::serve(const model::Pool& pool, Line& line) {
-  while (Waiting* w = line.list.front()) {
-    if (!model::has_place(pool, shard_.loop.now())) return;
-    leave(*w);
-    w->txn->queue_place();
-  }
+  if (!model::has_place(pool, shard_.loop.now())) return;
+  Waiting* w = line.list.front();
+  leave(*w);
+  w->txn->queue_place();
+  place_free(pool);  // there may be more places, and more who wait
 }
 
 }  // namespace weir::proxy

@@ -21,6 +21,7 @@ struct QueueLink : Link {};
 struct Waiting final : Timer, QueueLink {
   Transaction* txn = nullptr;
   const model::Pool* pool = nullptr;
+  uint64_t ticket = 0;  // grows with the time of coming, over all shards
 
  private:
   void on_timer() override;
@@ -43,6 +44,7 @@ class Queue final : public net::Task {
     bool touched = false;
   };
   void run_task() override;
+  void pass_on(const model::Pool& pool, int turn);
   void serve(const model::Pool& pool, Line& line);
 
   Shard& shard_;

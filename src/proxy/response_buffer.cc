@@ -7,10 +7,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
+#include "base/fault.h"
 #include "net/conn.h"
 #include "proxy/file_body.h"
 #include "proxy/forward.h"
+#include "proxy/shard.h"
 #include "proxy/transaction.h"
 
 namespace weir::proxy {
@@ -18,22 +21,23 @@ namespace {
 
 class ResponseBuffer final : public Filter {
  public:
-  ResponseBuffer(const Forward& plan) : plan_(plan) {}
+  ResponseBuffer(Transaction& txn, const Forward& plan) : txn_(txn), plan_(plan) {}
 
   void data(Str data, bool end) override {
     ended_ = end;
-    if (held() == 0 && !pipe->congested()) {
+    if (held() == 0 && !pipe->blocked()) {
       emit(data, end);
       ended_sent_ = end;
       pipe->set_uncoupled(true);
       return;
     }
-    if (!keep(data)) (written_ > read_ ? tail_ : memory_).append(data.data(), data.size());
+    if (!keep(data) && !(written_ > read_ || !tail_.empty() ? tail_ : memory_).append(data.data(), data.size()))
+      return fail(ENOMEM, "no memory for the response");
     pipe->set_uncoupled(room());
   }
 
   void resume() override {
-    while (held() && !pipe->congested()) {
+    while (held() && !pipe->blocked()) {
       if (!memory_.empty())
         send_memory(memory_);
       else if (written_ == read_)
@@ -57,18 +61,33 @@ class ResponseBuffer final : public Filter {
 
  private:
   uint64_t held() const { return memory_.size() + (written_ - read_) + tail_.size(); }
-  bool room() const { return tail_.empty() && held() < plan_.response_memory + plan_.max_temp_file; }
+  // The file is used from its start again once all of it was sent.
+  bool room() const {
+    bool full =
+        written_ > read_ ? written_ >= plan_.max_temp_file : held() >= plan_.response_memory && !plan_.max_temp_file;
+    return tail_.empty() && !full;
+  }
 
   // Once there is a file, order demands that everything later goes through it until it is empty.
   bool keep(Str data) {
     bool spill = written_ > read_ || memory_.size() + data.size() > plan_.response_memory;
     if (!spill || plan_.max_temp_file == 0 || !tail_.empty()) return false;
-    if (fd_ < 0 && (fd_ = open_temp_file(plan_.temp_dir)) < 0) return false;
+    if (fd_ < 0 && (fd_ = open_temp_file(plan_.temp_dir)) < 0) return no_disk("open() of a temporary file failed");
     if (written_ == read_) written_ = read_ = 0;
-    ssize_t n = ::pwrite(fd_, data.data(), data.size(), static_cast<off_t>(written_));
-    if (n != static_cast<ssize_t>(data.size())) return false;
+    if (!write_all(fd_, data, written_)) return no_disk("writing a temporary file failed");
     written_ += data.size();
     return true;
+  }
+  // Told once; the server waits for the client from now on.
+  bool no_disk(Str text) {
+    if (!std::exchange(told_, true)) txn_.shard.complain(txn_.listener, errno, text);
+    return false;
+  }
+  void fail(int error, Str text) {
+    Error e{Fault::resource, Side::proxy};
+    e.sys = error;
+    e.text = text;
+    txn_.fail(e);
   }
   void send_memory(net::BufQueue& queue) {
     Str part = queue.front();
@@ -79,8 +98,13 @@ class ResponseBuffer final : public Filter {
   }
   bool send_file() {
     char buf[32 * 1024];
-    ssize_t n = ::pread(fd_, buf, std::min<uint64_t>(sizeof buf, written_ - read_), static_cast<off_t>(read_));
-    if (n <= 0) return false;
+    ssize_t n = fault::pread(fault::Site::temp_read, fd_, buf, std::min<uint64_t>(sizeof buf, written_ - read_),
+                             static_cast<off_t>(read_));
+    if (n < 0 && errno == EINTR) return true;
+    if (n <= 0) {
+      fail(n ? errno : EIO, "reading a temporary file failed");
+      return false;
+    }
     read_ += static_cast<uint64_t>(n);
     bool last = ended_ && held() == 0;
     emit({buf, static_cast<size_t>(n)}, last);
@@ -88,6 +112,7 @@ class ResponseBuffer final : public Filter {
     return true;
   }
 
+  Transaction& txn_;
   const Forward& plan_;
   net::BufQueue memory_;  // in front of the file
   net::BufQueue tail_;  // behind it, when the disk took no more
@@ -96,12 +121,13 @@ class ResponseBuffer final : public Filter {
   uint64_t read_ = 0;
   bool ended_ = false;
   bool ended_sent_ = false;
+  bool told_ = false;
 };
 
 }  // namespace
 
 Filter* make_response_buffer(Transaction& txn, const Forward& plan) {
-  return txn.arena.own<ResponseBuffer>(plan);
+  return txn.arena.own<ResponseBuffer>(txn, plan);
 }
 
 }  // namespace weir::proxy

@@ -1,6 +1,7 @@
 // One thread of the worker; see proxy/shard.h.
 #include "proxy/shard.h"
 
+#include <errno.h>
 #include <fmt/format.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,13 +25,15 @@ Shard::Shard(const model::Model& m, int i, int n, Crew& c)
 
 Shard::~Shard() {
   acceptors_.clear();
-  while (http::H1Server* s = idle_.front()) s->drain();
+  while (http::H1Server* s = idle_.front()) s->abort();
   upstreams.close_idle();
   uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
   t_current = nullptr;
 }
 
 std::string Shard::open_listeners() {
+  if (!loop.ready()) return "the event loop cannot be made";
+  if (!Arena::keep_reserve()) return "out of memory";
   for (const model::Listener* l : model.listeners) {
     if (l->fd < 0) continue;
     auto acceptor = std::make_unique<Acceptor>(*this, *l);
@@ -95,9 +98,10 @@ bool Shard::full() const {
 
 bool Shard::take_place() {
   if (!model.process.max_conns) return true;
-  for (http::H1Server* s = idle_.front(); s && full(); s = idle_.front()) {
+  for (http::H1Server *s = idle_.front(), *next; s && full(); s = next) {
     if (model.process.max_conns_waits || s->requests() == 0) break;
-    s->drain();
+    next = idle_.next(s);
+    s->drain();  // one that has its next request waiting stays for it
   }
   if (full()) return false;
   crew.connections.fetch_add(1, std::memory_order_relaxed);
@@ -129,28 +133,45 @@ void Shard::accepted(const model::Listener& listener, int fd, const net::Addr& p
     return;
   }
   auto* s = Slab<http::H1Server>::local().make(loop, fd, listener, *this);
+  if (!s) {
+    ::close(fd);
+    place_free();
+    return complain(listener, ENOMEM, "no memory for a connection");
+  }
   s->set_peer(peer);
   connections_++;
   if (listener.connections) listener.connections->opened(loop.now());
   stats::bump(count.handled);
   stats::bump(count.active);
   if (!s->start(false)) {
+    complain(listener, errno, "epoll_ctl() failed");
     closed(*s);
-    s->close();
-    return;
+    return s->close();
   }
   s->accepted();
 }
 
-http::Message& Shard::begin(http::H1Server& s) {
+void Shard::complain(const model::Listener& listener, int sys, Str text) const {
+  listener.personality->trouble(listener, sys, text);
+}
+
+void Shard::out_of_memory(http::H1Server& s) {
+  complain(s.listener(), ENOMEM, "no memory for what a client sent");
+}
+
+http::Message* Shard::begin(http::H1Server& s) {
   auto* txn = Slab<Transaction>::local().make(*this, s.listener(), &s);
+  if (!txn) {
+    complain(s.listener(), ENOMEM, "no memory for a request");
+    return nullptr;
+  }
   s.user = txn;
   txn->first_request = s.requests() <= 1;
   txn->times.accept_ms = s.idle_since_ms();
   txn->times.idle_ms = s.first_byte_ms();
   stats::bump(stats::counters().requests);
   stats::bump(stats::counters().writing);
-  return txn->request;
+  return &txn->request;
 }
 
 void Shard::request(http::H1Server& s) {
@@ -164,14 +185,27 @@ void Shard::reject(http::H1Server& s, const http::H1Error& error) {
   static_cast<Transaction*>(s.user)->reject(e);
 }
 
-void Shard::timed_out(http::H1Server& s, bool silent) {
-  const auto* personality = s.listener().personality;
-  if (personality->quiet_timeout(silent)) return s.abort();
-  begin(s);
+bool Shard::quiet_timeout(http::H1Server& s, bool silent) {
+  return s.listener().personality->quiet_timeout(silent);
+}
+
+void Shard::timed_out(http::H1Server& s) {
   Error e{Fault::timeout, Side::client};
   e.status = 408;
   e.text = "client timed out";
   static_cast<Transaction*>(s.user)->reject(e);
+}
+
+bool Shard::screen(http::H1Server& s, const Segment& rules) {
+  auto* txn = Slab<Transaction>::local().make(*this, s.listener(), &s);
+  if (!txn) {
+    complain(s.listener(), ENOMEM, "no memory for a connection");
+    s.abort();
+    return false;
+  }
+  s.user = txn;
+  txn->screen(rules);
+  return !s.closed();
 }
 
 void Shard::preface_failed(http::H1Server& s, Str why) {

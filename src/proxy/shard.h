@@ -40,11 +40,15 @@ class Shard final : public http::ServerHooks {
   void run();  // until drained or stopped
   // Runs `fn` on this shard's thread. From any thread.
   void post(std::function<void()> fn);
+  void run_posted();  // on this shard's thread; the loop calls it
   // Stops accepting, lets what runs finish, then leaves the loop; at once with `now`. On this shard's thread.
   void drain(bool now);
   bool draining() const { return draining_; }
   // Stops taking connections from this listener, or takes them again. On this shard's thread.
   void accept_from(const model::Listener& listener, bool on);
+
+  // Something that concerns no request went wrong at a listener: a line in the process's log.
+  void complain(const model::Listener& listener, int sys, Str text) const;
 
   // A connection was accepted: makes its session. The descriptor is non-blocking.
   void accepted(const model::Listener& listener, int fd, const net::Addr& peer);
@@ -61,20 +65,22 @@ class Shard final : public http::ServerHooks {
   uint64_t next_id() { return ++ids_ * static_cast<uint64_t>(count) + static_cast<uint64_t>(index); }
 
   // --- http::ServerHooks ---
-  http::Message& begin(http::H1Server& s) override;
+  http::Message* begin(http::H1Server& s) override;
   void request(http::H1Server& s) override;
   void reject(http::H1Server& s, const http::H1Error& error) override;
-  void timed_out(http::H1Server& s, bool silent) override;
+  bool quiet_timeout(http::H1Server& s, bool silent) override;
+  void timed_out(http::H1Server& s) override;
+  bool screen(http::H1Server& s, const Segment& rules) override;
   void preface_failed(http::H1Server& s, Str why) override;
   void idle(http::H1Server& s) override;
   void busy(http::H1Server& s) override;
   void closed(http::H1Server& s) override;
+  void out_of_memory(http::H1Server& s) override;
   bool may_keep_alive() override { return !draining_; }
 
   static Shard& current() { return *t_current; }
 
  private:
-  void run_posted();
   void acceptors_go_on();
   void check_drained();
   static thread_local Shard* t_current;

@@ -42,6 +42,7 @@ void copy_request(Transaction& child, const Transaction& parent, const Subreques
 
 Subrequest* start_subrequest(Transaction& parent, Cursor* cursor, const SubrequestOptions& options) {
   auto* child = Slab<Transaction>::local().make(parent.shard, parent.listener, nullptr);
+  if (!child) return nullptr;
   auto* sub = (options.background ? child->arena : parent.arena).own<Subrequest>();
   sub->options = options;
   sub->child = child;

@@ -1,4 +1,5 @@
-// The life of one exchange; see proxy/transaction.h. Request program, forwarding and retries, response program, bodies, end.
+// The life of one exchange; see proxy/transaction.h. Request program, response program, bodies, end. Servers and retries are
+// in proxy/attempts.cc.
 #include "proxy/transaction.h"
 
 #include <fcntl.h>
@@ -23,7 +24,6 @@ using http::Name;
 namespace {
 
 constexpr uint32_t kContent = 16 * 1024;  // bytes that content rules may look at
-constexpr int64_t kWindow = 128 * 1024;  // bytes that a source may be ahead of its sink
 
 bool response_has_body(const http::Message& response, Method method) {
   if (method == Method::head || response.status == 204 || response.status == 304) return false;
@@ -35,6 +35,12 @@ uint64_t written(http::Stream& client) {
   net::Conn* c = client.conn();
   if (!c) return 0;
   return c->bytes_out + (c->loop().scratch_owner() == c ? c->loop().scratch_used : 0);
+}
+
+// The client's connection is broken and will report it: nothing that was handed to it has arrived for certain.
+bool lost(http::Stream& client) {
+  net::Conn* c = client.conn();
+  return c && c->broken();
 }
 
 }  // namespace
@@ -58,7 +64,32 @@ Transaction::~Transaction() {
 void Transaction::begin() {
   upload_ended_ = request.body == Body::none || (request.body == Body::length && request.content_length == 0);
   personality->begin(*this);
-  run_request();
+  if (!starved()) run_request();
+}
+
+void Transaction::screen(const Segment& rules) {
+  screening_ = true;
+  personality->screen(*this);
+  Next outcome = Next::next;
+  Cursor& c = cursors[kRequest];
+  c.start(&rules);
+  run(*this, c, outcome);
+  if (finished_) return;
+  client->user = nullptr;
+  client = nullptr;
+  finish();
+}
+
+// Ends a transaction whose arena had to take from the reserve. True when it did.
+bool Transaction::starved() {
+  if (!arena.starved() || finished_) [[likely]]
+    return false;
+  Error e{Fault::resource, Side::proxy};
+  e.sys = ENOMEM;
+  e.text = "out of memory";
+  fail(e);
+  arena.take_starved();  // what the answer took is no reason for another
+  return true;
 }
 
 void Transaction::begin_at(const Segment* segment) {
@@ -106,7 +137,7 @@ void Transaction::restart(const Segment* segment) {
 }
 
 void Transaction::run_task() {
-  if (finished_) return;
+  if (finished_ || starved()) return;
   if (restart_) {
     restart_ = false;
     return run_request();
@@ -131,11 +162,9 @@ bool Transaction::collect_body(Cursor& cursor, uint32_t memory, bool to_file, St
     collector_->to_file = to_file;
     collector_->dir = dir;
     collector_->complete = upload_ended_;
-    if (request.body == Body::length && request.content_length <= memory) {
-      collector_->capacity = static_cast<uint32_t>(request.content_length);
-      collector_->memory = arena.alloc_chars(collector_->capacity + 1);
-    }
-    if (!collector_->complete && client) client->credit(to_file ? INT32_MAX : memory);
+    if (request.body == Body::length && request.content_length <= memory)
+      collector_->failed = !collector_->reserve(static_cast<uint32_t>(request.content_length) + 1);
+    if (!collector_->complete && !collector_->failed && client) client->credit(to_file ? kWindow : memory);
   }
   if (collector_->complete || collector_->failed) return true;
   collector_->waiter = &cursor;
@@ -230,10 +259,10 @@ Next Transaction::fail(const Error& why) {
   return Next::done;
 }
 
-Next Transaction::drop(bool reset) {
-  if (reset && client)
-    if (net::Conn* c = client->conn()) c->reset();
+Next Transaction::drop(bool silently) {
+  silent_ = silently;
   close_client = true;
+  response_ended_ = false;
   finish();
   return Next::done;
 }
@@ -261,7 +290,8 @@ void Transaction::send_response() {
   tunnel_ = response.body == Body::tunnel;
   if (!tunnel_) {
     personality->filters(*this);
-    if (plan && plan->response_buffering && upstream && !local_reply) down.add(make_response_buffer(*this, *plan));
+    if (plan && plan->response_buffering && upstream && !local_reply)
+      down.add_first(make_response_buffer(*this, *plan));
     if (down.filtered()) down.head(*this, response);
   }
   personality->finish_head(*this, response);
@@ -309,338 +339,8 @@ void Transaction::complete_response() {
 void Transaction::maybe_finish() {
   if (finished_ || !response_ended_) return;
   if (tunnel_ && !upload_ended_) return;
-  if (client && client->queued()) return;
+  if (client && (client->queued() || lost(*client))) return;
   finish();
-}
-
-// ---------------------------------------------------------------- forwarding
-
-Next Transaction::forward(const Forward* p) {
-  plan = p;
-  leave_pool();
-  pool = p->pool ? p->pool : p->choose(*this, *p);
-  if (!pool) {
-    Error e{Fault::no_server, Side::proxy};
-    e.text = "no backend for the request";
-    return fail(e);
-  }
-  if (pool->entry && p->conf != pool->conf) return be_guest(*p);
-  if (host_plan_) plan = guest_plan(*p);
-  enter_pool(*pool);
-  tried.clear();
-  tries_done = 0;
-  server = nullptr;
-  start_attempt();
-  return Next::done;
-}
-
-// The pool's own rules see the request as the listener's side would have sent it.
-Next Transaction::be_guest(const Forward& p) {
-  host_plan_ = &p;
-  if (p.build) {
-    auto* built = arena.own<http::Message>(arena);
-    build_head(*built, p);
-    built->path = built->target;
-    built->authority = built->headers.value(http::Name::host);
-    built->expect_continue = request.expect_continue;
-    std::swap(*built, request);
-    asked_ = built;
-  }
-  Cursor& c = cursors[kRequest];
-  c.target_segment = pool->entry;
-  return Next::goto_;
-}
-
-// Servers, retries and times as the pool has them; what concerns the client and the bodies as the listener's side wants it.
-const Forward* Transaction::guest_plan(const Forward& own) {
-  auto* merged = arena.make<Forward>(own);
-  const Forward& host = *host_plan_;
-  merged->request_buffering = host.request_buffering;
-  merged->response_buffering = host.response_buffering;
-  merged->max_body = host.max_body;
-  merged->body_memory = host.body_memory;
-  merged->response_memory = host.response_memory;
-  merged->max_temp_file = host.max_temp_file;
-  merged->limit_rate = host.limit_rate;
-  merged->ignore_client_abort = host.ignore_client_abort;
-  merged->pass_trailers = host.pass_trailers;
-  merged->temp_dir = host.temp_dir;
-  merged->conf = host.conf;
-  return merged;
-}
-
-// The listener's rules go on with the request that the client made.
-void Transaction::take_back_request() {
-  if (!asked_) return;
-  std::swap(*asked_, request);
-  asked_ = nullptr;
-}
-
-// Starts the rules for a response that is complete in `response`: the pool's run before the listener's.
-void Transaction::respond() {
-  take_back_request();
-  personality->response(*this);
-  if (host_plan_) pool->personality->guest_response(*this);
-  run_response();
-}
-
-void Transaction::stop_being_guest() {
-  if (!host_plan_) return;
-  take_back_request();
-  pool->personality->guest_ended(*this);
-  host_plan_ = nullptr;
-  pool_extra = nullptr;
-}
-
-void Transaction::enter_pool(const model::Pool& to) {
-  model::PoolState& s = *to.state;
-  stats::raise(s.max_current, s.current.fetch_add(1, std::memory_order_relaxed) + 1);
-  s.total.fetch_add(1, std::memory_order_relaxed);
-  s.used_ms.store(shard.loop.now(), std::memory_order_relaxed);
-  s.rate.add(shard.loop.now());
-  in_pool_ = &to;
-}
-
-void Transaction::leave_pool() {
-  if (in_pool_) in_pool_->state->current.fetch_sub(1, std::memory_order_relaxed);
-  in_pool_ = nullptr;
-}
-
-// Where the time went, for the pool and the server that had the last try.
-void Transaction::count_times() const {
-  if (!server || !attempts.size) return;
-  const Attempt& last = attempts[attempts.size - 1];
-  if (last.connect_ms == UINT64_MAX) return;
-  uint64_t response = times.response_ms > times.connect_ms ? times.response_ms - times.connect_ms : 0;
-  uint64_t queue = times.queue_ms > times.head_ms ? times.queue_ms - times.head_ms : 0;
-  for (stats::Times* t : {&pool->state->times, &server->state->times}) {
-    t->queue.add(queue);
-    t->connect.add(last.connect_ms);
-    t->response.add(response);
-    t->total.add(times.end_ms - times.head_ms);
-  }
-}
-
-void Transaction::start_attempt() {
-  if (!server || !plan->stay) server = pool->balancer->pick(*pool, *this, tried);
-  if (!server) return enter_queue();
-  if (times.queue_ms == 0) times.queue_ms = shard.loop.now();
-  tried.add(server->slot);
-  tries_done++;
-  Attempt& a = attempts.push(arena, Attempt{});
-  a.server = server;
-  a.start_ms = shard.loop.now();
-  a.connect_ms = a.head_ms = a.total_ms = UINT64_MAX;
-  attempt_open_ = true;
-  request_sent_ = false;
-  model::ServerState& s = *server->state;
-  int32_t now = s.current.fetch_add(1, std::memory_order_relaxed) + 1;
-  stats::raise(s.max_current, now);
-  s.total.fetch_add(1, std::memory_order_relaxed);
-  s.used_ms.store(a.start_ms, std::memory_order_relaxed);
-  s.rate.add(a.start_ms);
-  get_connection(true);
-}
-
-// All servers are tried, down or full.
-void Transaction::enter_queue() {
-  if (plan->queues && model::is_full(*pool, shard.loop.now()))
-    return shard.queue.wait(*this, *pool, plan->queue_timeout);
-  Error e{Fault::no_server, Side::proxy};
-  e.text = "no live upstreams";
-  fail(e);
-}
-
-void Transaction::queue_place() {
-  times.queue_ms = shard.loop.now();
-  start_attempt();
-}
-
-void Transaction::queue_expired() {
-  leave_queue();
-  Error e{Fault::queue_timeout, Side::proxy};
-  e.text = "no place on a server within the queue's time";
-  fail(e);
-}
-
-void Transaction::connection_found() {
-  get_connection(false);
-}
-
-void Transaction::get_connection(bool may_ask) {
-  bool ready = false;
-  Error why;
-  upstream = shard.upstreams.get(*this, *plan, may_ask, ready, why);
-  if (!upstream && why.fault == Fault::none) return;  // another shard was asked
-  if (!upstream) return upstream_failed(why);
-  net::Conn* c = upstream->conn();
-  attempt_in_ = c->bytes_in;
-  attempt_out_ = c->bytes_out;
-  if (ready) upstream_ready();
-}
-
-void Transaction::on_connected(http::Stream&) {
-  upstream_ready();
-}
-
-void Transaction::upstream_ready() {
-  uint64_t now = shard.loop.now();
-  times.connect_ms = now;
-  attempts[attempts.size - 1].connect_ms = now - attempts[attempts.size - 1].start_ms;
-  if (tcp) {
-    response.body = Body::tunnel;
-    tunnel_ = true;
-    response_started = true;
-    request_sent_ = true;
-    up.open(client, upstream, kWindow);
-    down.open(upstream, client, kWindow);
-    if (collector_ && (collector_->size || upload_ended_)) up.data(collector_->text(), upload_ended_);
-    return;
-  }
-  bool end = collector_ ? collector_->size == 0 : upload_ended_ && request.body != Body::length;
-  if (!collector_ && request.body == Body::length && request.content_length == 0) end = true;
-  request_sent_ = true;
-  if (plan->build) {
-    http::Message out(arena);
-    build_head(out, *plan);
-    if (collector_) end = collector_->size == 0;
-    upstream->send_head(out, end || out.body == Body::none);
-    if (out.body == Body::none) end = true;
-    if (end) return;
-  } else {
-    if (collector_ && !collector_->cut && request.body == Body::chunked) {
-      request.body = Body::length;
-      request.content_length = collector_->size;
-    }
-    request.keep_alive = true;  // the client's wish to close concerns its own connection (RFC 9110 7.6.1)
-    upstream->send_head(request, end);
-  }
-  if (!upstream || finished_) return;
-  if (body_kept()) return send_collected();
-  if (!end) open_up();
-}
-
-void Transaction::build_head(http::Message& out, const Forward& p) {
-  out.method = request.method;
-  out.method_text = request.method_text;
-  out.target = request.target;
-  out.body = request.body;
-  out.content_length = request.content_length;
-  out.upgrade = request.upgrade;
-  p.build(*this, out, p);
-  if (collector_ && !collector_->cut && out.body != Body::none) {
-    out.body = Body::length;
-    out.content_length = collector_->size;
-  }
-}
-
-void Transaction::replace_body(Str body) {
-  collector_ = arena.own<BodyCollector>();
-  collector_->arena = &arena;
-  collector_->memory = const_cast<char*>(body.data());
-  collector_->size = body.size();
-  collector_->complete = true;
-}
-
-void Transaction::share_body(const BodyCollector& body) {
-  if (body.fd < 0) {
-    replace_body(arena.dup(body.text()));
-  } else {
-    replace_body({});
-    collector_->fd = fcntl(body.fd, F_DUPFD_CLOEXEC, 0);
-    collector_->size = collector_->fd < 0 ? 0 : body.size;
-  }
-  request.body = Body::length;
-  request.content_length = collector_->size;
-}
-
-void Transaction::send_collected() {
-  if (collector_->size == 0) return;
-  up.close();
-  up = Pipe();
-  if (collector_->fd < 0) {
-    up.open(nullptr, upstream, 0);
-    up.data(collector_->text(), true);
-    return;
-  }
-  upload_file_ = arena.own<FileBody>(*this, collector_->fd, 0, collector_->size, true, false);
-  up.open(upload_file_, upstream, FileBody::kBuffer);
-}
-
-void Transaction::open_up() {
-  up.trailers = &request.trailers;
-  up.open(client, upstream, kWindow);
-  if (collector_ && collector_->size) {
-    body_started_ = true;
-    up.data(collector_->text(), false);
-  }
-}
-
-void Transaction::release_upstream(bool good) {
-  if (upload_file_) upload_file_->stop();
-  upload_file_ = nullptr;
-  end_attempt();
-  if (!upstream) return;
-  http::Stream* u = upstream;
-  upstream = nullptr;
-  down.detach_source();
-  up.detach_sink();
-  if (good)
-    u->finish();
-  else
-    u->abort();
-}
-
-void Transaction::end_attempt() {
-  if (!attempt_open_) return;
-  if (!upstream) shard.upstreams.forget(*this);
-  attempt_open_ = false;
-  Attempt& a = attempts[attempts.size - 1];
-  a.total_ms = shard.loop.now() - a.start_ms;
-  model::ServerState& s = *a.server->state;
-  s.current.fetch_sub(1, std::memory_order_relaxed);
-  if (a.server->pool->state->queued.load(std::memory_order_relaxed) > 0) shard.queue.place_free(*a.server->pool);
-  if (!upstream) return;
-  net::Conn* c = upstream->conn();
-  a.bytes_in = c->bytes_in - attempt_in_;
-  a.bytes_out = c->bytes_out - attempt_out_;
-  s.bytes_in.fetch_add(a.bytes_out, std::memory_order_relaxed);
-  s.bytes_out.fetch_add(a.bytes_in, std::memory_order_relaxed);
-}
-
-void Transaction::upstream_failed(const Error& why) {
-  error = why;
-  if (attempts.size) {
-    // A failed try without an answer shows as the status that it would have led to (nginx's $upstream_status).
-    Attempt& a = attempts[attempts.size - 1];
-    if (a.status == 0) a.status = why.fault == Fault::timeout || why.fault == Fault::connect_timeout ? 504 : 502;
-  }
-  release_upstream(false);
-  if (finished_) return;
-  if (response_started) {
-    close_client = true;
-    return finish();
-  }
-  personality->log_attempt(*this, why);
-  pool->personality->attempt_failed(*this, why);
-  if (!try_next(why)) fail(why);
-}
-
-bool Transaction::try_next(const Error& why) {
-  bool lost = body_started_ && !body_kept();
-  if (lost || !client || !plan) return false;
-  bool free_try = why.retry == Retry::reused && http::is_idempotent(request.method);
-  if (free_try)
-    tries_done--;  // nobody's fault: an idle connection that the server had closed
-  else if (!pool->personality->wants_retry(*this, why))
-    return false;
-  response.headers.clear();
-  up.close();
-  up = Pipe();
-  if (free_try) tried.clear();
-  if (plan->stay && pool->personality->pick_another(*this)) server = nullptr;
-  start_attempt();
-  return true;
 }
 
 // ---------------------------------------------------------------- events
@@ -650,6 +350,7 @@ void Transaction::on_interim(http::Stream&) {
 }
 
 void Transaction::on_head(http::Stream&) {
+  if (starved()) return;
   times.response_ms = shard.loop.now();
   Attempt& a = attempts[attempts.size - 1];
   a.head_ms = times.response_ms - a.start_ms;
@@ -667,7 +368,7 @@ void Transaction::on_head(http::Stream&) {
 }
 
 void Transaction::on_data(http::Stream& s, Str data, bool end) {
-  if (finished_) return;
+  if (finished_ || starved()) return;
   if (&s == client) {
     body_received += data.size();
     if (end) upload_ended_ = true;
@@ -680,9 +381,14 @@ void Transaction::on_data(http::Stream& s, Str data, bool end) {
     }
     if (collector_ && !collector_->complete && !up.is_open()) {
       BodyCollector& k = *collector_;
-      if (!k.add(data)) k.failed = true;
+      if (k.failed) return;
+      if (!k.add(data)) {
+        k.failed = true;
+        k.error = errno;
+      }
       if (end || (!k.to_file && k.size >= k.limit)) k.complete = true;
       k.cut = k.complete && !end;
+      if (k.to_file && !k.complete && !k.failed) client->credit(static_cast<int64_t>(data.size()));
       if ((k.complete || k.failed || k.each) && k.waiter) wake(*k.waiter);
       return;
     }
@@ -711,7 +417,8 @@ void Transaction::on_drained(http::Stream& s) {
 }
 
 void Transaction::on_half_closed(http::Stream&) {
-  bool serving = plan && !plan->ignore_client_abort && upstream;
+  bool early = plan && plan->abort_until_sent;
+  bool serving = plan && !plan->ignore_client_abort && (early ? !request_sent_ : upstream != nullptr);
   bool waiting = watch_client && !plan && cursors[kRequest].waiting && upload_ended_;
   if ((serving || waiting) && !response_started) {
     Error e{Fault::closed, Side::client};
@@ -736,6 +443,7 @@ void Transaction::client_gone(const Error& why) {
     return;
   }
   error = why;
+  response_ended_ = false;  // what it did not take is lost
   finish();
 }
 
@@ -754,7 +462,7 @@ void Transaction::finish() {
   leave_queue();
   release_upstream(false);
   finished_ = true;
-  if (!parent) stats::bump(stats::counters().writing, int64_t{-1});
+  if (!parent && !screening_) stats::bump(stats::counters().writing, int64_t{-1});
   times.end_ms = shard.loop.now();
   leave_pool();
   count_times();
@@ -770,16 +478,25 @@ void Transaction::finish() {
   if (upload_file_) upload_file_->stop();
   TaskLink::unlink();
   take_back_request();
-  personality->log(*this);
+  if (!screening_) {
+    if (error && !complete) personality->broke_off(*this, error);
+    personality->log(*this);
+  }
   stop_being_guest();
   if (http::Stream* c = client) {
     client = nullptr;
     if (complete)
       c->finish();
+    else if (silent_)
+      c->vanish();
     else
       c->abort();
   }
-  shard.loop.retire(this, [](void* p) { Slab<Transaction>::local().destroy(static_cast<Transaction*>(p)); });
+  shard.loop.retire(this);
+}
+
+void Transaction::destroy() {
+  Slab<Transaction>::local().destroy(this);
 }
 
 }  // namespace weir::proxy

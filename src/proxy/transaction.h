@@ -117,6 +117,8 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   // --- called by the accepting side ---
   void begin();                           // the request head is in `request`: start the personality's program
   void reject(const Error& why);          // the head was bad: answer and log
+  // No exchange: runs rules about the connection, which may end it, and is over. The rules may not wait.
+  void screen(const Segment& rules);
   // A subrequest: request, extra and slots are set and no body comes from the client. Runs from the loop soon.
   void begin_at(const Segment* segment);
 
@@ -132,8 +134,8 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   Next fail(const Error& why);
   // Starts the request program anew at `segment`, from the loop soon (error pages, internal redirects after a response).
   void restart(const Segment* segment);
-  // Drops the exchange without an answer: closes (or resets) the client connection.
-  Next drop(bool reset);
+  // Drops the exchange without an answer: closes the client connection, or leaves it without telling the client.
+  Next drop(bool silently);
 
   // Suspension: a step that returns Next::wait registers how to cancel; whoever has the result calls wake.
   void wake(Cursor& cursor);
@@ -177,6 +179,7 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   void on_drained(http::Stream& s) override;
   void on_reset(http::Stream& s, const Error& why) override;
   void run_task() override;
+  void destroy() override;
 
   // What a retry decision looks at.
   bool request_sent() const { return request_sent_; }
@@ -191,6 +194,8 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   uint16_t tries_done = 0;
 
  private:
+  static constexpr int64_t kWindow = 128 * 1024;  // bytes that a source may be ahead of its sink
+  friend class Turnaround;
   void run_request();
   void run_response();
   void send_response();
@@ -205,6 +210,7 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   void send_collected();
   void open_up();
   void upstream_failed(const Error& why);
+  bool starved();
   bool try_next(const Error& why);
   void release_upstream(bool good);
   void end_attempt();
@@ -240,6 +246,8 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   bool upload_ended_ = false;  // the client's message is complete
   bool response_ended_ = false;
   bool tunnel_ = false;
+  bool screening_ = false;
+  bool silent_ = false;  // the client is not told of the end
   const model::Pool* in_pool_ = nullptr;  // it counts this transaction as current
 };
 
@@ -255,14 +263,17 @@ struct BodyCollector {
   bool each = false;  // its waiter is woken by every piece
   bool to_file = false;
   bool failed = false;
+  int error = 0;  // the errno of the failure
   Str dir;
   Cursor* waiter = nullptr;
   Arena* arena = nullptr;
 
   ~BodyCollector();
   Str text() const { return fd < 0 ? Str{memory, static_cast<size_t>(size)} : Str{}; }
-  // False: it could not be kept (disk full).
+  // False: it could not be kept (no memory, disk full), with errno.
   bool add(Str data);
+  // Room for `size` bytes in memory.
+  bool reserve(uint64_t size);
 };
 
 inline bool Transaction::body_kept() const {

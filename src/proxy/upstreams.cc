@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/fault.h"
 #include "base/slab.h"
 #include "net/proxy_protocol.h"
 #include "proxy/forward.h"
@@ -30,10 +31,11 @@ const http::H1Limits kResponseLimits = [] {
   limits.underscores_in_headers = true;
   return limits;
 }();
+constexpr uint64_t kPatience = 250;  // ms that another shard may take to give an idle connection away
 }  // namespace
 
 Upstreams::Upstreams(Shard& shard, const model::Model& model)
-    : shard_(shard), idle_(new Idle[model.servers.size() + 1]), pool_idle_(model.pools.size() + 1) {}
+    : shard_(shard), idle_(new Idle[model.servers.size() + 1]), pool_idle_(new PoolIdle[model.pools.size() + 1]) {}
 
 Upstreams::~Upstreams() {
   close_idle();
@@ -50,11 +52,8 @@ void Upstreams::close_idle(const model::Server& server) {
   }
 }
 
-namespace {
 // The first request of a client may only use a connection that it cannot lose by the server's closing it just now: none with
 // `safe`, one that was reused before with `aggressive` (configuration.txt, http-reuse).
-}  // namespace
-
 bool Upstreams::need_of(const Transaction& txn, const model::Server& server, const void* tls, Need& need) {
   using model::Reuse;
   Reuse reuse = server.pool->reuse;
@@ -98,6 +97,7 @@ bool Upstreams::ask_others(Transaction& txn, const model::Server& server, const 
   int who = std::countr_zero(later ? later : others);
   uint64_t ticket = ++tickets_;
   asked_.emplace_back(ticket, &txn);
+  if (!patience_.armed()) shard_.loop.arm(patience_, kPatience);
   bool sent = shard_.post_to(who, [&server, tls, proven = need.proven, to = shard_.index, ticket](Shard& other) {
     other.upstreams.give_away(server, tls, proven, to, ticket);
   });
@@ -119,16 +119,29 @@ void Upstreams::give_away(const model::Server& server, const ssl_ctx_st* tls, bo
   if (!sent) parcel.conn.drop();
 }
 
+// A shard that is busy or ending does not hold others up: they open connections of their own, and what still comes is kept.
+void Upstreams::stop_asking() {
+  for (size_t n = asked_.size(); n && !asked_.empty(); n--) {
+    Transaction* txn = asked_.front().second;
+    asked_.erase(asked_.begin());
+    txn->connection_found();
+  }
+  if (!asked_.empty()) shard_.loop.arm(patience_, kPatience);
+}
+
 void Upstreams::receive(const model::Server& server, const Parcel& parcel, uint64_t ticket) {
   if (parcel.conn.fd >= 0) {
-    auto* c = Slab<H1Client>::local().make(shard_.loop, parcel.conn.fd, server, *this);
-    c->set_peer(parcel.peer);
-    c->tls_context = parcel.tls;
-    c->taken_over(parcel.requests, parcel.created_ms);
-    if (c->adopt(parcel.conn))
-      keep(*c);
-    else
-      c->close();
+    if (auto* c = Slab<H1Client>::local().make(shard_.loop, parcel.conn.fd, server, *this)) {
+      c->set_peer(parcel.peer);
+      c->tls_context = parcel.tls;
+      c->taken_over(parcel.requests, parcel.created_ms);
+      if (c->adopt(parcel.conn))
+        keep(*c);
+      else
+        c->close();
+    } else {
+      parcel.conn.drop();
+    }
   }
   for (auto& [number, txn] : asked_) {
     if (number != ticket) continue;
@@ -160,7 +173,7 @@ std::string proxy_header(Transaction& txn, const model::Server& server) {
 
 H1Client* Upstreams::open(Transaction& txn, const model::Server& server, const Forward& plan, Error& why) {
   const net::Addr& addr = server.address();
-  int fd = ::socket(addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int fd = fault::socket(fault::Site::socket, addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) {
     why = Error{Fault::resource, Side::proxy, Retry::fresh, 0, errno, "socket() failed"};
     return nullptr;
@@ -171,7 +184,7 @@ H1Client* Upstreams::open(Transaction& txn, const model::Server& server, const F
   }
   sockaddr_storage ss;
   socklen_t len = addr.to(ss);
-  int r = ::connect(fd, reinterpret_cast<sockaddr*>(&ss), len);
+  int r = fault::connect(fault::Site::connect, fd, reinterpret_cast<sockaddr*>(&ss), len);
   if (r != 0 && errno != EINPROGRESS) {
     Fault fault = errno == ECONNREFUSED || errno == ENOENT ? Fault::refused : Fault::unreachable;
     if (errno == EAGAIN || errno == EADDRNOTAVAIL) fault = Fault::resource;
@@ -180,6 +193,11 @@ H1Client* Upstreams::open(Transaction& txn, const model::Server& server, const F
     return nullptr;
   }
   auto* c = Slab<H1Client>::local().make(shard_.loop, fd, server, *this);
+  if (!c) {
+    why = Error{Fault::resource, Side::proxy, Retry::fresh, 0, ENOMEM, "no memory for a connection"};
+    ::close(fd);
+    return nullptr;
+  }
   c->set_peer(addr);
   if (!c->start(true)) {
     why = Error{Fault::resource, Side::proxy, Retry::fresh, 0, errno, "epoll_ctl() failed"};
@@ -191,8 +209,17 @@ H1Client* Upstreams::open(Transaction& txn, const model::Server& server, const F
   server.state->connects.fetch_add(1, std::memory_order_relaxed);
   if (ssl_ctx_st* tls = plan.tls ? plan.tls : server.tls) {
     SSL* ssl = SSL_new(tls);
+    if (!ssl) {
+      why = Error{Fault::resource, Side::proxy, Retry::fresh, 0, ENOMEM, "SSL_new() failed"};
+      c->close();
+      return nullptr;
+    }
     Str sni = plan.tls ? plan.sni : server.sni;
-    if (!sni.empty()) SSL_set_tlsext_host_name(ssl, std::string(sni).c_str());
+    if (!sni.empty()) {
+      std::string name(sni);
+      SSL_set_tlsext_host_name(ssl, name.c_str());
+      if (!plan.tls && SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER) SSL_set1_host(ssl, name.c_str());
+    }
     c->tls_context = tls;
     c->start_tls(ssl, false);
   }
@@ -225,15 +252,12 @@ void Upstreams::released(H1Client& c, bool reusable) {
   bool old = (pool.keepalive_requests && c.requests() >= pool.keepalive_requests) ||
              (pool.keepalive_time && shard_.loop.now() - c.created_ms() > pool.keepalive_time);
   if (!reusable || old || pool.keepalive == 0 || shard_.draining()) return c.close();
-  if (pool_idle_[pool.id] >= pool.keepalive) {
+  PoolIdle& all = pool_idle_[pool.id];
+  if (all.count >= pool.keepalive) {
     // The pool's store is full: the one that has been idle longest makes room.
-    for (const model::Server* s : pool.servers) {
-      H1Client* oldest = idle_[s->id].list.back();
-      if (!oldest) continue;
-      closed(*oldest);
-      oldest->close();
-      break;
-    }
+    H1Client* oldest = all.by_age.back();
+    closed(*oldest);
+    oldest->close();
   }
   keep(c);
 }
@@ -246,7 +270,9 @@ void Upstreams::keep(H1Client& c) {
     server.state->idle_shards.fetch_or(1ull << shard_.index, std::memory_order_relaxed);
   server.state->idle.fetch_add(1, std::memory_order_relaxed);
   if (c.owner) owned_++;
-  pool_idle_[server.pool->id]++;
+  PoolIdle& all = pool_idle_[server.pool->id];
+  all.by_age.push_front(&c);
+  all.count++;
   c.park(server.pool->keepalive_timeout);
 }
 
@@ -269,7 +295,8 @@ void Upstreams::closed(H1Client& c) {
   if (--idle_[c.server().id].count == 0 && shard_.index < 64)
     c.server().state->idle_shards.fetch_and(~(1ull << shard_.index), std::memory_order_relaxed);
   c.server().state->idle.fetch_sub(1, std::memory_order_relaxed);
-  pool_idle_[c.server().pool->id]--;
+  c.AgeLink::unlink();
+  pool_idle_[c.server().pool->id].count--;
 }
 
 }  // namespace weir::proxy

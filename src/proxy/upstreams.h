@@ -39,6 +39,16 @@ class Upstreams final : public http::ClientHooks {
     List<http::H1Client, http::PoolLink> list;
     uint32_t count = 0;
   };
+  struct PoolIdle {
+    List<http::H1Client, http::AgeLink> by_age;  // the last one has been idle longest
+    uint32_t count = 0;
+  };
+  // Ends the waiting for other shards' answers.
+  struct Patience final : Timer {
+    explicit Patience(Upstreams& u) : upstreams(u) {}
+    void on_timer() override { upstreams.stop_asking(); }
+    Upstreams& upstreams;
+  };
   // A connection on its way from one shard to another.
   struct Parcel {
     net::Conn::Detached conn;
@@ -57,6 +67,7 @@ class Upstreams final : public http::ClientHooks {
   static bool need_of(const Transaction& txn, const model::Server& server, const void* tls, Need& need);
   bool ask_others(Transaction& txn, const model::Server& server, const ssl_ctx_st* tls);
   void give_away(const model::Server& server, const ssl_ctx_st* tls, bool proven, int to, uint64_t ticket);
+  void stop_asking();
   void receive(const model::Server& server, const Parcel& parcel, uint64_t ticket);
   void keep(http::H1Client& c);
   http::H1Client* find_idle(const model::Server& server, const Need& need);
@@ -65,9 +76,10 @@ class Upstreams final : public http::ClientHooks {
 
   Shard& shard_;
   std::unique_ptr<Idle[]> idle_;
-  std::vector<uint32_t> pool_idle_;  // idle connections by pool, for `keepalive`
+  std::unique_ptr<PoolIdle[]> pool_idle_;  // idle connections by pool, for `keepalive`
   std::vector<std::pair<uint64_t, Transaction*>> asked_;  // who waits for another shard's answer, by ticket
   uint64_t tickets_ = 0;
+  Patience patience_{*this};
   uint32_t owned_ = 0;  // idle connections with an owner
 };
 

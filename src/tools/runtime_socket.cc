@@ -11,6 +11,7 @@
 #include "haproxy/catalogue.h"
 #include "haproxy/global.h"
 #include "haproxy/haproxy.h"
+#include "haproxy/personality.h"
 #include "master/sockets.h"
 #include "master/worker.h"
 
@@ -69,7 +70,7 @@ bool open(const std::vector<RuntimeAddress>& addresses, uint32_t timeout_ms, Soc
   return true;
 }
 
-bool serve(master::Worker& worker, std::string& problem) {
+bool serve(master::Worker& worker, master::Voice& voice, std::string& problem) {
   auto& model = const_cast<model::Model&>(worker.model());
   std::vector<RuntimeAddress> addresses = haproxy::runtime_addresses(model);
   if (addresses.empty()) return true;
@@ -82,6 +83,11 @@ bool serve(master::Worker& worker, std::string& problem) {
   access.shards = std::max(model.process.shards, 1);
   access.post = [&worker](int i, std::function<void(proxy::Shard&)> fn) { return worker.post(i, std::move(fn)); };
   access.stopping = [&worker] { return worker.draining(); };
+  access.tell = [&voice, &global](const stats::ProxyEntry& proxy, const control::News& news) {
+    voice.say(news.alarm ? master::Level::alert : master::Level::warn, news.text);
+    if (const haproxy::Proxy* p = global.find_proxy(proxy.name, !proxy.back))
+      haproxy::log_about(global, *p, news.level, news.logged);
+  };
   access.max_sessions = global.socket_maxconn;
   sockets->server = control::Server::start(worker.loop(), std::move(access), sockets->all, problem);
   if (!sockets->server) return false;
@@ -95,7 +101,7 @@ bool serve(master::Worker& worker, std::string& problem) {
 void add_runtime_sockets(master::Job& job) {
   job.before_threads = [&voice = *job.voice](master::Worker& worker) {
     std::string problem;
-    if (serve(worker, problem)) return true;
+    if (serve(worker, voice, problem)) return true;
     voice.say(master::Level::alert, problem);
     return false;
   };

@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 pytest.register_assert_rewrite("rig")
 
-from rig import proxy  # noqa: E402
+from rig import fault, proxy  # noqa: E402
 from rig.certs import Certs  # noqa: E402
 from rig.dns import Dns  # noqa: E402
 from rig.origin import Origin  # noqa: E402
@@ -70,14 +70,15 @@ def dns():
 @pytest.fixture
 def weir(request, home):
     """A factory: weir(face, "NAME", origin=origin, …) renders conf/NAME.FACE and starts it. `text` is a configuration
-    in place of NAME, `start=False` only prepares it, `args` replaces the face's usual arguments."""
+    in place of NAME, `start=False` only prepares it, `args` replaces the face's usual arguments, and `environment` is
+    added to the usual one."""
     running = request.node.stash.setdefault(_RUNNING, [])
 
-    def make(face, name=None, text=None, start=True, args=(), **places):
+    def make(face, name=None, text=None, start=True, args=(), environment=None, **places):
         directory = home / f"w{len(running)}"
         directory.mkdir()
         template = text if text is not None else (proxy.CONF / f"{name}.{face}").read_text("utf-8")
-        running.append(proxy.Weir(face, directory, template, places))
+        running.append(proxy.Weir(face, directory, template, places, environment))
         return running[-1].start(*args) if start else running[-1]
 
     yield make
@@ -88,6 +89,14 @@ def weir(request, home):
         complaints += [one.log_text()] if found else []
     if complaints:
         pytest.fail("\n".join(complaints), pytrace=False)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Tests that need the fault build are left out where the usual one is tested."""
+    left_out = [item for item in items if item.get_closest_marker("fault")]
+    if left_out and not fault.sites():
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.hookimpl(hookwrapper=True)

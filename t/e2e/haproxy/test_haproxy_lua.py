@@ -25,7 +25,7 @@ frontend web
     http-request lua.two one two if { path_beg /two }
     http-request set-header X-Fetch %[lua.shout(hey)] if { path_beg /fetch }
     http-request set-header X-Convert %[path,lua.wrap(<,>)] if { path_beg /convert }
-    http-request deny deny_status 418 if { path_beg /acl } { lua.is_odd -m bool }
+    http-request deny deny_status 429 if { path_beg /acl } { lua.is_odd -m bool }
     http-request set-header X-Var %[var(txn.lua)]
     http-response lua.mark
     default_backend b
@@ -193,7 +193,7 @@ def test_registered_fetches_and_converters(proxy, origin):
     proxy.get("/convert")
     assert origin.requests[1].header("X-Convert") == "</convert>"
     assert proxy.get("/acl").status == 200
-    assert proxy.get("/acl1").status == 418
+    assert proxy.get("/acl1").status == 429
 
 
 # --- how actions end

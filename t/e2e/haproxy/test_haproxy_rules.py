@@ -60,6 +60,13 @@ def test_http_error_default_errorfiles_is_the_usual_page(start):
     assert (empty.status, empty.body) == (400, b"")
 
 
+def test_deny_status_has_a_page_and_status_alone_has_none(start):
+    proxy = echo(start, "http-request deny status 403 if { path /status }", "http-request deny deny_status 403")
+    assert b"403 Forbidden" in proxy.get("/").body
+    bare = proxy.get("/status")
+    assert (bare.status, bare.body) == (403, b"")
+
+
 # --- expressions
 
 
@@ -80,7 +87,76 @@ def test_json_without_arguments(start):
     assert proxy.get().header("x") == "a\\\\b"
 
 
+def test_the_first_argument_may_be_left_out(start):
+    proxy = echo(start, 'http-request return status 200 hdr x "%[url,url_enc]" hdr y "%[url,word(1,/,)]"')
+    answer = proxy.get("/a?b=c")
+    assert answer.header("x") == "%2Fa%3Fb%3Dc"
+    assert answer.header("y") == "a?b=c"
+
+
 # --- captures and logs
+
+
+LOGGED = ["log {syslog} local0", "option httplog"]
+
+
+def test_dontlognull_hides_connections_without_data_only(start, syslog):
+    proxy = start("""
+frontend web
+    bind 127.0.0.1:{port}
+    bind 127.0.0.1:{pp_port} accept-proxy
+    log {syslog} local0
+    option httplog
+    option dontlognull
+    timeout http-request 300ms
+""", syslog=syslog)
+    with proxy.client() as silent:
+        assert b" 408 " in silent.read_all()
+    with proxy.client(port="pp_port") as gone:
+        gone.half_close()
+        gone.read_all()
+    with proxy.client() as partial:
+        partial.send(b"GET / HT")
+        assert b" 408 " in partial.read_all()
+    with proxy.client(port="pp_port") as broken:
+        broken.send(b"GET / HTTP/1.1\r\n\r\n")
+        broken.read_all()
+    syslog.wait_for("broken PROXY header")
+    assert len(syslog.wait_for(" 408 ")) == 1
+    assert len(syslog.messages) == 2
+
+
+def test_what_is_wrong_with_a_request_is_logged_below_errors(start, syslog):
+    proxy = echo(start, *LOGGED, syslog=syslog)
+    with proxy.client() as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n")
+        client.read_all()
+    (reason,) = syslog.wait_for("request refused: ")
+    assert reason.startswith("<133>")  # local0.notice
+    (line,) = syslog.wait_for(" 400 ")
+    assert line.startswith("<134>")
+
+
+def test_a_log_line_counts_its_own_exchange(start, syslog, origin):
+    proxy = start("""
+frontend web
+    bind 127.0.0.1:{port}
+    log {syslog} local0
+    log-format "%ac/%fc/%bc/%sc %HP"
+    http-request return status 200 if { path /local }
+    use_backend gone if { path /gone }
+    default_backend b
+
+backend b
+    server s {origin}
+
+backend gone
+    retries 0
+    server s {dead}
+""", syslog=syslog)
+    for path, counts in ("/", "1/1/1/1"), ("/local", "1/1/0/0"), ("/gone", "1/1/1/0"):
+        proxy.get(path)
+        syslog.wait_for(f" {counts} {path}$")
 
 
 def test_capture_takes_the_last_value(start, syslog):

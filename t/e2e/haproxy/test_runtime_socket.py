@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -36,6 +37,7 @@ frontend other
     default_backend b
 
 backend b
+    {log}
     balance roundrobin
     server s1 {one}
     server s2 {two} weight 2
@@ -55,8 +57,8 @@ def two(origins):
 
 @pytest.fixture
 def start(weir, one, two):
-    def make(more="", threads=1, **options):
-        return weir("haproxy", text=CONF, one=one, two=two, more=more, threads=threads, **options)
+    def make(more="", threads=1, log="", **options):
+        return weir("haproxy", text=CONF, one=one, two=two, more=more, threads=threads, log=log, **options)
 
     return make
 
@@ -111,6 +113,55 @@ def test_health(proxy, admin):
     assert admin.stat()["b", "s2"]["status"] == "NOLB"
     admin("set server b/s2 health up")
     assert set(names(proxy, 6)) == {"s1", "s2"}
+
+
+def test_news_of_servers_go_to_stderr_and_the_logs(start, syslog):
+    proxy = start(f"log {syslog} local0", log="log global")
+    admin = proxy.runtime()
+    stderr = lambda: (proxy.dir / "stderr").read_text()
+
+    def news(commands, level, text, on_stderr=None):
+        admin(commands)
+        (line,) = syslog.wait_for(re.escape(text))
+        assert line.startswith(f"<{128 + level}>") and line.endswith(".\n" if text.endswith(".") else line[-1:])
+        assert f"{on_stderr or '[WARNING] '}" in stderr() and text in stderr()
+        syslog.messages.clear()
+
+    left = "%d active and 0 backup servers left. 0 sessions active, 0 requeued, 0 remaining in queue."
+    online = "%d active and 0 backup servers online. 0 sessions requeued, 0 total in queue."
+    news("set server b/s1 state drain", 5, "Server b/s1 enters drain state. " + online % 1)
+    news("set server b/s1 state ready", 5, "Server b/s1 is UP (leaving forced drain).")
+    news("set server b/s1 state maint", 1, "Server b/s1 is going DOWN for maintenance. " + left % 1)
+    news("set server b/s1 state drain", 5, "Server b/s1 is UP/DRAIN (leaving forced maintenance).")
+    news("disable server b/s1", 5, "Server b/s1 is going DOWN for maintenance. " + left % 1)
+    news("enable server b/s1", 5, "Server b/s1 is UP/READY (leaving forced maintenance).")
+    news("set server b/s1 health stopping", 5, "Server b/s1 is stopping, changed from CLI. " + online % 1)
+    news("set server b/s1 health down", 5, "Server b/s1 is DOWN, changed from CLI. " + left % 1)
+    news("set server b/s1 state maint", 5, "Server b/s1 was DOWN and now enters maintenance. " + left % 1)
+    admin("set server b/s2 health down")
+    syslog.wait_for("Server b/s2 is DOWN")
+    syslog.wait_for("backend b has no server available!")
+    assert "[ALERT]" in stderr() and "backend 'b' has no server available!" in stderr()
+    count = len(syslog.messages)
+    admin("set server b/s1 state maint; set server b/s2 health down")
+    assert proxy.get().status == 503
+    assert len([m for m in syslog.messages[count:] if "Server b/" in m]) == 0
+
+
+def test_bytes_count_heads(start, one):
+    proxy = start("", threads=1)
+    admin = proxy.runtime()
+    admin("disable server b/s2")
+    one.on("/sized", Reply(body=b"x" * 1000))
+    sizes = lambda answer: len(answer.raw_head) + len(b"\r\n\r\n") + len(answer.body)
+    size = sizes(proxy.get("/sized"))
+    settled(admin, ("web", "FRONTEND"), "bout", str(size))
+    assert int(admin.stat()["b", "BACKEND"]["bout"]) == size
+    assert int(admin.stat()["b", "s1"]["bout"]) > 1000
+    assert int(admin.stat()["web", "FRONTEND"]["bin"]) > 20
+    admin("disable server b/s1")
+    size += sizes(proxy.get())
+    settled(admin, ("web", "FRONTEND"), "bout", str(size))
 
 
 def test_weights(proxy, admin):
@@ -258,6 +309,7 @@ def test_interactive_session(proxy):
 
 def test_timeout(start):
     proxy = start("stats timeout 200ms")
+    proxy.runtime()
     with socket.socket(socket.AF_UNIX) as sock:
         sock.settimeout(10)
         sock.connect(str(proxy.dir / "admin.sock"))

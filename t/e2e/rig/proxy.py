@@ -49,8 +49,9 @@ def _user():
 class Weir:
     """One running weir. Made by the `weir` fixture, which also stops it."""
 
-    def __init__(self, face, directory, template, places):
+    def __init__(self, face, directory, template, places, environment=None):
         self.face = face
+        self.environment = environment or {}
         self.dir = pathlib.Path(directory)
         self.process = None
         # Exit codes that are in order; None: any. HAProxy without a master has no handler for SIGTERM and dies of it.
@@ -106,7 +107,7 @@ class Weir:
         return self
 
     def _environment(self):
-        environment = dict(os.environ)
+        environment = {**os.environ, **self.environment}
         for kind in ("ASAN", "UBSAN", "TSAN"):  # a worker's stderr may be closed: reports go to files of this directory
             options = environment.get(f"{kind}_OPTIONS", "")
             environment[f"{kind}_OPTIONS"] = f"{options}:log_path={self.dir}/sanitizer.{kind.lower()}".lstrip(":")

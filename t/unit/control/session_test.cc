@@ -22,6 +22,7 @@ struct Socket {
     access.model = &model;
     access.catalogue = catalogue();
     access.post = [](int, std::function<void(proxy::Shard&)>) { return false; };
+    access.tell = [](const stats::ProxyEntry&, const News&) {};
     access.max_sessions = max_sessions;
     SocketConf conf{"unix@/x", fd, level, timeout_ms};
     std::string problem;

@@ -40,7 +40,7 @@ Test(sample, mistakes_have_places_and_remedies) {
   expect_value(w, "src(1)", "[fetch method 'src' does not support any args]");
   expect_value(w, "int(12x)", "[invalid arg 1 in fetch method 'int': failed to parse '12x' as type 'integer']");
   expect_value(w, "int()", "[invalid arg 1 in fetch method 'int': expected type 'integer' here, and there is nothing]");
-  expect_value(w, "str", "[fetch method 'str': missing arguments (got 0/1), type 'string' expected]");
+  expect_value(w, "str", "");  // one empty argument, as without anything between parentheses
   expect_value(w, "str(a),bytes(1,2,3)", "[converter 'bytes': too many arguments (got 3, at most 2)]");
   expect_value(w, "str(abc", "[expected ')' at the end of the arguments of 'str']");
   expect_value(w, "str('abc)", "[unmatched quote in the arguments of 'str']");

@@ -36,6 +36,8 @@ class Nobody final : public proxy::Personality {
   bool passes_interim(const Transaction&) const override { return false; }
   bool quiet_timeout(bool) const override { return true; }
   void finish_head(Transaction&, http::Message&) const override {}
+  void broke_off(const Transaction&, const Error&) const override {}
+  void trouble(const model::Listener&, int, Str) const override {}
   void log(Transaction&) const override {}
 };
 const Nobody kNobody;

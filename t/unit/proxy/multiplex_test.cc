@@ -49,6 +49,8 @@ class Relay final : public proxy::Personality {
   bool passes_interim(const proxy::Transaction&) const override { return false; }
   bool quiet_timeout(bool) const override { return true; }
   void finish_head(proxy::Transaction&, http::Message&) const override {}
+  void broke_off(const proxy::Transaction&, const Error&) const override {}
+  void trouble(const model::Listener&, int, Str) const override {}
   void log(proxy::Transaction&) const override {}
 };
 

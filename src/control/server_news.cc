@@ -1,0 +1,87 @@
+// See control/server_news.h.
+#include "control/server_news.h"
+
+#include <fmt/format.h>
+
+namespace weir::control {
+namespace {
+
+using model::Admin;
+
+constexpr uint8_t kEmergency = 0, kAlert = 1, kNotice = 5;
+
+uint32_t usable_servers(const stats::ProxyEntry& backend) {
+  stats::PoolView view(*backend.pool);
+  return view.active + view.backup;
+}
+
+Str up_or_down(const stats::ServerView& v) {
+  return v.up ? "UP" : "DOWN";
+}
+
+}  // namespace
+
+ServerNews::ServerNews(Server& to, const stats::ProxyEntry& backend, const model::Server& server)
+    : to_(to), backend_(backend), server_(server), before_(server), usable_(usable_servers(backend)) {}
+
+void ServerNews::tell() const {
+  stats::ServerView now(server_);
+  if (now.admin != before_.admin)
+    tell_admin(now);
+  else if (!now.maint())
+    tell_health(now);
+  if (!usable_ || usable_servers(backend_)) return;
+  Str kind = backend_.front ? "proxy" : "backend";
+  to_.access().tell(backend_, {fmt::format("{} '{}' has no server available!", kind, backend_.name),
+                               fmt::format("{} {} has no server available!", kind, backend_.name), kEmergency, true});
+}
+
+void ServerNews::tell_admin(const stats::ServerView& now) const {
+  const bool left = before_.admin == Admin::maint, drains = now.admin == Admin::drain;
+  if (now.unresolved) {
+    if (left) say("is leaving forced maintenance but remains in maintenance", kNotice);
+  } else if (now.admin == Admin::maint) {
+    bool quiet = before_.stopping || before_.admin == Admin::drain;
+    if (now.up)
+      say_with_others("is going DOWN for maintenance", true, quiet ? kNotice : kAlert);
+    else
+      say_with_others("was DOWN and now enters maintenance", true, kNotice);
+  } else if (left) {
+    say(fmt::format("is {}/{} (leaving forced maintenance)", up_or_down(now), drains ? "DRAIN" : "READY"), kNotice);
+    if (drains) say("remains in forced drain mode", kNotice);
+  } else if (drains) {
+    say_with_others("enters drain state", !now.up, kNotice);
+  } else {
+    say(fmt::format("is {} (leaving forced drain)", up_or_down(now)), kNotice);
+  }
+}
+
+void ServerNews::tell_health(const stats::ServerView& now) const {
+  constexpr Str kCause = "changed from CLI";
+  bool quiet = before_.stopping || before_.admin == Admin::drain;
+  if (before_.up && !now.up)
+    say_with_others(fmt::format("is DOWN, {}", kCause), true, quiet ? kNotice : kAlert);
+  else if (now.up && now.stopping && !(before_.up && before_.stopping))
+    say_with_others(fmt::format("is stopping, {}", kCause), false, kNotice);
+  else if (now.up && !now.stopping && !(before_.up && !before_.stopping))
+    say_with_others(fmt::format("is UP, {}", kCause), false, kNotice);
+}
+
+void ServerNews::say_with_others(std::string what, bool leaves, uint8_t level) const {
+  stats::PoolView pool(*backend_.pool);
+  what += fmt::format(". {} active and {} backup servers {}.", pool.active, pool.backup, leaves ? "left" : "online");
+  if (pool.backup && !pool.active) what += " Running on backup.";
+  int32_t queued = backend_.pool->state->queued.load(std::memory_order_relaxed);
+  what += leaves ? fmt::format(" {} sessions active, 0 requeued, {} remaining in queue",
+                               server_.state->current.load(std::memory_order_relaxed), queued)
+                 : fmt::format(" 0 sessions requeued, {} total in queue", queued);
+  say(std::move(what), level);
+}
+
+void ServerNews::say(std::string what, uint8_t level) const {
+  std::string line =
+      fmt::format("{}Server {}/{} {}.", server_.backup ? "Backup " : "", backend_.name, server_.name, what);
+  to_.access().tell(backend_, {line, line, level, false});
+}
+
+}  // namespace weir::control

@@ -1,0 +1,28 @@
+#pragma once
+// What operators read on stderr and in the backend's logs when a command changes what a server does, in HAProxy's words.
+#include "control/control.h"
+
+namespace weir::control {
+
+// A server and its backend before a change; made on the control thread, which is the only one that changes them.
+class ServerNews {
+ public:
+  ServerNews(Server& to, const stats::ProxyEntry& backend, const model::Server& server);
+  // Tells what has become of them since.
+  void tell() const;
+
+ private:
+  void tell_admin(const stats::ServerView& now) const;
+  void tell_health(const stats::ServerView& now) const;
+  void say(std::string what, uint8_t level) const;
+  // With the number of servers that are there: `leaves`, to take its work.
+  void say_with_others(std::string what, bool leaves, uint8_t level) const;
+
+  Server& to_;
+  const stats::ProxyEntry& backend_;
+  const model::Server& server_;
+  stats::ServerView before_;
+  uint32_t usable_;  // servers of the backend
+};
+
+}  // namespace weir::control

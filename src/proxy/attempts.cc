@@ -1,0 +1,330 @@
+// The part of proxy/transaction.h that deals with servers: a pool, a server of it, a connection, the request, and another try.
+#include "base/slab.h"
+#include "proxy/file_body.h"
+#include "proxy/forward.h"
+#include "proxy/personality.h"
+#include "proxy/shard.h"
+#include "proxy/transaction.h"
+#include "proxy/upstreams.h"
+#include "stats/counters.h"
+
+namespace weir::proxy {
+
+using http::Body;
+
+namespace {
+constexpr uint64_t kTurnaround = 1000;  // ms
+}
+
+// The moment before the same server is tried again.
+class Turnaround final : public Waiter, public Timer {
+ public:
+  static void start(Transaction& txn, uint64_t ms) {
+    auto* t = txn.arena.own<Turnaround>(txn);
+    txn.own(t);
+    txn.shard.loop.arm(*t, ms);
+  }
+  explicit Turnaround(Transaction& txn) : txn_(txn) {
+    cancel = [](Waiter* w) {
+      auto* self = static_cast<Turnaround*>(w);
+      self->txn_.shard.loop.disarm(*self);
+    };
+  }
+
+ private:
+  void on_timer() override {
+    txn_.disown(this);
+    txn_.start_attempt();
+  }
+  Transaction& txn_;
+};
+
+Next Transaction::forward(const Forward* p) {
+  if (collector_ && collector_->failed) {
+    Error e{Fault::resource, Side::proxy};
+    e.sys = collector_->error;
+    e.text = "cannot keep the request body";
+    return fail(e);
+  }
+  if (body_started_ && !body_kept()) {
+    close_client = true;
+    Error e{Fault::cancelled, Side::proxy};
+    e.status = 502;
+    e.text = "the request body has gone to another server already";
+    return fail(e);
+  }
+  plan = p;
+  leave_pool();
+  pool = p->pool ? p->pool : p->choose(*this, *p);
+  if (!pool) {
+    Error e{Fault::no_server, Side::proxy};
+    e.text = "no backend for the request";
+    return fail(e);
+  }
+  if (pool->entry && p->conf != pool->conf) return be_guest(*p);
+  if (host_plan_) plan = guest_plan(*p);
+  enter_pool(*pool);
+  tried.clear();
+  tries_done = 0;
+  server = nullptr;
+  start_attempt();
+  return Next::done;
+}
+
+void Transaction::enter_pool(const model::Pool& to) {
+  model::PoolState& s = *to.state;
+  stats::raise(s.max_current, s.current.fetch_add(1, std::memory_order_relaxed) + 1);
+  s.total.fetch_add(1, std::memory_order_relaxed);
+  s.used_ms.store(shard.loop.now(), std::memory_order_relaxed);
+  s.rate.add(shard.loop.now());
+  in_pool_ = &to;
+}
+
+void Transaction::leave_pool() {
+  if (in_pool_) in_pool_->state->current.fetch_sub(1, std::memory_order_relaxed);
+  in_pool_ = nullptr;
+}
+
+// Where the time went, for the pool and the server that had the last try.
+void Transaction::count_times() const {
+  if (!server || !attempts.size) return;
+  const Attempt& last = attempts[attempts.size - 1];
+  if (last.connect_ms == UINT64_MAX) return;
+  uint64_t response = times.response_ms > times.connect_ms ? times.response_ms - times.connect_ms : 0;
+  uint64_t queue = times.queue_ms > times.head_ms ? times.queue_ms - times.head_ms : 0;
+  for (stats::Times* t : {&pool->state->times, &server->state->times}) {
+    t->queue.add(queue);
+    t->connect.add(last.connect_ms);
+    t->response.add(response);
+    t->total.add(times.end_ms - times.head_ms);
+  }
+}
+
+void Transaction::start_attempt() {
+  if (!server || !plan->stay) server = pool->balancer->pick(*pool, *this, tried);
+  if (!server) return enter_queue();
+  if (times.queue_ms == 0) times.queue_ms = shard.loop.now();
+  tried.add(server->slot);
+  tries_done++;
+  Attempt& a = attempts.push(arena, Attempt{});
+  a.server = server;
+  a.start_ms = shard.loop.now();
+  a.connect_ms = a.head_ms = a.total_ms = UINT64_MAX;
+  attempt_open_ = true;
+  request_sent_ = false;
+  model::ServerState& s = *server->state;
+  int32_t now = s.current.fetch_add(1, std::memory_order_relaxed) + 1;
+  stats::raise(s.max_current, now);
+  s.total.fetch_add(1, std::memory_order_relaxed);
+  s.used_ms.store(a.start_ms, std::memory_order_relaxed);
+  s.rate.add(a.start_ms);
+  get_connection(true);
+}
+
+// All servers are tried, down or full.
+void Transaction::enter_queue() {
+  if (plan->queues && model::is_full(*pool, shard.loop.now()))
+    return shard.queue.wait(*this, *pool, plan->queue_timeout);
+  Error e{Fault::no_server, Side::proxy};
+  e.text = "no live upstreams";
+  fail(e);
+}
+
+void Transaction::queue_place() {
+  times.queue_ms = shard.loop.now();
+  start_attempt();
+}
+
+void Transaction::queue_expired() {
+  leave_queue();
+  Error e{Fault::queue_timeout, Side::proxy};
+  e.text = "no place on a server within the queue's time";
+  fail(e);
+}
+
+void Transaction::connection_found() {
+  get_connection(false);
+}
+
+void Transaction::get_connection(bool may_ask) {
+  bool ready = false;
+  Error why;
+  upstream = shard.upstreams.get(*this, *plan, may_ask, ready, why);
+  if (!upstream && why.fault == Fault::none) return;  // another shard was asked
+  if (!upstream) return upstream_failed(why);
+  net::Conn* c = upstream->conn();
+  attempt_in_ = c->bytes_in;
+  attempt_out_ = c->bytes_out;
+  if (ready) upstream_ready();
+}
+
+void Transaction::on_connected(http::Stream&) {
+  upstream_ready();
+}
+
+void Transaction::upstream_ready() {
+  uint64_t now = shard.loop.now();
+  times.connect_ms = now;
+  attempts[attempts.size - 1].connect_ms = now - attempts[attempts.size - 1].start_ms;
+  if (tcp) {
+    response.body = Body::tunnel;
+    tunnel_ = true;
+    response_started = true;
+    request_sent_ = true;
+    up.open(client, upstream, kWindow);
+    down.open(upstream, client, kWindow);
+    if (collector_ && (collector_->size || upload_ended_)) up.data(collector_->text(), upload_ended_);
+    return;
+  }
+  bool end = collector_ ? collector_->size == 0 : upload_ended_ && request.body != Body::length;
+  if (!collector_ && request.body == Body::length && request.content_length == 0) end = true;
+  request_sent_ = true;
+  if (plan->build) {
+    http::Message out(arena);
+    build_head(out, *plan);
+    if (collector_) end = collector_->size == 0;
+    upstream->send_head(out, end || out.body == Body::none);
+    if (out.body == Body::none) end = true;
+    if (end) return;
+  } else {
+    if (collector_ && !collector_->cut && request.body == Body::chunked) {
+      request.body = Body::length;
+      request.content_length = collector_->size;
+    }
+    request.keep_alive = true;  // the client's wish to close concerns its own connection (RFC 9110 7.6.1)
+    upstream->send_head(request, end);
+  }
+  if (!upstream || finished_) return;
+  if (body_kept()) return send_collected();
+  if (!end) open_up();
+}
+
+void Transaction::build_head(http::Message& out, const Forward& p) {
+  out.method = request.method;
+  out.method_text = request.method_text;
+  out.target = request.target;
+  out.body = request.body;
+  out.content_length = request.content_length;
+  out.upgrade = request.upgrade;
+  p.build(*this, out, p);
+  if (collector_ && !collector_->cut && out.body != Body::none) {
+    out.body = Body::length;
+    out.content_length = collector_->size;
+  }
+}
+
+void Transaction::replace_body(Str body) {
+  collector_ = arena.own<BodyCollector>();
+  collector_->arena = &arena;
+  collector_->memory = const_cast<char*>(body.data());
+  collector_->size = body.size();
+  collector_->complete = true;
+}
+
+void Transaction::share_body(const BodyCollector& body) {
+  if (body.fd < 0) {
+    replace_body(arena.dup(body.text()));
+  } else {
+    replace_body({});
+    collector_->fd = fcntl(body.fd, F_DUPFD_CLOEXEC, 0);
+    collector_->size = collector_->fd < 0 ? 0 : body.size;
+  }
+  request.body = Body::length;
+  request.content_length = collector_->size;
+}
+
+void Transaction::send_collected() {
+  if (collector_->size == 0) return;
+  up.close();
+  up = Pipe();
+  if (collector_->fd < 0) {
+    up.open(nullptr, upstream, 0);
+    up.data(collector_->text(), true);
+    return;
+  }
+  upload_file_ = arena.own<FileBody>(*this, collector_->fd, 0, collector_->size, true, false);
+  up.open(upload_file_, upstream, FileBody::kBuffer);
+}
+
+void Transaction::open_up() {
+  up.trailers = &request.trailers;
+  up.open(client, upstream, kWindow);
+  if (collector_ && collector_->size) {
+    body_started_ = true;
+    up.data(collector_->text(), false);
+  }
+}
+
+void Transaction::release_upstream(bool good) {
+  if (upload_file_) upload_file_->stop();
+  upload_file_ = nullptr;
+  end_attempt();
+  if (!upstream) return;
+  http::Stream* u = upstream;
+  upstream = nullptr;
+  down.detach_source();
+  up.detach_sink();
+  if (good)
+    u->finish();
+  else
+    u->abort();
+}
+
+void Transaction::end_attempt() {
+  if (!attempt_open_) return;
+  if (!upstream) shard.upstreams.forget(*this);
+  attempt_open_ = false;
+  Attempt& a = attempts[attempts.size - 1];
+  a.total_ms = shard.loop.now() - a.start_ms;
+  model::ServerState& s = *a.server->state;
+  s.current.fetch_sub(1, std::memory_order_relaxed);
+  if (a.server->pool->state->queued.load(std::memory_order_relaxed) > 0) shard.queue.place_free(*a.server->pool);
+  if (!upstream) return;
+  net::Conn* c = upstream->conn();
+  a.bytes_in = c->bytes_in - attempt_in_;
+  a.bytes_out = c->bytes_out - attempt_out_;
+  s.bytes_in.fetch_add(a.bytes_out, std::memory_order_relaxed);
+  s.bytes_out.fetch_add(a.bytes_in, std::memory_order_relaxed);
+}
+
+void Transaction::upstream_failed(const Error& why) {
+  error = why;
+  if (attempts.size) {
+    // A failed try without an answer shows as the status that it would have led to (nginx's $upstream_status).
+    Attempt& a = attempts[attempts.size - 1];
+    if (a.status == 0) a.status = why.fault == Fault::timeout || why.fault == Fault::connect_timeout ? 504 : 502;
+  }
+  release_upstream(false);
+  if (finished_) return;
+  if (response_started) {
+    close_client = true;
+    return finish();
+  }
+  personality->log_attempt(*this, why);
+  pool->personality->attempt_failed(*this, why);
+  if (!try_next(why)) fail(why);
+}
+
+bool Transaction::try_next(const Error& why) {
+  bool lost = body_started_ && !body_kept();
+  if (lost || !client || !plan) return false;
+  bool free_try = why.retry == Retry::reused && http::is_idempotent(request.method);
+  if (free_try)
+    tries_done--;  // nobody's fault: an idle connection that the server had closed
+  else if (!pool->personality->wants_retry(*this, why))
+    return false;
+  response.headers.clear();
+  up.close();
+  up = Pipe();
+  if (free_try) tried.clear();
+  if (plan->stay && pool->personality->pick_another(*this)) server = nullptr;
+  bool refused = why.fault == Fault::refused || why.fault == Fault::unreachable || why.fault == Fault::tls;
+  if (plan->turnaround && plan->stay && server && refused)
+    Turnaround::start(*this,
+                      std::min<uint64_t>(plan->connect_timeout ? plan->connect_timeout : kTurnaround, kTurnaround));
+  else
+    start_attempt();
+  return true;
+}
+
+}  // namespace weir::proxy
