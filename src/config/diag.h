@@ -23,6 +23,7 @@ struct Diagnostic {
   std::string text;  // one sentence without a final full stop, in lower case
   std::string remedy;  // what to write instead, or empty
   std::string product;  // the product's own wording where programs parse it, else empty; without the place
+  bool harmless = false;  // planned: as Row::harmless
 };
 
 class Diagnostics {

@@ -44,7 +44,13 @@ struct Row {
   uint32_t offset = 0;  // for generic setters: where the Setting lives in the feature's configuration struct
   void (*merge)(void* child, const void* parent) = nullptr;  // for generic setters with Inherit::scalar
   Str fallback = {};  // the default value, as the manual writes it
+  bool harmless = false;  // planned: nobody is served otherwise for want of it, so its place answers all the same
 };
+
+constexpr Row as_harmless(Row row) {
+  row.harmless = true;
+  return row;
+}
 
 using Table = std::span<const Row>;
 

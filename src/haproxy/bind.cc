@@ -232,7 +232,7 @@ void bind_directive(Scope& scope, const Directive& d) {
   if (!row) return report_unknown(scope, d);
   if (!row->bind && row->no_effect.empty()) {
     if (is_removed(*row)) return report_removed(scope, d, *row);
-    scope.planned(d.where, row->name);
+    scope.planned(d.where, row->name, row->harmless);
     return;
   }
   if (!check_arity(scope, d, *row)) return;

@@ -10,6 +10,7 @@
 #include "haproxy/exchange.h"
 #include "haproxy/global.h"
 #include "haproxy/lua.h"
+#include "haproxy/planned_place.h"
 #include "haproxy/resolve.h"
 
 namespace weir::haproxy {
@@ -68,6 +69,7 @@ void finish_into(model::Model& model, config::Diagnostics& diag, const model::Lo
   Scope scope = scope_for(model, *static_cast<Global*>(const_cast<void*>(model.haproxy)), diag, options);
   resolve(scope);
   prepare_lua(scope);
+  if (options.allow_planned) close_planned(scope);
 }
 
 std::unique_ptr<model::Model> load(std::unique_ptr<config::Tree> tree, config::Diagnostics& diag,

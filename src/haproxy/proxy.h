@@ -184,6 +184,7 @@ struct Proxy {
 
   // Made by resolve.
   model::Pool* pool = nullptr;
+  bool closed = false;  // a planned word stands in it: the segments below only answer 501
   proxy::Segment segments[kRulesets];
   proxy::Segment redirect_segment;
   proxy::Segment front;  // a request enters here

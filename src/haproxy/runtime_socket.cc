@@ -45,6 +45,7 @@ void bind_socket(void* s, const Directive& d, const Row& row) {
     scope.error(words[0].where, problem, {}, fmt::format("'stats socket' : {}", problem));
     return;
   }
+  bool whole = true;
   for (size_t at = 1; at < words.size();) {
     const Word& word = words[at];
     const Row* option = find_option(scope, word, kBindOption, "stats socket");
@@ -53,9 +54,11 @@ void bind_socket(void* s, const Directive& d, const Row& row) {
     if (take(scope, conf, *option, args)) continue;
     if (option->name == "name" || option->name == "process" || option->name == "thread" || option->name == "maxconn")
       continue;
-    scope.planned(word.where, fmt::format("stats socket … {}", option->name));
+    scope.planned(word.where, fmt::format("stats socket … {}", option->name), true);
+    whole = false;
   }
-  scope.global.sockets.push_back(std::move(conf));
+  // Without what an option asks for (TLS, a client certificate) it would let in whom it should not.
+  if (whole) scope.global.sockets.push_back(std::move(conf));
 }
 
 void bind_timeout(void* s, const Directive& d, const Row& row) {

@@ -19,8 +19,8 @@ config::Diagnostic& Scope::warning(const Where& where, std::string text, std::st
   return d;
 }
 
-void Scope::planned(const Where& where, Str what) {
-  diag.add(config::Severity::planned, where, fmt::format("not yet: {}", what), {});
+void Scope::planned(const Where& where, Str what, bool harmless) {
+  diag.add(config::Severity::planned, where, fmt::format("not yet: {}", what), {}).harmless = harmless;
 }
 
 void Scope::missing(const Where& where, std::string text, std::string product) {

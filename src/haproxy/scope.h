@@ -45,7 +45,7 @@ struct Scope {
   // Error with HAProxy's wording where it is known (else the text is used for both).
   config::Diagnostic& error(const Where& where, std::string text, std::string remedy = {}, std::string product = {});
   config::Diagnostic& warning(const Where& where, std::string text, std::string remedy = {}, std::string product = {});
-  void planned(const Where& where, Str what);
+  void planned(const Where& where, Str what, bool harmless = false);
   // For things that do not exist on a machine that only checks: a note when offline, else an error.
   void missing(const Where& where, std::string text, std::string product = {});
   Str keep(Str s) { return arena.dup(s); }

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "tools/load.h"
+#include "config/planned.h"
 #include "tools/version.h"
 
 namespace weir::master {
@@ -59,7 +59,7 @@ bool refuses(const Diagnostic& d, bool allow_planned) {
 }
 
 std::string refusal(const Diagnostic& d) {
-  return d.severity == Severity::planned ? "not built yet: " + tools::planned_word(d) : product_text(d);
+  return d.severity == Severity::planned ? "not built yet: " + config::planned_word(d) : product_text(d);
 }
 
 // Reading stops at the first problem in the products, so the first in the text is the first told. Problems in other
@@ -128,7 +128,7 @@ void Voice::show(const config::Diagnostics& diag, bool allow_planned) {
   for (const Diagnostic& d : diag.all()) {
     if (!refuses(d, allow_planned) && !(face_ == Dialect::weir && d.severity >= Severity::warning)) continue;
     Diagnostic shown = d;
-    if (d.severity == Severity::planned) shown.text = tools::planned_word(d);
+    if (d.severity == Severity::planned) shown.text = config::planned_word(d);
     put(config::render(shown, colour));
   }
 }

@@ -11,6 +11,7 @@
 #include "nginx/modules.h"
 #include "nginx/nginx.h"
 #include "nginx/planned.h"
+#include "nginx/planned_place.h"
 #include "nginx/request.h"
 #include "nginx/upstream.h"
 
@@ -132,7 +133,8 @@ void bind_one(Scope& scope, const Directive& d) {
     return;
   }
   if (!row->bind) {
-    scope.diag.add(config::Severity::planned, d.where, fmt::format("not yet: {}", row->name), {});
+    scope.diag.add(config::Severity::planned, d.where, fmt::format("not yet: {}", row->name), {}).harmless =
+        row->harmless;
     promise_variables(scope, d);
     return;
   }
@@ -224,8 +226,9 @@ void finish_http(Scope& scope) {
   for (Level* level : http.levels) merge_level(scope, *level);
   for (Level* level : http.levels)
     if (level->context != kHttp) compile_location(scope, *static_cast<Location*>(level));
-  for (ServerBlock* s : http.servers) build_segments(scope, *s);
   http.variables.resolve(scope.diag);
+  if (scope.options.allow_planned) close_planned(scope);
+  for (ServerBlock* s : http.servers) build_segments(scope, *s);
   build_listeners(scope);
 }
 

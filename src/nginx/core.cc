@@ -11,6 +11,7 @@
 #include "nginx/bind.h"
 #include "nginx/error_log.h"
 #include "nginx/locate.h"
+#include "nginx/planned_place.h"
 #include "proxy/delay.h"
 #include "proxy/transaction.h"
 
@@ -314,6 +315,7 @@ void build_location(Scope& scope, Location& l, bool is_server) {
   bool is_if = l.kind == MatchKind::if_block || l.kind == MatchKind::limit_except;
   if (is_if) inherit_for_if(l);
   std::vector<Step> all;
+  if (l.planned) all.push_back({answer_planned, l.planned, l.planned->where});
   auto add = [&](Phase p) {
     auto& steps = l.steps[static_cast<int>(p)];
     all.insert(all.end(), steps.begin(), steps.end());
@@ -691,6 +693,7 @@ uint64_t max_body(const Level& level) {
 
 void build_segments(Scope& scope, ServerBlock& server) {
   std::vector<Step> entry = server.level.steps[static_cast<int>(Phase::rewrite)];
+  if (const Planned* p = server.level.planned) entry.insert(entry.begin(), {answer_planned, p, p->where});
   entry.push_back({find_location, nullptr, {}});
   server.entry = make_segment(scope.arena, "server", entry, &server);
   server.locate = make_segment(scope.arena, "server", {{find_location, nullptr, {}}}, &server);

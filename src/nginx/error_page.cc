@@ -114,8 +114,8 @@ bool has_error_page(Transaction& txn, uint16_t status) {
 
 Str builtin_page(Transaction& txn, uint16_t status) {
   if (status < 300 || status == 304) return {};
-  Str title = fmt_status(txn, status);
   Str server = server_token(txn);
+  Str title = fmt_status(txn, status);
   return txn.arena.cat("<html>\r\n<head><title>", title, "</title></head>\r\n<body>\r\n<center><h1>", title,
                        "</h1></center>\r\n<hr><center>", server.empty() ? Str{"weir"} : server,
                        "</center>\r\n</body>\r\n</html>\r\n");
@@ -143,7 +143,6 @@ Str fmt_status(Transaction& txn, uint16_t status) {
 }
 
 Next finish_with(Transaction& txn, uint16_t status, Str why) {
-  Request& r = of(txn);
   if (!why.empty()) {
     log_error(&txn,
               status >= 500                    ? LogLevel::error
@@ -154,6 +153,11 @@ Next finish_with(Transaction& txn, uint16_t status, Str why) {
   }
   if (status == 444) return txn.drop(false);
   if (const ErrorPage* page = find_page(txn, status)) return go_to_page(txn, *page, status);
+  return answer_plainly(txn, status);
+}
+
+Next answer_plainly(Transaction& txn, uint16_t status) {
+  Request& r = of(txn);
   r.error_status = 0;  // when an error page itself fails, its error is the answer
   proxy::Reply reply;
   reply.status = status;

@@ -82,6 +82,12 @@ struct LogWriter {
   const void* conf;
 };
 
+// Why a level answers 501: a planned word that stands in it or in one around it.
+struct Planned {
+  Str word;
+  config::Where where;
+};
+
 // One level of configuration: http, a server, a location, or an `if` inside one.
 struct Level {
   ContextMask context = 0;
@@ -89,6 +95,7 @@ struct Level {
   ServerBlock* server = nullptr;
   void** conf = nullptr;  // by Module::index
   bool merged = false;
+  const Planned* planned = nullptr;
   std::vector<Location*> children;  // locations and ifs, in order
 
   template <class T>

@@ -7,13 +7,14 @@
 namespace weir::nginx {
 namespace {
 
+using config::as_harmless;
 using config::Block;
 using config::Inherit;
 
 constexpr config::Row kRows[] = {
     // mgmt
-    {"mgmt", kMain, 0, 0, Block::required, Inherit::none, nullptr, "{ ... }",
-     "Holds the settings of licence checks and usage reports."},
+    as_harmless({"mgmt", kMain, 0, 0, Block::required, Inherit::none, nullptr, "{ ... }",
+                 "Holds the settings of licence checks and usage reports."}),
     {"enforce_initial_report", kMgmt, 1, 1, Block::none, Inherit::none, nullptr, "on | off",
      "Whether traffic is processed before the first usage report got through."},
     {"license_token", kMgmt, 1, 1, Block::none, Inherit::none, nullptr, "file", "File with the licence token."},

@@ -7,6 +7,7 @@
 namespace weir::nginx {
 namespace {
 
+using config::as_harmless;
 using config::Block;
 using config::Inherit;
 
@@ -19,40 +20,40 @@ constexpr config::Row kRows[] = {
     {"include", kAnywhere, 1, 1, Block::none, Inherit::none, nullptr, "file | mask",
      "Reads another file, or all files that match a mask, at this place."},
     // ngx_epoll_module
-    {"epoll_events", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "number",
-     "Number of events taken from the kernel by one epoll_wait call."},
+    as_harmless({"epoll_events", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "number",
+                 "Number of events taken from the kernel by one epoll_wait call."}),
     // ngx_event_openssl
-    {"ssl_engine", kMain, 1, 1, Block::none, Inherit::none, nullptr, "device",
-     "Name of the hardware accelerator that OpenSSL shall use."},
+    as_harmless({"ssl_engine", kMain, 1, 1, Block::none, Inherit::none, nullptr, "device",
+                 "Name of the hardware accelerator that OpenSSL shall use."}),
     // ngx_event_openssl_cache
-    {"ssl_object_cache_inheritable", kMain, 1, 1, Block::none, Inherit::none, nullptr, "on | off",
-     "Whether unchanged certificates, keys and CRLs are taken over on reload."},
+    as_harmless({"ssl_object_cache_inheritable", kMain, 1, 1, Block::none, Inherit::none, nullptr, "on | off",
+                 "Whether unchanged certificates, keys and CRLs are taken over on reload."}),
     // ngx_event_quic_bpf
-    {"quic_bpf", kMain, 1, 1, Block::none, Inherit::none, nullptr, "on | off",
-     "Routes QUIC packets to the worker that owns the connection by means of eBPF."},
+    as_harmless({"quic_bpf", kMain, 1, 1, Block::none, Inherit::none, nullptr, "on | off",
+                 "Routes QUIC packets to the worker that owns the connection by means of eBPF."}),
     // ngx_kqueue_module
-    {"kqueue_changes", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "number",
-     "Number of changes passed to kevent at once; BSD and macOS only."},
-    {"kqueue_events", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "number",
-     "Number of events taken from kevent at once; BSD and macOS only."},
+    as_harmless({"kqueue_changes", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "number",
+                 "Number of changes passed to kevent at once; BSD and macOS only."}),
+    as_harmless({"kqueue_events", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "number",
+                 "Number of events taken from kevent at once; BSD and macOS only."}),
     // ngx_devpoll_module
-    {"devpoll_changes", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "number",
-     "Number of changes passed to /dev/poll at once; Solaris only."},
-    {"devpoll_events", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "number",
-     "Number of events taken from /dev/poll at once; Solaris only."},
+    as_harmless({"devpoll_changes", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "number",
+                 "Number of changes passed to /dev/poll at once; Solaris only."}),
+    as_harmless({"devpoll_events", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "number",
+                 "Number of events taken from /dev/poll at once; Solaris only."}),
     // ngx_eventport_module
-    {"eventport_events", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "number",
-     "Number of events taken from an event port at once; Solaris only."},
+    as_harmless({"eventport_events", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "number",
+                 "Number of events taken from an event port at once; Solaris only."}),
     // ngx_iocp_module
-    {"iocp_threads", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "number",
-     "Number of threads behind the completion port; Windows only."},
-    {"post_acceptex", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "number",
-     "Number of AcceptEx calls posted ahead; Windows only."},
-    {"acceptex_read", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "on | off",
-     "Whether AcceptEx also waits for the first data; Windows only."},
+    as_harmless({"iocp_threads", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "number",
+                 "Number of threads behind the completion port; Windows only."}),
+    as_harmless({"post_acceptex", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "number",
+                 "Number of AcceptEx calls posted ahead; Windows only."}),
+    as_harmless({"acceptex_read", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "on | off",
+                 "Whether AcceptEx also waits for the first data; Windows only."}),
     // ngx_google_perftools_module
-    {"google_perftools_profiles", kMain, 1, 1, Block::none, Inherit::none, nullptr, "file",
-     "File name prefix of the profiles that the Google CPU profiler writes per worker."},
+    as_harmless({"google_perftools_profiles", kMain, 1, 1, Block::none, Inherit::none, nullptr, "file",
+                 "File name prefix of the profiles that the Google CPU profiler writes per worker."}),
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 namespace weir::nginx {
 namespace {
 
+using config::as_harmless;
 using config::Block;
 using config::Inherit;
 
@@ -126,8 +127,8 @@ constexpr config::Row kRows[] = {
      "Dictionary that workers share, its size, type, timeout and eviction."},
     {"js_fetch_proxy", kStream | kStreamServer, 1, 1, Block::none, Inherit::scalar, nullptr, "url",
      "HTTP proxy through which ngx.fetch connects."},
-    {"js_load_stream_native_module", kMain, 1, 3, Block::none, Inherit::none, nullptr, "path [as name]",
-     "Loads a native QuickJS module for streams from a shared library."},
+    as_harmless({"js_load_stream_native_module", kMain, 1, 3, Block::none, Inherit::none, nullptr, "path [as name]",
+                 "Loads a native QuickJS module for streams from a shared library."}),
 };
 
 }  // namespace

@@ -7,13 +7,14 @@
 namespace weir::nginx {
 namespace {
 
+using config::as_harmless;
 using config::Block;
 using config::Inherit;
 
 constexpr config::Row kRows[] = {
     // ngx_mail
-    {"mail", kMain, 0, 0, Block::required, Inherit::none, nullptr, "{ ... }",
-     "Holds everything that concerns proxying of IMAP, POP3 and SMTP."},
+    as_harmless({"mail", kMain, 0, 0, Block::required, Inherit::none, nullptr, "{ ... }",
+                 "Holds everything that concerns proxying of IMAP, POP3 and SMTP."}),
     // ngx_mail_core_module
     {"server", kMail, 0, 0, Block::required, Inherit::none, nullptr, "{ ... }", "Settings of one mail server."},
     {"listen", kMailServer, 1, -1, Block::none, Inherit::none, nullptr,

@@ -7,13 +7,14 @@
 namespace weir::nginx {
 namespace {
 
+using config::as_harmless;
 using config::Block;
 using config::Inherit;
 
 constexpr config::Row kRows[] = {
     // ngx_stream
-    {"stream", kMain, 0, 0, Block::required, Inherit::none, nullptr, "{ ... }",
-     "Holds everything that concerns TCP and UDP proxying."},
+    as_harmless({"stream", kMain, 0, 0, Block::required, Inherit::none, nullptr, "{ ... }",
+                 "Holds everything that concerns TCP and UDP proxying."}),
     // ngx_stream_core_module
     {"variables_hash_max_size", kStream, 1, 1, Block::none, Inherit::none, nullptr, "size",
      "Largest size of the hash table of variables."},

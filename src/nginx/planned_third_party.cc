@@ -7,6 +7,7 @@
 namespace weir::nginx {
 namespace {
 
+using config::as_harmless;
 using config::Block;
 using config::Inherit;
 
@@ -107,13 +108,14 @@ constexpr config::Row kRows[] = {
     {"set_rotate", kHttpServerLocation | kIfInServer | kIfInLocation, 3, 3, Block::none, Inherit::none, nullptr,
      "$dst from to", "Assigns the numbers of this range in turn."},
     // RTMP module
-    {"rtmp", kMain, 0, 0, Block::required, Inherit::none, nullptr, "{ ... }", "Holds the servers for RTMP streams."},
-    {"rtmp_auto_push", kMain, 1, 1, Block::none, Inherit::none, nullptr, "on | off",
-     "Passes published streams to the other workers."},
-    {"rtmp_auto_push_reconnect", kMain, 1, 1, Block::none, Inherit::none, nullptr, "time",
-     "Wait before a lost connection to another worker is opened again."},
-    {"rtmp_socket_dir", kMain, 1, 1, Block::none, Inherit::none, nullptr, "directory",
-     "Where the sockets between workers are."},
+    as_harmless({"rtmp", kMain, 0, 0, Block::required, Inherit::none, nullptr, "{ ... }",
+                 "Holds the servers for RTMP streams."}),
+    as_harmless({"rtmp_auto_push", kMain, 1, 1, Block::none, Inherit::none, nullptr, "on | off",
+                 "Passes published streams to the other workers."}),
+    as_harmless({"rtmp_auto_push_reconnect", kMain, 1, 1, Block::none, Inherit::none, nullptr, "time",
+                 "Wait before a lost connection to another worker is opened again."}),
+    as_harmless({"rtmp_socket_dir", kMain, 1, 1, Block::none, Inherit::none, nullptr, "directory",
+                 "Where the sockets between workers are."}),
     {"rtmp_stat", kHttpServerLocation, 1, -1, Block::none, Inherit::none, nullptr, "all | global | live | clients ...",
      "Shows the state of the streams here."},
     {"rtmp_stat_stylesheet", kHttpServerLocation, 1, 1, Block::none, Inherit::none, nullptr, "path",

@@ -80,12 +80,13 @@ Variable* Variables::use(Arena& arena, Str name, config::Where where) {
   for (char c : name) key += lower(c);
   Variable*& v = by_name_[key];
   if (!v) {
-    v = arena.make<Variable>();
+    v = arena.own<Variable>();
     v->name = arena.dup(key);
     v->slot = static_cast<int>(slots_++);
     bind_builtin(arena, *v);
   }
   if (!v->used.source) v->used = where;
+  if (v->planned && where.source) v->uses.push_back(where);
   return v;
 }
 
@@ -117,11 +118,10 @@ void Variables::resolve(config::Diagnostics& diag) {
     if (!v->defined && !v->promised && v->used.source) undefined.push_back(v);
   std::sort(undefined.begin(), undefined.end(), [](const Variable* a, const Variable* b) { return a->name < b->name; });
   for (const Variable* v : undefined) {
+    for (const config::Where& use : v->uses)
+      diag.add(config::Severity::planned, place_in_word(use, v->name), fmt::format("not yet: ${}", v->name), {});
+    if (v->planned) continue;
     config::Where where = place_in_word(v->used, v->name);
-    if (v->planned) {
-      diag.add(config::Severity::planned, where, fmt::format("not yet: ${}", v->name), {});
-      continue;
-    }
     Str near = config::nearest(v->name, known);
     diag.error(where, fmt::format("unknown \"{}\" variable", v->name),
                near.empty() ? "define it with set, map or geo"

@@ -23,6 +23,7 @@ struct Variable {
   bool defined = false;
   bool planned = false;  // of a module that is not built yet: known, and never found
   bool promised = false;  // a directive that is not built yet, or unknown, may define it
+  std::vector<config::Where> uses;  // of a planned one
   // Assigning to a built-in variable does this (limit_rate, args); null: the slot keeps it.
   void (*assign)(proxy::Transaction& txn, Str value) = nullptr;
   config::Where used;  // first use, for "unknown variable"
@@ -41,7 +42,7 @@ struct VariableDef {
 
 class Variables {
  public:
-  // The variable of that name, made on first use. `where` is kept for the error when it stays undefined.
+  // The variable of that name, made on first use. `where` is kept for what is said when it stays undefined.
   Variable* use(Arena& arena, Str name, config::Where where);
   // Defines (or redefines) a variable that the configuration makes: set, map, geo, captures …
   Variable* define(Arena& arena, Str name, expr::FetchFn fetch, const void* object, bool cacheable = true);

@@ -11,6 +11,7 @@
 
 #include "config/include.h"
 #include "config/place.h"
+#include "config/planned.h"
 #include "tools/fragment.h"
 #include "tools/load.h"
 
@@ -41,7 +42,6 @@ LoadRequest make_request(const CheckOptions& o, const std::string& path) {
   r.options.offline = o.offline;
   r.options.check_only = true;
   r.options.prefix = r.read.prefix;
-  r.options.allow_planned = true;
   // The file is judged as its own product would.
   r.options.face = r.dialect;
   if (r.dialect == Dialect::nginx) r.adapt = [](config::Tree& tree) { wrap(tree, infer_blocks(tree)); };
@@ -55,7 +55,7 @@ std::string place(const config::Where& where) {
 void print_text(const std::string& path, const config::Diagnostics& diag, bool colour) {
   for (const Diagnostic& d : diag.all()) {
     if (d.severity == Severity::planned)
-      fmt::print("not yet: {}{}\n", planned_word(d), place(d.where));
+      fmt::print("not yet: {}{}\n", config::planned_word(d), place(d.where));
     else
       fmt::print("{}", config::render(d, colour));
   }

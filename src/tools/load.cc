@@ -46,11 +46,6 @@ bool Loaded::good(bool allow_planned) const {
   return model && !diag->failed() && (allow_planned || diag->count(config::Severity::planned) == 0);
 }
 
-std::string planned_word(const config::Diagnostic& d) {
-  constexpr Str kMark = "not yet: ";
-  return d.text.starts_with(kMark) ? d.text.substr(kMark.size()) : d.text;
-}
-
 Loaded load(const LoadRequest& request) {
   Loaded out;
   out.diag = std::make_unique<config::Diagnostics>();

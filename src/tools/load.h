@@ -32,9 +32,6 @@ struct Loaded {
 
 Loaded load(const LoadRequest& request);
 
-// The word that a diagnostic of severity `planned` is about.
-std::string planned_word(const config::Diagnostic& d);
-
 // What the program answers to HAProxy's `.if` and `-cc`.
 config::Predicates haproxy_predicates();
 
