@@ -54,7 +54,7 @@ void H1Server::accepted() {
 }
 
 void H1Server::on_readable() {
-  if (state_ == State::preface) return take_preface();
+  if (state_ == State::preface) return listener_->accept_proxy && !preface_ ? take_preface() : look_for_tls();
   H1Conn::on_readable();
 }
 
@@ -82,17 +82,37 @@ void H1Server::take_preface() {
   if (!closed() && !listener_->tls) read_soon();
 }
 
+// A TLS record begins with 0x16, an SSLv2 hello with its high bit; what begins otherwise is no TLS.
+void H1Server::look_for_tls() {
+  char first = 0;
+  size_t got = 0;
+  Io io = peek(&first, 1, got);
+  if (io == Io::again) return;
+  if (io != Io::ok) return gone();
+  state_ = State::idle;
+  if (first == 0x16 || (first & 0x80)) return begin_tls();
+  H1Conn::on_readable();
+}
+
+void H1Server::begin_tls() {
+  SSL* ssl = SSL_new(listener_->tls);
+  if (!ssl) return bad_preface("no memory for TLS");
+  start_tls(ssl, true);
+}
+
 void H1Server::bad_preface(Str why) {
   hooks_->preface_failed(*this, why);
   gone();
 }
 
 void H1Server::open_session() {
-  if (listener_->tls) {
-    SSL* ssl = SSL_new(listener_->tls);
-    if (!ssl) return bad_preface("no memory for TLS");
-    start_tls(ssl, true);
+  if (listener_->tls && listener_->reads_plain) {
+    state_ = State::preface;
+    if (timeouts_->head) arm(timeouts_->head);
+    return read_soon();
   }
+  if (listener_->tls) begin_tls();
+  if (closed()) return;
   if (timeouts_->head && timeouts_->head_from_accept) arm(timeouts_->head);
   if (!listener_->tls) begin_session();
 }
@@ -476,7 +496,10 @@ void H1Server::on_drained() {
 
 void H1Server::on_timer() {
   switch (state_) {
-    case State::preface: return bad_preface("client sent no PROXY header in time");
+    case State::preface:
+      if (listener_->accept_proxy && !preface_) return bad_preface("client sent no PROXY header in time");
+      state_ = State::idle;
+      return head_timed_out();
     case State::idle:
       if (requests_ == 0) return head_timed_out();
       return gone();

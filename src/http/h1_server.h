@@ -100,6 +100,8 @@ class H1Server final : public H1Conn, public IdleLink {
   void destroy() override;
 
   void take_preface();
+  void look_for_tls();
+  void begin_tls();
   void bad_preface(Str why);
   void open_session();
   void begin_session();

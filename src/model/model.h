@@ -155,6 +155,7 @@ struct Listener {
   bool reuseport = false;
   bool v6only = true;
   bool accept_proxy = false;
+  bool reads_plain = false;  // with `tls`: a request in plain text is read too, for the personality to answer
   bool defer_accept = false;
   bool transparent = false;
   bool announce_keep_alive = false;  // say "Connection: keep-alive" to HTTP/1.1 clients too, as nginx does

@@ -101,6 +101,11 @@ bool closes(uint16_t status) {
          status == 500 || status == 501 || status == 408 || status == 431;
 }
 
+// nginx's own statuses that a client sees as 400: what is wrong, else empty.
+Str told_as_400(uint16_t status) {
+  return status == 497 ? Str{"The plain HTTP request was sent to HTTPS port"} : Str{};
+}
+
 const Row kTable[] = {
     {"error_page", kHttpEverywhere, 2, -1, Block::none, Inherit::array, bind_error_page, "code ... [=[response]] uri",
      "what is shown for errors"},
@@ -115,6 +120,10 @@ bool has_error_page(Transaction& txn, uint16_t status) {
 Str builtin_page(Transaction& txn, uint16_t status) {
   if (status < 300 || status == 304) return {};
   Str server = server_token(txn);
+  if (Str told = told_as_400(status); !told.empty())
+    return txn.arena.cat("<html>\r\n<head><title>400 ", told,
+                         "</title></head>\r\n<body>\r\n<center><h1>400 Bad Request</h1></center>\r\n<center>", told,
+                         "</center>\r\n<hr><center>", server, "</center>\r\n</body>\r\n</html>\r\n");
   Str title = fmt_status(txn, status);
   return txn.arena.cat("<html>\r\n<head><title>", title, "</title></head>\r\n<body>\r\n<center><h1>", title,
                        "</h1></center>\r\n<hr><center>", server.empty() ? Str{"weir"} : server,
@@ -160,7 +169,7 @@ Next answer_plainly(Transaction& txn, uint16_t status) {
   Request& r = of(txn);
   r.error_status = 0;  // when an error page itself fails, its error is the answer
   proxy::Reply reply;
-  reply.status = status;
+  reply.status = told_as_400(status).empty() ? status : 400;
   reply.close = closes(status);
   if (status >= 300 && status != 304) {
     reply.body = builtin_page(txn, status);
@@ -181,7 +190,7 @@ Str absolute_location(Transaction& txn, Str uri) {
   const Request& r = of(txn);
   const auto& core = r.location->of<CoreConf>(kCoreModule);
   if (!core.absolute_redirect.get(true)) return uri;
-  bool tls = txn.listener.tls != nullptr;
+  bool tls = root_of(txn).over_tls;
   Str host = r.host;
   if (core.server_name_in_redirect.get(false) || host.empty()) host = own_name(*r.server);
   if (host.empty()) return uri;

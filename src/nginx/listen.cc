@@ -321,6 +321,7 @@ model::Listener* make_listener(Scope& scope, const Listen& l) {
   listener->conf = address;
   listener->where = l.where;
   if (ssl) listener->tls = make_tls(scope, *address);
+  listener->reads_plain = true;
   return listener;
 }
 

@@ -49,6 +49,11 @@ Next bad_method(Transaction& txn, Cursor&, const void*) {
   txn.close_client = true;
   return finish_with(txn, 405, txn.arena.cat("client sent ", method, " method"));
 }
+Next plain_on_tls(Transaction& txn, Cursor&, const void*) {
+  return finish_with(txn, 497, "client sent plain HTTP request to HTTPS port");
+}
+constexpr proxy::Step kPlainSteps[] = {{plain_on_tls, nullptr, {}}};
+constexpr proxy::Segment kPlain{"plain HTTP", kPlainSteps, 1, nullptr};
 constexpr proxy::Step kBadMethodSteps[] = {{bad_method, nullptr, {}}};
 constexpr proxy::Segment kBadMethod{"method not allowed", kBadMethodSteps, 1, nullptr};
 constexpr proxy::Step kBadUriSteps[] = {{bad_uri, nullptr, {}}};
@@ -109,6 +114,8 @@ class NginxPersonality final : public proxy::Personality {
     r->unparsed_uri = txn.request.path;
     r->method_name = txn.request.method_text;
     r->host = lower_host(txn.arena, txn.request.authority);
+    const net::Conn* conn = txn.client->conn();
+    r->over_tls = txn.listener.tls && (!conn || conn->ssl());
     const expr::Regex* regex = nullptr;
     r->server = names_for(txn, address).find(r->host, &regex);
     r->location = &r->server->level;
@@ -125,7 +132,8 @@ class NginxPersonality final : public proxy::Personality {
       return txn.cursors[Transaction::kRequest].start(&kBadUri);
     }
     if (core.timeouts != txn.listener.timeouts) static_cast<http::H1Server*>(txn.client)->set_timeouts(core.timeouts);
-    txn.cursors[Transaction::kRequest].start(&r->server->entry);
+    bool plain = txn.listener.tls && !r->over_tls;
+    txn.cursors[Transaction::kRequest].start(plain ? &kPlain : &r->server->entry);
   }
 
   void response(Transaction& txn) const override {

@@ -23,6 +23,7 @@ struct Request {
   bool plain_uri = true;     // uri is unparsed_uri as it came: proxy_pass without URI sends that
   bool header_only = false;
   bool args_changed = false;
+  bool over_tls = false;  // false too for plain text that came to a TLS port
   bool subrequest = false;
   bool background = false;
   bool error_page = false;   // an error page redirect is running: its status wins

@@ -136,10 +136,10 @@ bool request_method(const Ctx& ctx, const Arg*, Value& out) {
   return text(out, r.method_name);
 }
 bool scheme(const Ctx& ctx, const Arg*, Value& out) {
-  return text(out, ctx.txn->listener.tls ? "https" : "http");
+  return text(out, root_of(*ctx.txn).over_tls ? "https" : "http");
 }
 bool https(const Ctx& ctx, const Arg*, Value& out) {
-  return text(out, ctx.txn->listener.tls ? "on" : "");
+  return text(out, root_of(*ctx.txn).over_tls ? "on" : "");
 }
 bool server_protocol(const Ctx& ctx, const Arg*, Value& out) {
   switch (ctx.txn->request.version) {
