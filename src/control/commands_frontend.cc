@@ -28,7 +28,7 @@ Outcome let_shards(Call& call, stats::ProxyEntry& front, bool accept,
         for (const model::Listener* l : entry->listeners) shard.accept_from(*l, accept);
         return std::string();
       },
-      [entry, then = std::move(then)](std::string) {
+      [entry, then = std::move(then)](Session&, std::string) {
         for (const model::Listener* l : entry->listeners) then(*l);
         return std::string();
       });

@@ -139,13 +139,12 @@ Outcome show_sessions(Call& call) {
           if (!t->finished() && matches(f, *t, shard.loop.now())) describe(out, *t, f, *catalogue);
         return out;
       },
-      [](std::string all) { return all; });
+      [](Session&, std::string all) { return all; });
   return Outcome::later;
 }
 
 // Ends what matches on all shards; `none`: the answer when nothing did, empty for no answer.
 Outcome end_matching(Call& call, const Filter& f, Str none) {
-  Session* session = &call.session;
   call.server.ask_shards(
       call.session,
       [f](proxy::Shard& shard) {
@@ -160,8 +159,8 @@ Outcome end_matching(Call& call, const Filter& f, Str none) {
         }
         return ended;
       },
-      [session, none](std::string ended) {
-        return ended.empty() && !none.empty() ? message(*session, none, Severity::error) : std::string();
+      [none](Session& session, std::string ended) {
+        return ended.empty() && !none.empty() ? message(session, none, Severity::error) : std::string();
       });
   return Outcome::later;
 }

@@ -161,9 +161,8 @@ void Server::ask_shards(const Session& session, ShardFn fn, DoneFn done) {
   gather->inbox = inbox_;
   gather->parts.resize(static_cast<size_t>(access_.shards));
   gather->done = [this, id = session.id(), done = std::move(done)](std::string all) {
-    std::string answer = done(std::move(all));
     for (Session* s : sessions_)
-      if (s->id() == id) return s->complete(std::move(answer));
+      if (s->id() == id) return s->complete(done(*s, std::move(all)));
   };
   for (int i = 0; i < access_.shards; i++)
     access_.post(i, [gather, fn, i](proxy::Shard& shard) {

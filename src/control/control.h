@@ -80,7 +80,8 @@ class Server {
   // Has every shard make a text, then hands their sum to `done` on the control thread; what that returns answers the
   // session's command, if the session is still there.
   using ShardFn = std::function<std::string(proxy::Shard&)>;
-  using DoneFn = std::function<std::string(std::string)>;
+  // Makes the answer of what the shards gave; not called when the session is gone by then.
+  using DoneFn = std::function<std::string(Session&, std::string)>;
   void ask_shards(const Session& session, ShardFn fn, DoneFn done);
   // Something about it was changed that may let waiting requests in.
   void server_changed(const model::Server& server);
