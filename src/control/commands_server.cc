@@ -1,32 +1,26 @@
 // Commands that change servers. Each writes the server's state, which every shard reads at its next pick.
 #include <fmt/format.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "control/command.h"
 #include "control/server_news.h"
+#include "stats/server_change.h"
 
 namespace weir::control {
 namespace {
 
 using model::Admin;
 
-// A change of what a server does is dated and told, and only then.
+// A change is told to operators, if it made a difference.
 template <class Change>
 void change_state(Call& call, const model::Server& server, Change change) {
-  auto doing = [&] {
-    stats::ServerView v(server);
-    return std::pair(v.operational_state(), v.admin_state(server));
-  };
-  auto before = doing();
   ServerNews news(call.server, *call.server.catalogue().find_back(server.pool->name), server);
-  change(*server.state);
+  change();
   news.tell();
-  if (doing() != before) server.state->changed_s.store(time(nullptr), std::memory_order_relaxed);
 }
 
 void set_admin(Call& call, const model::Server& server, Admin admin) {
-  change_state(call, server, [&](model::ServerState& s) { s.admin.store(static_cast<uint8_t>(admin)); });
+  change_state(call, server, [&] { stats::set_admin(server, admin); });
 }
 
 void set_ready(Call& call, const model::Server& server) {
@@ -58,7 +52,7 @@ Outcome change_weight(Call& call, const model::Server& server, Str text) {
   } else if (!rest.empty()) {
     return call.refuse("Trailing garbage in weight string\n");
   }
-  change_state(call, server, [&](model::ServerState& s) { s.weight.store(static_cast<int32_t>(n)); });
+  change_state(call, server, [&] { stats::set_weight(server, static_cast<int32_t>(n)); });
   return Outcome::done;
 }
 
@@ -93,10 +87,7 @@ Outcome set_health(Call& call, const model::Server& server) {
   if (to != "up" && to != "stopping" && to != "down")
     return call.refuse("'set server <srv> health' expects 'up', 'stopping', or 'down'.\n");
   if (stats::ServerView(server).maint()) return Outcome::done;
-  change_state(call, server, [&](model::ServerState& s) {
-    s.up.store(to != "down");
-    s.stopping.store(to == "stopping");
-  });
+  change_state(call, server, [&] { stats::set_health(server, to != "down", to == "stopping"); });
   return Outcome::done;
 }
 

@@ -70,7 +70,7 @@ Outcome show_activity(Call& call) {
   stats::Moment m = call.server.moment();
   uint64_t up = m.now_ms - m.start_ms;
   stats::Totals t = stats::totals();
-  call.out += fmt::format("thread_id: 1 (1..{})\n", call.server.process().shards);
+  call.out += fmt::format("thread_id: 1 (1..{})\n", call.server.catalogue().shards);
   call.out += fmt::format("date_now: {}.{:06}\n", now.tv_sec, now.tv_nsec / 1000);
   call.out += fmt::format("uptime_now: {}.{:06}\n", up / 1000, up % 1000 * 1000);
   call.out += fmt::format("accepted: {}\nrequests: {}\n", t.accepted, t.requests);

@@ -1,26 +1,17 @@
 // `show info`, `show stat` and `clear counters`.
 #include "control/command.h"
+#include "stats/walk.h"
 
 namespace weir::control {
 namespace {
 
 using stats::Form;
 
-// Object types as bits of the second word of `show stat`.
-enum Kinds : uint32_t { kFronts = 1, kBacks = 2, kServers = 4 };
-
 struct Wish {
   Form form = Form::plain;
   bool help = false;
   bool real_numbers = false;
-  bool hide_maint = false;
-  bool hide_down = false;
-  bool bound = false;  // the three below count
-  int64_t proxy = -1;
-  int64_t kinds = -1;
-  int64_t server = -1;
-
-  bool wants(uint32_t kind) const { return !bound || (kinds & kind); }
+  stats::Selection selection;
 };
 
 int64_t to_number(Str text) {
@@ -36,8 +27,8 @@ void take_options(const Call& call, size_t from, Wish& wish) {
     if (word == "json") wish.form = Form::json;
     if (word == "desc") wish.help = true;
     if (word == "float") wish.real_numbers = true;
-    if (word == "no-maint") wish.hide_maint = true;
-    if (word == "up") wish.hide_down = true;
+    if (word == "no-maint") wish.selection.hide_maint = true;
+    if (word == "up") wish.selection.hide_down = true;
   }
 }
 
@@ -46,50 +37,23 @@ Outcome show_info(Call& call) {
   take_options(call, 2, wish);
   Server& server = call.server;
   stats::append_info(call.out,
-                     stats::info_line(server.catalogue(), server.process(), server.moment(), wish.real_numbers),
+                     stats::info_line(server.catalogue(), server.stopping(), server.moment(), wish.real_numbers),
                      wish.form, wish.help);
   return Outcome::done;
 }
 
-class StatPrinter {
- public:
-  StatPrinter(Call& call, const Wish& wish)
-      : call_(call), wish_(wish), now_(call.server.moment()), legends_(call.session.first_level >= Level::operate) {}
-
-  void print() {
-    stats::append_stat_head(call_.out, wish_.form);
-    for (const stats::ProxyEntry& p : call_.server.catalogue().proxies)
-      if (!p.disabled && (!wish_.bound || wish_.proxy == -1 || wish_.proxy == p.id)) print_proxy(p);
-    stats::append_stat_end(call_.out, wish_.form);
+void print_stat(Call& call, const Wish& wish) {
+  using Stop = stats::Walk::Stop;
+  stats::append_stat_head(call.out, wish.form);
+  stats::Walk walk(call.server.catalogue(), wish.selection, call.server.moment());
+  bool first = true;
+  for (Stop stop; (stop = walk.next()) != Stop::end;) {
+    if (stop == Stop::opened || stop == Stop::closed) continue;
+    stats::append_stat_line(call.out, walk.line(), wish.form, wish.help, first);
+    first = false;
   }
-
- private:
-  void print_proxy(const stats::ProxyEntry& p) {
-    if (p.front && wish_.wants(kFronts)) line(stats::front_line(p, now_));
-    if (!p.back) return;
-    if (wish_.wants(kServers))
-      for (const model::Server* s : p.pool->servers) print_server(p, *s);
-    if (wish_.wants(kBacks)) line(stats::back_line(p, now_, legends_, wish_.hide_maint || wish_.hide_down));
-  }
-  void print_server(const stats::ProxyEntry& p, const model::Server& s) {
-    const stats::ServerEntry& entry = call_.server.catalogue().of(s);
-    if (wish_.bound && wish_.server != -1 && wish_.server != entry.id) return;
-    stats::ServerView view(s);
-    if (wish_.hide_maint && view.maint()) return;
-    if (wish_.hide_down && !view.running()) return;
-    line(stats::server_line(p, s, entry, now_, legends_));
-  }
-  void line(const stats::Line& l) {
-    stats::append_stat_line(call_.out, l, wish_.form, wish_.help, first_);
-    first_ = false;
-  }
-
-  Call& call_;
-  const Wish& wish_;
-  stats::Moment now_;
-  bool legends_;
-  bool first_ = true;
-};
+  stats::append_stat_end(call.out, wish.form);
+}
 
 Outcome show_stat(Call& call) {
   Wish wish;
@@ -101,15 +65,15 @@ Outcome show_stat(Call& call) {
   }
   if (call.words.size() >= at + 3) {
     const stats::ProxyEntry* p = call.server.catalogue().find(call.word(at), false, false);
-    wish.proxy = p ? p->id : to_number(call.word(at));
-    if (wish.proxy == 0) return call.refuse("No such proxy.\n");
-    wish.bound = true;
-    wish.kinds = to_number(call.word(at + 1));
-    wish.server = to_number(call.word(at + 2));
+    wish.selection.proxy = p ? p->id : to_number(call.word(at));
+    if (wish.selection.proxy == 0) return call.refuse("No such proxy.\n");
+    wish.selection.kinds = to_number(call.word(at + 1));
+    wish.selection.server = to_number(call.word(at + 2));
     at += 3;
   }
   take_options(call, at, wish);
-  StatPrinter(call, wish).print();
+  wish.selection.legends = call.session.first_level >= Level::operate;
+  print_stat(call, wish);
   return Outcome::done;
 }
 

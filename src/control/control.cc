@@ -71,11 +71,7 @@ Str level_name(Level level) {
 }
 
 Server::Server(uv_loop_t* loop, Access access, std::span<const SocketConf> sockets)
-    : loop_(loop),
-      access_(std::move(access)),
-      sockets_(sockets.begin(), sockets.end()),
-      inbox_(new Inbox(loop)),
-      start_ms_(stats::monotonic_ms()) {}
+    : loop_(loop), access_(std::move(access)), sockets_(sockets.begin(), sockets.end()), inbox_(new Inbox(loop)) {}
 
 std::unique_ptr<Server> Server::start(uv_loop_t* loop, Access access, std::span<const SocketConf> sockets,
                                       std::string& problem) {
@@ -146,14 +142,6 @@ void Server::accept_some(Gate& gate) {
 void Server::ended(Session* session) {
   std::erase(sessions_, session);
   watch_gates();
-}
-
-stats::ProcessView Server::process() const {
-  stats::ProcessView view;
-  view.shards = access_.shards;
-  view.listeners = static_cast<int>(access_.model->listeners.size() + sockets_.size());
-  view.stopping = access_.stopping && access_.stopping();
-  return view;
 }
 
 void Server::ask_shards(const Session& session, ShardFn fn, DoneFn done) {

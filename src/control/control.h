@@ -46,7 +46,7 @@ struct News {
 // What commands work on. The functions are called on the control thread.
 struct Access {
   const model::Model* model = nullptr;
-  stats::Catalogue catalogue;
+  stats::Catalogue* catalogue = nullptr;
   int shards = 1;
   // Runs a function on a shard's thread; false when that shard has ended.
   std::function<bool(int, std::function<void(proxy::Shard&)>)> post;
@@ -71,11 +71,11 @@ class Server {
 
   // --- for sessions and commands ---
   Access& access() { return access_; }
-  stats::Catalogue& catalogue() { return access_.catalogue; }
+  stats::Catalogue& catalogue() { return *access_.catalogue; }
   uv_loop_t* loop() { return loop_; }
   std::span<const SocketConf> sockets() const { return sockets_; }
-  stats::Moment moment() const { return stats::moment_since(start_ms_); }
-  stats::ProcessView process() const;
+  stats::Moment moment() const { return stats::moment_since(access_.catalogue->start_ms); }
+  bool stopping() const { return access_.stopping && access_.stopping(); }
   void ended(Session* session);
   // Has every shard make a text, then hands their sum to `done` on the control thread; what that returns answers the
   // session's command, if the session is still there.
@@ -106,7 +106,6 @@ class Server {
   std::vector<Session*> sessions_;
   std::vector<std::unique_ptr<const net::Addr>> addresses_;
   Inbox* inbox_;
-  uint64_t start_ms_;
   uint64_t next_id_ = 1;
   bool accepting_ = true;
 };

@@ -2,7 +2,6 @@
 #include "haproxy/catalogue.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "balance/balancer.h"
 #include "haproxy/address.h"
@@ -23,6 +22,7 @@ stats::ProxyEntry entry_of(const Proxy& p) {
   e.http = p.http();
   e.disabled = p.s.disabled;
   e.mode = p.s.mode == Mode::http ? "http" : p.s.mode == Mode::tcp ? "tcp" : p.s.mode == Mode::log ? "log" : "spop";
+  e.description = p.description;
   e.max_conns = p.s.maxconn;
   e.listeners = p.listeners;
   e.pool = p.pool;
@@ -46,12 +46,6 @@ void add_servers(const Proxy& p, std::vector<stats::ServerEntry>& out) {
   }
 }
 
-std::string host_name() {
-  char name[256] = {};
-  gethostname(name, sizeof name - 1);
-  return name;
-}
-
 std::string address_text(const net::Addr& a) {
   if (a.is_ip()) return fmt::format("{}@{}", a.family == AF_INET ? "ipv4" : "ipv6", a.text());
   return fmt::format("{}@{}", a.abstract ? "abns" : "unix", a.unix_path());
@@ -59,26 +53,23 @@ std::string address_text(const net::Addr& a) {
 
 }  // namespace
 
-stats::Catalogue make_catalogue(const model::Model& model) {
+void fill_catalogue(const model::Model& model, stats::Catalogue& c) {
+  if (!model.haproxy) return;
   auto& g = *static_cast<Global*>(const_cast<void*>(model.haproxy));
-  Arena& arena = const_cast<model::Model&>(model).arena;
-  stats::Catalogue c;
   c.product = "HAProxy";
   c.version = kHaproxyVersion;
   c.release_date = kHaproxyDate;
-  c.node = g.node.empty() ? arena.dup(host_name()) : g.node;
+  if (!g.node.empty()) c.node = g.node;
   c.description = g.description;
   c.max_conns = g.maxconn;
   c.patterns = &g.patterns;
   c.set_variable = set_process_variable;
-  c.servers.resize(model.servers.size());
   for (const Proxy* p : g.proxies) {
     stats::ProxyEntry& e = c.proxies.emplace_back(entry_of(*p));
     if (!e.max_conns) e.max_conns = static_cast<uint32_t>(c.connection_limit());
     e.full_conns = (e.max_conns + 9) / 10;
     add_servers(*p, c.servers);
   }
-  return c;
 }
 
 std::vector<RuntimeAddress> runtime_addresses(model::Model& model) {

@@ -1,6 +1,6 @@
 #pragma once
-// What the runtime socket and the statistics are told about HAProxy's proxies and servers, and where the runtime socket
-// listens. Called once, before the shards start.
+// What the runtime socket and the statistics page are told about HAProxy's proxies and servers, and where the runtime
+// socket listens. Called once, before the shards start.
 #include <string>
 #include <vector>
 
@@ -9,8 +9,9 @@
 
 namespace weir::haproxy {
 
-// Points into the model. Only for a model that HAProxy sections went into.
-stats::Catalogue make_catalogue(const model::Model& model);
+// Adds the proxies and fills in their servers, which have their places already. Points into the model; without HAProxy
+// sections it does nothing.
+void fill_catalogue(const model::Model& model, stats::Catalogue& catalogue);
 
 // One socket of a `stats socket` line: an address to bind, or an inherited descriptor.
 struct RuntimeAddress {

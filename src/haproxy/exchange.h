@@ -18,6 +18,7 @@ struct Exchange {
   Str* request_captures = nullptr;  // by slot; data() null: nothing captured
   Str* response_captures = nullptr;
   Str unique_id;
+  Str service;  // what answered in a server's place, as logs call it: "<STATS>"
   Timeouts* overrides = nullptr;  // set-timeout
   uint32_t retries = kForever;  // set-retries
   const config::Where* last_rule = nullptr;  // the last rule that ended its ruleset

@@ -9,6 +9,7 @@
 #include <ctime>
 
 #include "expr/fetch_helpers.h"
+#include "haproxy/exchange.h"
 #include "haproxy/line_builder.h"
 #include "proxy/shard.h"
 
@@ -205,7 +206,8 @@ void backend(const Ctx& ctx, const Part&, LineBuilder& out) {
   out.text(ctx.txn && ctx.txn->pool ? ctx.txn->pool->name : frontend_name(ctx));
 }
 void server(const Ctx& ctx, const Part&, LineBuilder& out) {
-  out.text(ctx.txn && ctx.txn->server ? ctx.txn->server->name : Str("<NOSRV>"));
+  Str service = ctx.txn ? exchange(*ctx.txn).service : Str();
+  out.text(ctx.txn && ctx.txn->server ? ctx.txn->server->name : service.empty() ? Str("<NOSRV>") : service);
 }
 void host_name(const Ctx&, const Part&, LineBuilder& out) {
   if (!log_hooks.hostname.empty()) return out.text(log_hooks.hostname);

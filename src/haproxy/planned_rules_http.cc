@@ -19,8 +19,6 @@ constexpr Row kRows[] = {
      "(<file-name>) <key fmt> [ { if | unless } <condition> ]", "add an entry to an ACL"},
     {"http-request add-headers-bin", kProxies, 1, -1, Block::none, Inherit::rules, nullptr,
      "<expr> [ prefix <str> ] [ { if | unless } <condition> ]", "add headers from a binary list"},
-    {"http-request auth", kProxies, 0, -1, Block::none, Inherit::rules, nullptr,
-     "[realm <realm>] [ { if | unless } <condition> ]", "ask the client for HTTP authentication"},
     {"http-request cache-use", kProxies, 1, -1, Block::none, Inherit::rules, nullptr,
      "<name> [no-early-hints] [ { if | unless } <condition> ]", "answer from a cache when it can"},
     {"http-request del-acl", kProxies, 1, -1, Block::none, Inherit::rules, nullptr,

@@ -20,6 +20,7 @@
 namespace weir::haproxy {
 
 struct Proxy;
+struct StatsConf;
 
 enum class Mode : uint8_t { tcp, http, log, spop };
 enum class Kind : uint8_t { defaults, frontend, backend, listen };
@@ -107,6 +108,7 @@ struct Settings {
   uint32_t backlog = 0;
   ArenaList<Page*> errors;
   Str monitor_uri;
+  StatsConf* stats = nullptr;  // the statistics page; null: none
   uint32_t inspect_delay = 0;
   NamePolicy request_names = NamePolicy::unset;
   Str send_name_header;

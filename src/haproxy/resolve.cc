@@ -14,6 +14,7 @@
 #include "haproxy/chosen_server.h"
 #include "haproxy/monitor.h"
 #include "haproxy/personality.h"
+#include "haproxy/stats_page.h"
 #include "haproxy/switching.h"
 
 namespace weir::haproxy {
@@ -122,6 +123,8 @@ void add_request_rules(StepList& list, const Proxy& p, bool received) {
   list.add(run_monitor, received && !p.s.monitor_uri.empty());
   list.add(run_collect, p.s.has(kOptBufferRequest));
   list.add(call_rules<Ruleset::request>, has(Ruleset::request));
+  list.add(enter_stats, p.s.stats && p.s.stats->access.size);
+  list.add(run_stats, p.s.stats);
   list.add(call_redirects, p.redirect_segment.size != 0);
 }
 
@@ -394,6 +397,7 @@ void resolve(Scope& scope) {
   resolve_pages(scope);
   for (Proxy* p : scope.global.proxies) {
     scope.proxy = p;
+    finish_stats(scope, *p);
     make_segments(scope, *p);
     make_plan(*p);
     make_client_side(scope.global, *p);

@@ -2,16 +2,12 @@
 #include <fmt/format.h>
 
 #include "haproxy/bind.h"
-#include "haproxy/rule.h"
+#include "haproxy/rules_answer.h"
 #include "haproxy/tables.h"
 #include "haproxy/wait.h"
 
 namespace weir::haproxy {
 namespace {
-
-struct AnswerRule : Rule {
-  const Page* page = nullptr;
-};
 
 void count_denied(Exchange& x, const Rule& rule) {
   x.denied = true;
@@ -20,21 +16,6 @@ void count_denied(Exchange& x, const Rule& rule) {
   } else if (x.front) {
     x.front->front_counters->denied_requests.fetch_add(1, std::memory_order_relaxed);
   }
-}
-
-Next run_allow(Transaction& txn, Cursor& c, const void* conf) {
-  auto& rule = *static_cast<const Rule*>(conf);
-  return applies(rule, context_for(txn, rule.response)) ? leave_ruleset(txn, c) : Next::next;
-}
-
-Next run_deny(Transaction& txn, Cursor& c, const void* conf) {
-  auto& rule = *static_cast<const AnswerRule*>(conf);
-  expr::Ctx ctx = context_for(txn, rule.response);
-  if (!applies(rule, ctx)) return Next::next;
-  note_final(txn, c);
-  count_denied(exchange(txn), rule);
-  txn.termination = {'P', rule.response ? 'H' : 'R'};
-  return answer(txn, *rule.page, ctx);
 }
 
 Next run_return(Transaction& txn, Cursor& c, const void* conf) {
@@ -82,6 +63,25 @@ Next run_tarpit(Transaction& txn, Cursor& c, const void* conf) {
   }
   return answer(txn, *rule.page, ctx);
 }
+
+}  // namespace
+
+Next run_allow(Transaction& txn, Cursor& c, const void* conf) {
+  auto& rule = *static_cast<const Rule*>(conf);
+  return applies(rule, context_for(txn, rule.response)) ? leave_ruleset(txn, c) : Next::next;
+}
+
+Next run_deny(Transaction& txn, Cursor& c, const void* conf) {
+  auto& rule = *static_cast<const AnswerRule*>(conf);
+  expr::Ctx ctx = context_for(txn, rule.response);
+  if (!applies(rule, ctx)) return Next::next;
+  note_final(txn, c);
+  count_denied(exchange(txn), rule);
+  txn.termination = {'P', rule.response ? 'H' : 'R'};
+  return answer(txn, *rule.page, ctx);
+}
+
+namespace {
 
 void bind_plain(Scope& scope, const Directive& d, const Row& row, proxy::StepFn run) {
   Words args;

@@ -22,6 +22,7 @@ extern const config::Table kHeaderRuleTable;
 extern const config::Table kUriRuleTable;
 extern const config::Table kNormalizeUriTable;
 extern const config::Table kAnswerRuleTable;
+extern const config::Table kAuthRuleTable;
 extern const config::Table kRedirectTable;
 extern const config::Table kVariableRuleTable;
 extern const config::Table kControlRuleTable;
@@ -35,6 +36,7 @@ extern const config::Table kMonitorTable;
 extern const config::Table kCompressionTable;
 extern const config::Table kUserlistTable;
 extern const config::Table kRuntimeSocketTable;
+extern const config::Table kStatsPageTable;
 extern const config::Table kLuaTable;
 extern const config::Table kOldWordsTable;
 

@@ -13,6 +13,7 @@
 #include "nginx/planned.h"
 #include "nginx/planned_place.h"
 #include "nginx/request.h"
+#include "nginx/traffic.h"
 #include "nginx/upstream.h"
 
 namespace weir::nginx {
@@ -230,6 +231,7 @@ void finish_http(Scope& scope) {
   if (scope.options.allow_planned) close_planned(scope);
   for (ServerBlock* s : http.servers) build_segments(scope, *s);
   build_listeners(scope);
+  make_counters(scope);
 }
 
 }  // namespace weir::nginx

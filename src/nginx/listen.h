@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "nginx/module.h"
+#include "stats/proxy_counters.h"
 
 namespace weir::nginx {
 
@@ -27,6 +28,7 @@ struct Address {
   Names any;
   std::vector<std::pair<net::Addr, Names*>> specific;
   const Http* http = nullptr;
+  stats::ProxyCounters* counters = nullptr;  // null: nobody looks at statistics
 };
 
 // What a server calls itself: its first name, ".example.com" without the dot.

@@ -5,6 +5,7 @@
 #include "nginx/balancing.h"
 #include "nginx/body_file.h"
 #include "nginx/keepalive.h"
+#include "nginx/stats_page.h"
 
 namespace weir::nginx {
 
@@ -45,6 +46,7 @@ const std::vector<const Module*>& modules() {
       &kTryFilesModule,
       &kMirrorModule,
       &kStubStatusModule,
+      &kStatsPageModule,
       &kEmptyGifModule,
       &kProxyModule,
       &kLimitRateModule,

@@ -18,6 +18,7 @@
 #include "nginx/proxy.h"
 #include "nginx/request.h"
 #include "nginx/server_tokens.h"
+#include "nginx/traffic.h"
 #include "proxy/shard.h"
 
 namespace weir::nginx {
@@ -109,6 +110,7 @@ class NginxPersonality final : public proxy::Personality {
     number_connection(txn);
     r->http = address.http;
     r->address = &address;
+    count_begin(txn);
     txn.slot_count = address.http->variables.slots();
     txn.slots = txn.arena.array<expr::Value>(txn.slot_count);
     r->unparsed_uri = txn.request.path;
@@ -166,7 +168,10 @@ class NginxPersonality final : public proxy::Personality {
   bool wants_retry(const Transaction& txn, const Error& why) const override { return wants_next_upstream(txn, why); }
   void log_attempt(Transaction& txn, const Error& why) const override { log(&txn, LogLevel::error, why.sys, why.text); }
   void attempt_failed(Transaction& txn, const Error& why) const override { count_failure(txn, why); }
-  void attempt_answered(Transaction& txn) const override { count_answer(txn); }
+  void attempt_answered(Transaction& txn) const override {
+    count_answer(txn);
+    count_answered(txn);
+  }
   bool passes_interim(const Transaction&) const override { return false; }
   bool pick_another(const Transaction&) const override { return true; }
   void connection_refused(const model::Listener& listener, const net::Addr& client, Str why) const override {
@@ -196,6 +201,7 @@ class NginxPersonality final : public proxy::Personality {
 
   void log(Transaction& txn) const override {
     const Request& r = of(txn);
+    count_end(txn);
     if (r.subrequest && !r.location->of<CoreConf>(kCoreModule).log_subrequest.get(false)) return;
     for (const LogWriter& w : r.location->loggers) w.write(txn, w.conf);
   }

@@ -4,6 +4,16 @@
 #include <sys/resource.h>
 
 namespace weir::stats {
+namespace {
+Catalogue* served = nullptr;
+}
+
+Catalogue* catalogue() {
+  return served;
+}
+void set_catalogue(Catalogue* catalogue) {
+  served = catalogue;
+}
 
 uint64_t Catalogue::connection_limit() const {
   rlimit limit{};

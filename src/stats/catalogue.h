@@ -1,7 +1,8 @@
 #pragma once
-// What statistics and the runtime socket know of the configured proxies, without knowing whose they are: a personality
-// fills a Catalogue once per model (haproxy::make_catalogue). Everything in it lives as long as the model, except what is
-// marked as changing; that is written and read on the control thread only.
+// What the statistics page and the runtime socket know of the configured proxies, without knowing whose they are: the
+// personalities fill the process's catalogue (haproxy::fill_catalogue, nginx::fill_catalogue) before its shards start. It
+// lives in the model's arena. Pattern texts change on the control thread; what else changes is atomic.
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -25,13 +26,17 @@ struct ProxyEntry {
   Str mode;  // "http", "tcp"
   Str algorithm;  // of a backend, as `show stat` calls it
   Str cookie;  // name, or empty
+  Str description;
   uint32_t max_conns = 0;  // of a frontend
   uint32_t full_conns = 0;  // of a backend: fullconn
   std::vector<model::Listener*> listeners;
   const model::Pool* pool = nullptr;  // of a backend
   ProxyCounters* front_counters = nullptr;
   ProxyCounters* back_counters = nullptr;
-  FrontState state = FrontState::open;  // changes
+  mutable FrontState state = FrontState::open;  // of a frontend; written on the control thread
+
+  FrontState state_now() const { return std::atomic_ref(state).load(std::memory_order_relaxed); }
+  void set_state(FrontState to) { std::atomic_ref(state).store(to, std::memory_order_relaxed); }
 };
 
 struct ServerEntry {
@@ -50,6 +55,10 @@ struct Catalogue {
   Str node;
   Str description;
   uint64_t max_conns = 0;  // as configured; 0: not
+  uint64_t start_ms = 0;  // monotonic, of this process
+  int shards = 1;
+  int listeners = 0;  // runtime sockets included
+  std::string token;  // what forms of the page have to bring along; of this process, not to be guessed
   std::vector<ProxyEntry> proxies;  // in the order of the file
   std::vector<ServerEntry> servers;  // by model::Server::id
   expr::PatternSources* patterns = nullptr;  // maps and ACLs; texts change
@@ -63,6 +72,10 @@ struct Catalogue {
   ProxyEntry* find_back(Str name) { return find(name, false, true); }
   const ServerEntry& of(const model::Server& s) const { return servers[s.id]; }
 };
+
+// What this process shows; null until it is about to serve.
+Catalogue* catalogue();
+void set_catalogue(Catalogue* catalogue);
 
 // What a server is doing, in the words of HAProxy's administrators.
 struct ServerView {

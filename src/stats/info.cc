@@ -34,7 +34,7 @@ struct Fronts {
 
 }  // namespace
 
-Line info_line(const Catalogue& catalogue, const ProcessView& process, const Moment& m, bool real_numbers) {
+Line info_line(const Catalogue& catalogue, bool stopping, const Moment& m, bool real_numbers) {
   Line line(static_cast<size_t>(Info::count_));
   auto at = [&](Info i) -> Field& { return line[static_cast<size_t>(i)]; };
   Totals totals = stats::totals();
@@ -44,7 +44,7 @@ Line info_line(const Catalogue& catalogue, const ProcessView& process, const Mom
   at(Info::version) = text(kProduct, catalogue.version);
   at(Info::release_date) = text(kProduct, catalogue.release_date);
   at(Info::build_info) = text(kProduct, catalogue.version);
-  at(Info::nbthread) = u32(kConfig, static_cast<uint64_t>(process.shards));
+  at(Info::nbthread) = u32(kConfig, static_cast<uint64_t>(catalogue.shards));
   at(Info::nbproc) = u32(kConfig, 1);
   at(Info::nb_thread_groups) = u32(kConfig, 1);
   at(Info::process_num) = u32(kKey, 1);
@@ -75,10 +75,10 @@ Line info_line(const Catalogue& catalogue, const ProcessView& process, const Mom
   }
   at(Info::node) = text(kConfigOutput, catalogue.node);
   if (!catalogue.description.empty()) at(Info::description) = text(kConfigOutput, catalogue.description);
-  at(Info::stopping) = u32(kGauge, process.stopping ? 1 : 0);
-  at(Info::jobs) = u32(kGauge, static_cast<uint64_t>(std::max<int64_t>(0, totals.active) + process.listeners));
+  at(Info::stopping) = u32(kGauge, stopping ? 1 : 0);
+  at(Info::jobs) = u32(kGauge, static_cast<uint64_t>(std::max<int64_t>(0, totals.active) + catalogue.listeners));
   at(Info::unstoppable_jobs) = u32(kGauge, 0);
-  at(Info::listeners) = u32(kGauge, static_cast<uint64_t>(process.listeners));
+  at(Info::listeners) = u32(kGauge, static_cast<uint64_t>(catalogue.listeners));
   at(Info::active_peers) = u32(kGauge, 0);
   at(Info::connected_peers) = u32(kGauge, 0);
   at(Info::busy_polling) = u32(kGauge, 0);

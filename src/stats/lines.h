@@ -1,6 +1,6 @@
 #pragma once
 // The lines of `show stat` (one per frontend, server and backend) and of `show info`, as fields by column, and their
-// printed forms. What is not counted stays empty. Called on the control thread.
+// printed forms. What is not counted stays empty. Called on the control thread, and on shards for the page.
 #include <vector>
 
 #include "stats/catalogue.h"
@@ -26,12 +26,7 @@ Line front_line(const ProxyEntry& p, const Moment& m);
 Line server_line(const ProxyEntry& p, const model::Server& s, const ServerEntry& e, const Moment& m, bool legends);
 Line back_line(const ProxyEntry& p, const Moment& m, bool legends, bool counted);
 
-struct ProcessView {
-  int shards = 1;
-  int listeners = 0;
-  bool stopping = false;
-};
-Line info_line(const Catalogue& catalogue, const ProcessView& process, const Moment& m, bool real_numbers);
+Line info_line(const Catalogue& catalogue, bool stopping, const Moment& m, bool real_numbers);
 
 // Text around the lines and one line in each form; `help`: with a column's description. `first`: no line was printed yet.
 void append_stat_head(std::string& out, Form form);

@@ -15,7 +15,7 @@
 #include "tools/coverage.h"
 #include "tools/faces.h"
 #include "tools/haproxy_features.h"
-#include "tools/runtime_socket.h"
+#include "tools/statistics.h"
 #include "tools/version.h"
 
 namespace weir::tools {
@@ -386,7 +386,7 @@ int haproxy_main(int argc, char** argv) {
     return 1;
   }
   if (!o.daemon && loaded.model->process.daemon && !o.foreground && !o.debug) job.daemon = true;
-  add_runtime_sockets(job);
+  add_statistics(job);
   return master::run(job, std::move(loaded));
 }
 

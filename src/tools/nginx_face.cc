@@ -16,6 +16,7 @@
 #include "nginx/log_file.h"
 #include "tools/faces.h"
 #include "tools/nginx_modules.h"
+#include "tools/statistics.h"
 #include "tools/version.h"
 
 namespace weir::tools {
@@ -213,6 +214,7 @@ int nginx_main(int argc, char** argv) {
   if (!loaded.good(o.allow_planned)) return 1;
   voice.log = log_message;
   job.reopen_logs = nginx::reopen_logs;
+  add_statistics(job);
   return master::run(job, std::move(loaded));
 }
 

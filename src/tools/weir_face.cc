@@ -12,7 +12,7 @@
 #include "tools/coverage.h"
 #include "tools/default_conf.h"
 #include "tools/faces.h"
-#include "tools/runtime_socket.h"
+#include "tools/statistics.h"
 #include "tools/version.h"
 
 namespace weir::tools {
@@ -83,7 +83,7 @@ int run(const RunOptions& o) {
     voice.say(master::Level::emerg, "the configuration listens nowhere");
     return 1;
   }
-  add_runtime_sockets(job);
+  add_statistics(job);
   return master::run(job, std::move(loaded));
 }
 
@@ -91,7 +91,7 @@ void add_run(CLI::App& app, RunOptions& o, int& code) {
   CLI::App* c = app.add_subcommand("run", "start the proxy");
   c->footer(
       "Without -c a built-in configuration is run: a listener on $PORT (8080) that balances over two sample origins,\n"
-      "and a page about weir itself on $STATS_PORT (8404).");
+      "and the statistics page on $STATS_PORT (8404).");
   c->add_option("-c,--config", o.conf, "nginx.conf, haproxy.cfg or weir.conf; the dialect is seen from the content");
   c->add_option("--dialect", o.dialect, "take the file for this: nginx, haproxy or weir")
       ->check(CLI::IsMember({"nginx", "haproxy", "weir"}));

@@ -301,7 +301,7 @@ def test_levels_and_modes(proxy, admin):
 def test_interactive_session(proxy):
     with socket.socket(socket.AF_UNIX) as sock:
         sock.settimeout(10)
-        sock.connect(str(proxy.dir / "admin.sock"))
+        sock.connect(proxy.runtime().path)
         for command, answer in ((b"prompt\n", b"\n> "), (b"show version\n", b"3.5-dev5\n\n> "), (b"quit\n", b"")):
             sock.sendall(command)
             assert sock.recv(100) == answer
@@ -312,7 +312,7 @@ def test_timeout(start):
     proxy.runtime()
     with socket.socket(socket.AF_UNIX) as sock:
         sock.settimeout(10)
-        sock.connect(str(proxy.dir / "admin.sock"))
+        sock.connect(proxy.runtime().path)
         begin = time.monotonic()
         assert sock.recv(1) == b""
         assert 0.1 < time.monotonic() - begin < 5

@@ -20,7 +20,8 @@ struct Socket {
     make_model();
     Access access;
     access.model = &model;
-    access.catalogue = catalogue();
+    fill(catalogue);
+    access.catalogue = &catalogue;
     access.post = [](int, std::function<void(proxy::Shard&)>) { return false; };
     access.tell = [](const stats::ProxyEntry&, const News&) {};
     access.max_sessions = max_sessions;
@@ -51,8 +52,8 @@ struct Socket {
       pool.servers.push(model.arena, &servers[i]);
     }
   }
-  stats::Catalogue catalogue() {
-    stats::Catalogue c;
+  void fill(stats::Catalogue& c) {
+    c.start_ms = stats::monotonic_ms();
     c.product = "HAProxy";
     c.version = "3.5";
     c.servers = {{1, false, {}, {}, -1, 5000}, {2, false, {}, {}, -1, 5000}};
@@ -71,7 +72,6 @@ struct Socket {
     patterns.file("virt@colours", true, error);
     patterns.assign_ids();
     c.patterns = &patterns;
-    return c;
   }
 
   int connect_client() {
@@ -120,6 +120,7 @@ struct Socket {
   model::ServerState states[2];
   stats::ProxyCounters front, back;
   expr::PatternSources patterns;
+  stats::Catalogue catalogue;
   std::string error;
   std::unique_ptr<Server> server;
 };

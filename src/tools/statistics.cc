@@ -1,5 +1,5 @@
-// See tools/runtime_socket.h.
-#include "tools/runtime_socket.h"
+// See tools/statistics.h.
+#include "tools/statistics.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +14,9 @@
 #include "haproxy/personality.h"
 #include "master/sockets.h"
 #include "master/worker.h"
+#include "nginx/catalogue.h"
+#include "stats/page.h"
+#include "tools/version.h"
 
 namespace weir::tools {
 namespace {
@@ -70,8 +73,32 @@ bool open(const std::vector<RuntimeAddress>& addresses, uint32_t timeout_ms, Soc
   return true;
 }
 
+// A host's own name, for want of a configured one.
+Str host_name(Arena& arena) {
+  char name[256] = {};
+  gethostname(name, sizeof name - 1);
+  return arena.dup(name);
+}
+
+void make_catalogue(model::Model& model) {
+  auto* c = model.arena.own<stats::Catalogue>();
+  c->product = "weir";
+  c->version = kVersion;
+  c->node = host_name(model.arena);
+  c->max_conns = model.process.max_conns;
+  c->start_ms = stats::monotonic_ms();
+  c->shards = std::max(model.process.shards, 1);
+  c->listeners = static_cast<int>(model.listeners.size());
+  c->token = stats::make_token();
+  c->servers.resize(model.servers.size());
+  haproxy::fill_catalogue(model, *c);
+  nginx::fill_catalogue(model, *c);
+  stats::set_catalogue(c);
+}
+
 bool serve(master::Worker& worker, master::Voice& voice, std::string& problem) {
   auto& model = const_cast<model::Model&>(worker.model());
+  make_catalogue(model);
   std::vector<RuntimeAddress> addresses = haproxy::runtime_addresses(model);
   if (addresses.empty()) return true;
   const haproxy::Global& global = haproxy::global(model);
@@ -79,7 +106,7 @@ bool serve(master::Worker& worker, master::Voice& voice, std::string& problem) {
   if (!open(addresses, global.socket_timeout_ms, *sockets, problem)) return false;
   control::Access access;
   access.model = &model;
-  access.catalogue = haproxy::make_catalogue(model);
+  access.catalogue = stats::catalogue();
   access.shards = std::max(model.process.shards, 1);
   access.post = [&worker](int i, std::function<void(proxy::Shard&)> fn) { return worker.post(i, std::move(fn)); };
   access.stopping = [&worker] { return worker.draining(); };
@@ -89,6 +116,7 @@ bool serve(master::Worker& worker, master::Voice& voice, std::string& problem) {
       haproxy::log_about(global, *p, news.level, news.logged);
   };
   access.max_sessions = global.socket_maxconn;
+  stats::catalogue()->listeners += static_cast<int>(sockets->all.size());
   sockets->server = control::Server::start(worker.loop(), std::move(access), sockets->all, problem);
   if (!sockets->server) return false;
   worker.on_drain = [sockets] { sockets->server->stop_accepting(); };
@@ -98,7 +126,7 @@ bool serve(master::Worker& worker, master::Voice& voice, std::string& problem) {
 
 }  // namespace
 
-void add_runtime_sockets(master::Job& job) {
+void add_statistics(master::Job& job) {
   job.before_threads = [&voice = *job.voice](master::Worker& worker) {
     std::string problem;
     if (serve(worker, voice, problem)) return true;
