@@ -154,9 +154,10 @@ backend gone
     retries 0
     server s {dead}
 """, syslog=syslog)
-    for path, counts in ("/", "1/1/1/1"), ("/local", "1/1/0/0"), ("/gone", "1/1/1/0"):
-        proxy.get(path)
-        syslog.wait_for(f" {counts} {path}$")
+    with proxy.client() as client:  # one for all: a connection counts until its end was seen
+        for path, counts in ("/", "1/1/1/1"), ("/local", "1/1/0/0"), ("/gone", "1/1/1/0"):
+            client.request(path)
+            syslog.wait_for(f" {counts} {path}$")
 
 
 def test_capture_takes_the_last_value(start, syslog):

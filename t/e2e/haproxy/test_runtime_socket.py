@@ -340,6 +340,7 @@ def test_tcp_socket_and_an_address_in_use(start):
         assert result.returncode == 1
         assert "GLOBAL" in result.stderr and "Address already in use" in result.stderr
     proxy.start()
+    net.wait_until(lambda: net.is_listening(port), "the socket, which is bound after the ports")
     with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
         sock.sendall(b"show cli level\n")
         assert sock.makefile().read() == "user\n\n"
