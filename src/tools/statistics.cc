@@ -98,12 +98,12 @@ void make_catalogue(model::Model& model) {
 
 bool serve(master::Worker& worker, master::Voice& voice, std::string& problem) {
   auto& model = const_cast<model::Model&>(worker.model());
-  make_catalogue(model);
   std::vector<RuntimeAddress> addresses = haproxy::runtime_addresses(model);
+  auto sockets = std::make_shared<Sockets>();
+  if (!addresses.empty() && !open(addresses, haproxy::global(model).socket_timeout_ms, *sockets, problem)) return false;
+  make_catalogue(model);
   if (addresses.empty()) return true;
   const haproxy::Global& global = haproxy::global(model);
-  auto sockets = std::make_shared<Sockets>();
-  if (!open(addresses, global.socket_timeout_ms, *sockets, problem)) return false;
   control::Access access;
   access.model = &model;
   access.catalogue = stats::catalogue();
