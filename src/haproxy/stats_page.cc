@@ -122,8 +122,7 @@ void bind_refresh(void* s, const Directive& d, const Row& row) {
     conf_of(scope, d).page.refresh_s = static_cast<uint32_t>(std::min<uint64_t>((us + 999999) / 1000000, INT32_MAX));
     return;
   }
-  scope.error(word.where, fmt::format("'{}' is not a time: {}", word.text, problem),
-              "a number with us, ms, s, m, h or d; without a unit it is seconds",
+  scope.error(word.where, problem, "a number with us, ms, s, m, h or d; without a unit it is seconds",
               fmt::format("unexpected character in argument to stats refresh interval: '{}'.", word.text));
 }
 

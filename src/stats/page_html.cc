@@ -266,8 +266,14 @@ void HtmlPage::links(std::string& out) {
   link(wish, "JSON", "json");
   // A form replaces the query, so the page's own goes along.
   Str query = view_.conf.uri;
-  cut(query, '?');
-  out += "<form>";
+  Str path = cut(query, '?');
+  out += "<form";
+  if (!path.empty()) {
+    out += " action=\"";
+    escape(out, path);
+    out += '"';
+  }
+  out += '>';
   if (!query.empty()) {
     out += "<input type=hidden name=\"";
     escape(out, query);
@@ -281,8 +287,8 @@ void HtmlPage::links(std::string& out) {
 void HtmlPage::open_proxy(std::string& out) {
   const ProxyEntry& p = walk_.proxy();
   std::string name = escaped(p.name);
-  out += fmt::format("<tbody><tr class=px><th scope=rowgroup><a id=\"{}\" href=\"#{}\">{}</a><td colspan={}><span>",
-                     name, name, name, std::size(kCells));
+  out += fmt::format("<tbody><tr class=px><th scope=rowgroup><a id=\"{}\" href=\"#{}\">{}</a><td colspan={}>", name,
+                     name, name, std::size(kCells));
   escape(out, p.description);
   if (selection_.legends)
     out += fmt::format("{}{} {}, id {}{}{}", p.description.empty() ? "" : " — ", p.mode,
@@ -290,7 +296,7 @@ void HtmlPage::open_proxy(std::string& out) {
                        : p.front         ? "frontend"
                                          : "backend",
                        p.id, p.algorithm.empty() ? "" : ", balance ", p.algorithm);
-  out += "</span>\n";
+  out += '\n';
 }
 
 void HtmlPage::row(std::string& out, Walk::Stop stop) {

@@ -25,19 +25,19 @@ table{border-collapse:separate;border-spacing:0;min-width:100%}
 td,th{padding:.2em .4em;border:solid var(--line);border-width:0 1px 1px 0;text-align:right;white-space:nowrap;font-weight:400}
 thead{position:sticky;top:0;z-index:2}thead th{background:var(--head);color:var(--hfg);text-align:center;font-weight:600}
 th:first-child{position:sticky;left:0;z-index:1;text-align:left;border-left-width:1px;background:inherit}
-thead th:first-child{background:var(--head)}
+thead th:first-child{background:var(--head)}thead tr+tr th:first-child{position:static}
 td[title]{text-decoration:underline dotted var(--dim);text-underline-offset:.2em}
 .c{text-align:center}th small{display:none}
 tr{background:var(--bg)}.px th{background:var(--px);font-weight:700}.px th a{color:var(--pfg);text-decoration:none}
 .px>*{border-top:.7em solid var(--bg)}.px td{text-align:left;border-right-width:0;color:var(--dim)}label{display:flex;align-items:center}
-.px td span,.act form{position:sticky;left:12em}
+.act form{display:inline-block;position:sticky;left:1em}
 .px td,.act td,.act th{background:var(--bg)}.act td{text-align:left}.act>*{border-width:0!important}
 .sum{background:var(--sum)}.sum .bad{background:var(--down);font-weight:700}
 .up{background:var(--up)}.up.b{background:var(--bup)}.go{background:var(--go)}.go.b{background:var(--bgo)}
 .come{background:var(--come)}.come.b{background:var(--bcome)}.down{background:var(--down)}.no{background:var(--no)}
 .lb,.dr{background:var(--lb)}.dr.b{background:var(--bdr)}.mt{background:var(--mt)}
 @media(max-width:50em){body{font-size:13px}th:first-child{max-width:11em;overflow:hidden;text-overflow:ellipsis}
-th small{display:block;font-weight:700}.px td span,.act form{left:1em}td,th{padding:.35em .5em}}
+th small{display:block;font-weight:700}.act form{left:11.5em;max-width:55vw;white-space:normal}td,th{padding:.35em .5em}}
 )";
 
 }  // namespace weir::stats

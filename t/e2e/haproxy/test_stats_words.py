@@ -212,6 +212,13 @@ def test_filter_by_a_part_of_the_name(start):
     assert {name for name, _ in names(start(), "/haproxy?stats;csv;scope=ECR")} == {"secret"}
 
 
+def test_the_filter_is_a_form(start):
+    text = text_of(start(), "/haproxy?stats;st=DONE")
+    assert '<form action="/haproxy"><input type=hidden name="stats"><input name=scope ' in text
+    # What a browser makes of it.
+    assert {name for name, _ in names(start(), "/haproxy?stats=&scope=secret;csv")} == {"secret"}
+
+
 def test_colours_by_state(start):
     proxy = start()
     states = {"drain": "dr", "maint": "mt", "ready": "no"}
