@@ -8,6 +8,7 @@ namespace weir::control {
 namespace {
 
 using expr::PatternSource;
+using expr::Value;
 using Texts = std::vector<expr::PatternSet::Text>;
 
 bool is_map(const Call& call) {
@@ -145,12 +146,49 @@ Outcome clear(Call& call) {
   return source ? publish(call, *source, {}) : Outcome::done;
 }
 
+Str value_type(const Value& v) {
+  switch (v.type) {
+    case expr::Type::integer: return "sint";
+    case expr::Type::ipv4: return "ipv4";
+    case expr::Type::ipv6: return "ipv6";
+    default: return "str";
+  }
+}
+
+// What one way of matching says about a sample.
+std::string look_up(const PatternSource& source, const expr::PatternList& list, Str sample, bool map) {
+  Arena arena;
+  Value v = Value::of(sample);
+  const expr::Pattern* p = expr::cast(v, expr::method_type(list.method), arena) ? list.find(v) : nullptr;
+  std::string line = fmt::format("type={}, case={}, {}={}", expr::method_name(list.method),
+                                 list.icase ? "insensitive" : "sensitive", map ? "found" : "match", p ? "yes" : "no");
+  if (!p) return line + '\n';
+  using expr::Method;
+  bool tree = !list.icase && (list.method == Method::str || list.method == Method::beg || list.method == Method::ip);
+  line += fmt::format(", idx={}, {}=\"{}\"", tree ? "tree" : "list", map ? "key" : "pattern", p->key);
+  if (map && source.is_map)
+    line += fmt::format(", value=\"{}\", type=\"{}\"", p->value,
+                        list.values == expr::Type::string ? Str("str") : value_type(p->typed));
+  return line + '\n';
+}
+
+Outcome get(Call& call) {
+  if (call.words.size() < 4)
+    return call.refuse(is_map(call) ? "Missing map identifier and/or key.\n" : "Missing ACL identifier and/or key.\n");
+  const PatternSource* source = find_source(call, call.word(2));
+  if (!source) return Outcome::done;
+  for (const auto& list : source->lists) call.out += look_up(*source, *list, call.word(3), is_map(call));
+  return Outcome::done;
+}
+
 constexpr Command kRows[] = {
     {{"show", "acl"}, Level::admin, "show acl [<acl>]", "the ACLs, or the entries of one", show},
+    {{"get", "acl"}, Level::admin, "get acl <acl> <value>", "the entries of an ACL that match a sample", get},
     {{"add", "acl"}, Level::admin, "add acl <acl> <pattern>", "add an entry to an ACL", add},
     {{"del", "acl"}, Level::admin, "del acl <acl> [<key>|#<ref>]", "remove entries from an ACL", del},
     {{"clear", "acl"}, Level::admin, "clear acl <acl>", "remove all entries from an ACL", clear},
     {{"show", "map"}, Level::admin, "show map [map]", "the maps, or the entries of one", show},
+    {{"get", "map"}, Level::admin, "get map <acl> <value>", "the entries of a map that match a sample", get},
     {{"add", "map"},
      Level::admin,
      "add map <map> <key> <val>",

@@ -64,6 +64,10 @@ Outcome show_errors(Call& call) {
   return Outcome::done;
 }
 
+Outcome show_not_built(Call& call) {
+  return call.refuse(fmt::format("'show {}' is not built in weir.\n", call.word(1)));
+}
+
 Outcome show_activity(Call& call) {
   timespec now{};
   clock_gettime(CLOCK_REALTIME, &now);
@@ -155,6 +159,8 @@ constexpr Command kRows[] = {
      "show errors [<px>] [request|response]",
      "messages that were broken",
      show_errors},
+    {{"show", "pools"}, Level::user, "", "", show_not_built},
+    {{"show", "table"}, Level::user, "", "", show_not_built},
     {{"show", "activity"}, Level::operate, "show activity", "what the process has to do", show_activity},
 };
 

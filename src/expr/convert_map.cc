@@ -45,6 +45,8 @@ std::string check(Arg* args, int, Arena& arena) {
   std::string error;
   PatternSource* source = parsing->patterns->file(args[0].str, true, error);
   if (!source) return error;
+  const config::Where& where = parsing->where;
+  source->used_by("map", where.source ? Str(where.source->path) : Str{}, where.line);
   PatternList* list = source->list(method, false, false, gives == Gives::key ? Type::string : type, error);
   if (!list) return error;
   args[0].object = list;

@@ -150,6 +150,8 @@ struct PatternSource {
   std::vector<std::unique_ptr<PatternList>> lists;
   std::vector<std::unique_ptr<const PatternSet>> sets;  // what `now` of the lists points to
 
+  // A use of the file by an ACL or a map, for the description.
+  void used_by(Str what, Str file, uint32_t line);
   // The list that matches these texts so, made when it is new. Null with a reason.
   PatternList* list(Method method, bool icase, bool resolve, Type values, std::string& error);
   // Builds all lists anew from `texts` and publishes them. The sets that were replaced are handed to `old`: free them

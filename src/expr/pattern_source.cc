@@ -52,6 +52,13 @@ bool read_patterns(Str file, bool map, std::vector<PatternSet::Text>& out, std::
   return true;
 }
 
+void PatternSource::used_by(Str what, Str file, uint32_t line) {
+  if (description.empty())
+    description = fmt::format("pattern loaded from file '{}' used by {} at file '{}' line {}", name, what, file, line);
+  else
+    description += fmt::format(", by {} at file '{}' line {}", what, file, line);
+}
+
 PatternList* PatternSource::list(Method method, bool icase, bool resolve, Type values, std::string& error) {
   for (auto& l : lists)
     if (l->method == method && l->icase == icase && l->values == values) return l.get();

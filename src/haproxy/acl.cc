@@ -221,6 +221,11 @@ class Criterion {
     return true;
   }
 
+  Str file_name() const {
+    const auto* source = words_[0].where.source;
+    return source ? Str(source->path) : Str{};
+  }
+
   PatternList* list_of(PatternSource& source, std::string& problem) {
     source.is_acl = true;
     return source.list(method_, icase_, resolve_, Type::string, problem);
@@ -235,12 +240,14 @@ class Criterion {
       PatternSource* source = env_.patterns->inline_source();
       source->id = id_;
       source->texts = texts_;
+      source->description = fmt::format("acl '{}' file '{}' line {}", keyword_, file_name(), words_[0].where.line);
       PatternList* list = list_of(*source, problem);
       if (!list) return error(first_bad(problem), problem);
       lists.push_back(list);
     }
     for (const Word* name : files_) {
       PatternSource* source = env_.patterns->file(name->text, map_, problem);
+      if (source) source->used_by("acl", file_name(), name->where.line);
       PatternList* list = source ? list_of(*source, problem) : nullptr;
       if (!list) return error(*name, problem);
       lists.push_back(list);

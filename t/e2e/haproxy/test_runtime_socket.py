@@ -382,3 +382,36 @@ def test_commands_under_load(proxy, admin):
     for client in clients:
         client.join()
     assert set(statuses) == {200}
+
+
+def test_lookups_in_maps_and_acls(weir, home):
+    (home / "a.map").write_text("/a one\n/ab two\n")
+    (home / "n.acl").write_text("10.0.0.0/8\n")
+    proxy = weir("haproxy", text="""
+global
+    stats socket {dir}/admin.sock level admin
+
+defaults
+    mode http
+    timeout client 20s
+
+frontend web
+    bind 127.0.0.1:{port}
+    acl near src -f {home}/n.acl
+    acl img path_end -i .png .jpg
+    acl both path,map_end({home}/a.map) -m found
+    http-request return status 200 hdr x %[path,map_beg({home}/a.map)] if near || img || both
+""", home=home)
+    admin = proxy.runtime()
+    conf = proxy.conf
+    acls, maps = admin("show acl"), admin("show map")
+    assert f"({home}/n.acl) pattern loaded from file '{home}/n.acl' used by acl at file '{conf}' line 11. curr_ver=0" in acls
+    assert f"() acl 'path_end' file '{conf}' line 12. curr_ver=0 next_ver=0 entry_cnt=2" in acls
+    assert f"used by map at file '{conf}' line 13, by map at file '{conf}' line 14. curr_ver=0" in maps
+    assert admin(f"get map {home}/a.map /abc").splitlines() == [
+        "type=end, case=sensitive, found=no",
+        'type=beg, case=sensitive, found=yes, idx=tree, key="/ab", value="two", type="str"']
+    assert admin(f"get acl {home}/n.acl 10.1.2.3") == 'type=ip, case=sensitive, match=yes, idx=tree, pattern="10.0.0.0/8"'
+    assert admin(f"get acl {home}/n.acl 11.1.2.3") == "type=ip, case=sensitive, match=no"
+    assert admin("get map nosuch x") == "Unknown map identifier. Please use #<id> or <file>."
+    assert admin("show table") == "'show table' is not built in weir."
