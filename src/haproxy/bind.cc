@@ -113,7 +113,10 @@ std::string suggestion(const Scope& scope, const Directive& d, Str word) {
   for (Str& name : names) name = name.substr(0, name.find(' '));
   Str near = config::nearest(d.name(), names);
   if (!near.empty() && near != d.name()) return fmt::format("did you mean '{}'?", near);
+  // Sections are called by the beginning of their name, too: `front`, `back`, `default`.
   near = config::nearest(d.name(), index().names(kTop));
+  for (Str section : index().names(kTop))
+    if (near.empty() && d.name().size() > 2 && section.starts_with(d.name())) near = section;
   return near.empty() ? std::string() : fmt::format("did you mean the section '{}'?", near);
 }
 

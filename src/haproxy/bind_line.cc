@@ -133,8 +133,10 @@ void add_address(Scope& scope, const Line& line, Str text, const Word& word) {
   bool inet = address.family != Address::Family::path && address.family != Address::Family::abstract;
   if (inet && (address.port < 0 || address.port_offset)) {
     Str host = text.ends_with(':') ? text.substr(0, text.size() - 1) : text;
+    bool is_port = host.find_first_not_of("0123456789-") == Str::npos;
     report_address(scope, word, fmt::format("'{}' lacks the port to listen on", text),
-                   fmt::format("write: {}:80", host), fmt::format("'bind' : missing port specification in '{}'", text));
+                   is_port ? fmt::format("write: :{}", host) : fmt::format("write: {}:80", host),
+                   fmt::format("'bind' : missing port specification in '{}'", text));
     return;
   }
   if (address.family == Address::Family::path && !scope.global.unix_prefix.empty())
