@@ -1,6 +1,7 @@
 """One weir.conf with both vocabularies: a request runs the rules of its listener until it enters a pool; entering a HAProxy
 backend runs that backend's rules, and the pool's vocabulary decides retries and counts."""
 
+import pathlib
 import re
 
 import pytest
@@ -88,3 +89,18 @@ def test_haproxy_frontend_uses_its_backend(proxy, origin):
     with Client(proxy.places["haport"]) as client:
         assert client.request("/a").status == 200
     assert origin.requests[0].target == "/backend/a"
+
+
+def test_the_example_runs(weir, origins):
+    text = (pathlib.Path(__file__).parents[2] / "conf.d" / "mixed.conf").read_text("utf-8")
+    text = text.replace("8080;", "{port};").replace("8081;", "{other_port};")
+    for name in ("9001", "9003"):
+        text = text.replace("127.0.0.1:" + name, str(origins(name=name)))
+    proxy = weir("weir", text=text.replace(":9004", ":9003").replace("127.0.0.1:9003", "{dead}"))
+    assert proxy.get("/item").header("X-Origin") == "9001"
+    assert proxy.get("/static/a").header("X-Origin") == "9003"
+    assert proxy.get("/private").status == 200
+    with proxy.client(port="other_port") as client:
+        assert client.request("/api/x").header("X-Origin") == "9001"
+        assert client.request("/y").header("X-Origin") == "9003"
+        assert client.request("/ping").body == b"pong\n"
