@@ -3,12 +3,14 @@
 #include "master/master.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -111,9 +113,15 @@ void Master::be_worker(int channel, tools::Loaded* loaded) {
   Stages stages;
   stages.ready = [&] {
     Packet packet;
+    packet.type = Message::log_file;
+    for (const std::string& path : job_.log_paths ? job_.log_paths() : std::vector<std::string>()) {
+      packet.set_path(path);
+      if (!send_packet(channel, packet)) return false;
+    }
+    packet = {};
     packet.type = Message::ready;
-    const std::string& name = loaded->model->process.pid_file;
-    memcpy(packet.pid_file, name.data(), std::min(name.size(), sizeof packet.pid_file - 1));
+    packet.user = geteuid();
+    packet.set_path(loaded->model->process.pid_file);
     if (daemon_.detached()) give_up_output(!job_.keep_output);
     return send_packet(channel, packet);
   };
@@ -160,14 +168,35 @@ void Master::on_signals() {
       reload();
       continue;
     }
-    if (signal == SIGWINCH || signal == SIGUSR2) continue;
+    if (signal == SIGWINCH || signal == SIGUSR2) {
+      voice_.say_ignored(signal);
+      continue;
+    }
     Order order = voice_.order(signal, false);
     if (order == Order::stop || order == Order::quit) stop(order, signal);
-    if (order == Order::reopen) {
-      if (job_.reopen_logs) job_.reopen_logs();
-      tell(order);
-    }
+    if (order == Order::reopen) reopen_logs();
   }
+}
+
+// The worker may not be allowed to create files where the logs are: they are there, and its own, when it is told.
+void Master::reopen_logs() {
+  for (const Child& c : children_)
+    for (const std::string& path : c.logs) renew_log(path, c.user);
+  if (job_.reopen_logs) job_.reopen_logs();
+  tell(Order::reopen);
+}
+
+void Master::renew_log(const std::string& path, uid_t user) {
+  int fd = open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+  const char* call = fd < 0 ? "open" : nullptr;
+  struct stat st{};
+  if (!call && fstat(fd, &st) != 0) call = "fstat";
+  if (!call && geteuid() == 0 && st.st_uid != user && fchown(fd, user, static_cast<gid_t>(-1)) != 0) call = "chown";
+  constexpr mode_t kOwner = S_IRUSR | S_IWUSR;
+  if (!call && geteuid() == 0 && (st.st_mode & kOwner) != kOwner && fchmod(fd, (st.st_mode & 07777) | kOwner) != 0)
+    call = "chmod";
+  if (call) voice_.say(Level::emerg, fmt::format("{}() \"{}\" failed ({}: {})", call, path, errno, strerror(errno)));
+  if (fd >= 0) close(fd);
 }
 
 void Master::on_message(Child& child) {
@@ -180,6 +209,7 @@ void Master::on_message(Child& child) {
   }
   if (fd >= 0) close(fd);
   if (packet.type == Message::wish) give_socket(child, packet.wish);
+  if (packet.type == Message::log_file) child.logs.emplace_back(packet.path);
   if (packet.type == Message::ready) on_ready(child, packet);
 }
 
@@ -204,6 +234,7 @@ void Master::give_socket(Child& child, const Wish& wish) {
 // The new worker listens: the old ones drain, and sockets that nobody wants any more are closed.
 void Master::on_ready(Child& child, const Packet& packet) {
   child.ready = true;
+  child.user = packet.user;
   if (stopping_) return;
   for (Child& old : children_) {
     if (old.pid == child.pid || old.leaving || !old.ready) continue;
@@ -213,7 +244,7 @@ void Master::on_ready(Child& child, const Packet& packet) {
   drop_unused(child);
   if (!served_) {
     served_ = true;
-    pid_file_ = pid_file_path(job_, packet.pid_file);
+    pid_file_ = pid_file_path(job_, packet.path);
     if (!pid_file_.empty() && !write_pid_file(pid_file_)) {
       voice_.say(Level::emerg, fmt::format("open() \"{}\" failed ({}: {})", pid_file_, errno, strerror(errno)));
       pid_file_.clear();

@@ -24,6 +24,8 @@ class Master {
     bool leaving = false;  // was told to drain
     uint64_t started_ms = 0;
     std::vector<std::string> keys;  // of the sockets that it got
+    std::vector<std::string> logs;  // files that it writes
+    uid_t user = 0;  // as whom it runs
   };
   struct Kept {
     int fd = -1;
@@ -44,6 +46,8 @@ class Master {
   void reload();
   void stop(Order order, int signal);
   void tell(Order order);
+  void reopen_logs();
+  void renew_log(const std::string& path, uid_t user);
   void kill_late();
   Child* current();
   bool starting() const;

@@ -1,7 +1,10 @@
 #pragma once
 // Listening sockets: opening them as the products do, and, where there is a master, asking it for them over a socket
 // pair so that they outlive the worker. Used while a worker starts, on its main thread, and by the master.
+#include <string.h>
 #include <sys/types.h>
+
+#include <algorithm>
 #include <string>
 
 #include "master/voice.h"
@@ -72,14 +75,17 @@ bool open_listeners(model::Model& model, Opener& opener, Voice& voice, const std
 void remove_paths(const model::Model& model, config::Dialect face);
 
 // --- the socket pair between master and worker ---
-enum class Message : uint8_t { wish, opened, ready };
+enum class Message : uint8_t { wish, opened, log_file, ready };
 
 struct Packet {
   Message type = Message::ready;
   int error = 0;
   char call[16] = {};
   Wish wish;
-  char pid_file[1024] = {};  // ready: what the configuration calls it, empty when it does not
+  uid_t user = 0;  // ready: as whom the worker runs
+  char path[1024] = {};  // ready: the configuration's pid file, or empty; log_file: one that the worker writes
+
+  void set_path(const std::string& name) { memcpy(path, name.data(), std::min(name.size(), sizeof path - 1)); }
 };
 
 // One packet, with a descriptor when `fd` is not -1. False: the other side is gone.

@@ -23,7 +23,8 @@ struct Job {
   std::vector<pid_t> old_pids;      // told to go when this one serves (HAProxy -sf, -st)
   int old_signal = 0;
   bool keep_output = false;         // a daemon that does not give up stderr
-  std::function<void()> reopen_logs;            // in the worker, and before it in the master, which may create files
+  std::function<void()> reopen_logs;            // in the worker, and before it in the master
+  std::function<std::vector<std::string>()> log_paths;  // the files concerned, for the master, which may create them
   // In the process that will serve, before privileges are dropped: runtime sockets. False, having said why, ends it.
   std::function<bool(Worker&)> before_threads;
 };

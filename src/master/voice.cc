@@ -141,9 +141,13 @@ Order Voice::order(int signal, bool has_master) const {
     case SIGQUIT: return haproxy ? Order::state : Order::quit;
     case SIGUSR1: return haproxy ? Order::quit : Order::reopen;
     case SIGHUP: return has_master ? (haproxy ? Order::state : Order::none) : (haproxy ? Order::state : Order::reload);
-    case SIGWINCH: return has_master && !haproxy ? Order::quit : Order::none;
     default: return Order::none;
   }
+}
+
+void Voice::say_ignored(int signal) {
+  if (signal == SIGWINCH && isatty(STDIN_FILENO)) return;
+  say(Level::warn, fmt::format("SIG{} does nothing here", sigabbrev_np(signal)));
 }
 
 int Voice::signal_for(Order order) const {

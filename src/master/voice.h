@@ -29,6 +29,8 @@ class Voice {
 
   // What `signal` asks a process of this face to do. In worker processes of a master HUP means nothing.
   Order order(int signal, bool has_master) const;
+  // Says that `signal` does nothing here; a terminal that changes its size is no news.
+  void say_ignored(int signal);
   // The signal with which a master passes an order on to its worker.
   int signal_for(Order order) const;
 

@@ -34,7 +34,7 @@ void unblock_signals() {
 
 Worker::Worker(model::Model& model, Voice& voice, int channel) : model_(model), voice_(voice), channel_(channel) {
   static_assert(kSignals[0] == SIGTERM && kSignals[1] == SIGINT && kSignals[2] == SIGQUIT && kSignals[3] == SIGUSR1 &&
-                kSignals[4] == SIGHUP && kSignals[5] == SIGWINCH);
+                kSignals[4] == SIGHUP && kSignals[5] == SIGWINCH && kSignals[6] == SIGUSR2);
   uv_loop_init(&loop_);
   uv_async_init(&loop_, &ended_, [](uv_async_t* a) { static_cast<Worker*>(a->data)->shard_ended(); });
   uv_timer_init(&loop_, &deadline_);
@@ -123,18 +123,16 @@ void Worker::drain(bool now) {
         0);
 }
 
-void Worker::obey(Order order) {
-  switch (order) {
+void Worker::obey(int signal) {
+  switch (voice_.order(signal, channel_ >= 0)) {
     case Order::stop: drain(true); break;
     case Order::quit: drain(false); break;
     case Order::reopen:
       if (on_reopen) on_reopen();
       break;
-    case Order::reload:
-      if (on_reload) on_reload();
-      break;
+    case Order::reload: voice_.say(Level::warn, "SIGHUP does nothing: only a master process reloads"); break;
     case Order::state: tell_state(); break;
-    case Order::none: break;
+    case Order::none: voice_.say_ignored(signal); break;
   }
 }
 
@@ -145,18 +143,13 @@ void Worker::tell_state() {
 }
 
 void Worker::take_signals() {
-  // HAProxy's old processes are asked for pauses with the terminal's signals, and USR2 is for masters.
-  for (int ignored : {SIGTTOU, SIGTTIN, SIGUSR2}) signal(ignored, SIG_IGN);
+  // HAProxy's old processes are asked for pauses with the terminal's signals.
+  for (int ignored : {SIGTTOU, SIGTTIN}) signal(ignored, SIG_IGN);
   for (size_t i = 0; i < std::size(kSignals); i++) {
     uv_signal_init(&loop_, &signals_[i]);
     signals_[i].data = this;
     uv_signal_start(
-        &signals_[i],
-        [](uv_signal_t* s, int number) {
-          auto* self = static_cast<Worker*>(s->data);
-          self->obey(self->voice_.order(number, self->channel_ >= 0));
-        },
-        kSignals[i]);
+        &signals_[i], [](uv_signal_t* s, int number) { static_cast<Worker*>(s->data)->obey(number); }, kSignals[i]);
   }
   unblock_signals();
 }

@@ -44,7 +44,6 @@ class Worker {
   proxy::Crew crew;
 
   std::function<void()> on_reopen;  // logs are to be opened anew
-  std::function<void()> on_reload;  // without a master
   std::function<void()> on_drain;   // when draining begins
   std::function<void()> on_end;     // after the shards, before the loop is closed
 
@@ -55,13 +54,13 @@ class Worker {
     std::mutex lock;
     proxy::Shard* shard = nullptr;
   };
-  static constexpr int kSignals[] = {15, 2, 3, 10, 1, 28};  // TERM INT QUIT USR1 HUP WINCH
+  static constexpr int kSignals[] = {15, 2, 3, 10, 1, 28, 12};  // TERM INT QUIT USR1 HUP WINCH USR2
 
   void serve(int index);
   void shard_ended();
   void take_signals();
   void watch_master();
-  void obey(Order order);
+  void obey(int signal);
   void tell_state();
   void close_handles();
 

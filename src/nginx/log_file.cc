@@ -3,10 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <deque>
 #include <mutex>
+#include <utility>
+
+#include "nginx/error_log.h"
 
 #include "base/fault.h"
 
@@ -52,16 +56,33 @@ LogFile* stderr_log() {
   return open_log({}, false, error);
 }
 
-void reopen_logs() {
+std::vector<std::string> log_paths() {
   Files& f = files();
   std::lock_guard guard(f.lock);
-  for (LogFile& file : f.all) {
-    if (file.fd < 0 || file.path.empty()) continue;
-    int fresh = open_append(file.path);
-    if (fresh < 0) continue;
-    ::dup3(fresh, file.fd, O_CLOEXEC);
-    ::close(fresh);
+  std::vector<std::string> out;
+  for (const LogFile& file : f.all)
+    if (file.fd >= 0 && !file.path.empty()) out.push_back(file.path);
+  return out;
+}
+
+void reopen_logs() {
+  std::vector<std::pair<std::string, int>> failed;
+  {
+    Files& f = files();
+    std::lock_guard guard(f.lock);
+    for (LogFile& file : f.all) {
+      if (file.fd < 0 || file.path.empty()) continue;
+      int fresh = open_append(file.path);
+      if (fresh < 0) {
+        failed.emplace_back(file.path, errno);
+        continue;
+      }
+      ::dup3(fresh, file.fd, O_CLOEXEC);
+      ::close(fresh);
+    }
   }
+  for (const auto& [path, error] : failed)
+    log_error(nullptr, LogLevel::emerg, error, fmt::format("open() \"{}\" failed", path));
 }
 
 void write_log(const LogFile& file, Str lines) {

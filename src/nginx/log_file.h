@@ -3,6 +3,7 @@
 // the rights to do so) and kept to the process's end; reopening keeps the descriptor's number, so no writer has to know.
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/str.h"
 
@@ -22,8 +23,11 @@ struct LogFile {
 // opened: only checking.
 LogFile* open_log(const std::string& path, bool dry, int& error);
 LogFile* stderr_log();
-// Opens all files anew under their names (after logrotate moved them). From any thread.
+// Opens all files anew under their names (after logrotate moved them). One that cannot be opened keeps its descriptor and
+// is named in the error log. From any thread.
 void reopen_logs();
+// The files that reopen_logs opens.
+std::vector<std::string> log_paths();
 // One whole line or several; lines of different threads do not mix. Errors are lost, there is nowhere to report them.
 void write_log(const LogFile& file, Str lines);
 

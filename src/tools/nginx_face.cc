@@ -215,6 +215,7 @@ int nginx_main(int argc, char** argv) {
   voice.log = log_message;
   job.reopen_logs = nginx::reopen_logs;
   add_statistics(job);
+  job.log_paths = nginx::log_paths;
   return master::run(job, std::move(loaded));
 }
 

@@ -49,6 +49,7 @@ master::Job make_job(const RunOptions& o, Voice& voice) {
   master::Job job;
   job.voice = &voice;
   job.reopen_logs = nginx::reopen_logs;
+  job.log_paths = nginx::log_paths;
   job.daemon = o.daemon;
   job.master = o.master || o.daemon;
   job.pid_file = o.pid_file;

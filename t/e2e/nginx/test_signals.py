@@ -1,0 +1,62 @@
+"""Signals: log files that are opened anew by processes with different rights, and what does nothing."""
+
+import os
+import signal
+
+import pytest
+
+from rig import net
+
+CONF = """
+user {user};
+pid {dir}/nginx.pid;
+error_log {dir}/error.log info;
+events {}
+http {
+    access_log {dir}/access.log;
+    server {
+        listen 127.0.0.1:{port};
+        location / { return 200 ok; }
+    }
+}
+"""
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may change its user")
+def test_a_log_that_was_moved_away_is_made_anew_for_the_workers_user(weir):
+    proxy = weir("nginx", text="daemon off; worker_processes 1;" + CONF.replace("user {user}", "user nobody nogroup"))
+    proxy.dir.chmod(0o755)
+    proxy.dir.parent.chmod(0o755)
+    log = proxy.dir / "access.log"
+    proxy.get("/one")
+    net.wait_until(lambda: "/one" in log.read_text(), "a line")
+    log.rename(proxy.dir / "old.log")
+    proxy.signal(signal.SIGUSR1)
+
+    def written_anew():
+        proxy.get("/two")
+        return log.exists() and "/two" in log.read_text()
+
+    net.wait_until(written_anew, "a line in the new log")
+    assert log.owner() == "nobody"
+
+
+def test_a_log_that_cannot_be_made_anew_is_told(weir):
+    proxy = weir("nginx", text="daemon off; master_process off;" + CONF.replace("{dir}/access.log", "{dir}/logs/access.log"),
+                 start=False)
+    logs = proxy.dir / "logs"
+    logs.mkdir()
+    proxy.start()
+    logs.rename(proxy.dir / "moved")
+    proxy.signal(signal.SIGUSR1)
+    assert "No such file or directory" in proxy.wait_log("open.*access.log. failed")
+
+
+@pytest.mark.parametrize("master", ["on", "off"])
+def test_a_signal_that_does_nothing_says_so(weir, master):
+    proxy = weir("nginx", text=f"daemon off; master_process {master};" + CONF)
+    proxy.signal(signal.SIGUSR2)
+    proxy.wait_log("SIGUSR2 does nothing")
+    if master == "off":
+        proxy.signal(signal.SIGHUP)
+        proxy.wait_log("SIGHUP does nothing: only a master process reloads")
+    assert proxy.get().status == 200
