@@ -208,9 +208,10 @@ Next check_internal(Transaction& txn, Cursor&, const void*) {
 Next check_body_size(Transaction& txn, Cursor&, const void* conf) {
   uint64_t limit = reinterpret_cast<uint64_t>(conf);
   if (of(txn).internal || of(txn).subrequest) return Next::next;
-  if (txn.request.body == http::Body::length && txn.request.content_length > limit)
-    return finish_with(txn, 413, "client intended to send too large body");
-  return Next::next;
+  if (txn.request.body != http::Body::length || txn.request.content_length <= limit) return Next::next;
+  txn.error.text = "client intended to send too large body";
+  log_error(&txn, LogLevel::error, 0, fmt::format("{}: {} bytes", txn.error.text, txn.request.content_length));
+  return finish_with(txn, 413);
 }
 
 Next apply_timeouts(Transaction& txn, Cursor&, const void* conf) {

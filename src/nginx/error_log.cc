@@ -134,6 +134,8 @@ void add(Line& line, fmt::format_string<Args...> format, Args&&... args) {
 }
 
 void add_upstream(Line& line, const Transaction& txn) {
+  if (!txn.server && txn.pool && txn.error.fault == Fault::no_server)
+    add(line, ", upstream: \"http://{}{}\"", txn.pool->name, of(txn).unparsed_uri);
   if (!txn.server) return;
   const net::Addr& a = txn.server->address();
   add(line, ", upstream: \"{}{}{}{}\"", txn.server->tls ? "https://" : "http://", a.text(),
@@ -153,12 +155,13 @@ void add_request(Line& line, Transaction& txn) {
   if (Str from = main->request.headers.value(http::Name::referer); !from.empty()) add(line, ", referrer: \"{}\"", from);
 }
 
-void write_line(const ErrorLogConf& conf, const Transaction* txn, LogLevel level, int sys, Str text) {
+void write_line(const ErrorLogConf& conf, const Transaction* txn, LogLevel level, int sys, Str text, Str action) {
   Line line;
   add(line, "{} [{}] {}#{}: ", stamp(), kNames[static_cast<int>(level)], getpid(), gettid());
   if (uint64_t number = txn ? connection_number(*txn) : 0) add(line, "*{} ", number);
   add(line, "{}", text);
   if (sys) add(line, " ({}: {})", sys, strerror(sys));
+  if (!action.empty()) add(line, " while {}", action);
   if (txn && txn->extra) add_request(line, const_cast<Transaction&>(*txn));
   if (line.size() > kLongest - 1) line.resize(kLongest - 1);
   line.push_back('\n');
@@ -205,7 +208,7 @@ bool error_logged(const Transaction* txn, LogLevel level) {
          std::any_of(conf->targets.begin(), conf->targets.end(), [&](const Target& t) { return t.level >= level; });
 }
 
-void log_error(const Transaction* txn, LogLevel level, int sys, Str text) {
+void log_error(const Transaction* txn, LogLevel level, int sys, Str text, Str action) {
   if (!error_logged(txn, level)) return;
   static const ErrorLogConf& early = [] {
     static Arena arena;
@@ -214,7 +217,7 @@ void log_error(const Transaction* txn, LogLevel level, int sys, Str text) {
     return std::ref(conf);
   }();
   const ErrorLogConf* conf = conf_for(txn);
-  write_line(conf ? *conf : early, txn, level, sys, text);
+  write_line(conf ? *conf : early, txn, level, sys, text, action);
 }
 
 const Module kErrorLogModule{"error_log", sizeof(ErrorLogConf), module_create<ErrorLogConf>, kTable, merge_error_log,

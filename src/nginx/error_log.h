@@ -15,8 +15,9 @@ enum class LogLevel : uint8_t { emerg = 1, alert, crit, error, warn, notice, inf
 
 // Whether a line of that level would be written: asks before an expensive text is made.
 bool error_logged(const proxy::Transaction* txn, LogLevel level);
-// `sys`: an errno to show, or 0. `txn` may be null: the process's own log. Cheap when the level is not logged.
-void log_error(const proxy::Transaction* txn, LogLevel level, int sys, Str text);
+// `sys`: an errno to show, or 0. `action`: what was being done ("connecting to upstream"), or empty. `txn` may be null: the
+// process's own log. Cheap when the level is not logged.
+void log_error(const proxy::Transaction* txn, LogLevel level, int sys, Str text, Str action = {});
 // "error", "warn" …; false when it is none of them.
 bool parse_log_level(Str name, LogLevel& out);
 

@@ -19,6 +19,7 @@
 #include "nginx/request.h"
 #include "nginx/server_tokens.h"
 #include "nginx/traffic.h"
+#include "nginx/upstream_error.h"
 #include "proxy/shard.h"
 
 namespace weir::nginx {
@@ -158,15 +159,19 @@ class NginxPersonality final : public proxy::Personality {
   void error_reply(Transaction& txn, const Error& why) const override {
     uint16_t status = status_of(why);
     if (status == 499) return txn.finish();
-    if (why.side == Side::server && why.fault != Fault::none)
-      log(&txn, LogLevel::error, why.sys, why.text);
+    bool quiet = why.side == Side::client && status != 413;
+    if ((why.side == Side::server && why.fault != Fault::none) || why.fault == Fault::no_server)
+      log_server_error(txn, why);
     else if (!why.text.empty())
-      log(&txn, why.side == Side::client ? LogLevel::info : LogLevel::error, why.sys, why.text);
+      log(&txn, quiet ? LogLevel::info : LogLevel::error, why.sys, why.text);
     finish_with(txn, status);
   }
 
   bool wants_retry(const Transaction& txn, const Error& why) const override { return wants_next_upstream(txn, why); }
-  void log_attempt(Transaction& txn, const Error& why) const override { log(&txn, LogLevel::error, why.sys, why.text); }
+  void log_attempt(Transaction& txn, const Error& why) const override {
+    of(txn).told = Fault::none;
+    log_server_error(txn, why);
+  }
   void attempt_failed(Transaction& txn, const Error& why) const override { count_failure(txn, why); }
   void attempt_answered(Transaction& txn) const override {
     count_answer(txn);
@@ -193,7 +198,10 @@ class NginxPersonality final : public proxy::Personality {
   }
 
   void broke_off(const Transaction& txn, const Error& why) const override {
-    if (!why.text.empty()) log(&txn, why.side == Side::client ? LogLevel::info : LogLevel::error, why.sys, why.text);
+    if (why.side == Side::server)
+      log_broken_response(txn, why);
+    else if (!why.text.empty())
+      log(&txn, why.side == Side::client ? LogLevel::info : LogLevel::error, why.sys, why.text);
   }
   void trouble(const model::Listener&, int sys, Str text) const override {
     log_error(nullptr, LogLevel::crit, sys, text);

@@ -1,6 +1,7 @@
 // proxy_next_upstream and passive health (ngx_http_upstream_next, ngx_http_upstream_free_round_robin_peer).
 #include "nginx/proxy.h"
 #include "nginx/request.h"
+#include "nginx/upstream_error.h"
 #include "proxy/shard.h"
 #include "proxy/transaction.h"
 
@@ -68,7 +69,8 @@ void count_failure(Transaction& txn, const Error& why) {
   if (!failure_counts(txn, bit_of(txn, why))) return;
   model::ServerState& s = *txn.server->state;
   auto now = static_cast<int64_t>(txn.shard.loop.now());
-  s.fails.fetch_add(1, std::memory_order_relaxed);
+  bool last_straw = s.fails.fetch_add(1, std::memory_order_relaxed) + 1 >= txn.server->max_fails;
+  if (last_straw && txn.pool->servers.size > 1) log_disabled(txn, why);
   s.checked_ms.store(now, std::memory_order_relaxed);
 }
 

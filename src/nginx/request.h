@@ -31,6 +31,7 @@ struct Request {
   uint8_t limit_req_status =
       0;   // LimitResult, of the root only: a request is counted once, redirects and subrequests included
   uint8_t limit_conn_status = 0;
+  Fault told = Fault::none;  // the server's last failure that is in the error log
   uint8_t redirects = 0;     // internal redirects so far; at most 10
   uint8_t depth = 0;         // of subrequests; at most 50
   uint16_t error_status = 0; // status to answer with after an error_page redirect; 0: the handler's

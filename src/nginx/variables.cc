@@ -113,7 +113,8 @@ bool request_uri(const Ctx& ctx, const Arg*, Value& out) {
   return text(out, of(*ctx.txn).unparsed_uri);
 }
 bool args(const Ctx& ctx, const Arg*, Value& out) {
-  return text(out, of(*ctx.txn).args);
+  Str all = of(*ctx.txn).args;
+  return all.data() && text(out, all);  // without a question mark there are none, which is not the same as empty ones
 }
 void set_args(proxy::Transaction& txn, Str value) {
   Request& r = of(txn);

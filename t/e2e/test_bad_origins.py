@@ -80,7 +80,7 @@ def test_refused(proxy):
 
 def test_connection_never_accepted(proxy):
     assert outcome(proxy, "/full") == {"nginx": 504, "haproxy": 503}[proxy.face]
-    says(proxy, r"upstream timed out while connecting", r" sC-- ")
+    says(proxy, r"upstream timed out \(110: .*\) while connecting to upstream, ", r" sC-- ")
 
 
 # --- resetting
@@ -155,7 +155,7 @@ def test_stalls_before_the_answer(proxy, origin, sent):
 
     origin.on("/", handler)
     assert outcome(proxy, "/") == 504
-    says(proxy, r"upstream timed out while reading response header", r" sH-- ")
+    says(proxy, r"upstream timed out \(110: .*\) while reading response header from upstream, ", r" sH-- ")
 
 
 def test_stalls_within_the_body(proxy, origin):
@@ -165,14 +165,14 @@ def test_stalls_within_the_body(proxy, origin):
 
     origin.on("/", handler)
     assert outcome(proxy, "/") == "cut"
-    says(proxy, r"upstream timed out while reading upstream", r" sD-- ")
+    says(proxy, r"upstream timed out \(110: .*\) while reading upstream, ", r" sD-- ")
 
 
 @pytest.mark.parametrize("target", ["/up", "/unbuffered/up"])
 def test_does_not_read_the_upload(proxy, origin, target):
     origin.on("/up", lambda exchange: exchange.origin.stopping.wait(LATE))
     assert outcome(proxy, target, "POST", UPLOAD * 4) in (504, "cut")
-    says(proxy, r"upstream timed out while sending request", r" s[HD]-- ")
+    says(proxy, r"upstream timed out \(110: .*\) while sending request to upstream, ", r" s[HD]-- ")
 
 
 # --- lying

@@ -1,0 +1,80 @@
+"""Lines of the error log about servers and bodies, in nginx's words, each once."""
+
+import re
+
+import pytest
+
+from rig import net
+from rig.origin import Reply
+
+CONF = """
+daemon off;
+user {user};
+pid nginx.pid;
+error_log error.log info;
+events {}
+http {
+    log_format args "$uri[$args][$query_string]";
+    access_log args.log args;
+    upstream two { server {dead}; server {origin}; }
+    upstream lone { server {dead}; }
+    upstream gone { server {dead}; server {dead}; }
+    server {
+        listen 127.0.0.1:{port};
+        proxy_read_timeout 200ms;
+        location / { proxy_pass http://{origin}; }
+        location /two { proxy_pass http://two; }
+        location /dead { proxy_pass http://lone; }
+        location /none { proxy_pass http://gone; }
+        location /small { client_max_body_size 10; proxy_pass http://{origin}; }
+    }
+}
+"""
+
+
+@pytest.fixture
+def proxy(weir, origin):
+    return weir("nginx", text=CONF, origin=origin)
+
+
+def lines(proxy, target):
+    return [line for line in proxy.logs().get("error.log", "").splitlines() if f'"GET {target} ' in line]
+
+
+def test_a_failed_attempt_is_told_once(proxy):
+    assert proxy.get("/two").status == 200
+    refused, disabled = lines(proxy, "/two")
+    assert re.search(r"\[error\] .*: \*\d+ connect\(\) failed \(111: Connection refused\) while connecting to upstream, "
+                     r"client: 127\.0\.0\.1, server: , request: \"GET /two HTTP/1\.1\", upstream: \"http://127", refused)
+    assert "[warn] " in disabled and " upstream server temporarily disabled while connecting to upstream, " in disabled
+
+
+def test_the_attempt_that_ends_the_request_is_told_once_too(proxy):
+    assert proxy.get("/dead").status == 502
+    assert len(lines(proxy, "/dead")) == 1
+
+
+def test_a_group_without_servers(proxy):
+    for _ in range(2):
+        assert proxy.get("/none").status == 502
+    assert any(" no live upstreams while connecting to upstream, " in line and 'upstream: "http://gone/none"' in line
+               for line in lines(proxy, "/none"))
+
+
+def test_a_silent_server(proxy, origin):
+    origin.on("/silent", Reply(delay=3))
+    assert proxy.get("/silent").status == 504
+    [line] = [one for one in lines(proxy, "/silent") if "[error]" in one]
+    assert " upstream timed out (110: Connection timed out) while reading response header from upstream, " in line
+
+
+def test_a_body_that_is_too_large(proxy):
+    assert proxy.get("/small", method="POST", body=b"x" * 11).status == 413
+    assert "[error]" in proxy.wait_log("client intended to send too large body: 11 bytes, client: 127")
+
+
+def test_arguments_that_are_not_there_and_empty_ones(proxy):
+    for target in ("/a", "/b?", "/c?d"):
+        proxy.get(target)
+    want = "/a[-][-]\n/b[][]\n/c[d][d]\n"
+    net.wait_until(lambda: proxy.logs().get("args.log") == want, lambda: proxy.log_text())
