@@ -101,6 +101,18 @@ bool closes(uint16_t status) {
          status == 500 || status == 501 || status == 408 || status == 431;
 }
 
+// The others are answered without a body.
+bool has_builtin_page(uint16_t status) {
+  switch (status) {
+    case 421:
+    case 429:
+    case 497:
+    case 507: return true;
+    default: break;
+  }
+  return is_redirect(status) || (status >= 400 && status <= 416) || (status >= 500 && status <= 505);
+}
+
 // nginx's own statuses that a client sees as 400: what is wrong, else empty.
 Str told_as_400(uint16_t status) {
   return status == 497 ? Str{"The plain HTTP request was sent to HTTPS port"} : Str{};
@@ -118,7 +130,7 @@ bool has_error_page(Transaction& txn, uint16_t status) {
 }
 
 Str builtin_page(Transaction& txn, uint16_t status) {
-  if (status < 300 || status == 304) return {};
+  if (!has_builtin_page(status)) return {};
   Str server = server_token(txn);
   if (Str told = told_as_400(status); !told.empty())
     return txn.arena.cat("<html>\r\n<head><title>400 ", told,
@@ -140,6 +152,21 @@ Str status_reason(uint16_t status) {
     case 416: return "Requested Range Not Satisfiable";
     case 503: return "Service Temporarily Unavailable";
     case 504: return "Gateway Time-out";
+    // Statuses that nginx knows no words for.
+    case 203:
+    case 205:
+    case 207:
+    case 300:
+    case 417:
+    case 418:
+    case 422:
+    case 423:
+    case 424:
+    case 425:
+    case 426:
+    case 428:
+    case 431:
+    case 451: return {};
     default: break;
   }
   Str reason = http::reason_phrase(status);
@@ -171,10 +198,8 @@ Next answer_plainly(Transaction& txn, uint16_t status) {
   proxy::Reply reply;
   reply.status = told_as_400(status).empty() ? status : 400;
   reply.close = closes(status);
-  if (status >= 300 && status != 304) {
-    reply.body = builtin_page(txn, status);
-    reply.content_type = "text/html";
-  }
+  reply.body = builtin_page(txn, status);
+  if (!reply.body.empty()) reply.content_type = "text/html";
   reply.location = r.redirect_to;
   r.redirect_to = {};
   return txn.reply(reply);

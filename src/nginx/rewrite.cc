@@ -57,12 +57,13 @@ Next run_return(Transaction& txn, Cursor&, const void* conf) {
   const auto& op = *static_cast<const ReturnOp*>(conf);
   bool has_text = op.text && op.text->size;
   if (op.status >= 400 && !has_text) return finish_with(txn, op.status);
+  txn.response.status = op.status;  // the text may name it
   Str text = op.text ? op.text->eval(txn) : Str{};
   if (is_redirect(op.status)) return redirect(txn, op.status, text);
   proxy::Reply reply;
   reply.status = op.status;
   reply.body = text;
-  reply.content_type = content_type_of(txn);
+  if (op.status != 204) reply.content_type = content_type_of(txn);
   reply.location = of(txn).redirect_to;  // of a redirect whose error page this is
   return txn.reply(reply);
 }

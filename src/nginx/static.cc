@@ -43,10 +43,12 @@ void start_head(Transaction& txn, const FileInfo& info) {
   m.status = 200;
   m.upgrade = false;
   m.raw_head = {};
-  m.headers.add("Last-Modified", http_time(txn.arena, info.mtime), Name::last_modified);
+  uint16_t instead = of(txn).error_status;
+  bool whole = !instead || instead == 200;  // else it is the page of an error
+  if (whole) m.headers.add("Last-Modified", http_time(txn.arena, info.mtime), Name::last_modified);
   if (conf_of<StaticConf>(txn, kStaticModule).etag.get(true))
     m.headers.add("ETag", txn.arena.dup(fmt::format("\"{:x}-{:x}\"", info.mtime, info.size)), Name::etag);
-  m.headers.add("Accept-Ranges", "bytes", Name::accept_ranges);
+  if (whole) m.headers.add("Accept-Ranges", "bytes", Name::accept_ranges);
 }
 
 // One range of a file that no filter changes: only its bytes are read, with sendfile.

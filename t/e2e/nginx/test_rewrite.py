@@ -169,3 +169,25 @@ def test_what_is_refused(weir, line, complaint):
     result = weir("nginx", text=text, start=False).run("-t")
     assert result.returncode == 1
     assert complaint in result.stderr
+
+
+def test_answers_without_words_or_body(weir, origin):
+    """What nginx has neither a reason nor a page for; 204 has no type; the text of `return` may name the status."""
+    text = CONF.partition("        location /status")[0] + """
+        location /204 { return 204; }
+        location /418 { return 418; }
+        location /451 { return 451; }
+        location /404 { return 404; }
+        location /203 { return 203 $status; }
+    }
+}
+"""
+    proxy = weir("nginx", text=text, origin=origin)
+    assert proxy.get("/204").headers.all("Content-Type") == []
+    for status in (418, 451):
+        response = proxy.get(f"/{status}")
+        assert (response.status, response.reason, response.body) == (status, "", b"")
+        assert response.headers.get("Content-Length") == "0" and "Content-Type" not in response.headers
+    assert proxy.get("/404").body.startswith(b"<html>")
+    response = proxy.get("/203")
+    assert (response.reason, response.body) == ("", b"203")

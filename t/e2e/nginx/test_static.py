@@ -34,6 +34,7 @@ http {
         location /trynamed/ { try_files $uri @named; }
         location @named { return 200 "named $uri"; }
         location /nolinks/ { alias {dir}/files/; disable_symlinks on from={dir}; }
+        location /page/ { error_page 404 /data.bin; return 404; }
         location /names { return 200 "$document_root $request_filename $realpath_root"; }
         error_page 403 /denied.html;
         location = /denied.html { return 200 "denied page"; }
@@ -208,3 +209,10 @@ def test_listing_as_json(site):
     answer = site.get("/json/")
     assert answer.header("Content-Type") == "application/json"
     assert b'{ "name":"data.bin", "type":"file", "mtime":"Sun, 06 Nov 1994 08:49:37 GMT", "size":10240 }' in answer.body
+
+
+def test_the_page_of_an_error_is_no_file_of_its_own(site):
+    answer = site.get("/page/")
+    assert (answer.status, answer.body) == (404, BODY)
+    assert "Last-Modified" not in answer.headers and "Accept-Ranges" not in answer.headers
+    assert "Last-Modified" in site.get("/data.bin").headers
