@@ -41,13 +41,22 @@ class Balancer {
 class PickLock {
  public:
   explicit PickLock(const Pool& pool) : state_(*pool.state) {
-    while (state_.lock.test_and_set(std::memory_order_acquire)) __builtin_ia32_pause();
+    while (state_.lock.test_and_set(std::memory_order_acquire)) relax();
   }
   ~PickLock() { state_.lock.clear(std::memory_order_release); }
   PickLock(const PickLock&) = delete;
   PickLock& operator=(const PickLock&) = delete;
 
  private:
+  // Tells the processor that this is a spinning loop.
+  static void relax() {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+  }
+
   PoolState& state_;
 };
 

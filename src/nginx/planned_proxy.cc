@@ -20,6 +20,8 @@ constexpr config::Row kRows[] = {
      "Access rights of files and directories that are saved."},
     {"proxy_bind", kHttpServerLocation, 1, 2, Block::none, Inherit::scalar, nullptr, "address [transparent] | off",
      "Local address of connections to the proxied server, or the client's own with transparent."},
+    as_harmless({"proxy_socket_keepalive", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "on | off",
+                 "Whether the system probes idle server connections (SO_KEEPALIVE)."}),
     as_harmless({"proxy_socket_rcvbuf", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "size",
                  "Receive buffer of sockets to the proxied server, as the kernel takes it."}),
     as_harmless({"proxy_socket_sndbuf", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "size",

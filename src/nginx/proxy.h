@@ -86,7 +86,6 @@ struct ProxyConf {
   ArenaList<ProxyRedirect> cookie_domains;
   ArenaList<ProxyRedirect> cookie_paths;
   ArenaList<CookieFlags> cookie_flags;
-  Setting<bool> socket_keepalive;
 
   // Made at compile.
   proxy::Forward plan;
