@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "config/include.h"
@@ -67,6 +68,12 @@ void print_text(const std::string& path, const config::Diagnostics& diag, bool c
   fmt::print("{}: {} ({})\n", path, errors == 0 ? "accepted" : "refused", counts);
 }
 
+// Nothing was written in it; what a fragment was wrapped in has no place.
+bool is_empty(const config::Tree& tree) {
+  return std::none_of(tree.root.block.begin(), tree.root.block.end(),
+                      [](const config::Directive& d) { return d.where.source; });
+}
+
 }  // namespace
 
 bool parse_dialect(const std::string& text, Dialect& out) {
@@ -87,6 +94,7 @@ int check(const CheckOptions& o) {
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   for (const std::string& path : o.files) {
     Loaded loaded = load(make_request(o, path));
+    if (!o.offline && !loaded.diag->failed() && is_empty(*loaded.model->tree)) loaded.diag->error({}, kListensNowhere);
     config::Diagnostics diag = config::by_place(*loaded.diag, *loaded.model->tree);
     refused |= diag.failed();
     if (!o.json) {

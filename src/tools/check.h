@@ -7,6 +7,9 @@
 
 namespace weir::tools {
 
+// Said, and refused, by check and run alike.
+inline constexpr const char* kListensNowhere = "the configuration listens nowhere";
+
 struct CheckOptions {
   bool offline = false;
   bool json = false;

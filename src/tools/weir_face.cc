@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "config/include.h"
 #include "master/start.h"
@@ -21,6 +22,8 @@ namespace {
 using config::Dialect;
 using master::Voice;
 
+constexpr int kUsage = 2;  // exit code of a command line that is not understood
+
 struct RunOptions {
   std::string conf, dialect, pid_file;
   bool daemon = false;
@@ -28,10 +31,29 @@ struct RunOptions {
   bool allow_planned = false;
 };
 
-uint16_t port_from(const char* name, uint16_t fallback) {
+// The ports of the built-in configuration; `problem` says which variable is wrong.
+struct Ports {
+  uint16_t traffic = 8080, stats = 8404;
+  std::string problem;
+};
+
+void read_port(const char* name, uint16_t& port, std::string& problem) {
   const char* text = getenv(name);
-  auto n = text ? parse_u64(text) : std::nullopt;
-  return n && *n > 0 && *n < 65536 ? static_cast<uint16_t>(*n) : fallback;
+  if (!text || !*text) return;
+  auto n = parse_u64(text);
+  if (n && *n > 0 && *n < 65536)
+    port = static_cast<uint16_t>(*n);
+  else
+    problem = fmt::format("{}=\"{}\" is not a port: write a number from 1 to 65535", name, text);
+}
+
+Ports ports_from_environment() {
+  Ports p;
+  read_port("STATS_PORT", p.stats, p.problem);
+  read_port("PORT", p.traffic, p.problem);
+  if (p.problem.empty() && p.traffic == p.stats)
+    p.problem = fmt::format("PORT and STATS_PORT are both {}: give them different ports", p.stats);
+  return p;
 }
 
 Dialect dialect_of(const RunOptions& o) {
@@ -57,13 +79,13 @@ master::Job make_job(const RunOptions& o, Voice& voice) {
   r.options.face = Dialect::weir;
   r.options.allow_planned = o.allow_planned;
   if (o.conf.empty()) {
-    uint16_t port = port_from("PORT", 8080), stats_port = port_from("STATS_PORT", 8404);
-    r.text = default_conf_on(port, stats_port);
+    Ports ports = ports_from_environment();
+    r.text = default_conf_on(ports.traffic, ports.stats);
     r.files = {"default.conf"};
     fmt::print(
         "weir {}: http://127.0.0.1:{}/ balances over two sample origins,\n"
         "weir {}: http://127.0.0.1:{}/ is about weir itself\n",
-        kVersion, port, kVersion, stats_port);
+        kVersion, ports.traffic, kVersion, ports.stats);
     fflush(stdout);
     return job;
   }
@@ -77,11 +99,15 @@ master::Job make_job(const RunOptions& o, Voice& voice) {
 
 int run(const RunOptions& o) {
   Voice voice(Dialect::weir);
+  if (std::string problem = ports_from_environment().problem; o.conf.empty() && !problem.empty()) {
+    voice.say(master::Level::emerg, problem);
+    return 1;
+  }
   master::Job job = make_job(o, voice);
   Loaded loaded = master::load_and_show(job);
   if (!loaded.good(o.allow_planned)) return 1;
   if (loaded.model->listeners.empty()) {
-    voice.say(master::Level::emerg, "the configuration listens nowhere");
+    voice.say(master::Level::emerg, kListensNowhere);
     return 1;
   }
   add_statistics(job);
@@ -122,6 +148,19 @@ void add_check(CLI::App& app, CheckOptions& o, bool& directives, int& code) {
   });
 }
 
+std::vector<std::string> commands(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* c : app.get_subcommands({})) names.push_back(c->get_name());
+  return names;
+}
+
+int unknown_command(const std::vector<std::string>& names, Str word) {
+  Str near = config::nearest(word, {names.begin(), names.end()});
+  fmt::print(stderr, "weir: there is no command \"{}\"{}\n", word,
+             near.empty() ? "; weir --help lists them" : fmt::format("; did you mean {}?", near));
+  return kUsage;
+}
+
 }  // namespace
 
 int weir_main(int argc, char** argv) {
@@ -150,7 +189,14 @@ int weir_main(int argc, char** argv) {
       code = 2;
     });
   }
-  CLI11_PARSE(app, argc, argv);
+  std::vector<std::string> names = commands(app);
+  if (argc > 1 && argv[1][0] != '-' && std::find(names.begin(), names.end(), argv[1]) == names.end())
+    return unknown_command(names, argv[1]);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : kUsage;
+  }
   return code;
 }
 
