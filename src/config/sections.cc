@@ -26,6 +26,13 @@ bool is_section(Str word) {
   return std::find(kSections.begin(), kSections.end(), word) != kSections.end();
 }
 
+bool is_rule_word(Str word) {
+  constexpr Str kWords[] = {"acl",         "balance",      "bind",          "default_backend", "http-after-response",
+                            "http-check",  "http-request", "http-response", "option",          "stick-table",
+                            "tcp-request", "tcp-response", "timeout",       "use_backend",     "use-server"};
+  return std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords);
+}
+
 bool take_prefix(Directive& directive, Diagnostics& diag) {
   Str prefix = directive.name();
   if (prefix != "no" && prefix != "default") return true;

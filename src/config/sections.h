@@ -7,6 +7,8 @@
 namespace weir::config {
 
 bool is_section(Str word);
+// Whether statements in frontend and backend sections begin with the word, and nothing in nginx does.
+bool is_rule_word(Str word);
 
 // Takes a leading `no` or `default` off `directive` and sets its flag. False, with an error, when nothing follows it;
 // an error and true when the word that follows takes no prefix.

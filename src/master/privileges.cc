@@ -71,12 +71,17 @@ bool change(const Identity& id, const std::string& name, Voice& voice) {
 
 }  // namespace
 
-void raise_limits(const model::Process& process, Voice& voice) {
+void set_limits(const model::Process& process, Voice& voice) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   // nginx counts per worker process, and its workers are our shards.
   uint64_t times = voice.face() == config::Dialect::nginx ? static_cast<uint64_t>(std::max(process.shards, 1)) : 1;
   uint64_t wanted = process.rlimit_nofile * times;
+  if (wanted != 0 && wanted < limit.rlim_cur) {
+    rlimit lowered{wanted, wanted};
+    setrlimit(RLIMIT_NOFILE, &lowered);
+    return;
+  }
   if (wanted == 0 && process.max_conns > 0) wanted = 2 * process.max_conns * times + kSpareDescriptors;
   if (wanted <= limit.rlim_cur) return;
   rlimit raised{wanted, std::max<rlim_t>(wanted, limit.rlim_max)};

@@ -6,8 +6,9 @@
 
 namespace weir::master {
 
-// Raises the limit on descriptors to what the configuration needs; one that may not be raised is a warning.
-void raise_limits(const model::Process& process, Voice& voice);
+// Sets the limit on descriptors to what the configuration says, or raises it to what it needs; one that may not be raised
+// is a warning.
+void set_limits(const model::Process& process, Voice& voice);
 
 // chroot, group, user, in this order. False after saying what is wrong.
 bool drop_privileges(const model::Process& process, Voice& voice);

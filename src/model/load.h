@@ -14,8 +14,10 @@ struct LoadOptions {
   bool check_only = false;  // nothing will be started
   bool allow_planned = false;  // planned words do not refuse the file: their places answer 501
   config::Dialect face = config::Dialect::weir;  // as whom weir was started: decides names, defaults and refusals
-  std::string prefix = "/etc/nginx/";  // nginx: relative paths are below it
+  std::string prefix = "./";  // nginx: relative paths are below it
   std::string error_log;  // nginx: -e
+  std::string access_log = "logs/access.log";  // nginx: unless the file names one, as this and the next
+  std::string pid_file = "logs/nginx.pid";
   bool ignore_resolution = false;  // HAProxy -dr: servers that cannot be resolved do not refuse the file
   bool no_server_verify = false;  // HAProxy -dV: servers' certificates are not verified
   uint64_t proxy_max_conns = 0;  // HAProxy -N: `maxconn` of a proxy that does not say; 0: the product's own

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "config/sections.h"
 #include "nginx/core.h"
 #include "nginx/listen.h"
 #include "nginx/modules.h"
@@ -79,8 +80,9 @@ void report_unknown(Scope& scope, const Directive& d) {
     return;
   }
   Str near = config::nearest(d.name(), index().names(scope.context));
-  auto& e = scope.error(d.where, fmt::format("unknown directive \"{}\"", d.name()),
-                        near.empty() ? std::string() : fmt::format("did you mean \"{}\"?", near));
+  std::string remedy = near.empty() ? std::string() : fmt::format("did you mean \"{}\"?", near);
+  if (config::is_rule_word(d.name())) remedy = "HAProxy's words belong into a frontend or backend section";
+  auto& e = scope.error(d.where, fmt::format("unknown directive \"{}\"", d.name()), remedy);
   e.product = fmt::format("unknown directive \"{}\"", d.name());
 }
 

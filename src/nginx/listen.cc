@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <netdb.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -59,6 +60,12 @@ bool resolve(Scope& scope, Str text, const config::Where& where, std::vector<net
   net::Addr a;
   if (text.starts_with("unix:")) {
     Str path = scope.arena.dup(text.substr(5));
+    if (path.size() >= sizeof sockaddr_un::sun_path) {
+      std::string problem =
+          fmt::format("too long path in the unix domain socket in \"{}\" of the \"listen\" directive", text);
+      scope.error(where, problem, fmt::format("at most {} bytes", sizeof sockaddr_un::sun_path - 1)).product = problem;
+      return false;
+    }
     a.family = AF_UNIX;
     a.path = path.data();
     a.path_size = static_cast<uint32_t>(path.size());
@@ -171,6 +178,12 @@ void bind_listen(void* s, const Directive& d, const Row&) {
   for (const net::Addr& a : addrs) {
     l.addr = a;
     l.text = a.text();
+    for (const Listen& other : main_of(scope).all)
+      if (other.server == l.server && other.addr == a) {
+        scope.error(l.where, fmt::format("a duplicate listen {}", l.text), "keep one of them").product =
+            fmt::format("a duplicate listen {}", l.text);
+        return;
+      }
     main_of(scope).all.push_back(l);
   }
 }
@@ -210,25 +223,36 @@ config::Where place_of_name(const ServerBlock& server, Str name) {
 }
 
 void add_names(Scope& scope, Names& names, ServerBlock* server, Str addr_text) {
-  for (Str raw : server->names) {
+  for (Str raw : server->names.empty() ? std::vector<Str>{""} : server->names) {
     std::string name;
     for (char c : raw) name += lower(c);
     if (name.starts_with("~")) continue;
+    bool conflict = false;
     auto put = [&](const std::string& key) {
-      if (!names.exact.emplace(key, server).second && names.exact[key] != server)
-        scope.diag.warning(place_of_name(*server, name),
-                           fmt::format("conflicting server name \"{}\" on {}, ignored", key, addr_text));
+      auto [at, added] = names.exact.emplace(key, server);
+      conflict |= !added && at->second != server;
+    };
+    auto put_mask = [&](auto& list, const std::string& key) {
+      auto same = [&](const auto& known) { return known.first == key; };
+      auto at = std::find_if(list.begin(), list.end(), same);
+      if (at == list.end())
+        list.push_back({key, server});
+      else
+        conflict |= at->second != server;
     };
     if (name.starts_with("*.")) {
-      names.leading.push_back({name.substr(1), server});
+      put_mask(names.leading, name.substr(1));
     } else if (name.starts_with(".")) {
       put(name.substr(1));
-      names.leading.push_back({name, server});
+      put_mask(names.leading, name);
     } else if (name.ends_with(".*")) {
-      names.trailing.push_back({name.substr(0, name.size() - 1), server});
+      put_mask(names.trailing, name.substr(0, name.size() - 1));
     } else {
       put(name);
     }
+    if (conflict)
+      scope.diag.warning(place_of_name(*server, name),
+                         fmt::format("conflicting server name \"{}\" on {}, ignored", name, addr_text));
   }
   for (const auto& r : main_of(scope).regexes)
     if (r.server == server) names.regexes.push_back({r.regex, server});

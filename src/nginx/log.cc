@@ -196,13 +196,14 @@ void bind_log_cache(void* s, const Directive& d, const Row&) {
   conf.cache = cache;
 }
 
-// nginx's own place for the log is below its prefix; without that folder there is none.
+// Without the folder of nginx's own place for the log there is none.
 void add_default(Scope& scope, LogConf& conf) {
-  std::string folder = full_path(scope, "logs");
+  std::string folder = full_path(scope, scope.options.access_log);
+  folder.resize(folder.rfind('/') + 1);
   if (scope.options.face != config::Dialect::nginx || ::access(folder.c_str(), W_OK) != 0) return;
   auto* log = scope.arena.make<AccessLog>();
   log->format = find_format(scope, "combined");
-  log->file = open_file(scope, "logs/access.log", {});
+  log->file = open_file(scope, scope.options.access_log, {});
   if (log->file) conf.logs.push(scope.arena, log);
 }
 

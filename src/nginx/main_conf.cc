@@ -1,6 +1,11 @@
 // The words of the main and events contexts: how the process runs.
+#include <errno.h>
 #include <fmt/format.h>
+#include <grp.h>
+#include <pwd.h>
 #include <sched.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "nginx/core.h"
 
@@ -56,9 +61,49 @@ void bind_weir_workers(void* s, const Directive& d, const Row& row) {
       "unknown directive \"workers\"";
 }
 
+void unknown_name(Scope& scope, const config::Word& word, Str call) {
+  std::string text = fmt::format("{}(\"{}\") failed", call, word.text);
+  if (scope.options.offline)
+    scope.diag.note(word.where, text);
+  else
+    scope.error(word.where, text, "name one that this system has").product = text;
+}
+
+// nginx's face looks the names up at once, and not at all where they would be of no use.
 void bind_user(void* s, const Directive& d, const Row&) {
+  Scope& scope = *static_cast<Scope*>(s);
+  if (!process(s).user.empty()) {
+    scope.error(d.where, "\"user\" directive is duplicate", "keep one of them").product =
+        "\"user\" directive is duplicate";
+    return;
+  }
+  const config::Word& group = d.arg(d.args() > 1 ? 1 : 0);
   process(s).user = std::string(d.arg(0).text);
-  process(s).group = std::string(d.args() > 1 ? d.arg(1).text : d.arg(0).text);
+  process(s).group = std::string(group.text);
+  if (scope.options.face != config::Dialect::nginx) return;
+  if (geteuid() != 0 && !scope.options.offline) {
+    scope.diag.warning(d.where, "the \"user\" directive has no effect: only root may change its user", "leave it out")
+        .product =
+        "the \"user\" directive makes sense only if the master process runs with super-user privileges, ignored";
+    return;
+  }
+  if (!getpwnam(process(s).user.c_str()))
+    unknown_name(scope, d.arg(0), "getpwnam");
+  else if (!getgrnam(process(s).group.c_str()))
+    unknown_name(scope, group, "getgrnam");
+}
+
+// Distributions load modules that are built into weir. One that is not there is nginx's error too.
+void bind_load_module(void* s, const Directive& d, const Row&) {
+  Scope& scope = *static_cast<Scope*>(s);
+  scope.diag.note(d.where, "\"load_module\" has no effect in weir: its modules are built in");
+  if (scope.options.offline || scope.options.face != config::Dialect::nginx) return;
+  std::string path = full_path(scope, d.arg(0).text);
+  if (access(path.c_str(), R_OK) == 0) return;
+  int error = errno;
+  scope.error(d.arg(0).where, fmt::format("cannot read the module {}: {}", path, strerror(error)), "leave it out")
+      .product =
+      fmt::format("dlopen() \"{}\" failed ({}: cannot open shared object file: {})", path, path, strerror(error));
 }
 
 void bind_pid(void* s, const Directive& d, const Row&) {
@@ -73,7 +118,8 @@ void bind_rlimit(void* s, const Directive& d, const Row&) {
 
 void bind_connections(void* s, const Directive& d, const Row&) {
   auto n = parse_u64(d.arg(0).text);
-  if (!n || *n == 0) return bad_value(*static_cast<Scope*>(s), d, 0, "a number");
+  if (!n || *n == 0)
+    return bad_value(*static_cast<Scope*>(s), d, 0, "a number from 1 on: with none, nobody could connect");
   process(s).max_conns = *n;
 }
 
@@ -92,7 +138,6 @@ void bind_env(void* s, const Directive& d, const Row&) {
 }
 
 constexpr Str kLoop = "weir's loop chooses this itself";
-constexpr Str kModule = "weir's modules are built in";
 
 const Row kTable[] = {
     {"events", kMain, 0, 0, Block::required, Inherit::none, bind_events, "{ ... }", "how connections are processed"},
@@ -129,7 +174,8 @@ const Row kTable[] = {
      "the clock is read once per wake-up"},
     {"pcre_jit", kMain, 1, 1, Block::none, Inherit::none, nullptr, "on | off", "compile regular expressions",
      "patterns are always compiled"},
-    {"load_module", kMain, 1, 1, Block::none, Inherit::none, nullptr, "file", "loads a module", kModule},
+    {"load_module", kMain, 1, 1, Block::none, Inherit::none, bind_load_module, "file",
+     "checks that the module is there; weir's own are built in"},
     {"lock_file", kMain, 1, 1, Block::none, Inherit::none, nullptr, "file", "prefix of lock files",
      "no lock files are used"},
     {"debug_points", kMain, 1, 1, Block::none, Inherit::none, nullptr, "abort | stop", "for debugging",

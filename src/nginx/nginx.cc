@@ -18,7 +18,7 @@ void defaults(model::Model& model, const model::LoadOptions& options) {
   model.process.daemon = true;
   model.process.master = true;
   model.process.shards = 1;
-  model.process.pid_file = options.prefix + "logs/nginx.pid";
+  model.process.pid_file = options.pid_file.starts_with('/') ? options.pid_file : options.prefix + options.pid_file;
   model.process.max_conns = 512;
 }
 
@@ -54,6 +54,7 @@ std::unique_ptr<model::Model> load(std::unique_ptr<config::Tree> tree, config::D
   std::vector<const config::Directive*> all;
   for (const config::Directive& d : model->tree->root.block) all.push_back(&d);
   bind_into(*model, all, diag, options);
+  if (model->tree->sources.empty()) return model;  // it could not be read, which was said
   bool events = false;
   for (const config::Directive* d : all) events |= d->name() == "events";
   if (!events && options.face == config::Dialect::nginx && !options.offline) {

@@ -1,7 +1,9 @@
 // proxy_pass: the settings and the plan that is made of them (ngx_http_proxy_module).
 #include "nginx/proxy.h"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "http/h1_server.h"
 #include "net/tls_context.h"
@@ -115,6 +117,20 @@ template <ArenaList<Str> ProxyConf::* list>
 void bind_names(void* s, const Directive& d, const Row&) {
   for (size_t i = 0; i < d.args(); i++)
     (conf_of(s).*list).push(scope_of(s).arena, scope_of(s).arena.dup(d.arg(i).text));
+}
+
+void bind_ignore_headers(void* s, const Directive& d, const Row& row) {
+  constexpr Str kKnown[] = {"X-Accel-Redirect",  "X-Accel-Expires", "X-Accel-Limit-Rate",
+                            "X-Accel-Buffering", "X-Accel-Charset", "Expires",
+                            "Cache-Control",     "Set-Cookie",      "Vary"};
+  for (size_t i = 0; i < d.args(); i++) {
+    Str word = d.arg(i).text;
+    if (std::any_of(std::begin(kKnown), std::end(kKnown), [&](Str known) { return iequals(known, word); })) continue;
+    std::string text = fmt::format("invalid value \"{}\"", word);
+    scope_of(s).error(d.arg(i).where, text, fmt::format("one of: {}", fmt::join(kKnown, ", "))).product = text;
+    return;
+  }
+  bind_names<&ProxyConf::ignore_headers>(s, d, row);
 }
 
 void bind_version(void* s, const Directive& d, const Row&) {
@@ -302,8 +318,8 @@ const Row kTable[] = {
      "keeps a header of the response from the client"},
     {"proxy_pass_header", kHSL, 1, 1, Block::none, Inherit::array, bind_names<&ProxyConf::pass_header>, "field",
      "lets a header through that is hidden otherwise"},
-    {"proxy_ignore_headers", kHSL, 1, -1, Block::none, Inherit::array, bind_names<&ProxyConf::ignore_headers>,
-     "field ...", "response headers that weir does not act on"},
+    {"proxy_ignore_headers", kHSL, 1, -1, Block::none, Inherit::array, bind_ignore_headers, "field ...",
+     "response headers that weir does not act on"},
     {"proxy_http_version",
      kHSL,
      1,

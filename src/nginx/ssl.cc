@@ -59,6 +59,19 @@ void bind_protocols(void* s, const Directive& d, const Row&) {
   conf_of(s).protocols = bits;
 }
 
+void bind_ciphers(void* s, const Directive& d, const Row& row) {
+  std::string ciphers(d.arg(0).text);
+  SSL_CTX* trial = SSL_CTX_new(TLS_server_method());
+  bool good = trial && SSL_CTX_set_cipher_list(trial, ciphers.c_str()) == 1;
+  SSL_CTX_free(trial);
+  ERR_clear_error();
+  if (good) return set_str(s, d, row);
+  scope_of(s)
+      .error(d.arg(0).where, fmt::format("OpenSSL knows no usable cipher in \"{}\"", ciphers),
+             "names separated by colons; openssl ciphers -v shows those that there are")
+      .product = fmt::format("SSL_CTX_set_cipher_list(\"{}\") failed", ciphers);
+}
+
 void bind_ssl(void* s, const Directive& d, const Row& row) {
   scope_of(s).diag.warning(d.where, "the \"ssl\" directive was removed from nginx in 1.25.1",
                            "write listen … ssl; instead");
@@ -158,7 +171,7 @@ const Row kTable[] = {
      1,
      Block::none,
      Inherit::scalar,
-     set_str,
+     bind_ciphers,
      "ciphers",
      "cipher suites in OpenSSL's notation",
      {},
@@ -223,7 +236,7 @@ bool all_tls(const ServerBlock& server) {
 ssl_ctx_st* make_tls(Scope& scope, Address& address) {
   for (ServerBlock* s : scope.http->servers) {
     bool mine = s == address.any.fallback;
-    for (const auto& [name, server] : address.any.exact) mine |= server == s;
+    for (const auto& [name, server] : address.any.exact) mine |= !name.empty() && server == s;
     for (const auto& [name, server] : address.any.leading) mine |= server == s;
     for (const auto& [name, server] : address.any.trailing) mine |= server == s;
     if (mine) context_of(scope, *s);

@@ -1,5 +1,6 @@
 // The program as `nginx`: its options, messages, exit codes and default paths. Called once by main().
 #include <errno.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/crypto.h>
 #include <openssl/opensslv.h>
@@ -25,10 +26,13 @@ namespace {
 using master::Level;
 using master::Voice;
 
-// Where nginx's own packages put things.
-constexpr Str kPrefix = "/etc/nginx/";
+// Where Debian's nginx has things. Relative paths are below the prefix, those of includes and certificates below the
+// configuration's folder.
+constexpr Str kPrefix = "/usr/share/nginx/";
 constexpr Str kConf = "/etc/nginx/nginx.conf";
 constexpr Str kErrorLog = "/var/log/nginx/error.log";
+constexpr Str kAccessLog = "/var/log/nginx/access.log";
+constexpr Str kPid = "/run/nginx.pid";
 
 struct Options {
   std::string prefix, conf, error_log, globals, signal;
@@ -124,7 +128,10 @@ void show_version(const Options& o) {
   fmt::print(stderr, "built by gcc {}\nbuilt with {}", __VERSION__, OPENSSL_VERSION_TEXT);
   Str running = OpenSSL_version(OPENSSL_VERSION);
   if (running != OPENSSL_VERSION_TEXT) fmt::print(stderr, " (running with {})", running);
-  fmt::print(stderr, "\nTLS SNI support enabled\nweir {}\nconfigure arguments:{}\n", kVersion,
+  fmt::print(stderr,
+             "\nTLS SNI support enabled\nweir {}\nconfigure arguments: --prefix={} --conf-path={} --error-log-path={} "
+             "--http-log-path={} --pid-path={}{}\n",
+             kVersion, kPrefix.substr(0, kPrefix.size() - 1), kConf, kErrorLog, kAccessLog, kPid,
              nginx_configure_arguments());
 }
 
@@ -164,13 +171,45 @@ master::Job make_job(const Options& o, Voice& voice) {
   r.options.face = config::Dialect::nginx;
   r.options.prefix = o.prefix;
   r.options.error_log = o.error_log == "stderr" ? std::string() : o.error_log;
+  if (!o.prefix_given) {
+    r.options.access_log = kAccessLog;
+    r.options.pid_file = kPid;
+  }
   r.options.check_only = o.test;
   r.options.allow_planned = o.allow_planned;
   return job;
 }
 
-int test(const Options& o, const Loaded& loaded) {
-  if (!loaded.good(o.allow_planned)) return complain(fmt::format("configuration file {} test failed", o.conf));
+// Messages of the start go to the log of -e too, so it is opened in front of everything.
+void try_error_log(const Options& o, Voice& voice) {
+  if (o.error_log == "stderr") return;
+  std::string path = below(o.prefix, o.error_log);
+  int fd = open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+  if (fd >= 0)
+    close(fd);
+  else
+    voice.say(Level::alert, fmt::format("could not open error log file: open() \"{}\" failed ({}: {})", path, errno,
+                                        strerror(errno)));
+}
+
+bool pid_file_works(const std::string& path, Voice& voice) {
+  if (path.empty()) return true;
+  bool there = access(path.c_str(), F_OK) == 0;
+  int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0) {
+    voice.say(Level::emerg, fmt::format("open() \"{}\" failed ({}: {})", path, errno, strerror(errno)));
+    return false;
+  }
+  close(fd);
+  if (!there) unlink(path.c_str());
+  return true;
+}
+
+int test(const Options& o, const master::Job& job, const Loaded& loaded, Voice& voice) {
+  bool good = loaded.good(o.allow_planned);
+  if (good && !o.quiet) complain(fmt::format("the configuration file {} syntax is ok", o.conf));
+  if (!good || !pid_file_works(master::pid_file_path(job, loaded.model->process.pid_file), voice))
+    return complain(fmt::format("configuration file {} test failed", o.conf));
   if (!o.quiet) complain(fmt::format("configuration file {} test is successful", o.conf));
   if (o.dump) fmt::print("{}", config::dump(*loaded.model->tree));
   return 0;
@@ -208,8 +247,9 @@ int nginx_main(int argc, char** argv) {
   complete(o);
   Voice voice(config::Dialect::nginx);
   master::Job job = make_job(o, voice);
+  try_error_log(o, voice);
   Loaded loaded = master::load_and_show(job);
-  if (o.test) return test(o, loaded);
+  if (o.test) return test(o, job, loaded, voice);
   if (!o.signal.empty() && loaded.model && !loaded.diag->failed()) return send_signal(o, job, loaded, voice);
   if (!loaded.good(o.allow_planned)) return 1;
   voice.log = log_message;

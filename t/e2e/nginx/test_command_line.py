@@ -1,0 +1,78 @@
+"""What `nginx -t` refuses and says, and where nginx's files are."""
+
+import os
+
+import pytest
+
+CONF = """
+user {user};
+pid {dir}/nginx.pid;
+error_log {dir}/error.log info;
+events {}
+http {
+    access_log {dir}/access.log;
+    server {
+        listen 127.0.0.1:{port};
+        location / { return 200 ok; }
+    }
+}
+"""
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may change its user")
+
+
+def tried(weir, old="", new="", *arguments):
+    face = weir("nginx", text=CONF.replace(old, new) if old else CONF, start=False)
+    return face, face.run(*(arguments or ("-t",)))
+
+
+def test_a_good_file_is_said_to_be_good_in_nginxs_two_lines(weir):
+    face, done = tried(weir)
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[-2:] == [f"nginx: the configuration file {face.conf} syntax is ok",
+                                             f"nginx: configuration file {face.conf} test is successful"]
+    assert not (face.dir / "nginx.pid").exists()
+
+
+@as_root
+@pytest.mark.parametrize("line, text", [("user nosuchuser", 'getpwnam("nosuchuser") failed'),
+                                        ("user root nosuchgroup", 'getgrnam("nosuchgroup") failed')])
+def test_an_unknown_user_is_refused(weir, line, text):
+    face, done = tried(weir, "user {user}", line)
+    assert done.returncode == 1
+    assert f"nginx: [emerg] {text} in {face.conf}:2" in done.stderr
+
+
+def test_an_unwritable_pid_file_is_refused(weir):
+    face, done = tried(weir, "{dir}/nginx.pid", "/nowhere/nginx.pid")
+    lines = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert lines[-3:] == [f"nginx: the configuration file {face.conf} syntax is ok",
+                          'nginx: [emerg] open() "/nowhere/nginx.pid" failed (2: No such file or directory)',
+                          f"nginx: configuration file {face.conf} test failed"]
+
+
+def test_an_unwritable_first_error_log_is_an_alert(weir):
+    _, done = tried(weir, "", "", "-t", "-e", "/nowhere/error.log")
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[0] == ('nginx: [alert] could not open error log file: open() "/nowhere/error.log" '
+                                           "failed (2: No such file or directory)")
+
+
+@pytest.mark.parametrize("file, text", [("/nowhere/nginx.conf", "No such file or directory"), ("/etc", "Is a directory")])
+def test_a_file_that_cannot_be_read_is_the_only_problem(weir, file, text):
+    _, done = tried(weir, "", "", "-t", "-c", file)
+    assert done.returncode == 1
+    assert text in done.stderr and "events" not in done.stderr
+
+
+def test_the_default_places_are_told(weir):
+    _, done = tried(weir, "", "", "-V")
+    assert " --prefix=/usr/share/nginx --conf-path=/etc/nginx/nginx.conf " in done.stderr
+    assert " --pid-path=/run/nginx.pid" in done.stderr
+
+
+def test_worker_rlimit_nofile_lowers_the_limit_too(weir):
+    proxy = weir("nginx", text="daemon off; master_process off; worker_rlimit_nofile 200;" + CONF)
+    [line] = [one for one in open(f"/proc/{proxy.process.pid}/limits", encoding="ascii") if "open files" in one]
+    assert line.split()[3:5] == ["200", "200"]
