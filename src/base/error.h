@@ -24,6 +24,15 @@ enum class Fault : uint8_t {
   cancelled,      // we ended it (shutdown, limit, the other side left)
 };
 
+// Why a connection was closed before it could ask anything.
+enum class Refusal : uint8_t {
+  limit,      // there are too many
+  resource,   // no memory here
+  silent,     // the client said nothing
+  preface,    // its PROXY header is bad or was cut off
+  handshake,  // TLS failed
+};
+
 enum class Side : uint8_t { client, server, proxy };
 
 enum class Retry : uint8_t {

@@ -158,4 +158,16 @@ Str escape_json(Str in, Arena& arena) {
   return {p, static_cast<size_t>(out - p)};
 }
 
+void append_html(std::string& out, Str in) {
+  for (char c : in) {
+    switch (c) {
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '&': out += "&amp;"; break;
+      case '"': out += "&quot;"; break;
+      default: out += c;
+    }
+  }
+}
+
 }  // namespace weir::expr

@@ -28,6 +28,9 @@ Str encode_url(Str in, Arena& arena);
 // False for a broken %XX. `plus`: + is a space; without it that begins behind the first `?`.
 bool decode_url(Str in, bool plus, Arena& arena, Str& out);
 
+// Text for HTML, inside elements and attributes in double quotes.
+void append_html(std::string& out, Str in);
+
 // The inside of a JSON string whose input is bytes: everything that is not printable ASCII is escaped.
 Str escape_json(Str in, Arena& arena);
 

@@ -195,8 +195,6 @@ constexpr Row kRows[] = {
     word("description", 1, -1, bind_description, "<text>", "text that describes this instance on the statistics page"),
     word("ca-base", 1, 1, bind_text<&Global::ca_base>, "<dir>", "directory of relative authority and revocation files"),
     word("crt-base", 1, 1, bind_text<&Global::crt_base>, "<dir>", "directory of relative certificate files"),
-    word("server-state-base", 1, 1, bind_text<&Global::server_state_base>, "<directory>",
-         "directory of relative server state files"),
     word("default-path", 1, 2, bind_default_path, "{ current | config | parent | origin <path> }",
          "what relative file names in the configuration are relative to"),
     word("setenv", 2, 2, bind_nothing, "<name> <value>", "set an environment variable, also when it exists"),

@@ -66,8 +66,6 @@ struct Global {
   Str crt_base;
   Str node;
   Str description;
-  Str server_state_base;
-  Str server_state_file;
   uint32_t tune_bufsize = 16384;
   uint32_t tune_max_headers = 101;
   uint32_t maxconn = 0;
@@ -79,7 +77,6 @@ struct Global {
   int unix_gid = -1;
   std::string unix_prefix;
   std::string path_origin;  // default-path
-  bool path_of_config = false;
 
   std::vector<Proxy*> proxies;  // in the order of the file, without defaults
   std::vector<Proxy*> all_defaults;

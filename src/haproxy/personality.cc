@@ -15,6 +15,7 @@
 #include "haproxy/outcome.h"
 #include "haproxy/unique_id.h"
 #include "http/h1_server.h"
+#include "proxy/delay.h"
 #include "proxy/shard.h"
 
 namespace weir::haproxy {
@@ -41,7 +42,8 @@ class Personality final : public proxy::Personality {
   void attempt_failed(Transaction& txn, const Error& why) const override;
   void attempt_answered(Transaction& txn) const override;
   std::string proxy_tlvs(Transaction& txn, const model::Server& server) const override;
-  void connection_refused(const model::Listener& listener, const net::Addr& client, Str why) const override;
+  void connection_refused(const model::Listener& listener, const net::Addr& client, Refusal why,
+                          Str text) const override;
   bool passes_interim(const Transaction& txn) const override { return txn.response.status != 102; }
   bool pick_another(const Transaction& txn) const override;
   bool quiet_timeout(bool silent) const override { return silent && ignore_probes_; }
@@ -147,16 +149,12 @@ std::string Personality::proxy_tlvs(Transaction& txn, const model::Server& serve
   return out;
 }
 
-// Whether the client of a connection that was refused had begun with a PROXY header.
-bool sent_something(Str why) {
-  return why == "broken PROXY header" || why == "incomplete PROXY header";
-}
-
-void Personality::connection_refused(const model::Listener& listener, const net::Addr& client, Str why) const {
+void Personality::connection_refused(const model::Listener& listener, const net::Addr& client, Refusal why,
+                                     Str text) const {
   auto& front = *static_cast<const Proxy*>(listener.conf);
-  if ((ignore_probes_ || front.s.has(kOptDontLogNull)) && !sent_something(why)) return;
+  if ((ignore_probes_ || front.s.has(kOptDontLogNull)) && why == Refusal::silent) return;
   log_about(global(proxy::Shard::current().model), front, kLevelInfo,
-            fmt::format("{} {}/{}: {}", client.text(), front.name, listener.name, why));
+            fmt::format("{} {}/{}: {}", client.text(), front.name, listener.name, text));
 }
 
 void Personality::error_reply(Transaction& txn, const Error& why) const {
@@ -227,15 +225,9 @@ void Personality::attempt_answered(Transaction& txn) const {
   txn.server->state->status[family < 6 ? family : 0].fetch_add(1, kRelaxed);
 }
 
-void count(ProxyCounters& c, const Transaction& txn) {
-  unsigned family = txn.response.status / 100;
-  if (!txn.tcp) c.status[family < 6 ? family : 0].fetch_add(1, kRelaxed);
-  c.bytes_in.fetch_add(txn.body_received + txn.request.header_bytes, kRelaxed);
-  c.bytes_out.fetch_add(txn.head_sent_bytes + txn.down.sent, kRelaxed);
-}
-
 void Personality::guest_ended(Transaction& txn) const {
-  count(*exchange(txn).back->back_counters, txn);
+  // A closed backend (--allow-planned) is never entered.
+  if (const Proxy* back = exchange(txn).back) txn.count_into(*back->back_counters);
 }
 
 // Who ended it early; the backend and the server keep the same count.
@@ -256,9 +248,9 @@ void Personality::log(Transaction& txn) const {
     txn.termination = termination_of(txn, txn.error);
   if (x.front) {
     x.front->front_counters->current.fetch_sub(1, kRelaxed);
-    count(*x.front->front_counters, txn);
+    txn.count_into(*x.front->front_counters);
   }
-  if (x.back) count(*x.back->back_counters, txn);
+  if (x.back) txn.count_into(*x.back->back_counters);
   if (txn.termination.cause != '-')
     count_abort(x, txn);
   else if (x.front && !x.back && txn.local_reply && txn.response.status < 400)
@@ -277,10 +269,12 @@ bool went_wrong(const Transaction& txn) {
   return cause != '-' && cause != 'L' && cause != 'P';
 }
 
-// What is worked out once per request that may change it; plans are shared unless a rule set a timeout.
+// What is worked out once per request that may change it; plans are shared where a request changes nothing.
 const proxy::Forward* plan_for(Transaction& txn, const Exchange& x, const Proxy& back) {
-  if (!x.overrides && x.retries == kForever) return &back.plan;
+  bool drops = x.front && x.front->s.has(kOptDropResponseTrailers);
+  if (!x.overrides && x.retries == kForever && !drops) return &back.plan;
   auto* plan = txn.arena.make<proxy::Forward>(back.plan);
+  plan->client.pass_trailers = !drops;
   plan->tries = retries_of(x, back) + 1;
   if (!x.overrides) return plan;
   const Timeouts& t = *x.overrides;
@@ -290,30 +284,6 @@ const proxy::Forward* plan_for(Transaction& txn, const Exchange& x, const Proxy&
   if (t.tunnel != kForever) plan->tunnel_timeout = t.tunnel;
   return plan;
 }
-
-// Ends a wait for the request body that takes too long.
-class BodyDeadline final : public Timer, public proxy::Waiter {
- public:
-  BodyDeadline(Transaction& txn, Cursor& cursor) : txn_(txn), cursor_(cursor) {
-    cancel = [](proxy::Waiter* w) {
-      auto* self = static_cast<BodyDeadline*>(w);
-      self->txn_.shard.loop.disarm(*self);
-    };
-  }
-  void release() {
-    txn_.shard.loop.disarm(*this);
-    txn_.disown(this);
-  }
-  bool passed = false;
-
- private:
-  void on_timer() override {
-    passed = true;
-    txn_.wake(cursor_);
-  }
-  Transaction& txn_;
-  Cursor& cursor_;
-};
 
 }  // namespace
 
@@ -334,21 +304,17 @@ Next run_forward(Transaction& txn, Cursor&, const void* conf) {
 }
 
 Next collect_request_body(Transaction& txn, Cursor& c, uint32_t at_least, uint32_t ms) {
-  auto* deadline = static_cast<BodyDeadline*>(c.state);
+  auto* deadline = static_cast<proxy::Delay*>(c.state);
   uint32_t limit = at_least ? at_least : global(txn.shard.model).tune_bufsize;
   bool done = txn.collect_body(c, limit, false, {});
   if (done || !deadline) {
-    if (deadline) deadline->release();
+    if (deadline) deadline->end();
     if (done) return Next::next;
     if (txn.request.expect_continue && txn.client) static_cast<http::H1Server*>(txn.client)->send_continue();
-    deadline = txn.arena.own<BodyDeadline>(txn, c);
-    txn.own(deadline);
-    if (ms) txn.shard.loop.arm(*deadline, ms);
-    c.state = deadline;
+    c.state = proxy::Delay::start(txn, c, ms ? ms : kForever);
     return Next::wait;
   }
-  if (!deadline->passed) return Next::wait;
-  deadline->release();
+  if (!deadline->over()) return Next::wait;
   Error e{Fault::timeout, Side::client};
   e.status = 408;
   e.text = "the request body did not come in time";

@@ -9,6 +9,7 @@
 #include "haproxy/answer.h"
 #include "haproxy/exchange.h"
 #include "haproxy/haproxy.h"
+#include "haproxy/personality.h"
 #include "proxy/shard.h"
 
 namespace weir::haproxy {
@@ -25,13 +26,7 @@ proxy::Next answer_planned(proxy::Transaction& txn, proxy::Cursor&, const void* 
   const Exchange& x = exchange(txn);
   std::string line = fmt::format("{}: '{}' in {}:{} is not built yet: answered 501", c.proxy, c.word,
                                  c.where.source ? c.where.source->path : "", c.where.line);
-  if (x.front) {
-    const Global& g = global(txn.shard.model);
-    LogHeader header;
-    header.tag = x.front->s.log_tag.empty() ? g.log_tag : x.front->s.log_tag;
-    header.hostname = g.log_hostname;
-    for (const LogTarget* t : x.front->targets) send_log(*t, kLevelError, header, line);
-  }
+  if (x.front) log_about(global(txn.shard.model), *x.front, kLevelError, line);
   txn.termination = {'P', 'R'};
   if (txn.tcp) return txn.drop(false);
   return answer(txn, page_for(txn, 501), context_for(txn));

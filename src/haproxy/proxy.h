@@ -41,9 +41,7 @@ enum Option : uint64_t {
   kOptIgnoreProbes = 1ull << 10,
   kOptDropRequestTrailers = 1ull << 11,
   kOptDropResponseTrailers = 1ull << 12,
-  kOptLogAsap = 1ull << 13,
-  kOptPersist = 1ull << 14,
-  kOptNoAbortOnClose = 1ull << 15,
+  kOptNoAbortOnClose = 1ull << 13,
 };
 
 // Milliseconds; kForever: never set, no limit.
@@ -111,7 +109,6 @@ struct Settings {
   StatsConf* stats = nullptr;  // the statistics page; null: none
   uint32_t inspect_delay = 0;
   NamePolicy request_names = NamePolicy::unset;
-  Str send_name_header;
 
   ArenaList<LogTarget*> logs;
   bool log_global = false;

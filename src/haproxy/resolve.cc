@@ -173,10 +173,11 @@ void make_plan(Proxy& p) {
   f.stay = true;
   f.redispatch = p.s.redispatch;
   f.close_upstream = p.s.has(kOptServerClose) || p.s.has(kOptHttpClose);
-  f.max_temp_file = 0;
+  f.client.max_temp_file = 0;
   f.turnaround = true;
-  f.abort_until_sent = true;
-  f.ignore_client_abort = !(p.s.has(kOptAbortOnClose) || (p.http() && !p.s.has(kOptNoAbortOnClose)));
+  f.drop_request_trailers = p.s.has(kOptDropRequestTrailers);
+  f.client.abort_until_sent = true;
+  f.client.ignore_client_abort = !(p.s.has(kOptAbortOnClose) || (p.http() && !p.s.has(kOptNoAbortOnClose)));
   f.conf = &p;
 }
 

@@ -4,7 +4,7 @@
 #include "haproxy/bind.h"
 #include "haproxy/rules_answer.h"
 #include "haproxy/tables.h"
-#include "haproxy/wait.h"
+#include "proxy/delay.h"
 
 namespace weir::haproxy {
 namespace {
@@ -58,7 +58,7 @@ Next run_tarpit(Transaction& txn, Cursor& c, const void* conf) {
     const Timeouts& t = (x.back ? x.back : x.front)->s.timeouts;
     uint32_t set = x.overrides ? x.overrides->tarpit : kForever;
     uint32_t ms = set != kForever ? set : t.tarpit != kForever ? t.tarpit : t.connect != kForever ? t.connect : 10000;
-    sleep_for(txn, c, ms);
+    proxy::Delay::start(txn, c, ms);
     return Next::wait;
   }
   return answer(txn, *rule.page, ctx);

@@ -51,10 +51,11 @@ Next run_auth(Transaction& txn, Cursor& c, const void* conf) {
   const Exchange& x = exchange(txn);
   const Proxy* proxy = x.back ? x.back : x.front;
   bool to_proxy = !txn.request.scheme.empty() || txn.request.method == http::Method::connect;
-  Page page = page_for(txn, to_proxy ? 407 : 401);
+  const Page& usual = page_for(txn, to_proxy ? 407 : 401);
+  Page page = usual;
   page.fields = {};
   Str name = to_proxy ? "Proxy-Authenticate" : "WWW-Authenticate";
-  for (const Page::Field& f : page_for(txn, to_proxy ? 407 : 401).fields)
+  for (const Page::Field& f : usual.fields)
     if (!iequals(f.name, name)) page.fields.push(txn.arena, f);
   Str realm = !rule.realm.empty() || !proxy ? rule.realm : proxy->name;
   page.fields.push(txn.arena, {name, txn.arena.cat("Basic realm=", quoted(realm)), nullptr});

@@ -6,9 +6,9 @@
 #include "haproxy/personality.h"
 #include "haproxy/rule.h"
 #include "haproxy/tables.h"
-#include "haproxy/wait.h"
 #include "http/h1_server.h"
 #include "http/h1_writer.h"
+#include "proxy/delay.h"
 
 namespace weir::haproxy {
 namespace {
@@ -55,7 +55,7 @@ Next run_pause(Transaction& txn, Cursor& c, const void* conf) {
       return Next::next;
     ms = static_cast<uint32_t>(std::min<int64_t>(v.integer, INT32_MAX));
   }
-  sleep_for(txn, c, ms);
+  proxy::Delay::start(txn, c, ms);
   return Next::wait;
 }
 

@@ -6,7 +6,7 @@
 #include "haproxy/rule.h"
 #include "haproxy/rules_tcp.h"
 #include "haproxy/tables.h"
-#include "haproxy/wait.h"
+#include "proxy/delay.h"
 #include "proxy/shard.h"
 
 namespace weir::haproxy {
@@ -22,7 +22,7 @@ bool expired(const Transaction& txn, const Proxy& proxy) {
 Outcome content_outcome(const Rule& rule, Transaction& txn, Cursor& c) {
   // What woke this step is over: another step may wait for something else next.
   if (c.state) {
-    end_sleep(txn, static_cast<proxy::Waiter*>(c.state));
+    static_cast<proxy::Delay*>(c.state)->end();
     txn.watch_content(nullptr);
     c.state = nullptr;
   }
@@ -114,7 +114,7 @@ Next wait_for_content(Transaction& txn, Cursor& c) {
   const Proxy& proxy = *(x.back ? x.back : x.front);
   uint64_t end = txn.times.head_ms + proxy.s.inspect_delay, now = txn.shard.loop.now();
   txn.watch_content(&c);
-  c.state = sleep_for(txn, c, end > now ? end - now : 1);
+  c.state = proxy::Delay::start(txn, c, end > now ? end - now : 1);
   return Next::wait;
 }
 

@@ -64,18 +64,19 @@ void H1Server::take_preface() {
   char* buf = loop().read_buffer();
   Io io = peek(buf, kMaxPreface, got);
   if (io == Io::again) return;
-  if (io != Io::ok) return bad_preface("client closed the connection before its PROXY header");
+  if (io != Io::ok) return bad_preface(Refusal::silent, "client closed the connection before its PROXY header");
   net::ProxyInfo info;
   switch (net::parse_proxy({buf, got}, info, used, kMaxPreface)) {
-    case net::ProxyParse::bad: return bad_preface("broken PROXY header");
+    case net::ProxyParse::bad: return bad_preface(Refusal::preface, "broken PROXY header");
     case net::ProxyParse::more:
-      if (rdhup() || got == kMaxPreface) bad_preface("incomplete PROXY header");
+      if (rdhup() || got == kMaxPreface) bad_preface(Refusal::preface, "incomplete PROXY header");
       return;
     case net::ProxyParse::ok: break;
   }
   preface_ = new Preface{info, std::string(info.tlvs)};
   preface_->info.tlvs = preface_->tlvs;
-  if (read(buf, used, got) != Io::ok || got != used) return bad_preface("client closed the connection");
+  if (read(buf, used, got) != Io::ok || got != used)
+    return bad_preface(Refusal::preface, "client closed the connection");
   state_ = State::idle;
   disarm();
   open_session();
@@ -96,12 +97,19 @@ void H1Server::look_for_tls() {
 
 void H1Server::begin_tls() {
   SSL* ssl = SSL_new(listener_->tls);
-  if (!ssl) return bad_preface("no memory for TLS");
+  if (!ssl) return bad_preface(Refusal::resource, "no memory for TLS");
   start_tls(ssl, true);
 }
 
-void H1Server::bad_preface(Str why) {
-  hooks_->preface_failed(*this, why);
+void H1Server::preface_timed_out() {
+  char first = 0;
+  size_t got = 0;
+  bool silent = peek(&first, 1, got) != Io::ok;
+  bad_preface(silent ? Refusal::silent : Refusal::preface, "client sent no PROXY header in time");
+}
+
+void H1Server::bad_preface(Refusal why, Str text) {
+  hooks_->preface_failed(*this, why, text);
   gone();
 }
 
@@ -278,7 +286,7 @@ void H1Server::refuse(uint16_t status, Str reason) {
 
 void H1Server::head_timed_out() {
   bool silent = state_ == State::idle;
-  if (listener_->tcp) return bad_preface("client ended no TLS handshake in time");
+  if (listener_->tcp) return bad_preface(Refusal::handshake, "client ended no TLS handshake in time");
   if (hooks_->quiet_timeout(*this, silent)) return gone();
   if (begin_refusal()) hooks_->timed_out(*this);
 }
@@ -467,7 +475,8 @@ void H1Server::body_bad(Str why) {
 }
 
 void H1Server::on_broken() {
-  if (tls_ == Tls::failed && requests_ == 0) hooks_->preface_failed(*this, "SSL handshake failure");
+  if (tls_ == Tls::failed && requests_ == 0)
+    hooks_->preface_failed(*this, SSL_in_before(ssl()) ? Refusal::silent : Refusal::handshake, "SSL handshake failure");
   peer_failed(fault_of(last_errno()) == Fault::resource ? Fault::resource : Fault::reset);
 }
 
@@ -482,22 +491,29 @@ void H1Server::on_blocked() {
 
 void H1Server::on_drained() {
   if (state_ == State::closing) return lingering_wanted_ ? go_linger() : gone();
-  if (state_ == State::exchange) {
-    bool half = framing_ == Framing::tunnel && send_ended_;
-    bool reading = receiving() && credit_ > 0 && framing_ != Framing::tunnel;
-    uint32_t ms = half ? timeouts_->fin : reading ? timeouts_->body : 0;
-    if (ms)
-      arm(ms);
-    else
-      disarm();
-  }
+  if (uint32_t ms = waiting_time())
+    arm(ms);
+  else
+    disarm();
   H1Conn::on_drained();
+}
+
+// How long the client may take for what it is to do next, when nothing is queued for it; 0: no limit, or it is not its turn.
+uint32_t H1Server::waiting_time() const {
+  switch (state_) {
+    case State::exchange:
+      if (framing_ == Framing::tunnel) return send_ended_ ? timeouts_->fin : 0;
+      return receiving() && credit_ > 0 ? timeouts_->body : 0;
+    case State::idle: return timeouts_->keepalive;
+    case State::head: return timeouts_->head;
+    default: return timeouts_->linger;
+  }
 }
 
 void H1Server::on_timer() {
   switch (state_) {
     case State::preface:
-      if (listener_->accept_proxy && !preface_) return bad_preface("client sent no PROXY header in time");
+      if (listener_->accept_proxy && !preface_) return preface_timed_out();
       state_ = State::idle;
       return head_timed_out();
     case State::idle:

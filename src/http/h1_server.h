@@ -26,7 +26,8 @@ class ServerHooks {
   virtual void reject(H1Server& s, const H1Error& error) = 0;  // it was not
   // Runs rules about the connection itself. False: they have ended it.
   virtual bool screen(H1Server& s, const proxy::Segment& rules) = 0;
-  virtual void preface_failed(H1Server& s, Str why) = 0;  // its PROXY header or handshake failed; it is closed next
+  virtual void preface_failed(H1Server& s, Refusal why,
+                              Str text) = 0;  // its PROXY header or handshake failed; it is closed next
   // No complete head came in time; `silent`: not one byte of it. True: the connection is closed without an answer.
   virtual bool quiet_timeout(H1Server& s, bool silent) = 0;
   virtual void timed_out(H1Server& s) = 0;  // else: its exchange has begun, for the answer
@@ -102,7 +103,8 @@ class H1Server final : public H1Conn, public IdleLink {
   void take_preface();
   void look_for_tls();
   void begin_tls();
-  void bad_preface(Str why);
+  void preface_timed_out();
+  void bad_preface(Refusal why, Str text);
   void open_session();
   void begin_session();
   void begin_tcp();
@@ -111,6 +113,7 @@ class H1Server final : public H1Conn, public IdleLink {
   void parse(Str head);
   void refuse(uint16_t status, Str reason);
   void head_timed_out();
+  uint32_t waiting_time() const;
   void next_request();
   void go_linger();
   void gone();

@@ -46,11 +46,11 @@ inline bool copy_and_look(char* to, Str s) {
 #endif
 }
 
-// Bytes gathered in the connection's scratch, or, where a head is larger than that, in the message's arena. Sizes are
-// computed before, so nothing is checked per byte.
 // A chunk up to this size is gathered with its neighbours; a larger one goes out from where it lies.
 constexpr size_t kSmallChunk = 4096;
 
+// Bytes gathered in the connection's scratch, or, where a head is larger than that, in the message's arena. Sizes are
+// computed before, so nothing is checked per byte.
 class Out {
  public:
   Out(net::Conn& conn, size_t size) : conn_(conn), begin_(conn.prepare(size)), at_(begin_) {}

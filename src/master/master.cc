@@ -141,12 +141,15 @@ void Master::wait_for_events() {
   for (uint64_t at : {respawn_at_ms_, kill_at_ms_})
     if (at != 0) wait = std::min(wait < 0 ? INT32_MAX : wait, static_cast<int>(at > now ? at - now : 0));
   poll(fds.data(), fds.size(), wait);
+  bool starting = false;  // what a worker says at its start comes before signals about it
   for (size_t i = 0; i < pids.size(); i++) {
     if (fds[i + 1].revents == 0) continue;
     auto it = std::find_if(children_.begin(), children_.end(), [&](const Child& c) { return c.pid == pids[i]; });
-    if (it != children_.end()) on_message(*it);
+    if (it == children_.end()) continue;
+    starting |= !it->ready;
+    on_message(*it);
   }
-  if (fds[0].revents != 0) on_signals();
+  if (fds[0].revents != 0 && !starting) on_signals();
   now = now_ms();
   if (kill_at_ms_ != 0 && kill_at_ms_ <= now) kill_late();
   if (respawn_at_ms_ != 0 && respawn_at_ms_ <= now && !stopping_) {
@@ -199,6 +202,7 @@ void Master::renew_log(const std::string& path, uid_t user) {
   if (fd >= 0) close(fd);
 }
 
+// Once a worker serves it has nothing more to ask for: its word would be that of whoever has broken into it.
 void Master::on_message(Child& child) {
   Packet packet;
   int fd = -1;
@@ -208,6 +212,7 @@ void Master::on_message(Child& child) {
     return;
   }
   if (fd >= 0) close(fd);
+  if (child.ready) return;
   if (packet.type == Message::wish) give_socket(child, packet.wish);
   if (packet.type == Message::log_file) child.logs.emplace_back(packet.path);
   if (packet.type == Message::ready) on_ready(child, packet);

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "expr/encode.h"
 #include "nginx/charset.h"
 #include "nginx/error_log.h"
 #include "nginx/http_time.h"
@@ -59,18 +60,6 @@ void bind_format(void* s, const Directive& d, const Row&) {
 }
 
 // ---------------------------------------------------------------- escaping
-
-void add_html(std::string& out, Str s) {
-  for (char c : s) {
-    switch (c) {
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '&': out += "&amp;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += c;
-    }
-  }
-}
 
 void add_uri(std::string& out, Str s) {
   constexpr char kHex[] = "0123456789ABCDEF";
@@ -149,7 +138,7 @@ void add_html_entry(std::string& out, const Entry& e, const AutoindexConf& conf,
   cut_name(e.name, utf8, kNameWidth, length);
   bool cut = length > kNameWidth;
   size_t unused = 0;
-  add_html(out, cut_name(e.name, utf8, cut ? kNameWidth - 3 : kNameWidth, unused));
+  expr::append_html(out, cut_name(e.name, utf8, cut ? kNameWidth - 3 : kNameWidth, unused));
   if (cut) {
     out += "..&gt;</a>";
   } else {
@@ -177,7 +166,7 @@ void add_html_entry(std::string& out, const Entry& e, const AutoindexConf& conf,
 
 std::string as_html(Transaction& txn, const std::vector<Entry>& entries, const AutoindexConf& conf, bool utf8) {
   std::string title;
-  add_html(title, of(txn).uri);
+  expr::append_html(title, of(txn).uri);
   std::string out = fmt::format(
       "<html>\r\n<head><title>Index of {0}</title></head>\r\n<body>\r\n<h1>Index of {0}</h1><hr><pre><a "
       "href=\"../\">../</a>\r\n",
@@ -219,7 +208,7 @@ std::string as_xml(const std::vector<Entry>& entries) {
     out += fmt::format("<{} mtime=\"{}\"", kind, stamp);
     if (e.file) out += fmt::format(" size=\"{}\"", e.size);
     out += '>';
-    add_html(out, e.name);
+    expr::append_html(out, e.name);
     out += fmt::format("</{}>\r\n", kind);
   }
   return out + "</list>\r\n";

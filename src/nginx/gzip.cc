@@ -128,7 +128,7 @@ proxy::Filter* make(Transaction& txn, const void* conf) {
   if (!proxied_ok(txn, c.proxied.get(kOff))) return nullptr;
   http::GzipOptions o;
   o.level = static_cast<int>(c.level.get(1));
-  o.flush = txn.plan && !txn.plan->response_buffering;
+  o.flush = txn.plan && !txn.plan->client.response_buffering;
   return http::make_gzip_filter(txn, o);
 }
 

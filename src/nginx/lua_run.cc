@@ -74,15 +74,8 @@ void take_answer_header(Request& r, Str name, Str& value) {
 
 // Sends what the handler said, without a known length as far as the client can tell.
 Next send(Transaction& txn, const LuaAnswer& a, uint16_t status) {
-  txn.discard_response();
+  txn.begin_reply(status);
   http::Message& m = txn.response;
-  m.headers.clear();
-  m.trailers.clear();
-  m.version = 11;
-  m.status = status;
-  m.reason = http::reason_phrase(status);
-  m.upgrade = false;
-  m.raw_head = {};
   m.body = http::Body::chunked;
   Str length;
   take_answer_header(of(txn), "Content-Length", length);

@@ -179,11 +179,11 @@ class NginxPersonality final : public proxy::Personality {
   }
   bool passes_interim(const Transaction&) const override { return false; }
   bool pick_another(const Transaction&) const override { return true; }
-  void connection_refused(const model::Listener& listener, const net::Addr& client, Str why) const override {
-    LogLevel level = why.starts_with("too many") ? LogLevel::alert
-                     : why.starts_with("SSL")    ? LogLevel::info
-                                                 : LogLevel::error;
-    log_error(nullptr, level, 0, fmt::format("{}, client: {}, server: {}", why, client.text(), listener.text));
+  void connection_refused(const model::Listener& listener, const net::Addr& client, Refusal why,
+                          Str text) const override {
+    bool usual = why == Refusal::handshake || why == Refusal::silent;
+    LogLevel level = why == Refusal::limit ? LogLevel::alert : usual ? LogLevel::info : LogLevel::error;
+    log_error(nullptr, level, 0, fmt::format("{}, client: {}, server: {}", text, client.text(), listener.text));
   }
   bool quiet_timeout(bool silent) const override { return silent; }
 

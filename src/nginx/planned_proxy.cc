@@ -26,6 +26,8 @@ constexpr config::Row kRows[] = {
                  "Receive buffer of sockets to the proxied server, as the kernel takes it."}),
     as_harmless({"proxy_socket_sndbuf", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "size",
                  "Send buffer of sockets to the proxied server, as the kernel takes it."}),
+    as_harmless({"proxy_limit_rate", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "rate",
+                 "Bytes per second read from the proxied server."}),
     as_harmless({"proxy_send_lowat", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "size",
                  "Least free space in the socket buffer before more is sent to the proxied server."}),
     {"proxy_cache", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "zone | off",

@@ -190,12 +190,12 @@ void bind_temp_path(void* s, const Directive& d, const Row&) {
 Next pass(Transaction& txn, Cursor& cursor, const void* p) {
   const auto& c = *static_cast<const ProxyConf*>(p);
   Request& r = of(txn);
-  if (!r.subrequest) txn.request.expect_continue = txn.request.expect_continue && c.plan.request_buffering;
+  if (!r.subrequest) txn.request.expect_continue = txn.request.expect_continue && c.plan.client.request_buffering;
   bool has_body = txn.request.body != http::Body::none && c.pass_body.get(true);
   txn.plan = &c.plan;  // its limit holds while the body is collected
   // An upgrade that the request asks for and the settings pass on must not wait for a body that never ends.
-  if (has_body && c.plan.request_buffering &&
-      !txn.collect_body(cursor, c.plan.body_memory, true, body_folder(*r.location)))
+  if (has_body && c.plan.client.request_buffering &&
+      !txn.collect_body(cursor, c.plan.client.body_memory, true, body_folder(*r.location)))
     return Next::wait;
   if (txn.request.expect_continue && txn.upload_ended()) static_cast<http::H1Server*>(txn.client)->send_continue();
   if (txn.collected() && !txn.collected()->failed && !name_body_file(txn))
@@ -239,18 +239,17 @@ void make_plan(Scope& scope, Location& l, ProxyConf& c) {
   p.read_timeout = c.read_timeout.get(60000);
   p.tries = static_cast<uint32_t>(c.next_tries.get(0));
   p.tries_timeout = c.next_timeout.get(0);
-  p.request_buffering = c.request_buffering.get(true);
-  p.response_buffering = c.buffering.get(true);
-  p.pass_trailers = c.pass_trailers.get(false);
-  p.max_body = max_body(l);
-  p.body_memory = body_memory(l);
-  p.response_memory = static_cast<uint32_t>(c.buffers_total.get(8 * 4096) + c.buffer_size.get(4096));
-  p.max_temp_file = c.max_temp_file.get(1024ull << 20);
-  p.limit_rate = c.limit_rate.get(0);
-  p.ignore_client_abort = c.ignore_client_abort.get(false);
+  p.client.request_buffering = c.request_buffering.get(true);
+  p.client.response_buffering = c.buffering.get(true);
+  p.client.pass_trailers = c.pass_trailers.get(false);
+  p.client.max_body = max_body(l);
+  p.client.body_memory = body_memory(l);
+  p.client.response_memory = static_cast<uint32_t>(c.buffers_total.get(8 * 4096) + c.buffer_size.get(4096));
+  p.client.max_temp_file = c.max_temp_file.get(1024ull << 20);
+  p.client.ignore_client_abort = c.ignore_client_abort.get(false);
   p.version = c.http_version.get("1.1") == "1.0" ? 10 : 11;
   if (c.tls) p.tls = client_tls(scope, c.target_where);
-  p.temp_dir = c.temp_path.get("/tmp");
+  p.client.temp_dir = c.temp_path.get("/tmp");
   p.build = build_request;
   p.conf = &c;
   for (const HeaderLine& h : c.set_headers) add_to_mask(scope.arena, c.set_mask, c.set_others, h.name);
@@ -561,8 +560,6 @@ const Row kTable[] = {
      "where temporary files are made",
      {},
      WEIR_FIELD(ProxyConf, temp_path)},
-    {"proxy_limit_rate", kHSL, 1, 1, Block::none, Inherit::scalar, nullptr, "rate",
-     "bytes per second read from the server"},
     {"proxy_redirect", kHSL, 1, 2, Block::none, Inherit::array, bind_proxy_redirect,
      "default | off | redirect replacement", "rewrites Location and Refresh of responses"},
     {"proxy_cookie_domain", kHSL, 1, 2, Block::none, Inherit::array, bind_cookie_domain, "off | domain replacement",

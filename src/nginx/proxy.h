@@ -65,7 +65,6 @@ struct ProxyConf {
   Setting<bool> pass_trailers;
   Setting<bool> intercept_errors;
   Setting<bool> ignore_client_abort;
-  Setting<bool> redirect_off;
   Setting<uint32_t> connect_timeout;
   Setting<uint32_t> send_timeout;
   Setting<uint32_t> read_timeout;
@@ -75,7 +74,6 @@ struct ProxyConf {
   Setting<uint64_t> buffer_size;
   Setting<uint64_t> buffers_total;
   Setting<uint64_t> max_temp_file;
-  Setting<uint64_t> limit_rate;
   Setting<Str> temp_path;
   ArenaList<Str> hide_headers;
   ArenaList<Str> pass_header;

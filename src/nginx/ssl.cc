@@ -22,7 +22,6 @@ struct SslConf {
   Setting<bool> session_tickets;
   Setting<bool> reject_handshake;
   Setting<uint32_t> protocols;
-  Setting<uint32_t> session_timeout;
   ssl_ctx_st* made = nullptr;
 };
 

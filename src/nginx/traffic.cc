@@ -16,9 +16,7 @@ size_t family_of(uint16_t status) {
 }
 
 void add(stats::ProxyCounters& c, const proxy::Transaction& txn) {
-  c.status[family_of(txn.response.status)].fetch_add(1, kRelaxed);
-  c.bytes_in.fetch_add(txn.body_received + txn.request.header_bytes, kRelaxed);
-  c.bytes_out.fetch_add(txn.down.sent, kRelaxed);
+  txn.count_into(c);
   if (txn.error.side == Side::client && txn.error.fault != Fault::none) c.client_aborts.fetch_add(1, kRelaxed);
 }
 

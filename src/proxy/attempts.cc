@@ -1,5 +1,6 @@
 // The part of proxy/transaction.h that deals with servers: a pool, a server of it, a connection, the request, and another try.
 #include "base/slab.h"
+#include "proxy/delay.h"
 #include "proxy/file_body.h"
 #include "proxy/forward.h"
 #include "proxy/personality.h"
@@ -15,29 +16,6 @@ using http::Body;
 namespace {
 constexpr uint64_t kTurnaround = 1000;  // ms
 }
-
-// The moment before the same server is tried again.
-class Turnaround final : public Waiter, public Timer {
- public:
-  static void start(Transaction& txn, uint64_t ms) {
-    auto* t = txn.arena.own<Turnaround>(txn);
-    txn.own(t);
-    txn.shard.loop.arm(*t, ms);
-  }
-  explicit Turnaround(Transaction& txn) : txn_(txn) {
-    cancel = [](Waiter* w) {
-      auto* self = static_cast<Turnaround*>(w);
-      self->txn_.shard.loop.disarm(*self);
-    };
-  }
-
- private:
-  void on_timer() override {
-    txn_.disown(this);
-    txn_.start_attempt();
-  }
-  Transaction& txn_;
-};
 
 Next Transaction::forward(const Forward* p) {
   if (collector_ && collector_->failed) {
@@ -247,7 +225,7 @@ void Transaction::send_collected() {
 }
 
 void Transaction::open_up() {
-  up.trailers = &request.trailers;
+  up.trailers = plan->drop_request_trailers ? nullptr : &request.trailers;
   up.open(client, upstream, kWindow);
   if (collector_ && collector_->size) {
     body_started_ = true;
@@ -320,8 +298,8 @@ bool Transaction::try_next(const Error& why) {
   if (plan->stay && pool->personality->pick_another(*this)) server = nullptr;
   bool refused = why.fault == Fault::refused || why.fault == Fault::unreachable || why.fault == Fault::tls;
   if (plan->turnaround && plan->stay && server && refused)
-    Turnaround::start(*this,
-                      std::min<uint64_t>(plan->connect_timeout ? plan->connect_timeout : kTurnaround, kTurnaround));
+    Delay::start(*this, std::min<uint64_t>(plan->connect_timeout ? plan->connect_timeout : kTurnaround, kTurnaround),
+                 [](Transaction& txn) { txn.start_attempt(); });
   else
     start_attempt();
   return true;

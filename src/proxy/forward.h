@@ -9,7 +9,22 @@ namespace weir::proxy {
 
 class Transaction;
 
+// How bodies are kept and the client is treated. In another personality's pool it stays what the listener's side says.
+struct ClientPlan {
+  bool request_buffering = false;  // the whole body is read before a server is chosen (nginx)
+  bool response_buffering = false;  // a slow client does not hold the server (nginx)
+  uint64_t max_body = 0;  // request body limit in bytes (413); 0: none
+  uint32_t body_memory = 16384;  // kept in memory before a temporary file is used
+  uint32_t response_memory = 64 * 1024;  // likewise for the response
+  uint64_t max_temp_file = 1ull << 30;  // 0: no temporary file: backpressure instead
+  bool ignore_client_abort = false;
+  bool abort_until_sent = false;  // a client that has closed its side is given up only before a server has the request
+  bool pass_trailers = true;  // the response's trailers reach the client
+  Str temp_dir;
+};
+
 struct Forward {
+  ClientPlan client;
   const model::Pool* pool = nullptr;  // null: `choose` tells
   const model::Pool* (*choose)(Transaction& txn, const Forward& plan) = nullptr;
   uint32_t connect_timeout = 60000;  // ms, as all below; 0: no limit
@@ -23,22 +38,12 @@ struct Forward {
   uint32_t tries_timeout = 0;  // no new try after so long
   bool stay = false;  // HAProxy: retry the same server, the last time another one (redispatch)
   bool redispatch = false;
-  bool request_buffering = false;  // the whole body is read before a server is chosen (nginx)
-  bool response_buffering = false;  // a slow client does not hold the server (nginx)
-  uint64_t max_body = 0;  // request body limit in bytes (413); 0: none
-  uint32_t body_memory = 16384;  // kept in memory before a temporary file is used
-  uint32_t response_memory = 64 * 1024;  // likewise for the response
-  uint64_t max_temp_file = 1ull << 30;  // 0: no temporary file: backpressure instead
-  uint64_t limit_rate = 0;
-  bool ignore_client_abort = false;
-  bool abort_until_sent = false;  // a client that has closed its side is given up only before a server has the request
   bool turnaround = false;  // after a failed connect, the same server is tried again after a moment only (HAProxy)
-  bool pass_trailers = true;  // the response's trailers reach the client
+  bool drop_request_trailers = false;
   bool close_upstream = false;  // no keep-alive towards the server
   uint8_t version = 11;  // HTTP version towards the server
   ssl_ctx_st* tls = nullptr;  // towards the servers; null: as the server itself says
   Str sni;  // name to send with `tls`; empty: none
-  Str temp_dir;
   // Writes the request for the server into `out` (a copy of the request head's fields, empty header list). Null: the
   // request goes as it stands after the rules.
   void (*build)(Transaction& txn, http::Message& out, const Forward& plan) = nullptr;

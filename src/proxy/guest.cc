@@ -25,18 +25,8 @@ Next Transaction::be_guest(const Forward& p) {
 // Servers, retries and times as the pool has them; what concerns the client and the bodies as the listener's side wants it.
 const Forward* Transaction::guest_plan(const Forward& own) {
   auto* merged = arena.make<Forward>(own);
-  const Forward& host = *host_plan_;
-  merged->request_buffering = host.request_buffering;
-  merged->response_buffering = host.response_buffering;
-  merged->max_body = host.max_body;
-  merged->body_memory = host.body_memory;
-  merged->response_memory = host.response_memory;
-  merged->max_temp_file = host.max_temp_file;
-  merged->limit_rate = host.limit_rate;
-  merged->ignore_client_abort = host.ignore_client_abort;
-  merged->pass_trailers = host.pass_trailers;
-  merged->temp_dir = host.temp_dir;
-  merged->conf = host.conf;
+  merged->client = host_plan_->client;
+  merged->conf = host_plan_->conf;
   return merged;
 }
 

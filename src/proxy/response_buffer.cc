@@ -63,16 +63,17 @@ class ResponseBuffer final : public Filter {
   uint64_t held() const { return memory_.size() + (written_ - read_) + tail_.size(); }
   // The file is used from its start again once all of it was sent.
   bool room() const {
-    bool full =
-        written_ > read_ ? written_ >= plan_.max_temp_file : held() >= plan_.response_memory && !plan_.max_temp_file;
+    bool full = written_ > read_ ? written_ >= plan_.client.max_temp_file
+                                 : held() >= plan_.client.response_memory && !plan_.client.max_temp_file;
     return tail_.empty() && !full;
   }
 
   // Once there is a file, order demands that everything later goes through it until it is empty.
   bool keep(Str data) {
-    bool spill = written_ > read_ || memory_.size() + data.size() > plan_.response_memory;
-    if (!spill || plan_.max_temp_file == 0 || !tail_.empty()) return false;
-    if (fd_ < 0 && (fd_ = open_temp_file(plan_.temp_dir)) < 0) return no_disk("open() of a temporary file failed");
+    bool spill = written_ > read_ || memory_.size() + data.size() > plan_.client.response_memory;
+    if (!spill || plan_.client.max_temp_file == 0 || !tail_.empty()) return false;
+    if (fd_ < 0 && (fd_ = open_temp_file(plan_.client.temp_dir)) < 0)
+      return no_disk("open() of a temporary file failed");
     if (written_ == read_) written_ = read_ = 0;
     if (!write_all(fd_, data, written_)) return no_disk("writing a temporary file failed");
     written_ += data.size();

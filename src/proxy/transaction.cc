@@ -14,6 +14,7 @@
 #include "proxy/shard.h"
 #include "proxy/upstreams.h"
 #include "stats/counters.h"
+#include "stats/proxy_counters.h"
 
 namespace weir::proxy {
 
@@ -180,7 +181,8 @@ void Transaction::watch_content(Cursor* cursor) {
 
 // ---------------------------------------------------------------- local replies
 
-void Transaction::prepare_response(uint16_t status, Str reason) {
+void Transaction::begin_reply(uint16_t status, Str reason) {
+  discard_response();
   response.headers.clear();
   response.trailers.clear();
   response.version = 11;
@@ -205,9 +207,8 @@ void Transaction::discard_response() {
 }
 
 Next Transaction::reply(const Reply& r) {
-  discard_response();
+  begin_reply(r.status, r.reason);
   local_reply = true;
-  prepare_response(r.status, r.reason);
   if (r.close) close_client = true;
   if (!r.content_type.empty()) response.headers.add("Content-Type", r.content_type, Name::content_type);
   if (!r.location.empty()) response.headers.add("Location", r.location, Name::location);
@@ -290,7 +291,7 @@ void Transaction::send_response() {
   tunnel_ = response.body == Body::tunnel;
   if (!tunnel_) {
     personality->filters(*this);
-    if (plan && plan->response_buffering && upstream && !local_reply)
+    if (plan && plan->client.response_buffering && upstream && !local_reply)
       down.add_first(make_response_buffer(*this, *plan));
     if (down.filtered()) down.head(*this, response);
   }
@@ -372,7 +373,7 @@ void Transaction::on_data(http::Stream& s, Str data, bool end) {
   if (&s == client) {
     body_received += data.size();
     if (end) upload_ended_ = true;
-    if (plan && plan->max_body && body_received > plan->max_body && !response_started) {
+    if (plan && plan->client.max_body && body_received > plan->client.max_body && !response_started) {
       Error e{Fault::too_large, Side::client};
       e.status = 413;
       e.text = "client intended to send too large chunked body";
@@ -399,7 +400,7 @@ void Transaction::on_data(http::Stream& s, Str data, bool end) {
   }
   if (&s == upload_file_) return up.data(data, end);
   if (end && &s == upstream && !tunnel_) {
-    if (plan && !plan->pass_trailers) response.trailers.clear();
+    if (plan && !plan->client.pass_trailers) response.trailers.clear();
     release_upstream(true);
   }
   down.data(data, end);
@@ -417,8 +418,8 @@ void Transaction::on_drained(http::Stream& s) {
 }
 
 void Transaction::on_half_closed(http::Stream&) {
-  bool early = plan && plan->abort_until_sent;
-  bool serving = plan && !plan->ignore_client_abort && (early ? !request_sent_ : upstream != nullptr);
+  bool early = plan && plan->client.abort_until_sent;
+  bool serving = plan && !plan->client.ignore_client_abort && (early ? !request_sent_ : upstream != nullptr);
   bool waiting = watch_client && !plan && cursors[kRequest].waiting && upload_ended_;
   if ((serving || waiting) && !response_started) {
     Error e{Fault::closed, Side::client};
@@ -493,6 +494,14 @@ void Transaction::finish() {
       c->abort();
   }
   shard.loop.retire(this);
+}
+
+void Transaction::count_into(stats::ProxyCounters& c) const {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  unsigned family = response.status / 100;
+  if (!tcp) c.status[family < 6 ? family : 0].fetch_add(1, kRelaxed);
+  c.bytes_in.fetch_add(body_received + request.header_bytes, kRelaxed);
+  c.bytes_out.fetch_add(head_sent_bytes + down.sent, kRelaxed);
 }
 
 void Transaction::destroy() {

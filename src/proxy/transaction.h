@@ -20,6 +20,10 @@
 #include "proxy/shard.h"
 #include "proxy/step.h"
 
+namespace weir::stats {
+struct ProxyCounters;
+}
+
 namespace weir::proxy {
 
 class Personality;
@@ -126,6 +130,8 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   // Answers from here; the response cursor runs, then the body goes out. Returns Next::done for the step.
   Next reply(const Reply& reply);
   Next reply_file(const Reply& reply, int fd, int64_t offset, uint64_t size);  // takes over fd
+  // Empties `response` for an answer from here, for reply_head(). `reason` empty: the usual one.
+  void begin_reply(uint16_t status, Str reason = {});
   // The head is in `response` already (set by the caller), with body `body`.
   Next reply_head(Str body);
   // Sends the request to plan.pool. Answers Next::done; the response comes by events.
@@ -153,6 +159,9 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   // Wakes the cursor whenever the client has sent more (content inspection of TCP); what came is kept for the server. Null:
   // nobody is woken any more.
   void watch_content(Cursor* cursor);
+
+  // Adds what this exchange moved, and its answer, to a frontend's or backend's counts. At its end.
+  void count_into(stats::ProxyCounters& counters) const;
 
   // Discards a response that was received or prepared (internal redirect to an error page, retry).
   void discard_response();
@@ -195,7 +204,6 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
 
  private:
   static constexpr int64_t kWindow = 128 * 1024;  // bytes that a source may be ahead of its sink
-  friend class Turnaround;
   void run_request();
   void run_response();
   void send_response();
@@ -217,7 +225,6 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   void client_gone(const Error& why);
   void complete_response();
   void maybe_finish();
-  void prepare_response(uint16_t status, Str reason);
   Next be_guest(const Forward& plan);
   const Forward* guest_plan(const Forward& plan);
   void take_back_request();

@@ -61,15 +61,8 @@ proxy::TextSource& make_source(proxy::Transaction& txn, const PageView& view) {
 }
 
 void begin_answer(proxy::Transaction& txn, uint16_t status, Str content_type) {
-  txn.discard_response();
+  txn.begin_reply(status);
   http::Message& m = txn.response;
-  m.headers.clear();
-  m.trailers.clear();
-  m.version = 11;
-  m.status = status;
-  m.reason = http::reason_phrase(status);
-  m.upgrade = false;
-  m.raw_head = {};
   m.headers.add("Cache-Control", "no-cache", Name::cache_control);
   m.headers.add("Content-Type", content_type, Name::content_type);
   m.headers.add("X-Content-Type-Options", "nosniff");

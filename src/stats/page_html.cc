@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "expr/encode.h"
 #include "proxy/text_source.h"
 #include "stats/counters.h"
 #include "stats/page.h"
@@ -59,15 +60,12 @@ constexpr Cell kCells[] = {
     {"Server", "Thrtle", Col::throttle, Show::text},
 };
 
+// No control characters; else as in any HTML.
 void escape(std::string& out, Str s) {
-  for (char c : s) switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
-    }
+  size_t begin = out.size();
+  expr::append_html(out, s);
+  for (size_t i = begin; i < out.size(); i++)
+    if (static_cast<unsigned char>(out[i]) < 0x20 || out[i] == 0x7f) out[i] = '?';
 }
 std::string escaped(Str s) {
   std::string out;

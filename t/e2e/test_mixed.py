@@ -60,7 +60,6 @@ def test_post_body_through_both(proxy, origin):
 def test_haproxy_retries_for_nginx(proxy, origin):
     for _ in range(4):
         assert proxy.get("/retried").status == 200
-    assert servers(proxy, "retried")["bad"]["wretr"] != ""
     assert int(servers(proxy, "retried")["bad"]["econ"]) > 0
 
 
@@ -73,6 +72,15 @@ def test_error_page_enters_the_backend(proxy, origin):
     response = proxy.get("/lost")
     assert response.status == 502
     assert origin.requests[0].target == "/backend/fallback"
+
+
+def test_a_client_that_leaves_is_the_locations_business(proxy, origin):
+    """proxy_ignore_client_abort is off: the server is let go, which a HAProxy frontend would not do any more."""
+    origin.on("/slow", lambda exchange: exchange.stall())
+    with proxy.client() as client:
+        client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+        origin.wait_requests(1, complete=False)
+    proxy.wait_log(re.escape("/slow|-|499|"))
 
 
 def test_haproxy_frontend_enters_upstream(proxy, origin):
@@ -104,3 +112,27 @@ def test_the_example_runs(weir, origins):
         assert client.request("/api/x").header("X-Origin") == "9001"
         assert client.request("/y").header("X-Origin") == "9003"
         assert client.request("/ping").body == b"pong\n"
+
+
+CLOSED = """
+error_log stderr info;
+defaults { mode http; timeout connect 1s; timeout client 20s; timeout server 20s; }
+backend closed {
+    stick-table type ip size 1k;
+    server s1 {origin};
+}
+server {
+    listen 127.0.0.1:{port};
+    location / { proxy_pass http://closed; }
+    location /open { return 200 open; }
+}
+"""
+
+
+def test_a_backend_with_a_planned_word_is_closed_for_locations_too(weir, origin):
+    proxy = weir("weir", text=CLOSED, origin=origin, start=False)
+    proxy.start("run", "--allow-planned", "-c", str(proxy.conf))
+    for _ in range(2):
+        assert proxy.get("/").status == 501
+    assert proxy.get("/open").body == b"open"
+    assert not origin.requests

@@ -47,12 +47,12 @@ def stuck(origin, proxy, first_pause):
 @pytest.mark.parametrize("pause", [0, 1.5])
 def test_client_that_stops_reading_is_closed(proxy, origin, pause):
     """Also when its body came later than the time for taking it would have run since the head."""
-    with stuck(origin, proxy, pause) as client:
+    with stuck(origin, proxy, pause):
         origin.wait_requests(1, complete=False)
         started = time.monotonic()
         net.wait_until(lambda: not origin.open_connections, "weir to give the client up")
         took = time.monotonic() - started
-        assert took > pause + 0.7 and client
+        assert took > pause + 0.7
 
 
 def test_late_body_for_a_patient_client(proxy, origin):
