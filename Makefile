@@ -90,6 +90,7 @@ debug asan tsan fault: ## the program without optimisation / with sanitizers / w
 
 run: ## install what is missing, build, and start weir on PORT (8080) and STATS_PORT (8404)
 	@contrib/deps build
+	@contrib/port-free $(PORT) $(STATS_PORT)
 	@$(MAKE) release
 	@contrib/port-free $(PORT) $(STATS_PORT)
 	@echo "weir answers at      http://127.0.0.1:$(PORT)/"

@@ -28,6 +28,7 @@ class RoundRobin final : public Balancer {
   static constexpr uint64_t kRound = 1 << 20;
   const Server* pick_any(const Pool& pool, const Tried& tried, uint64_t now) {
     if (const Server* s = pick_among(pool, tried, now, false)) return s;
+    if (!needs_backup(pool, now)) return nullptr;
     if (all_backups_) return pick_among(pool, tried, now, true);
     for (const Server* s : pool.servers)
       if (s->backup && !tried.has(s->slot) && usable(*s, now)) return s;

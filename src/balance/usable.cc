@@ -7,7 +7,7 @@ namespace weir::model {
 namespace {
 bool at_limit(const ServerState& s) {
   int32_t limit = s.max_conns.load(std::memory_order_relaxed);
-  return limit && s.current.load(std::memory_order_relaxed) >= limit;
+  return limit && s.current.load() >= limit;  // ordered against Queue::wait
 }
 
 // As usable, its limit apart.
@@ -28,9 +28,16 @@ bool usable(const Server& server, uint64_t now_ms) {
   return !at_limit(*server.state) && serving(server, now_ms);
 }
 
-bool has_place(const Pool& pool, uint64_t now_ms) {
+bool needs_backup(const Pool& pool, uint64_t now_ms) {
   for (const Server* s : pool.servers)
-    if (usable(*s, now_ms)) return true;
+    if (!s->backup && serving(*s, now_ms)) return false;
+  return true;
+}
+
+bool has_place(const Pool& pool, uint64_t now_ms) {
+  bool backup = needs_backup(pool, now_ms);
+  for (const Server* s : pool.servers)
+    if (s->backup == backup && usable(*s, now_ms)) return true;
   return false;
 }
 

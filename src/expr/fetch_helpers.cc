@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "expr/args.h"
+#include "http/h1_parser.h"
 
 namespace weir::expr {
 
@@ -35,8 +36,38 @@ bool client_destination(const Ctx& ctx, Endpoint& out) {
   return c && endpoint_of(c->local(), out);
 }
 
+namespace {
+
+// In TCP mode rules about the content may ask for a request's parts: the head that the content begins with, once it is all
+// there.
+const http::Message* request_in_content(const Ctx& ctx) {
+  static const http::H1Limits limits = [] {
+    http::H1Limits l;
+    l.strict_names = true;
+    return l;
+  }();
+  bool complete = false;
+  Str content = request_body(ctx, complete);
+  size_t scanned = 0;
+  size_t size = http::find_head_end(content, scanned);
+  if (!size || !http::may_begin_request(content)) return nullptr;
+  auto* m = ctx.arena->make<http::Message>(*ctx.arena);
+  return http::parse_request_head(ctx.arena->dup(content.substr(0, size)), limits, *m).ok() ? m : nullptr;
+}
+
+}  // namespace
+
 const http::Message* request_of(const Ctx& ctx) {
-  return ctx.txn && !ctx.txn->tcp && !ctx.txn->request.method_text.empty() ? &ctx.txn->request : nullptr;
+  if (!ctx.txn) return nullptr;
+  if (ctx.txn->tcp) return request_in_content(ctx);
+  return !ctx.txn->request.method_text.empty() ? &ctx.txn->request : nullptr;
+}
+
+bool may_become_request(const Ctx& ctx) {
+  bool complete = false;
+  Str content = request_body(ctx, complete);
+  size_t scanned = 0;
+  return !complete && http::may_begin_request(content) && !http::find_head_end(content, scanned);
 }
 
 const http::Message* response_of(const Ctx& ctx) {
@@ -86,6 +117,7 @@ Timers timers_of(const Ctx& ctx) {
   out.request = t.head_ms ? between(t.idle_ms ? t.idle_ms : t.head_ms, t.head_ms) : -1;
   out.idle = std::max<int64_t>(out.idle - out.handshake, 0);
   out.request_all = between(t.accept_ms, t.head_ms);
+  if (txn.rejected) out.request = out.request_all = -1;
   out.queue = between(t.head_ms, t.queue_ms);
   out.connect = between(t.queue_ms, t.connect_ms);
   out.response = between(t.connect_ms, t.response_ms);

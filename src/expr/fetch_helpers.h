@@ -33,9 +33,11 @@ bool client_source(const Ctx& ctx, Endpoint& out);
 bool client_destination(const Ctx& ctx, Endpoint& out);
 bool endpoint_of(const net::Addr& a, Endpoint& out);
 
-// The HTTP request or response, null when there is none (yet).
+// The HTTP request or response, null when there is none (yet). In TCP mode the request that the content begins with.
 const http::Message* request_of(const Ctx& ctx);
 const http::Message* response_of(const Ctx& ctx);
+// In TCP mode: what came so far is the beginning of a request, or nothing.
+bool may_become_request(const Ctx& ctx);
 inline const http::Message* message_of(const Ctx& ctx, bool response) {
   return response ? response_of(ctx) : request_of(ctx);
 }

@@ -141,7 +141,8 @@ bool url_param_value(const Ctx& ctx, const Arg* args, Value& out) {
 }
 
 bool is_http(const Ctx& ctx, const Arg*, Value& out) {
-  return request_of(ctx) ? give_bool(out, true) : not_yet(ctx);
+  if (request_of(ctx)) return give_bool(out, true);
+  return may_become_request(ctx) && not_yet(ctx);
 }
 bool first_request(const Ctx& ctx, const Arg*, Value& out) {
   return request_of(ctx) && give_bool(out, !hooks.first_request || hooks.first_request(ctx));

@@ -212,8 +212,9 @@ bool socket_addresses(const Address& a, Arena& arena, std::vector<net::Addr>& ou
     Str path = arena.dup(a.host);
     addr.family = AF_UNIX;
     addr.abstract = a.family == Family::abstract;
+    addr.exact = a.zero_terminated;
     addr.path = path.data();
-    addr.path_size = static_cast<uint32_t>(path.size());
+    addr.path_size = static_cast<uint16_t>(path.size());
     out.push_back(addr);
     return true;
   }

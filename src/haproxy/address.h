@@ -20,7 +20,7 @@ struct Address {
   Family family = Family::any;
   bool datagram = false;  // udp@ and its like
   bool quic = false;
-  bool zero_terminated = false;  // abnsz@
+  bool zero_terminated = false;  // abnsz@: not padded
   Str host;  // without brackets; empty and "*": any address
   int port = -1;  // -1: none given
   int last_port = -1;  // of a range; else equal to port

@@ -186,6 +186,14 @@ bool is_removed(const Row& row) {
 
 void report_removed(Scope& scope, const Directive& d, const Row& row) {
   Str successor = row.help.substr(row.help.find("replaced by: ") + 13);
+  // Without its rules a proxy would let through what it was told to keep out.
+  if (row.name.ends_with("deny") || row.name.ends_with("tarpit")) {
+    scope.error(d.where, fmt::format("'{}' is not a word of HAProxy any more", row.name),
+                fmt::format("use: {}", successor),
+                fmt::format("The '{}' directive is not supported anymore since HAProxy 2.1. Use '{}' instead.",
+                            row.name, successor));
+    return;
+  }
   scope.warning(d.where, fmt::format("'{}' is not a word of HAProxy any more and has no effect", row.name),
                 fmt::format("use: {}", successor));
 }

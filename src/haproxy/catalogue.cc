@@ -48,7 +48,7 @@ void add_servers(const Proxy& p, std::vector<stats::ServerEntry>& out) {
 
 std::string address_text(const net::Addr& a) {
   if (a.is_ip()) return fmt::format("{}@{}", a.family == AF_INET ? "ipv4" : "ipv6", a.text());
-  return fmt::format("{}@{}", a.abstract ? "abns" : "unix", a.unix_path());
+  return fmt::format("{}@{}", a.exact ? "abnsz" : a.abstract ? "abns" : "unix", a.unix_path());
 }
 
 }  // namespace

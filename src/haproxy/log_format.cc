@@ -11,8 +11,6 @@
 
 namespace weir::haproxy {
 
-LogHooks log_hooks;
-
 namespace {
 
 using expr::Type;

@@ -85,16 +85,4 @@ struct TagHelp {
 };
 std::span<const TagHelp> log_tags();
 
-// What tags ask of the personality. Null: the answer behind it.
-struct LogHooks {
-  int64_t (*log_counter)(const expr::Ctx& ctx) = nullptr;  // %lc: 0
-  int64_t (*request_counter)(const expr::Ctx& ctx) = nullptr;  // %rt: the transaction's id
-  uint64_t (*accept_us)(const expr::Ctx& ctx) =
-      nullptr;  // wall clock of the accept; null: from the transaction's times
-  char (*cookie_states)(const expr::Ctx& ctx, bool set_by_us) = nullptr;  // last two letters of %tsc: '-'
-  bool (*before_end)(const expr::Ctx& ctx) = nullptr;  // `option logasap`: totals get a +
-  Str hostname;  // %H; empty: gethostname
-};
-extern LogHooks log_hooks;
-
 }  // namespace weir::haproxy

@@ -66,7 +66,6 @@ uint64_t wall_us() {
 }
 
 uint64_t accept_us(const Ctx& ctx) {
-  if (log_hooks.accept_us) return log_hooks.accept_us(ctx);
   if (!ctx.txn) return wall_us();
   const proxy::Times& t = ctx.txn->times;
   if (t.start_us) return t.start_us - (t.head_ms > t.accept_ms ? (t.head_ms - t.accept_ms) * 1000 : 0);
@@ -83,17 +82,15 @@ uint64_t request_us(const Ctx& ctx) {
 enum class Zone : uint8_t { millis, gmt, local };
 
 // "26/Apr/2024:09:39:58.774" in local time, or with the offset from UTC: "26/Apr/2024:07:41:11 +0000".
-template <uint64_t (*when)(const Ctx&), Zone zone>
-void date(const Ctx& ctx, const Part&, LineBuilder& out) {
+template <Zone zone>
+Str date_text(uint64_t us, char (&text)[64]) {
   static constexpr Str kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  uint64_t us = when(ctx);
   auto seconds = static_cast<time_t>(us / 1000000);
   tm d{};
   if constexpr (zone == Zone::gmt)
     gmtime_r(&seconds, &d);
   else
     localtime_r(&seconds, &d);
-  char text[64];
   auto end = fmt::format_to_n(text, sizeof text, "{:02}/{}/{:04}:{:02}:{:02}:{:02}", d.tm_mday, kMonths[d.tm_mon],
                               d.tm_year + 1900, d.tm_hour, d.tm_min, d.tm_sec);
   if constexpr (zone == Zone::millis) {
@@ -103,7 +100,12 @@ void date(const Ctx& ctx, const Part&, LineBuilder& out) {
     long minutes = offset < 0 ? -offset : offset;
     end = fmt::format_to_n(end.out, 8, " {}{:02}{:02}", offset < 0 ? '-' : '+', minutes / 60, minutes % 60);
   }
-  out.fixed({text, static_cast<size_t>(end.out - text)});
+  return {text, static_cast<size_t>(end.out - text)};
+}
+template <uint64_t (*when)(const Ctx&), Zone zone>
+void date(const Ctx& ctx, const Part&, LineBuilder& out) {
+  char text[64];
+  out.fixed(date_text<zone>(when(ctx), text));
 }
 
 void timestamp(const Ctx& ctx, const Part&, LineBuilder& out) {
@@ -119,13 +121,8 @@ void milliseconds(const Ctx& ctx, const Part&, LineBuilder& out) {
 
 // --- timers and counters ---
 
-bool unfinished(const Ctx& ctx) {
-  return log_hooks.before_end && log_hooks.before_end(ctx);
-}
-
 template <int64_t Timers::* member, bool total = false>
 void timer(const Ctx& ctx, const Part&, LineBuilder& out) {
-  if (total && unfinished(ctx)) out.sign('+');
   out.integer(ctx.txn ? expr::timers_of(ctx).*member : total ? 0 : -1);
 }
 void handshake(const Ctx& ctx, const Part&, LineBuilder& out) {
@@ -133,7 +130,6 @@ void handshake(const Ctx& ctx, const Part&, LineBuilder& out) {
 }
 
 void bytes_sent(const Ctx& ctx, const Part&, LineBuilder& out) {
-  if (unfinished(ctx)) out.sign('+');
   out.integer(ctx.txn ? static_cast<int64_t>(ctx.txn->head_sent_bytes + ctx.txn->down.sent) : 0);
 }
 void bytes_received(const Ctx& ctx, const Part&, LineBuilder& out) {
@@ -176,11 +172,11 @@ void queue_position(const Ctx& ctx, const Part&, LineBuilder& out) {
   out.integer(!server && ctx.txn ? ctx.txn->queue_position : 0);
 }
 void request_counter(const Ctx& ctx, const Part&, LineBuilder& out) {
-  if (log_hooks.request_counter) return out.number(log_hooks.request_counter(ctx), 4);
   out.number(ctx.txn ? static_cast<int64_t>(ctx.txn->id) : 0, 4);
 }
 void log_counter(const Ctx& ctx, const Part&, LineBuilder& out) {
-  out.number(log_hooks.log_counter ? log_hooks.log_counter(ctx) : 0, 4);
+  const Proxy* front = ctx.txn ? exchange(*ctx.txn).front : nullptr;
+  out.number(front ? static_cast<int64_t>(front->front_counters->log_lines.load(std::memory_order_relaxed)) : 0, 4);
 }
 void process_id(const Ctx&, const Part&, LineBuilder& out) {
   out.number(getpid(), 4);
@@ -210,7 +206,6 @@ void server(const Ctx& ctx, const Part&, LineBuilder& out) {
   out.text(ctx.txn && ctx.txn->server ? ctx.txn->server->name : service.empty() ? Str("<NOSRV>") : service);
 }
 void host_name(const Ctx&, const Part&, LineBuilder& out) {
-  if (!log_hooks.hostname.empty()) return out.text(log_hooks.hostname);
   char name[256] = "";
   gethostname(name, sizeof name - 1);
   out.text(name);
@@ -243,8 +238,12 @@ void request_text(LineBuilder& out, Str s) {
   out.escaped(s, '#', special_in_url);
   out.close();
 }
+// Null where no request could be read.
+const http::Message* readable_request(const Ctx& ctx) {
+  return ctx.txn && (ctx.txn->rejected || ctx.txn->tcp) ? nullptr : expr::request_of(ctx);
+}
 void request_line(const Ctx& ctx, const Part&, LineBuilder& out) {
-  const http::Message* m = expr::request_of(ctx);
+  const http::Message* m = readable_request(ctx);
   if (!m) return request_text(out, kBadRequest);
   expr::StartLine start = expr::original_start(*m);
   request_text(out,
@@ -252,7 +251,7 @@ void request_line(const Ctx& ctx, const Part&, LineBuilder& out) {
 }
 template <Str (*part)(const http::Message&)>
 void request_part(const Ctx& ctx, const Part&, LineBuilder& out) {
-  const http::Message* m = expr::request_of(ctx);
+  const http::Message* m = readable_request(ctx);
   request_text(out, m ? part(*m) : kBadRequest);
 }
 Str method_of(const http::Message& m) {
@@ -271,7 +270,7 @@ Str query_of(const http::Message& m) {
   return mark == Str::npos ? Str{} : target.substr(mark);
 }
 void http_version(const Ctx& ctx, const Part&, LineBuilder& out) {
-  const http::Message* m = expr::request_of(ctx);
+  const http::Message* m = readable_request(ctx);
   request_text(out, m ? ctx.arena->cat(Str("HTTP/"), expr::version_text(m->version)) : kBadRequest);
 }
 
@@ -327,9 +326,8 @@ void termination(const Ctx& ctx, const Part&, LineBuilder& out) {
   out.fixed({text, 2});
 }
 void termination_and_cookies(const Ctx& ctx, const Part&, LineBuilder& out) {
-  char text[4] = {ctx.txn ? ctx.txn->termination.cause : 'P', ctx.txn ? ctx.txn->termination.phase : 'R', '-', '-'};
-  for (int i = 0; i < 2; i++)
-    if (log_hooks.cookie_states && ctx.txn) text[2 + i] = log_hooks.cookie_states(ctx, i == 1);
+  const char text[4] = {ctx.txn ? ctx.txn->termination.cause : 'P', ctx.txn ? ctx.txn->termination.phase : 'R', '-',
+                        '-'};
   out.fixed({text, 4});
 }
 void origin(const Ctx& ctx, const Part&, LineBuilder& out) {
@@ -407,6 +405,11 @@ constexpr LogTag kTags[] = {
 // clang-format on
 
 }  // namespace
+
+std::string log_date() {
+  char text[64];
+  return std::string(date_text<Zone::millis>(wall_us(), text));
+}
 
 const LogTag* find_log_tag(Str name) {
   for (const LogTag& t : kTags)

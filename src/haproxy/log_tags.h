@@ -1,5 +1,7 @@
 #pragma once
 // The `%tag`s of log formats (configuration.txt 8.2.6). Looked up when a format is compiled.
+#include <string>
+
 #include "haproxy/log_format.h"
 
 namespace weir::haproxy {
@@ -11,5 +13,7 @@ struct LogTag {
   Str help;
 };
 const LogTag* find_log_tag(Str name);
+// Now, as %t writes the accept date.
+std::string log_date();
 
 }  // namespace weir::haproxy

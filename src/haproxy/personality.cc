@@ -6,12 +6,14 @@
 
 #include <unistd.h>
 
+#include "haproxy/absolute_target.h"
 #include "haproxy/answer.h"
 #include "haproxy/capture.h"
 #include "haproxy/compression.h"
 #include "haproxy/forwarded.h"
 #include "haproxy/global.h"
 #include "haproxy/haproxy.h"
+#include "haproxy/log_tags.h"
 #include "haproxy/outcome.h"
 #include "haproxy/unique_id.h"
 #include "http/h1_server.h"
@@ -42,8 +44,8 @@ class Personality final : public proxy::Personality {
   void attempt_failed(Transaction& txn, const Error& why) const override;
   void attempt_answered(Transaction& txn) const override;
   std::string proxy_tlvs(Transaction& txn, const model::Server& server) const override;
-  void connection_refused(const model::Listener& listener, const net::Addr& client, Refusal why,
-                          Str text) const override;
+  void connection_refused(const model::Listener& listener, const net::Addr& client, Refusal why, Str text,
+                          Str detail) const override;
   bool passes_interim(const Transaction& txn) const override { return txn.response.status != 102; }
   bool pick_another(const Transaction& txn) const override;
   bool quiet_timeout(bool silent) const override { return silent && ignore_probes_; }
@@ -75,6 +77,7 @@ void Personality::screen(Transaction& txn) const {
 
 void Personality::begin(Transaction& txn) const {
   screen(txn);
+  if (!txn.request.scheme.empty() && !txn.rejected) normalize_target(txn.request);
   auto* x = static_cast<Exchange*>(txn.extra);
   x->front->front_counters->requests.fetch_add(1, kRelaxed);
   x->front->front_counters->request_rate.add(txn.times.head_ms);
@@ -94,6 +97,7 @@ void push(Cursor& c, const proxy::Segment& s) {
 }
 
 void Personality::response(Transaction& txn) const {
+  if (txn.rejected) return;  // no rule has seen the request, none sees the answer
   const Exchange& x = exchange(txn);
   Cursor& c = txn.cursors[Transaction::kResponse];
   const Proxy* front = x.front;
@@ -123,9 +127,11 @@ void log_reason(const Transaction& txn, const Error& why) {
     whose = "out of resources";
   else if (why.fault != Fault::bad_message && why.fault != Fault::too_large)
     return;
-  std::string line = fmt::format("{}: {}: {}", x.front->name, whose, why.text);
+  const net::Conn* client = txn.client ? txn.client->conn() : nullptr;
+  std::string from = client ? fmt::format("{} [{}] ", client->peer().text(), log_date()) : std::string();
+  std::string line = fmt::format("{}{}: {}: {}", from, x.front->name, whose, why.text);
   if (why.sys) line += fmt::format(" ({})", strerror(why.sys));
-  uint8_t level = why.fault == Fault::resource ? kLevelError : kLevelNotice;
+  uint8_t level = why.fault == Fault::resource ? kLevelError : kLevelInfo;
   log_about(global(txn.shard.model), *x.front, level, line);
 }
 
@@ -149,12 +155,13 @@ std::string Personality::proxy_tlvs(Transaction& txn, const model::Server& serve
   return out;
 }
 
-void Personality::connection_refused(const model::Listener& listener, const net::Addr& client, Refusal why,
-                                     Str text) const {
+void Personality::connection_refused(const model::Listener& listener, const net::Addr& client, Refusal why, Str text,
+                                     Str detail) const {
   auto& front = *static_cast<const Proxy*>(listener.conf);
   if ((ignore_probes_ || front.s.has(kOptDontLogNull)) && why == Refusal::silent) return;
+  std::string reason = detail.empty() ? std::string() : fmt::format(" ({})", detail);
   log_about(global(proxy::Shard::current().model), front, kLevelInfo,
-            fmt::format("{} {}/{}: {}", client.text(), front.name, listener.name, text));
+            fmt::format("{} [{}] {}/{}: {}{}", client.text(), log_date(), front.name, listener.name, text, reason));
 }
 
 void Personality::error_reply(Transaction& txn, const Error& why) const {
@@ -182,6 +189,9 @@ bool Personality::wants_retry(const Transaction& txn, const Error& why) const {
   uint16_t on = back->s.retry_on;
   if (!why) return (on & kRetryStatus) && retries_status(*back, txn.response.status);
   if (why.side != Side::server && why.fault != Fault::resource) return false;
+  // An idle connection that its server had closed: HAProxy makes the client ask again (it closes without an answer); what changes
+  // nothing is sent again from here.
+  if (why.retry == Retry::reused && on && retries_of(x, *back) && http::is_safe(txn.request.method)) return true;
   // Before the request left, a retry repeats nothing. Later ones are only done where they were asked for.
   if (!txn.request_sent()) return on & kRetryConnFailure;
   switch (why.fault) {
@@ -326,13 +336,26 @@ void log_about(const Global& global, const Proxy& proxy, uint8_t level, Str line
   for (const LogTarget* t : proxy.targets) send_log(*t, level, header, line);
 }
 
+namespace {
+
+// Option dontlognull: whether the client has sent anything. While there was no server, what it sent may lie unread.
+bool client_spoke(Transaction& txn) {
+  if (!txn.tcp) return txn.times.idle_ms != 0;
+  net::Conn* client = txn.client ? txn.client->conn() : nullptr;
+  char byte;
+  size_t got = 0;
+  return txn.body_received || (client && (client->bytes_in || client->peek(&byte, 1, got) == net::Conn::Io::ok));
+}
+
+}  // namespace
+
 void write_log(Transaction& txn) {
   Exchange& x = exchange(txn);
   const Proxy& front = *x.front;
   if (front.targets.empty() || !front.log_format) return;
   bool wrong = went_wrong(txn);
   if (front.s.has(kOptDontLogNormal) && !wrong) return;
-  if (front.s.has(kOptDontLogNull) && (txn.tcp ? !txn.body_received : !txn.times.idle_ms)) return;
+  if (front.s.has(kOptDontLogNull) && !client_spoke(txn)) return;
   uint8_t level = kLevelInfo;
   if (x.log_level >= 0)
     level = static_cast<uint8_t>(x.log_level);
@@ -343,6 +366,7 @@ void write_log(Transaction& txn) {
   LogHeader header = header_for(g, front);
   if (front.log_format_sd) header.structured = render(*front.log_format_sd, ctx);
   Str line = render(*front.log_format, ctx);
+  front.front_counters->log_lines.fetch_add(1, kRelaxed);
   for (const LogTarget* t : front.targets) send_log(*t, level, header, line);
 }
 

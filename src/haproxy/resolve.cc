@@ -168,6 +168,7 @@ void make_plan(Proxy& p) {
   f.queues = true;
   f.queue_timeout = limit(first_set(t.queue, t.connect));
   f.tunnel_timeout = limit(t.tunnel);
+  f.client_inactivity = true;
   f.fin_timeout = limit(t.server_fin);
   f.tries = p.s.retries + 1;
   f.stay = true;
@@ -209,6 +210,7 @@ void make_listeners(Scope& scope, Proxy& p) {
   for (model::Listener* l : p.listeners) {
     l->id = static_cast<uint32_t>(scope.model.listeners.size()) + 1;
     if (l->name.empty()) l->name = p.name;
+    l->owner = fmt::format("{} {}", p.kind == Kind::listen ? Str("proxy") : kind_name(p.kind), p.name);
     l->tcp = !p.http();
     l->limits = &p.limits;
     l->timeouts = &p.client_timeouts;

@@ -62,6 +62,7 @@ Next add_header(Transaction& txn, Cursor&, const void* conf) {
   return Next::next;
 }
 
+// HAProxy sees header names in lower case: that is what a regular expression is matched against.
 bool name_matches(const DeleteHeader& rule, Str name) {
   size_t n = rule.name.size();
   switch (rule.match) {
@@ -72,7 +73,11 @@ bool name_matches(const DeleteHeader& rule, Str name) {
       for (size_t i = 0; i + n <= name.size(); i++)
         if (iequals(name.substr(i, n), rule.name)) return true;
       return false;
-    case DeleteHeader::Match::reg: return rule.regex->test(name);
+    case DeleteHeader::Match::reg: {
+      std::string lowered(name);
+      for (char& c : lowered) c = lower(c);
+      return rule.regex->test(lowered);
+    }
   }
   return false;
 }

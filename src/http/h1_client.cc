@@ -76,6 +76,7 @@ void H1Client::on_connected() {
   state_ = framing_ == Framing::tunnel ? State::body : State::head;
   disarm();
   if (user) user->on_connected(*this);
+  if (framing_ == Framing::tunnel && state_ == State::body && !closed()) watch();
 }
 
 void H1Client::send_head(Message& m, bool end) {
@@ -91,6 +92,7 @@ void H1Client::send_head(Message& m, bool end) {
   } else if (m.body == Body::length) {
     f.content_length = true;  // an announced length of zero
   }
+  asked_upgrade_ = m.upgrade;
   if (m.upgrade) {
     f.connection = "upgrade";
     f.upgrade = m.headers.value(Name::upgrade);
@@ -282,6 +284,11 @@ void H1Client::on_timer() {
                                            : Str{"upstream timed out while reading response header"});
     case State::body:
       if (credit_ <= 0) return arm(read_timeout_ ? read_timeout_ : 1000);  // we are not reading
+      if (framing_ == Framing::tunnel && client_limit_ && !send_ended_ && user) {
+        Error e{Fault::timeout, Side::client};
+        e.text = "client is silent";
+        return user->on_reset(*this, e);
+      }
       return fail(Fault::timeout, "upstream timed out while reading upstream");
     case State::done: return;
   }

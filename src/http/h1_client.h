@@ -45,6 +45,12 @@ class H1Client final : public H1Conn, public PoolLink, public AgeLink {
     read_timeout_ = read;
     tunnel_timeout_ = tunnel ? tunnel : read;
     fin_timeout_ = fin ? fin : tunnel_timeout_;
+    client_limit_ = false;
+  }
+  // The client may be silent in a tunnel for `client` at most, where that is less than the server may (0: no limit).
+  void limit_silence(uint32_t client) {
+    client_limit_ = client && (!tunnel_timeout_ || client < tunnel_timeout_);
+    if (client_limit_) tunnel_timeout_ = client;
   }
   // It comes from another shard.
   void taken_over(uint32_t requests, uint64_t created_ms) {
@@ -52,7 +58,7 @@ class H1Client final : public H1Conn, public PoolLink, public AgeLink {
     created_ms_ = created_ms;
   }
   void set_no_reuse() { keep_alive_ = false; }
-  void set_http10() { http10_ = true; }
+  void set_http10(bool on) { http10_ = on; }
   void park(uint32_t timeout_ms);  // becomes idle
   void connecting(uint32_t timeout_ms);
   // Bytes to send as soon as the connection is there, before TLS and everything else (a PROXY header).
@@ -125,6 +131,7 @@ class H1Client final : public H1Conn, public PoolLink, public AgeLink {
   bool first_byte_ = false;
   bool http10_ = false;
   bool opened_ = false;  // connect() has succeeded
+  bool client_limit_ = false;  // tunnel_timeout_ is the client's
 };
 
 }  // namespace weir::http

@@ -124,7 +124,7 @@ void H1Conn::send_data(Str data, bool end, HeaderList* trailers) {
       send_left_ -= data.size();
       write(data);
       break;
-    case Framing::chunked: write_chunk(*this, data, end, trailers); break;
+    case Framing::chunked: send_left_ += write_chunk(*this, data, end, trailers); break;
     case Framing::close:
     case Framing::tunnel:
       if (!data.empty()) write(data);

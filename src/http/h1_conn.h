@@ -53,7 +53,8 @@ class H1Conn : public net::Conn, public Stream {
   bool send_ended_ = false;  // our message is complete (perhaps still queued)
   bool input_ended_ = false;  // the peer closed its side
   bool upload_blocked_ = false;
-  uint64_t send_left_ = 0;  // with Framing::length: bytes that we still owe
+  // With Framing::length: bytes that we still owe. With Framing::chunked: bytes of framing sent so far.
+  uint64_t send_left_ = 0;
 };
 
 }  // namespace weir::http

@@ -217,6 +217,7 @@ class HeadParser {
   bool connection_list(Str list, int& count);
   void mark_listed(Str name);
   void upgrade();
+  void expectations();
 
   const char* p_;
   const char* end_;
@@ -251,7 +252,10 @@ bool HeadParser::start() {
   if (size < 2 || end_[-1] != '\n') return fail(400, "incomplete head");
   out_.raw_head = {p_, size};
   out_.header_bytes = static_cast<uint16_t>(size < 65535 ? size : 65535);
-  if (size > limits_.max_head) return fail(limits_.big_header_status, "head too large");
+  if (size > limits_.max_head) {
+    bool long_line = !response_ && out_.raw_head.find('\n') >= limits_.max_line;
+    return long_line ? fail(414, "request line too long") : fail(limits_.big_header_status, "head too large");
+  }
   out_.headers.reserve(static_cast<uint32_t>(size / 32 + 4));
   return true;
 }
@@ -652,12 +656,20 @@ void HeadParser::upgrade() {
   }
 }
 
+// An expectation in HTTP/1.0 means nothing (RFC 9110 10.1.1), and shall not come to mean something behind us.
+void HeadParser::expectations() {
+  for (Header* h = out_.headers.find(Name::expect); h; h = out_.headers.find(Name::expect, h)) {
+    if (out_.version == 10)
+      h->hop = true;
+    else
+      out_.expect_continue = out_.expect_continue || iequals(h->value, "100-continue");
+  }
+}
+
 H1Error HeadParser::request() {
   if (start() && request_line() && fields() && host() && request_framing() && connection_options()) {
     if (has_upgrade_) upgrade();
-    if (has_expect_ && out_.version > 10)
-      for (Header* h = out_.headers.find(Name::expect); h; h = out_.headers.find(Name::expect, h))
-        out_.expect_continue = out_.expect_continue || iequals(h->value, "100-continue");
+    if (has_expect_) expectations();
   }
   return error_;
 }
@@ -669,6 +681,12 @@ H1Error HeadParser::response(Method request_method, bool asked_upgrade) {
 }
 
 }  // namespace
+
+bool may_begin_request(Str data) {
+  size_t n = 0;
+  while (n < data.size() && is(data[n], kToken)) n++;
+  return n == data.size() || (n > 0 && data[n] == ' ');
+}
 
 H1Error parse_request_head(Str head, const H1Limits& limits, Message& out) {
   return HeadParser(head, limits, false, out).request();

@@ -40,6 +40,9 @@ struct H1Error {
 // (RFC 9112 2.2) are not skipped here: see skip_empty_lines.
 size_t find_head_end(Str data, size_t& scanned);
 
+// Whether bytes that end no head yet may begin one: with a method or a part of it.
+bool may_begin_request(Str data);
+
 // Number of leading CR LF or LF bytes to ignore before a request line (at most the first few lines).
 size_t skip_empty_lines(Str data);
 

@@ -2,6 +2,7 @@
 #include "http/h1_server.h"
 
 #include <errno.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 
 #include <algorithm>
@@ -109,7 +110,7 @@ void H1Server::preface_timed_out() {
 }
 
 void H1Server::bad_preface(Refusal why, Str text) {
-  hooks_->preface_failed(*this, why, text);
+  hooks_->preface_failed(*this, why, text, {});
   gone();
 }
 
@@ -219,6 +220,10 @@ size_t H1Server::take_head(Str in) {
   scanned_ = static_cast<uint32_t>(scanned);
   const H1Limits& limits = *listener_->limits;
   if (size == 0) {
+    if (!may_begin_request(in)) {
+      refuse(400, "invalid method");  // a TLS handshake, say: its end would not come
+      return in.size();
+    }
     size_t line = in.find('\n');
     if (line == Str::npos && in.size() > limits.max_line) {
       refuse(414, "request line is too long");
@@ -258,6 +263,10 @@ void H1Server::parse(Str head) {
   if (m.body != Body::none) {
     rx_ = arena.make<Rx>();
     start_body(m.body, m.content_length, &m.trailers);
+    if (timeouts_->body)
+      arm(timeouts_->body);
+    else
+      disarm();  // the head's time is over
   }
   hooks_->request(*this);
 }
@@ -334,14 +343,17 @@ void H1Server::send_head(Message& m, bool end) {
     f.chunked = chunked;
     if (!chunked) close_after_ = true;
     if (!head_request_) framing_ = chunked ? Framing::chunked : Framing::close;
+    send_left_ = 0;
   }
   if (!request_keep_alive_ || (keepalive_requests_ && requests_ >= keepalive_requests_) || timeouts_->keepalive == 0 ||
       !hooks_->may_keep_alive() || input_ended_)
     close_after_ = true;
+  // A client that waits for 100 may leave its body out now: what comes next could be either.
+  if (expects_continue_ && receiving() && m.status >= 200) close_after_ = true;
   f.connection = connection_value(m, framing_);
   write_response_head(*this, m, f);
   if (!end) return;
-  if (framing_ == Framing::chunked) write_chunk(*this, {}, true, nullptr);
+  if (framing_ == Framing::chunked) send_left_ += write_chunk(*this, {}, true, nullptr);
   send_ended_ = true;
 }
 
@@ -368,6 +380,8 @@ void H1Server::finish() {
   }
   if (close_after_ || input_ended_) {
     rx_ = nullptr;
+    flush();  // what does not go at once is queued, and awaited
+    if (closed()) return;
     if (queued() == 0) return incomplete || listener_->linger_always ? go_linger() : gone();
     state_ = State::closing;
     lingering_wanted_ = incomplete;
@@ -430,7 +444,13 @@ void H1Server::gone() {
 
 void H1Server::drain() {
   close_after_ = true;
-  if (state_ == State::preface || (state_ == State::idle && !has_leftover())) gone();
+  if (state_ != State::preface && (state_ != State::idle || has_leftover())) return;
+  flush();  // the answer before may not have left yet
+  if (closed()) return;
+  if (queued() == 0) return gone();
+  if (state_ == State::idle) hooks_->busy(*this);
+  state_ = State::closing;
+  lingering_wanted_ = false;
 }
 
 void H1Server::peer_closed() {
@@ -475,8 +495,12 @@ void H1Server::body_bad(Str why) {
 }
 
 void H1Server::on_broken() {
-  if (tls_ == Tls::failed && requests_ == 0)
-    hooks_->preface_failed(*this, SSL_in_before(ssl()) ? Refusal::silent : Refusal::handshake, "SSL handshake failure");
+  if (tls_ == Tls::failed && requests_ == 0) {
+    char detail[256] = "";
+    if (unsigned long code = ERR_peek_error()) ERR_error_string_n(code, detail, sizeof detail);
+    Refusal why = SSL_in_before(ssl()) ? Refusal::silent : Refusal::handshake;
+    hooks_->preface_failed(*this, why, "SSL handshake failure", detail);
+  }
   peer_failed(fault_of(last_errno()) == Fault::resource ? Fault::resource : Fault::reset);
 }
 

@@ -26,8 +26,8 @@ class ServerHooks {
   virtual void reject(H1Server& s, const H1Error& error) = 0;  // it was not
   // Runs rules about the connection itself. False: they have ended it.
   virtual bool screen(H1Server& s, const proxy::Segment& rules) = 0;
-  virtual void preface_failed(H1Server& s, Refusal why,
-                              Str text) = 0;  // its PROXY header or handshake failed; it is closed next
+  // Its PROXY header or handshake failed (`detail`: OpenSSL's error); it is closed next.
+  virtual void preface_failed(H1Server& s, Refusal why, Str text, Str detail) = 0;
   // No complete head came in time; `silent`: not one byte of it. True: the connection is closed without an answer.
   virtual bool quiet_timeout(H1Server& s, bool silent) = 0;
   virtual void timed_out(H1Server& s) = 0;  // else: its exchange has begun, for the answer
@@ -65,6 +65,7 @@ class H1Server final : public H1Conn, public IdleLink {
   uint64_t idle_since_ms() const { return idle_since_ms_; }  // accept, or the end of the previous exchange
   uint32_t requests() const { return requests_; }  // including the current one
   bool will_close() const { return close_after_; }
+  uint64_t framing_bytes() const { return framing_ == Framing::chunked ? send_left_ : 0; }  // of the answer's chunks
   bool pipelined() const { return pipelined_; }  // the current request had come before the answer to the one before it
   void last_exchange() override { close_after_ = true; }
   // 100 Continue, when the client waits for it and nothing was sent yet.

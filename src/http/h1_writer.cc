@@ -158,15 +158,21 @@ void write_response_head(net::Conn& conn, const Message& m, const HeadFraming& f
   put_headers(out, m, f);
 }
 
-void write_chunk(net::Conn& conn, Str data, bool end, const HeaderList* trailers) {
+namespace {
+void put_chunk_size(net::Conn& conn, size_t size) {
+  Out out(conn, 20);
+  out.hex(size);
+  out.put("\r\n");
+}
+}  // namespace
+
+size_t write_chunk(net::Conn& conn, Str data, bool end, const HeaderList* trailers) {
   bool has_trailers = end && trailers && trailers->size();
+  size_t framing = 0;
   if (!data.empty()) {
-    Out out(conn, 20);
-    out.hex(data.size());
-    out.put("\r\n");
-  }
-  if (!data.empty()) {
+    put_chunk_size(conn, data.size());
     Str tail = !end ? "\r\n" : (has_trailers ? "\r\n0\r\n" : "\r\n0\r\n\r\n");
+    framing = (static_cast<size_t>(std::bit_width(data.size())) + 3) / 4 + 2 + tail.size();
     if (data.size() <= kSmallChunk) {
       Out out(conn, data.size() + tail.size());
       out.put(data);
@@ -176,14 +182,19 @@ void write_chunk(net::Conn& conn, Str data, bool end, const HeaderList* trailers
       conn.write(iov, 2);
     }
   } else if (end) {
-    Out out(conn, 5);
-    out.put(has_trailers ? "0\r\n" : "0\r\n\r\n");
+    Str last = has_trailers ? "0\r\n" : "0\r\n\r\n";
+    framing = last.size();
+    Out(conn, last.size()).put(last);
   }
-  if (!has_trailers) return;
+  if (!has_trailers) return framing;
   Out out(conn, headers_size(*trailers) + kLookRoom, trailers->arena());
-  for (const Header& h : *trailers)
-    if (!h.removed) out.line(h.name, h.value);
+  for (const Header& h : *trailers) {
+    if (h.removed) continue;
+    out.line(h.name, h.value);
+    framing += h.name.size() + h.value.size() + 4;
+  }
   out.put("\r\n");
+  return framing + 2;
 }
 
 Str reason_phrase(uint16_t status) {

@@ -16,8 +16,9 @@ struct HeadFraming {
 
 void write_request_head(net::Conn& conn, const Message& m, const HeadFraming& framing, bool http10);
 void write_response_head(net::Conn& conn, const Message& m, const HeadFraming& framing);
-// One chunk (none for empty data) and, with `end`, the last chunk and the trailers.
-void write_chunk(net::Conn& conn, Str data, bool end, const HeaderList* trailers);
+// One chunk (none for empty data) and, with `end`, the last chunk and the trailers. Returns how many bytes came on top of the
+// data.
+size_t write_chunk(net::Conn& conn, Str data, bool end, const HeaderList* trailers);
 
 // The usual reason phrase, "Unknown" when there is none.
 Str reason_phrase(uint16_t status);

@@ -93,6 +93,10 @@ Str method_name(Method method) {
   return kMethods[static_cast<size_t>(method)];
 }
 
+bool is_safe(Method method) {
+  return method == Method::get || method == Method::head || method == Method::options || method == Method::trace;
+}
+
 bool is_idempotent(Method method) {
   switch (method) {
     case Method::other:

@@ -97,6 +97,8 @@ enum class Method : uint8_t {
 };
 Method method_id(Str token);
 Str method_name(Method method);
+// RFC 9110 9.2.1: asking for it changes nothing. `other` is not.
+bool is_safe(Method method);
 // RFC 9110 9.2.2: repeating it has no further effect. `other` is not.
 bool is_idempotent(Method method);
 

@@ -18,6 +18,7 @@
 #include <algorithm>
 
 #include "master/start.h"
+#include "master/title.h"
 #include "master/worker.h"
 
 namespace weir::master {
@@ -56,6 +57,7 @@ int make_signal_fd() {
 Master::Master(Job& job, Daemon& daemon) : job_(job), daemon_(daemon), voice_(*job.voice) {}
 
 int Master::run(tools::Loaded first) {
+  if (voice_.face() == config::Dialect::nginx) set_title(fmt::format("nginx: master process {}", command_line()));
   signals_ = make_signal_fd();
   spawn(&first);
   first = {};
@@ -100,6 +102,7 @@ void Master::spawn(tools::Loaded* loaded) {
 
 // In the child: everything of the master is let go, and the process starts as one without a master would.
 void Master::be_worker(int channel, tools::Loaded* loaded) {
+  if (voice_.face() == config::Dialect::nginx) set_title("nginx: worker process");
   close(signals_);
   for (Child& c : children_) close(c.channel);
   for (auto& [key, kept] : sockets_) close(kept.fd);

@@ -61,7 +61,7 @@ Opened open_replacing(int fd, const Wish& wish) {
   std::string fresh = fmt::format("{}.{}.tmp", path, getpid());
   net::Addr addr = wish.addr();
   addr.path = fresh.data();
-  addr.path_size = static_cast<uint32_t>(fresh.size());
+  addr.path_size = static_cast<uint16_t>(fresh.size());
   sockaddr_storage ss;
   socklen_t size = addr.to(ss);
   unlink(fresh.c_str());
@@ -99,7 +99,7 @@ std::string problem(const model::Listener& l, const Opened& opened, config::Dial
   std::string what = at_bind ? fmt::format("cannot bind {}socket ({})", ip ? "" : "UNIX ", why)
                              : fmt::format("cannot listen {} ({})", ip ? "to socket:" : "on UNIX socket", why);
   std::string at = l.where.source ? fmt::format(" [{}:{}]", l.where.source->path, l.where.line) : std::string();
-  return fmt::format("Binding{} for proxy {}: protocol {}: {} [{}].", at, l.name,
+  return fmt::format("Binding{} for {}: protocol {}: {} [{}].", at, l.owner,
                      ip ? (l.addr.family == AF_INET ? "tcpv4" : "tcpv6") : "unix_stream", what, l.addr.text());
 }
 
@@ -127,6 +127,7 @@ Wish Wish::of(const model::Listener& l, config::Dialect face) {
   Wish w;
   w.family = l.addr.family;
   w.abstract = l.addr.abstract;
+  w.exact = l.addr.exact;
   // HAProxy sets it always: the process that takes over binds while the old one still listens.
   w.replace_path = is_haproxy(l, face);
   w.reuseport = l.reuseport || w.replace_path;
@@ -141,7 +142,7 @@ Wish Wish::of(const model::Listener& l, config::Dialect face) {
   if (l.addr.family == AF_INET) memcpy(w.ip, &l.addr.v4, 4);
   if (l.addr.family == AF_INET6) memcpy(w.ip, &l.addr.v6, 16);
   Str path = l.addr.unix_path();
-  w.path_size = static_cast<uint32_t>(std::min(path.size(), kPath - 1));
+  w.path_size = static_cast<uint16_t>(std::min(path.size(), kPath - 1));
   if (w.path_size) memcpy(w.path, path.data(), w.path_size);
   return w;
 }
@@ -150,6 +151,7 @@ net::Addr Wish::addr() const {
   net::Addr a;
   a.family = family;
   a.abstract = abstract;
+  a.exact = exact;
   a.port = port;
   a.path_size = path_size;
   if (family == AF_INET) memcpy(&a.v4, ip, 4);

@@ -17,6 +17,7 @@ struct Wish {
   static constexpr size_t kPath = 108;
   uint8_t family = 0;
   bool abstract = false;
+  bool exact = false;
   bool reuseport = false;
   bool v6only = true;
   bool defer_accept = false;
@@ -27,7 +28,7 @@ struct Wish {
   int unix_mode = -1;
   int unix_uid = -1;
   int unix_gid = -1;
-  uint32_t path_size = 0;
+  uint16_t path_size = 0;
   uint8_t ip[16] = {};
   char path[kPath] = {};
 

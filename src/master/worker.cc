@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "master/title.h"
 
 namespace weir::master {
 namespace {
@@ -115,6 +116,7 @@ void Worker::post_all(const std::function<void(proxy::Shard&)>& fn) {
 void Worker::drain(bool now) {
   bool first = !draining_;
   draining_ = true;
+  if (first && voice_.face() == config::Dialect::nginx) set_title("nginx: worker process is shutting down");
   if (first && on_drain) on_drain();
   post_all([now](proxy::Shard& shard) { shard.drain(now); });
   if (first && !now && model_.process.shutdown_timeout > 0)

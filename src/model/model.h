@@ -146,6 +146,7 @@ struct Listener {
   const proxy::Segment* connection_rules = nullptr;
   const proxy::Segment* session_rules = nullptr;
   Str name;  // "web", "*:80"
+  std::string owner;  // "frontend web", for messages (HAProxy)
   net::Addr addr;
   std::string text;  // as configured
   uint32_t id = 0;

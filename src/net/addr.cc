@@ -43,14 +43,14 @@ socklen_t Addr::to(sockaddr_storage& out) const {
   size_t skip = abstract ? 1 : 0;
   size_t n = path_size < sizeof un->sun_path - 1 - skip ? path_size : sizeof un->sun_path - 1 - skip;
   memcpy(un->sun_path + skip, path, n);
-  return abstract ? sizeof *un : static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + n + 1);
+  return abstract && !exact ? sizeof *un : static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + n + 1);
 }
 
 bool Addr::operator==(const Addr& o) const {
   if (family != o.family || port != o.port) return false;
   if (family == AF_INET) return v4.s_addr == o.v4.s_addr;
   if (family == AF_INET6) return memcmp(&v6, &o.v6, sizeof v6) == 0;
-  return family != AF_UNIX || (abstract == o.abstract && unix_path() == o.unix_path());
+  return family != AF_UNIX || (abstract == o.abstract && exact == o.exact && unix_path() == o.unix_path());
 }
 
 Str Addr::ip_text(Arena& arena) const {
@@ -78,7 +78,7 @@ Str Addr::ip_text(Arena& arena) const {
 }
 
 std::string Addr::text() const {
-  if (family == AF_UNIX) return (abstract ? "abns@" : "unix:") + std::string(unix_path());
+  if (family == AF_UNIX) return (exact ? "abnsz@" : abstract ? "abns@" : "unix:") + std::string(unix_path());
   char ip[INET6_ADDRSTRLEN];
   inet_ntop(family, family == AF_INET ? static_cast<const void*>(&v4) : &v6, ip, sizeof ip);
   std::string port_text = std::to_string(port);

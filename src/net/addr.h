@@ -16,7 +16,8 @@ struct Addr {
   uint8_t family = AF_UNSPEC;  // AF_INET, AF_INET6, AF_UNIX
   bool abstract = false;       // AF_UNIX in the abstract namespace (abns@): padded with zeroes to the full length
   uint16_t port = 0;           // host byte order
-  uint32_t path_size = 0;
+  uint16_t path_size = 0;
+  bool exact = false;          // an abstract name that is not padded (abnsz@): what other programs bind
   union {
     in_addr v4;
     in6_addr v6;

@@ -54,6 +54,7 @@ Next accel_redirect(Transaction& txn, Str to) {
                                    Name::cache_control, Name::expires,    Name::accept_ranges};
   Request& r = of(txn);
   to = txn.arena.dup(to);
+  keep_server_headers(txn);
   ArenaList<Header> kept;
   for (const Header& h : txn.response.headers)
     for (Name id : kKept)
@@ -69,6 +70,12 @@ Next accel_redirect(Transaction& txn, Str to) {
   if (!split(txn.arena, to, uri, args))
     return finish_with(txn, 404, txn.arena.cat("unsafe URI \"", to, "\" was detected"));
   return internal_redirect(txn, cursor, uri, args);
+}
+
+void keep_server_headers(Transaction& txn) {
+  ArenaList<Header> all;
+  for (const Header& h : txn.response.headers) all.push(txn.arena, h);
+  of(txn).server_headers = all;
 }
 
 void keep_headers(Transaction& txn) {

@@ -8,5 +8,7 @@ namespace weir::nginx {
 proxy::Next accel_redirect(proxy::Transaction& txn, Str to);
 // Puts those headers into the response.
 void keep_headers(proxy::Transaction& txn);
+// Before an answer from here takes the place of the server's: $upstream_http_… and $upstream_cookie_… go on showing the latter.
+void keep_server_headers(proxy::Transaction& txn);
 
 }  // namespace weir::nginx

@@ -234,6 +234,7 @@ void finish_http(Scope& scope) {
   for (ServerBlock* s : http.servers) build_segments(scope, *s);
   build_listeners(scope);
   make_counters(scope);
+  make_folders(scope);
 }
 
 }  // namespace weir::nginx

@@ -17,11 +17,14 @@ inline void number_connection(proxy::Transaction& txn) {
   client->session = reinterpret_cast<void*>(number);
 }
 
-// Of a subrequest too. 0: there is no connection any more.
+// The client's connection, of a subrequest too: its client is none. Null: there is none any more.
+inline http::H1Server* client_of(const proxy::Transaction& txn) {
+  return txn.client ? static_cast<http::H1Server*>(txn.client->conn()) : nullptr;
+}
+
+// 0: there is no connection any more.
 inline uint64_t connection_number(const proxy::Transaction& txn) {
-  const proxy::Transaction* main = &txn;
-  while (main->parent) main = main->parent;
-  auto* client = static_cast<const http::H1Server*>(main->client);
+  const http::H1Server* client = client_of(txn);
   return client ? reinterpret_cast<uint64_t>(client->session) : 0;
 }
 

@@ -97,8 +97,8 @@ Next go_to_page(Transaction& txn, const ErrorPage& page, uint16_t status) {
 }
 
 bool closes(uint16_t status) {
-  return status == 400 || status == 413 || status == 414 || status == 497 || status == 495 || status == 496 ||
-         status == 500 || status == 501 || status == 408 || status == 431;
+  return status == 400 || status == 413 || status == 414 || status == 494 || status == 497 || status == 495 ||
+         status == 496 || status == 500 || status == 501 || status == 408 || status == 431;
 }
 
 // The others are answered without a body.
@@ -106,6 +106,7 @@ bool has_builtin_page(uint16_t status) {
   switch (status) {
     case 421:
     case 429:
+    case 494:
     case 497:
     case 507: return true;
     default: break;
@@ -115,6 +116,7 @@ bool has_builtin_page(uint16_t status) {
 
 // nginx's own statuses that a client sees as 400: what is wrong, else empty.
 Str told_as_400(uint16_t status) {
+  if (status == 494) return "Request Header Or Cookie Too Large";
   return status == 497 ? Str{"The plain HTTP request was sent to HTTPS port"} : Str{};
 }
 

@@ -68,7 +68,7 @@ bool resolve(Scope& scope, Str text, const config::Where& where, std::vector<net
     }
     a.family = AF_UNIX;
     a.path = path.data();
-    a.path_size = static_cast<uint32_t>(path.size());
+    a.path_size = static_cast<uint16_t>(path.size());
     out.push_back(a);
     return true;
   }
@@ -304,6 +304,7 @@ const http::H1Limits* make_limits(Scope& scope, const Names& names) {
   limits->max_header = static_cast<uint32_t>(size);
   limits->max_head = static_cast<uint32_t>(size * count + c.header_buffer_size.get(1024));
   limits->max_headers = static_cast<uint16_t>(std::min<int64_t>(c.max_headers.get(1000), 65535));
+  limits->big_header_status = 494;
   limits->ignore_invalid_headers = c.ignore_invalid_headers.get(true);
   limits->underscores_in_headers = c.underscores_in_headers.get(false);
   return limits;

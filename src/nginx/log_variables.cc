@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "http/h1_server.h"
+#include "nginx/connection_number.h"
 #include "nginx/modules.h"
 #include "nginx/request.h"
 #include "proxy/shard.h"
@@ -71,17 +72,20 @@ uint16_t status_of(const proxy::Transaction& txn) {
 bool status(const Ctx& ctx, const Arg*, Value& out) {
   return text(out, ctx.arena->dup(fmt::format("{:03}", status_of(*ctx.txn))));
 }
+// What left for the client behind the head, the framing of chunks included.
+uint64_t body_bytes(const proxy::Transaction& txn) {
+  const http::H1Server* client = of(txn).subrequest ? nullptr : client_of(txn);
+  return txn.down.sent + (client ? client->framing_bytes() : 0);
+}
 bool body_bytes_sent(const Ctx& ctx, const Arg*, Value& out) {
-  return text(out, ctx.arena->dup(fmt::format_int(ctx.txn->down.sent).c_str()));
+  return text(out, ctx.arena->dup(fmt::format_int(body_bytes(*ctx.txn)).c_str()));
 }
 bool bytes_sent(const Ctx& ctx, const Arg*, Value& out) {
-  return text(out, ctx.arena->dup(fmt::format_int(ctx.txn->head_sent_bytes + ctx.txn->down.sent).c_str()));
+  return text(out, ctx.arena->dup(fmt::format_int(ctx.txn->head_sent_bytes + body_bytes(*ctx.txn)).c_str()));
 }
 bool pipe(const Ctx& ctx, const Arg*, Value& out) {
-  const proxy::Transaction* main = ctx.txn;
-  while (main->parent) main = main->parent;
-  bool pipelined = main->client && static_cast<http::H1Server*>(main->client)->pipelined();
-  return text(out, pipelined ? "p" : ".");
+  const http::H1Server* client = client_of(*ctx.txn);
+  return text(out, client && client->pipelined() ? "p" : ".");
 }
 
 const VariableDef kVariables[] = {

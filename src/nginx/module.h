@@ -6,6 +6,7 @@
 // To add a feature: write the struct with Setting<T> members, the bind functions or the generic setters below, the table,
 // `compile` (push steps, filters, log writers to the location), and name the module in nginx/modules.cc.
 #include <cstddef>
+#include <memory>
 #include <new>
 #include <string>
 #include <unordered_map>
@@ -31,6 +32,7 @@ struct Location;
 struct ServerBlock;
 struct Http;
 struct Module;
+class LiteralPools;
 
 using config::Block;
 using config::Directive;
@@ -171,6 +173,11 @@ struct Http {
   Variables variables;
   std::unordered_map<std::string, model::Pool*> pools;  // upstream blocks and implicit ones ("host:port")
   std::vector<Level*> levels;  // all, parents before children
+  std::vector<std::pair<config::Where, Str>>
+      folders;  // that are made when everything is bound: their owner is known then
+  Str product = "weir";  // how the Server header and the error pages name it
+  Str product_version = "weir";  // likewise, with server_tokens on
+  std::shared_ptr<LiteralPools> literals;  // changes while requests run; all shards share it
   std::unordered_map<const Module*, void*> mains;  // what a module keeps once: `main<T>()`
 };
 
@@ -218,9 +225,10 @@ bool parse_size(Str text, uint64_t& out);
 void bad_value(Scope& scope, const Directive& d, size_t arg, Str expected);
 // A file named in the configuration: relative ones are below the prefix (or the main file's folder with `conf`).
 std::string full_path(const Scope& scope, Str name, bool conf = false);
-// The full path of the folder that a directive names first. It is made when it is missing and given to the
+// The full path of the folder that a directive names first; make_folders() makes those that are missing, and gives all to the
 // worker's user, as nginx does: nobody else would.
 Str make_folder(Scope& scope, const config::Directive& d);
+void make_folders(Scope& scope);
 
 const std::vector<const Module*>& modules();  // in order: steps of a phase run in this order
 

@@ -3,7 +3,9 @@
 
 #include "nginx/bind.h"
 #include "nginx/core.h"
+#include "nginx/literal_pools.h"
 #include "nginx/modules.h"
+#include "nginx/server_tokens.h"
 
 namespace weir::nginx {
 namespace {
@@ -28,6 +30,11 @@ void bind_into(model::Model& model, const std::vector<const config::Directive*>&
                const model::LoadOptions& options) {
   add_builtin_variables();
   auto* http = model.arena.own<Http>();
+  if (options.face == config::Dialect::nginx) {
+    http->product = "nginx";
+    http->product_version = kNginxToken;
+  }
+  http->literals = std::make_shared<LiteralPools>();
   model.nginx = http;
   Scope scope{model, diag, options, model.arena};
   scope.http = http;

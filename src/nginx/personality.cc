@@ -9,6 +9,7 @@
 
 #include "http/h1_writer.h"
 #include "nginx/accel_redirect.h"
+#include "nginx/client_error.h"
 #include "nginx/connection_number.h"
 #include "nginx/core.h"
 #include "nginx/error_log.h"
@@ -162,6 +163,8 @@ class NginxPersonality final : public proxy::Personality {
     bool quiet = why.side == Side::client && status != 413;
     if ((why.side == Side::server && why.fault != Fault::none) || why.fault == Fault::no_server)
       log_server_error(txn, why);
+    else if (why.side == Side::client && (txn.rejected || why.fault == Fault::bad_message))
+      log_client_error(txn, why);
     else if (!why.text.empty())
       log(&txn, quiet ? LogLevel::info : LogLevel::error, why.sys, why.text);
     finish_with(txn, status);
@@ -179,16 +182,18 @@ class NginxPersonality final : public proxy::Personality {
   }
   bool passes_interim(const Transaction&) const override { return false; }
   bool pick_another(const Transaction&) const override { return true; }
-  void connection_refused(const model::Listener& listener, const net::Addr& client, Refusal why,
-                          Str text) const override {
+  void connection_refused(const model::Listener& listener, const net::Addr& client, Refusal why, Str text,
+                          Str detail) const override {
     bool usual = why == Refusal::handshake || why == Refusal::silent;
     LogLevel level = why == Refusal::limit ? LogLevel::alert : usual ? LogLevel::info : LogLevel::error;
-    log_error(nullptr, level, 0, fmt::format("{}, client: {}, server: {}", text, client.text(), listener.text));
+    std::string what(text);
+    if (!detail.empty()) what = fmt::format("SSL_do_handshake() failed (SSL: {}) while SSL handshaking", detail);
+    log_error(nullptr, level, 0, fmt::format("{}, client: {}, server: {}", what, client.text(), listener.text));
   }
   bool quiet_timeout(bool silent) const override { return silent; }
 
   void finish_head(Transaction& txn, http::Message& m) const override {
-    if (txn.parent) return;
+    if (of(txn).subrequest) return;
     Str server = server_token(txn);
     if (!server.empty() && !m.headers.has(Name::server)) m.headers.add("Server", server, Name::server);
     if (!m.headers.has(Name::date)) m.headers.add("Date", txn.arena.dup(http_date(txn.shard.loop)), Name::date);

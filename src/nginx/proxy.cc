@@ -192,12 +192,14 @@ Next pass(Transaction& txn, Cursor& cursor, const void* p) {
   Request& r = of(txn);
   if (!r.subrequest) txn.request.expect_continue = txn.request.expect_continue && c.plan.client.request_buffering;
   bool has_body = txn.request.body != http::Body::none && c.pass_body.get(true);
+  // HTTP/1.0 has no chunks: the length has to be known (ngx_http_proxy_module, proxy_request_buffering).
+  bool buffers = c.plan.client.request_buffering || (txn.request.body == http::Body::chunked && c.plan.version == 10);
   txn.plan = &c.plan;  // its limit holds while the body is collected
   // An upgrade that the request asks for and the settings pass on must not wait for a body that never ends.
-  if (has_body && c.plan.client.request_buffering &&
-      !txn.collect_body(cursor, c.plan.client.body_memory, true, body_folder(*r.location)))
+  if (has_body && buffers && !txn.collect_body(cursor, c.plan.client.body_memory, true, body_folder(*r.location)))
     return Next::wait;
-  if (txn.request.expect_continue && txn.upload_ended()) static_cast<http::H1Server*>(txn.client)->send_continue();
+  if (!r.subrequest && txn.request.expect_continue && txn.upload_ended())
+    static_cast<http::H1Server*>(txn.client)->send_continue();
   if (txn.collected() && !txn.collected()->failed && !name_body_file(txn))
     return finish_with(txn, 500, "cannot keep the request body");
   return txn.forward(&c.plan);
@@ -234,6 +236,7 @@ void make_plan(Scope& scope, Location& l, ProxyConf& c) {
   proxy::Forward& p = c.plan;
   p.pool = c.pool;
   p.choose = choose_pool;
+  p.drop_request_trailers = true;
   p.connect_timeout = c.connect_timeout.get(60000);
   p.send_timeout = c.send_timeout.get(60000);
   p.read_timeout = c.read_timeout.get(60000);

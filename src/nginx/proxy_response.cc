@@ -249,6 +249,7 @@ Next treat(Transaction& txn, Cursor&, const void* conf) {
   if (intercepted(c, m.status) && has_error_page(txn, m.status)) {
     uint16_t status = m.status;
     of(txn).www_authenticate = status == 401 ? m.headers.value(Name::www_authenticate) : Str{};
+    keep_server_headers(txn);
     txn.discard_response();
     return finish_with(txn, status);
   }

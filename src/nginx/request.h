@@ -49,6 +49,7 @@ struct Request {
   Str proxy_host;  // and its host, as $proxy_host has it
   Str redirect_to;  // the Location header of the answer that is being made
   Str www_authenticate;  // of an intercepted 401
+  ArenaList<http::Header> server_headers;  // of an answer that one from here took the place of
   ArenaList<http::Header> kept_headers;  // that survive an X-Accel-Redirect
 
   // Captures of the last regular expression that matched.

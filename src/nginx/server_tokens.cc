@@ -36,7 +36,8 @@ const Row kTable[] = {
 
 Str server_token(proxy::Transaction& txn) {
   const auto& c = conf_of<TokensConf>(txn, kServerTokensModule);
-  return c.mode.get("on") == "off" ? Str{"nginx"} : Str{"nginx/1.31.5"};
+  const Http& http = *of(txn).http;
+  return c.mode.get("on") == "off" ? http.product : http.product_version;
 }
 
 const Module kServerTokensModule{"server_tokens", sizeof(TokensConf), module_create<TokensConf>, kTable};

@@ -5,6 +5,7 @@
 namespace weir::nginx {
 
 constexpr Str kNginxVersion = "1.31.5";
+constexpr Str kNginxToken = "nginx/1.31.5";
 extern const Module kServerTokensModule;
 
 // The value for this response; empty: none is shown.

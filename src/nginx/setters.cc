@@ -117,17 +117,25 @@ std::string full_path(const Scope& scope, Str name, bool conf) {
 
 Str make_folder(Scope& scope, const Directive& d) {
   std::string path = full_path(scope, d.arg(0).text);
-  if (scope.options.offline) return scope.arena.dup(path);
-  const std::string& user = scope.model.process.user;
+  Str name = scope.arena.dup(path);
+  scope.http->folders.emplace_back(d.arg(0).where, name);
+  return name;
+}
+
+void make_folders(Scope& scope) {
+  if (scope.options.offline) return;
+  // nginx's workers are nobody's where no user is named.
+  std::string user = scope.model.process.user;
+  if (user.empty() && scope.options.face == config::Dialect::nginx) user = "nobody";
   const passwd* owner = geteuid() == 0 && !user.empty() ? getpwnam(user.c_str()) : nullptr;
-  const char* failed = nullptr;
-  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST)
-    failed = "mkdir";
-  else if (owner && chown(path.c_str(), owner->pw_uid, static_cast<gid_t>(-1)) != 0)
-    failed = "chown";
-  if (failed)
-    scope.error(d.arg(0).where, fmt::format("{}() \"{}\" failed ({}: {})", failed, path, errno, strerror(errno)));
-  return scope.arena.dup(path);
+  for (const auto& [where, path] : scope.http->folders) {
+    const char* failed = nullptr;
+    if (mkdir(path.data(), 0700) != 0 && errno != EEXIST)
+      failed = "mkdir";
+    else if (owner && chown(path.data(), owner->pw_uid, static_cast<gid_t>(-1)) != 0)
+      failed = "chown";
+    if (failed) scope.error(where, fmt::format("{}() \"{}\" failed ({}: {})", failed, path, errno, strerror(errno)));
+  }
 }
 
 void set_flag(void* s, const Directive& d, const Row& row) {

@@ -50,7 +50,7 @@ struct Parser {
       Str path = scope.arena.dup(text.substr(5));
       to.addr.family = AF_UNIX;
       to.addr.path = path.data();
-      to.addr.path_size = static_cast<uint32_t>(path.size());
+      to.addr.path_size = static_cast<uint16_t>(path.size());
       return;
     }
     uint16_t port = kPort;

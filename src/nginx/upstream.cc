@@ -28,7 +28,7 @@ bool lookup(Scope& scope, Str text, uint16_t default_port, config::Where where, 
     Str path = scope.arena.dup(text.substr(5));
     a.family = AF_UNIX;
     a.path = path.data();
-    a.path_size = static_cast<uint32_t>(path.size());
+    a.path_size = static_cast<uint16_t>(path.size());
     out.push_back(a);
     return true;
   }

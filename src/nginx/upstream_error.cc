@@ -24,6 +24,7 @@ Str action_of(const Transaction& txn, const Error& why) {
     default: break;
   }
   if (why.text.ends_with("while sending request")) return "sending request to upstream";
+  if (txn.tunnelling()) return "proxying upgraded connection";
   if (txn.response_started) return "reading upstream";
   return txn.request_sent() ? "reading response header from upstream" : "sending request to upstream";
 }
@@ -50,7 +51,9 @@ void log_server_error(Transaction& txn, const Error& why) {
 }
 
 void log_broken_response(const Transaction& txn, const Error& why) {
-  write(txn, LogLevel::error, why, text_of(why));
+  // Silence ends a tunnel as a matter of course.
+  bool silence = txn.tunnelling() && why.fault == Fault::timeout;
+  write(txn, silence ? LogLevel::info : LogLevel::error, why, text_of(why));
 }
 
 void log_disabled(Transaction& txn, const Error& why) {

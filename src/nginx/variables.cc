@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <span>
+
 #include "nginx/client_addr.h"
 #include "nginx/connection_number.h"
 #include "nginx/core.h"
@@ -263,19 +265,19 @@ bool upstream_bytes_sent(const Ctx& ctx, const Arg*, Value& out) {
   return attempts(ctx, out, [](const proxy::Attempt& a) { return fmt::format("{}", a.bytes_out); });
 }
 bool upstream_response_length(const Ctx& ctx, const Arg*, Value& out) {
-  const auto& list = ctx.txn->attempts;
-  if (list.empty()) return false;
-  std::string all;
-  for (uint32_t i = 0; i < list.size; i++)
-    all += fmt::format("{}{}", i ? ", " : "", i + 1 == list.size ? ctx.txn->down.bytes : 0);
-  return text(out, ctx.arena->dup(all));
+  return attempts(ctx, out, [](const proxy::Attempt& a) { return fmt::format("{}", a.body_in); });
+}
+// What the server sent, also when an answer from here took the place of its own; hidden headers are among it.
+std::span<const Header> server_headers(const Ctx& ctx) {
+  if (ctx.txn->attempts.empty()) return {};
+  const auto& kept = of(*ctx.txn).server_headers;
+  if (ctx.txn->local_reply) return {kept.begin(), kept.end()};
+  return {ctx.txn->response.headers.begin(), ctx.txn->response.headers.end()};
 }
 bool upstream_http_(const Ctx& ctx, const Arg* a, Value& out) {
-  if (ctx.txn->attempts.empty()) return false;
-  // Headers that were hidden from the client are still the server's.
   bool found = false;
   Str all;
-  for (const Header& h : ctx.txn->response.headers) {
+  for (const Header& h : server_headers(ctx)) {
     if (!same_dashed(h.name, a[0].str)) continue;
     all = found ? ctx.arena->cat(all, ", ", h.value) : h.value;
     found = true;
@@ -286,8 +288,9 @@ bool upstream_trailer_(const Ctx& ctx, const Arg* a, Value& out) {
   return joined(ctx, ctx.txn->response.trailers, a[0].str, ", ", out);
 }
 bool upstream_cookie_(const Ctx& ctx, const Arg* a, Value& out) {
-  for (const Header* h = nullptr; (h = ctx.txn->response.headers.find(Name::set_cookie, h));) {
-    Str pair = h->value.substr(0, h->value.find(';'));
+  for (const Header& h : server_headers(ctx)) {
+    if (h.id != Name::set_cookie) continue;
+    Str pair = h.value.substr(0, h.value.find(';'));
     size_t eq = pair.find('=');
     if (eq != Str::npos && iequals(pair.substr(0, eq), a[0].str)) return text(out, pair.substr(eq + 1));
   }

@@ -33,12 +33,8 @@ Next Transaction::forward(const Forward* p) {
   }
   plan = p;
   leave_pool();
-  pool = p->pool ? p->pool : p->choose(*this, *p);
-  if (!pool) {
-    Error e{Fault::no_server, Side::proxy};
-    e.text = "no backend for the request";
-    return fail(e);
-  }
+  pool = p->pool ? p->pool : chosen_pool(*p);
+  if (!pool) return fail(error);
   if (pool->entry && p->conf != pool->conf) return be_guest(*p);
   if (host_plan_) plan = guest_plan(*p);
   enter_pool(*pool);
@@ -47,6 +43,16 @@ Next Transaction::forward(const Forward* p) {
   server = nullptr;
   start_attempt();
   return Next::done;
+}
+
+// Null: `error` says why there is none.
+const model::Pool* Transaction::chosen_pool(const Forward& p) {
+  Error before = error;
+  error = Error{Fault::no_server, Side::proxy};
+  error.text = "no backend for the request";
+  const model::Pool* found = p.choose(*this, p);
+  if (found) error = before;
+  return found;
 }
 
 void Transaction::enter_pool(const model::Pool& to) {
@@ -78,8 +84,22 @@ void Transaction::count_times() const {
   }
 }
 
+// Chooses `server`, or none, and counts this exchange among its current ones: how many they are. Another shard may take a server's
+// last place between the choice and the count; then it is chosen again.
+int32_t Transaction::take_server() {
+  if (server && plan->stay) return server->state->current.fetch_add(1) + 1;
+  while ((server = pool->balancer->pick(*pool, *this, tried))) {
+    model::ServerState& s = *server->state;
+    int32_t now = s.current.fetch_add(1) + 1;
+    int32_t limit = s.max_conns.load(std::memory_order_relaxed);
+    if (!limit || now <= limit) return now;
+    s.current.fetch_sub(1);
+  }
+  return 0;
+}
+
 void Transaction::start_attempt() {
-  if (!server || !plan->stay) server = pool->balancer->pick(*pool, *this, tried);
+  int32_t now = take_server();
   if (!server) return enter_queue();
   if (times.queue_ms == 0) times.queue_ms = shard.loop.now();
   tried.add(server->slot);
@@ -91,7 +111,6 @@ void Transaction::start_attempt() {
   attempt_open_ = true;
   request_sent_ = false;
   model::ServerState& s = *server->state;
-  int32_t now = s.current.fetch_add(1, std::memory_order_relaxed) + 1;
   stats::raise(s.max_current, now);
   s.total.fetch_add(1, std::memory_order_relaxed);
   s.used_ms.store(a.start_ms, std::memory_order_relaxed);
@@ -115,6 +134,7 @@ void Transaction::queue_place() {
 
 void Transaction::queue_expired() {
   leave_queue();
+  times.queue_ms = shard.loop.now();
   Error e{Fault::queue_timeout, Side::proxy};
   e.text = "no place on a server within the queue's time";
   fail(e);
@@ -255,8 +275,9 @@ void Transaction::end_attempt() {
   Attempt& a = attempts[attempts.size - 1];
   a.total_ms = shard.loop.now() - a.start_ms;
   model::ServerState& s = *a.server->state;
-  s.current.fetch_sub(1, std::memory_order_relaxed);
-  if (a.server->pool->state->queued.load(std::memory_order_relaxed) > 0) shard.queue.place_free(*a.server->pool);
+  // Ordered against Queue::wait, which counts itself and then looks for a place: one of the two sees the other.
+  s.current.fetch_sub(1);
+  if (a.server->pool->state->queued.load() > 0) shard.queue.place_free(*a.server->pool);
   if (!upstream) return;
   net::Conn* c = upstream->conn();
   a.bytes_in = c->bytes_in - attempt_in_;
@@ -274,6 +295,7 @@ void Transaction::upstream_failed(const Error& why) {
   }
   release_upstream(false);
   if (finished_) return;
+  if (client_lost_) return finish();
   if (response_started) {
     close_client = true;
     return finish();
@@ -287,10 +309,8 @@ bool Transaction::try_next(const Error& why) {
   bool lost = body_started_ && !body_kept();
   if (lost || !client || !plan) return false;
   bool free_try = why.retry == Retry::reused && http::is_idempotent(request.method);
-  if (free_try)
-    tries_done--;  // nobody's fault: an idle connection that the server had closed
-  else if (!pool->personality->wants_retry(*this, why))
-    return false;
+  if (free_try) tries_done--;  // nobody's fault: an idle connection that the server had closed
+  if (!pool->personality->wants_retry(*this, why)) return false;
   response.headers.clear();
   up.close();
   up = Pipe();

@@ -26,6 +26,7 @@ struct ClientPlan {
 struct Forward {
   ClientPlan client;
   const model::Pool* pool = nullptr;  // null: `choose` tells
+  // Null: there is none; Transaction::error may be set to what the answer and the log are to say.
   const model::Pool* (*choose)(Transaction& txn, const Forward& plan) = nullptr;
   uint32_t connect_timeout = 60000;  // ms, as all below; 0: no limit
   uint32_t send_timeout = 60000;  // between two writes to the server
@@ -33,6 +34,7 @@ struct Forward {
   bool queues = false;  // a request that finds all servers full waits for a place
   uint32_t queue_timeout = 0;  // so long at most; 0: no limit
   uint32_t tunnel_timeout = 0;  // 0: read_timeout
+  bool client_inactivity = false;  // without tunnel_timeout, the client's timeout ends a silent tunnel too (HAProxy)
   uint32_t fin_timeout = 0;  // a tunnel whose one direction has ended towards the server; 0: tunnel_timeout
   uint32_t tries = 0;  // at most so many servers or attempts; 0: as many as there are servers
   uint32_t tries_timeout = 0;  // no new try after so long

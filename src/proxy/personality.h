@@ -40,9 +40,10 @@ class Personality {
   virtual void guest_ended(Transaction&) const {}
   // Whether a server's 1xx answers (other than 101) reach the client.
   virtual bool passes_interim(const Transaction& txn) const = 0;
-  // A connection ended before it could ask anything: a bad PROXY header, a limit. For the log.
-  virtual void connection_refused(const model::Listener& listener, const net::Addr& client, Refusal why,
-                                  Str text) const = 0;
+  // A connection ended before it could ask anything: a bad PROXY header, a limit. For the log. `detail`: OpenSSL's error of a
+  // handshake that failed, or empty.
+  virtual void connection_refused(const model::Listener& listener, const net::Addr& client, Refusal why, Str text,
+                                  Str detail) const = 0;
   // No complete head came in time: true closes without an answer. `silent`: not one byte of a head had come.
   virtual bool quiet_timeout(bool silent) const = 0;
   // Headers that the product adds to every response that leaves (Server, Date, Via …).

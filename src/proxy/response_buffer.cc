@@ -63,8 +63,9 @@ class ResponseBuffer final : public Filter {
   uint64_t held() const { return memory_.size() + (written_ - read_) + tail_.size(); }
   // The file is used from its start again once all of it was sent.
   bool room() const {
-    bool full = written_ > read_ ? written_ >= plan_.client.max_temp_file
-                                 : held() >= plan_.client.response_memory && !plan_.client.max_temp_file;
+    bool no_file = told_ || !plan_.client.max_temp_file;
+    bool full =
+        written_ > read_ ? written_ >= plan_.client.max_temp_file : no_file && held() >= plan_.client.response_memory;
     return tail_.empty() && !full;
   }
 

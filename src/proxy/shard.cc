@@ -129,7 +129,7 @@ void Shard::accepted(const model::Listener& listener, int fd, const net::Addr& p
   stats::bump(count.accepted);
   if (!take_place()) {
     ::close(fd);
-    listener.personality->connection_refused(listener, peer, Refusal::limit, "too many connections");
+    listener.personality->connection_refused(listener, peer, Refusal::limit, "too many connections", {});
     return;
   }
   auto* s = Slab<http::H1Server>::local().make(loop, fd, listener, *this);
@@ -208,8 +208,8 @@ bool Shard::screen(http::H1Server& s, const Segment& rules) {
   return !s.closed();
 }
 
-void Shard::preface_failed(http::H1Server& s, Refusal why, Str text) {
-  s.listener().personality->connection_refused(s.listener(), s.peer(), why, text);
+void Shard::preface_failed(http::H1Server& s, Refusal why, Str text, Str detail) {
+  s.listener().personality->connection_refused(s.listener(), s.peer(), why, text, detail);
 }
 
 void Shard::idle(http::H1Server& s) {

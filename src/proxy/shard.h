@@ -71,7 +71,7 @@ class Shard final : public http::ServerHooks {
   bool quiet_timeout(http::H1Server& s, bool silent) override;
   void timed_out(http::H1Server& s) override;
   bool screen(http::H1Server& s, const Segment& rules) override;
-  void preface_failed(http::H1Server& s, Refusal why, Str text) override;
+  void preface_failed(http::H1Server& s, Refusal why, Str text, Str detail) override;
   void idle(http::H1Server& s) override;
   void busy(http::H1Server& s) override;
   void closed(http::H1Server& s) override;

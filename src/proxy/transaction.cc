@@ -103,6 +103,7 @@ void Transaction::begin_at(const Segment* segment) {
 void Transaction::reject(const Error& why) {
   close_client = true;
   upload_ended_ = true;
+  rejected = true;
   personality->begin(*this);
   cursors[kRequest].stop();
   fail(why);
@@ -357,6 +358,7 @@ void Transaction::on_head(http::Stream&) {
   a.head_ms = times.response_ms - a.start_ms;
   a.status = response.status;
   pool->personality->attempt_answered(*this);
+  if (client_lost_) return finish();
   if (pool->personality->wants_retry(*this, Error{}) && !(body_started_ && !body_kept())) {
     release_upstream(false);
     response.headers.clear();
@@ -399,6 +401,7 @@ void Transaction::on_data(http::Stream& s, Str data, bool end) {
     return;
   }
   if (&s == upload_file_) return up.data(data, end);
+  if (&s == upstream && attempt_open_) attempts[attempts.size - 1].body_in += data.size();
   if (end && &s == upstream && !tunnel_) {
     if (plan && !plan->client.pass_trailers) response.trailers.clear();
     release_upstream(true);
@@ -431,13 +434,19 @@ void Transaction::on_half_closed(http::Stream&) {
 void Transaction::on_reset(http::Stream& s, const Error& why) {
   if (finished_) return;
   if (&s == client) return client_gone(why);
-  if (&s == upstream) return upstream_failed(why);
+  if (&s == upstream) return why.side == Side::client ? client_gone(why) : upstream_failed(why);
   close_client = true;
   error = why;
   finish();
 }
 
 void Transaction::client_gone(const Error& why) {
+  // nginx's proxy_ignore_client_abort: the server may go on with what it has got whole, until it answers.
+  if (plan && plan->client.ignore_client_abort && upstream && upload_ended_ && !response_started && !client_lost_) {
+    client_lost_ = true;
+    error = why;
+    return;
+  }
   if (why.status && !response_started) {
     upload_ended_ = true;
     fail(why);

@@ -53,6 +53,7 @@ struct Attempt {
   uint64_t head_ms = 0;
   uint64_t total_ms = 0;
   uint64_t bytes_in = 0;     // received from it
+  uint64_t body_in = 0;      // of its answer's body, without framing
   uint64_t bytes_out = 0;
 };
 
@@ -106,6 +107,7 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   bool local_reply = false;        // the response was made here
   bool close_client = false;       // no keep-alive after this one
   bool no_log = false;
+  bool rejected = false;           // no request could be read: a bad head, or none in time
   bool first_request = true;       // of its client connection
   bool watch_client = false;       // a client that closes its side while a rule waits has left (nginx)
   uint64_t body_received = 0;      // request body bytes from the client
@@ -169,6 +171,7 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   // True while something may still be changed: the response head has not been sent.
   bool open() const { return !response_started && !finished_; }
   bool finished() const { return finished_; }
+  bool tunnelling() const { return tunnel_; }
   // Ends it now: log, cancel, give the streams back, free later.
   void finish();
   // Ends it on an operator's word, whatever its state: nothing more is sent to either side.
@@ -231,6 +234,8 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   void stop_being_guest();
   void respond();
   void build_head(http::Message& out, const Forward& p);
+  const model::Pool* chosen_pool(const Forward& p);
+  int32_t take_server();
   void enter_pool(const model::Pool& to);
   void leave_pool();
   void count_times() const;
@@ -253,6 +258,7 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   bool upload_ended_ = false;  // the client's message is complete
   bool response_ended_ = false;
   bool tunnel_ = false;
+  bool client_lost_ = false;  // it is gone, and only the server's work is waited for
   bool screening_ = false;
   bool silent_ = false;  // the client is not told of the end
   const model::Pool* in_pool_ = nullptr;  // it counts this transaction as current

@@ -135,7 +135,7 @@ void Upstreams::receive(const model::Server& server, const Parcel& parcel, uint6
       c->set_peer(parcel.peer);
       c->tls_context = parcel.tls;
       c->taken_over(parcel.requests, parcel.created_ms);
-      if (c->adopt(parcel.conn))
+      if (c->adopt(parcel.conn) && c->peer() == server.address())
         keep(*c);
       else
         c->close();
@@ -238,11 +238,15 @@ http::Stream* Upstreams::get(Transaction& txn, const Forward& plan, bool may_ask
     return nullptr;
   c->begin(txn, txn.response, txn.request.method, txn.request.upgrade, kResponseLimits, txn.tcp);
   c->set_timeouts(plan.send_timeout, plan.read_timeout, plan.tunnel_timeout, plan.fin_timeout);
+  if (plan.client_inactivity && !plan.tunnel_timeout && txn.client)
+    c->limit_silence(static_cast<http::H1Server*>(txn.client)->timeouts().body);
   bool never = server.pool->reuse == model::Reuse::never;
   c->owner = never && txn.client ? txn.client->conn() : nullptr;
   if (plan.close_upstream || server.send_proxy || (never && !c->owner) || server.pool->keepalive == 0)
     c->set_no_reuse();
-  if (plan.version == 10) c->set_http10();
+  // HTTP/1.1 without Host is no request (RFC 9112 3.2): what came without one goes on in its own version.
+  bool hostless = !txn.tcp && !plan.build && txn.request.version == 10 && !txn.request.headers.has(http::Name::host);
+  c->set_http10(plan.version == 10 || hostless);
   return c;
 }
 
@@ -251,7 +255,8 @@ void Upstreams::released(H1Client& c, bool reusable) {
   const model::Pool& pool = *server.pool;
   bool old = (pool.keepalive_requests && c.requests() >= pool.keepalive_requests) ||
              (pool.keepalive_time && shard_.loop.now() - c.created_ms() > pool.keepalive_time);
-  if (!reusable || old || pool.keepalive == 0 || shard_.draining()) return c.close();
+  bool moved = !(c.peer() == server.address());  // the server has another address since
+  if (!reusable || old || moved || pool.keepalive == 0 || shard_.draining()) return c.close();
   PoolIdle& all = pool_idle_[pool.id];
   if (all.count >= pool.keepalive) {
     // The pool's store is full: the one that has been idle longest makes room.

@@ -19,6 +19,7 @@ struct alignas(64) ProxyCounters {
   std::atomic<uint64_t> denied_responses{0};
   std::atomic<uint64_t> bad_requests{0};
   std::atomic<uint64_t> intercepted{0};  // answered by the frontend itself
+  std::atomic<uint64_t> log_lines{0};  // never cleared: %lc numbers them
   std::atomic<uint64_t> client_aborts{0};
   std::atomic<uint64_t> server_aborts{0};
   std::atomic<uint64_t> status[6]{};  // [1..5]: 1xx to 5xx, [0]: other

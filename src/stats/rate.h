@@ -97,7 +97,7 @@ struct Connections {
     total.fetch_add(1, std::memory_order_relaxed);
     rate.add(now_ms);
   }
-  void closed() { current.fetch_sub(1, std::memory_order_relaxed); }
+  void closed() { current.fetch_sub(1); }  // ordered against Acceptor::pause
 };
 
 uint64_t monotonic_ms();

@@ -15,6 +15,7 @@
 #include "config/planned.h"
 #include "tools/fragment.h"
 #include "tools/load.h"
+#include "tools/nginx_paths.h"
 
 namespace weir::tools {
 namespace {
@@ -36,10 +37,9 @@ LoadRequest make_request(const CheckOptions& o, const std::string& path) {
   LoadRequest r;
   if (o.dialect.empty() || !parse_dialect(o.dialect, r.dialect)) r.dialect = recognise_file(path);
   r.files = {path};
-  std::string folder = config::folder_of(path);
   r.read.offline = o.offline;
-  r.read.conf_dir = folder;
-  r.read.prefix = folder.empty() ? "./" : folder;
+  r.read.conf_dir = config::folder_of(path);
+  r.read.prefix = prefix_for(path);
   r.options.offline = o.offline;
   r.options.check_only = true;
   r.options.prefix = r.read.prefix;

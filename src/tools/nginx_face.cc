@@ -13,10 +13,12 @@
 
 #include "config/include.h"
 #include "master/start.h"
+#include "master/title.h"
 #include "nginx/error_log.h"
 #include "nginx/log_file.h"
 #include "tools/faces.h"
 #include "tools/nginx_modules.h"
+#include "tools/nginx_paths.h"
 #include "tools/statistics.h"
 #include "tools/version.h"
 
@@ -25,14 +27,6 @@ namespace {
 
 using master::Level;
 using master::Voice;
-
-// Where Debian's nginx has things. Relative paths are below the prefix, those of includes and certificates below the
-// configuration's folder.
-constexpr Str kPrefix = "/usr/share/nginx/";
-constexpr Str kConf = "/etc/nginx/nginx.conf";
-constexpr Str kErrorLog = "/var/log/nginx/error.log";
-constexpr Str kAccessLog = "/var/log/nginx/access.log";
-constexpr Str kPid = "/run/nginx.pid";
 
 struct Options {
   std::string prefix, conf, error_log, globals, signal;
@@ -122,7 +116,7 @@ void show_version(const Options& o) {
                "  -c filename   : configuration file (default: {})\n"
                "  -g directives : directives of the main context besides the file's\n"
                "  --allow-planned : start although words are used that weir has not built yet\n\n",
-               kPrefix, kErrorLog, kConf);
+               kNginxPrefix, kNginxErrorLog, kNginxConf);
   }
   if (!o.configure) return;
   fmt::print(stderr, "built by gcc {}\nbuilt with {}", __VERSION__, OPENSSL_VERSION_TEXT);
@@ -131,8 +125,8 @@ void show_version(const Options& o) {
   fmt::print(stderr,
              "\nTLS SNI support enabled\nweir {}\nconfigure arguments: --prefix={} --conf-path={} --error-log-path={} "
              "--http-log-path={} --pid-path={}{}\n",
-             kVersion, kPrefix.substr(0, kPrefix.size() - 1), kConf, kErrorLog, kAccessLog, kPid,
-             nginx_configure_arguments());
+             kVersion, kNginxPrefix.substr(0, kNginxPrefix.size() - 1), kNginxConf, kNginxErrorLog, kNginxAccessLog,
+             kNginxPid, nginx_configure_arguments());
 }
 
 void log_message(Level level, const std::string& text) {
@@ -152,9 +146,9 @@ void complete(Options& o) {
     if (o.conf.empty()) o.conf = "conf/nginx.conf";
     if (o.error_log.empty()) o.error_log = "logs/error.log";
   } else {
-    o.prefix = kPrefix;
-    if (o.conf.empty()) o.conf = kConf;
-    if (o.error_log.empty()) o.error_log = kErrorLog;
+    o.prefix = kNginxPrefix;
+    if (o.conf.empty()) o.conf = kNginxConf;
+    if (o.error_log.empty()) o.error_log = kNginxErrorLog;
   }
   o.conf = below(o.prefix, o.conf);
 }
@@ -172,8 +166,8 @@ master::Job make_job(const Options& o, Voice& voice) {
   r.options.prefix = o.prefix;
   r.options.error_log = o.error_log == "stderr" ? std::string() : o.error_log;
   if (!o.prefix_given) {
-    r.options.access_log = kAccessLog;
-    r.options.pid_file = kPid;
+    r.options.access_log = kNginxAccessLog;
+    r.options.pid_file = kNginxPid;
   }
   r.options.check_only = o.test;
   r.options.allow_planned = o.allow_planned;
@@ -238,6 +232,7 @@ int send_signal(const Options& o, const master::Job& job, const Loaded& loaded, 
 }  // namespace
 
 int nginx_main(int argc, char** argv) {
+  master::make_room_for_title(argc, argv);
   Options o;
   if (std::string problem = parse(argc, argv, o); !problem.empty()) return complain(problem);
   if (o.version) {

@@ -13,6 +13,7 @@
 #include "tools/coverage.h"
 #include "tools/default_conf.h"
 #include "tools/faces.h"
+#include "tools/nginx_paths.h"
 #include "tools/statistics.h"
 #include "tools/version.h"
 
@@ -91,9 +92,8 @@ master::Job make_job(const RunOptions& o, Voice& voice) {
   }
   r.dialect = dialect_of(o);
   r.files = {o.conf};
-  std::string folder = config::folder_of(o.conf);
-  r.read.conf_dir = folder;
-  r.read.prefix = r.options.prefix = folder.empty() ? "./" : folder;
+  r.read.conf_dir = config::folder_of(o.conf);
+  r.read.prefix = r.options.prefix = prefix_for(o.conf);
   return job;
 }
 

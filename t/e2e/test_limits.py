@@ -25,6 +25,13 @@ def refused_status(proxy, data):
     return status
 
 
+@pytest.mark.parametrize("data", [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"GE\x00"], ids=["TLS", "NUL"])
+def test_what_can_be_no_method_is_refused_at_once(proxy, data):
+    """Its end would not come: the answer does not wait for a timeout."""
+    assert refused_status(proxy, data) == 400
+    proxy.wait_log("method", timeout=2)
+
+
 def test_too_many_headers(proxy, origin):
     assert refused_status(proxy, build_request(headers=[("a", "b")] * 1200)) in (400, 431)
     assert not origin.requests

@@ -132,7 +132,7 @@ def test_what_is_wrong_with_a_request_is_logged_below_errors(start, syslog):
         client.send(b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n")
         client.read_all()
     (reason,) = syslog.wait_for("request refused: ")
-    assert reason.startswith("<133>")  # local0.notice
+    assert reason.startswith("<134>")  # local0.info, as requests are
     (line,) = syslog.wait_for(" 400 ")
     assert line.startswith("<134>")
 

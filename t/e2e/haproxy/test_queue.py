@@ -131,3 +131,57 @@ def test_connections_over_the_limit_stay_in_the_backlog(start, where, threads):
             assert third.received(wait=0.3) == b""
             first.close()
             assert third.response().status == 200
+
+
+BACKUP = """
+global
+    nbthread {threads}
+    stats socket {dir}/admin.sock mode 600 level admin
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 20s
+    timeout server 20s
+    timeout queue 20s
+frontend web
+    bind 127.0.0.1:{port}
+    default_backend b
+backend b
+    server s1 {origin} maxconn 1
+    server sorry {other} backup
+"""
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_backup_does_not_help_out(weir, origins, threads):
+    """It serves when no other server can, not when all are busy; and no more get in than may, from any thread."""
+    origin, other = origins(name="main"), origins(name="sorry")
+    busy, most = [0], [0]
+    lock = threading.Lock()
+
+    def work(exchange):
+        with lock:
+            busy[0] += 1
+            most[0] = max(most[0], busy[0])
+        time.sleep(0.02)
+        with lock:
+            busy[0] -= 1
+        exchange.reply(body=b"main")
+
+    origin.default = work
+    other.default = Reply(body=b"sorry")
+    proxy = weir("haproxy", text=BACKUP, origin=origin, other=other, threads=threads)
+    bodies = []
+
+    def ask():
+        for _ in range(5):
+            bodies.append(proxy.get("/").body)
+
+    threads_ = [threading.Thread(target=ask) for _ in range(8)]
+    for t in threads_:
+        t.start()
+    for t in threads_:
+        t.join()
+    assert bodies == [b"main"] * 40 and most[0] == 1
+    assert proxy.runtime()("set server b/s1 state maint").strip() == ""
+    assert proxy.get("/").body == b"sorry"

@@ -173,6 +173,21 @@ def test_weights(proxy, admin):
     assert set(names(proxy, 4)) == {"s1"}
 
 
+def test_a_connection_in_use_does_not_outlive_its_address(proxy, admin, one, origins):
+    admin("disable server b/s2")
+    third = origins(name="third")
+    third.default = Reply(body=b"third")
+    go = threading.Event()
+    one.on("/slow", lambda exchange: (go.wait(20), exchange.reply(body=b"one")))
+    with proxy.client() as client:
+        client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
+        one.wait_requests(1)
+        admin(f"set server b/s1 addr 127.0.0.1 port {third.port}")
+        go.set()
+        assert client.response().body == b"one"
+    assert [proxy.get("/").body for _ in range(3)] == [b"third"] * 3
+
+
 def test_address(proxy, admin, origins):
     third = origins(name="s3")
     admin("disable server b/s2")

@@ -84,3 +84,11 @@ def test_ip_hash_takes_no_backups(weir):
                  a="127.0.0.1:1", b="127.0.0.1:1", c="127.0.0.1:1")
     done = proxy.run("-t")
     assert done.returncode == 1 and 'balancing method does not support parameter "backup"' in done.stderr
+
+
+def test_addresses_that_only_variables_name(proxy, three):
+    assert set(names(proxy, f"{three['a']}", 3)) == {"a"}
+    assert names(proxy, f"{three['b']}", 1) == ["b"]
+    assert proxy.get("/?to=[::1]:1").status == 502
+    assert proxy.get("/?to=nobody.example:80").status == 502
+    proxy.wait_log(r"\[error\].* no resolver defined to resolve nobody\.example while connecting to upstream, client: ")

@@ -1,5 +1,7 @@
 """Plain HTTP on a port that speaks TLS (ngx_http_request.c: 497)."""
 
+import ssl
+
 import pytest
 
 from rig.http1 import Client, read_response
@@ -47,6 +49,12 @@ def test_tls_goes_on_as_before(proxy, certs):
         with Client(proxy.port, tls=certs.client_context()) as client:
             assert client.request("/").body == b"tls"
             assert client.request("/").body == b"tls"
+
+
+def test_a_failed_handshake_is_told_with_its_reason(proxy, certs):
+    with pytest.raises((ssl.SSLError, OSError)):
+        Client(proxy.port, tls=ssl.create_default_context())
+    proxy.wait_log(r"\[info\].*SSL_do_handshake\(\) failed \(SSL: error:.*\) while SSL handshaking, client: 127\.0\.0\.1")
 
 
 def test_what_is_neither_is_a_bad_request(proxy):

@@ -1,0 +1,82 @@
+"""What $upstream_… and $bytes_sent say when an answer from here takes the place of the server's, and with chunked bodies;
+folders for temporary files belong to who writes them."""
+
+import os
+import pwd
+
+import pytest
+
+from rig import net
+from rig.origin import Reply
+
+CONF = """
+daemon off;
+{user_line}
+pid nginx.pid;
+error_log error.log info;
+events {}
+http {
+    log_format values "$uri $status body=$body_bytes_sent all=$bytes_sent length=$upstream_response_length"
+                      " seen=$upstream_http_x_seen cookie=$upstream_cookie_c";
+    access_log access.log values;
+    client_body_temp_path {dir}/bodies;
+    client_body_buffer_size 1k;
+    server {
+        listen 127.0.0.1:{port};
+        location / { proxy_pass http://{origin}; }
+        location /chunked { proxy_pass http://{origin}; proxy_http_version 1.1; proxy_buffering off; }
+        location /page {
+            proxy_pass http://{origin};
+            proxy_intercept_errors on;
+            error_page 503 /sorry;
+        }
+        location = /sorry { internal; return 503 "a page of our own"; }
+        location /accel { proxy_pass http://{origin}; }
+        location /inner { internal; add_header X-Told $upstream_http_x_seen; return 200 in; }
+    }
+}
+"""
+
+
+def start(weir, origin, user_line="user {user};"):
+    return weir("nginx", text=CONF.replace("{user_line}", user_line), origin=origin)
+
+
+def test_chunks_count_with_their_framing(weir, origin):
+    origin.on("/chunked", lambda exchange: exchange.send(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n" + b"x" * 16 + b"\r\n0\r\n\r\n"))
+    proxy = start(weir, origin)
+    with proxy.client() as client:
+        client.send("GET /chunked HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        answer = client.read_all()
+    body = len(answer.split(b"\r\n\r\n", 1)[1])
+    assert body > 16
+    proxy.wait_log(rf"/chunked 200 body={body} all={len(answer)} length=16 ")
+
+
+def test_values_of_an_answer_that_an_error_page_replaces(weir, origin):
+    origin.on("/page", Reply(status=503, body=b"b" * 77, headers=[("X-Seen", "yes"), ("Set-Cookie", "c=1; Path=/")]))
+    proxy = start(weir, origin)
+    response = proxy.get("/page")
+    assert (response.status, response.body) == (503, b"a page of our own")
+    line = proxy.wait_log(r"^/sorry 503 ")
+    assert "seen=yes cookie=1" in line and "length=17" not in line
+
+
+def test_values_of_an_answer_that_redirects_inside(weir, origin):
+    origin.on("/accel", Reply(headers=[("X-Accel-Redirect", "/inner"), ("X-Seen", "yes")]))
+    proxy = start(weir, origin)
+    response = proxy.get("/accel")
+    assert (response.status, response.body, response.header("X-Told")) == (200, b"in", "yes")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's workers change their user")
+def test_folders_are_nobodys_where_no_user_is_named(weir, origin):
+    proxy = start(weir, origin, user_line="")
+    folder = proxy.dir / "bodies"
+    assert folder.stat().st_uid == pwd.getpwnam("nobody").pw_uid
+    for parent in [proxy.dir, *proxy.dir.parents]:
+        if not parent.stat().st_mode & 0o001:
+            parent.chmod(parent.stat().st_mode | 0o011)
+    assert proxy.get("/", method="POST", body=b"y" * 50000).status == 200
+    assert origin.requests[0].body == b"y" * 50000
