@@ -139,6 +139,8 @@ struct ClientTimeouts {
   uint32_t linger = 5000;  // draining a connection that is about to be closed
   bool reset_on_timeout = false;
   bool head_from_accept = true;  // `head` also runs while a fresh connection says nothing
+
+  bool operator==(const ClientTimeouts&) const = default;
 };
 
 struct Listener {

@@ -2,7 +2,6 @@
 #include "nginx/core.h"
 
 #include <fmt/format.h>
-#include <string.h>
 
 #include <algorithm>
 
@@ -329,8 +328,7 @@ void build_location(Scope& scope, Location& l, bool is_server) {
   if (may_change) all.push_back({check_uri_changed, nullptr, {}});
   if (may_change) all.push_back({enter_if, &l, {}});
   if (uint64_t limit = max_body(l)) all.push_back({check_body_size, reinterpret_cast<const void*>(limit), {}});
-  bool same_timeouts =
-      !memcmp(core.timeouts, l.server->level.of<CoreConf>(kCoreModule).timeouts, sizeof *core.timeouts);
+  bool same_timeouts = *core.timeouts == *l.server->level.of<CoreConf>(kCoreModule).timeouts;
   if (!same_timeouts || core.keepalive_requests.set) all.push_back({apply_timeouts, &core, {}});
   add(Phase::preaccess);
   if (!l.access.empty()) all.push_back({run_access, &l, {}});
