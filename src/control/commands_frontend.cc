@@ -11,16 +11,15 @@ namespace {
 
 using stats::FrontState;
 
-// A TCP socket stops listening when it is connected to nowhere; its port stays ours.
-void deafen(const model::Listener& l) {
-  if (!l.addr.is_ip()) return;
+// A TCP socket stops listening when it is connected to nowhere; its port stays ours. False: it still listens.
+bool deafen(const model::Listener& l) {
+  if (!l.addr.is_ip()) return true;
   sockaddr nowhere{};
   nowhere.sa_family = AF_UNSPEC;
-  (void)::connect(l.fd, &nowhere, sizeof nowhere);
+  return ::connect(l.fd, &nowhere, sizeof nowhere) == 0;
 }
 
-Outcome let_shards(Call& call, stats::ProxyEntry& front, bool accept,
-                   std::function<void(const model::Listener&)> then) {
+Outcome let_shards(Call& call, stats::ProxyEntry& front, bool accept) {
   auto* entry = &front;
   call.server.ask_shards(
       call.session,
@@ -28,9 +27,11 @@ Outcome let_shards(Call& call, stats::ProxyEntry& front, bool accept,
         for (const model::Listener* l : entry->listeners) shard.accept_from(*l, accept);
         return std::string();
       },
-      [entry, then = std::move(then)](Session&, std::string) {
-        for (const model::Listener* l : entry->listeners) then(*l);
-        return std::string();
+      [entry, accept](Session&, std::string) {
+        bool told = true;
+        if (!accept)
+          for (const model::Listener* l : entry->listeners) told &= deafen(*l);
+        return std::string(told ? "" : "No connection is taken any more, but a socket still listens.\n");
       });
   return Outcome::later;
 }
@@ -43,7 +44,7 @@ Outcome disable_frontend(Call& call) {
   if (p->state == FrontState::paused || p->listeners.empty())
     return call.say("All sockets are already disabled.\n", Severity::notice);
   p->set_state(FrontState::paused);
-  return let_shards(call, *p, false, deafen);
+  return let_shards(call, *p, false);
 }
 
 Outcome enable_frontend(Call& call) {
@@ -58,7 +59,7 @@ Outcome enable_frontend(Call& call) {
       p->set_state(FrontState::paused);
       return call.refuse("Failed to resume frontend, check logs for precise cause (port conflict?).\n");
     }
-  return let_shards(call, *p, true, [](const model::Listener&) {});
+  return let_shards(call, *p, true);
 }
 
 // What is connected goes on; the address is free for others at the end of the process only.
@@ -68,7 +69,7 @@ Outcome shutdown_frontend(Call& call) {
   if (p->disabled || p->state == FrontState::stopped)
     return call.say("Frontend was already shut down.\n", Severity::notice);
   p->set_state(FrontState::stopped);
-  return let_shards(call, *p, false, deafen);
+  return let_shards(call, *p, false);
 }
 
 constexpr Command kRows[] = {

@@ -278,7 +278,7 @@ const Row* find_option(Scope& scope, const Word& word, ContextMask context, Str 
 
 bool take_option(Scope& scope, Words words, size_t& at, const Row& row, Words& args) {
   const Word& name = words[at++];
-  auto need = static_cast<size_t>(row.min_args);
+  size_t need = static_cast<unsigned char>(row.min_args);
   if (words.size() - at < need) {
     scope.error(name.where, fmt::format("'{}' lacks its argument", row.name),
                 fmt::format("write: {} {}", row.name, row.syntax), fmt::format("'{}' : missing argument.", row.name));
