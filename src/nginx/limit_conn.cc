@@ -40,7 +40,9 @@ void give_back(proxy::Waiter* w) {
   auto* hold = static_cast<Hold*>(w);
   Guard guard(hold->zone->counters, hold->key);
   CounterZone::Node* n = guard.find();
-  if (n && n->count && --n->count == 0) guard.remove(n);
+  if (!n || n->count == 0) return;
+  n->count--;
+  if (n->count == 0) guard.remove(n);
 }
 
 enum class Verdict : uint8_t { ok, full, busy };

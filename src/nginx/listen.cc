@@ -194,9 +194,7 @@ void bind_server_name(void* s, const Directive& d, const Row&) {
     Str name = d.arg(i).text;
     if (name.starts_with("~")) {
       std::string error;
-      bool caps = std::any_of(name.begin(), name.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
-      const auto* regex =
-          expr::Regex::compile(scope.arena, name.substr(1), caps ? expr::Regex::kIcase : expr::Regex::kIcase, error);
+      const auto* regex = expr::Regex::compile(scope.arena, name.substr(1), expr::Regex::kIcase, error);
       if (!regex) {
         scope.error(d.arg(i).where, fmt::format("invalid regular expression \"{}\": {}", name, error));
         continue;

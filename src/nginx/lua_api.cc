@@ -13,7 +13,6 @@ namespace weir::nginx {
 namespace {
 
 using lua::current;
-using lua::Escape;
 using proxy::Transaction;
 
 constexpr size_t kMostHandles = 4096;
@@ -156,7 +155,10 @@ double weir_lua_ngx_request_number(int what) {
   if (!current) return 0;
   const Transaction& txn = *current->txn;
   if (what == 0) return txn.request.version;
-  if (what == 1) return static_cast<double>(txn.times.start_us / 1000) / 1000;
+  if (what == 1) {
+    auto start_ms = txn.times.start_us / 1000;
+    return static_cast<double>(start_ms) / 1000;
+  }
   return of(txn).internal;
 }
 
