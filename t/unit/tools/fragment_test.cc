@@ -22,7 +22,7 @@ std::string blocks_of(const char* text) {
 }  // namespace
 
 Test(fragment, whole_configuration_needs_nothing) {
-  cr_expect(blocks_of("worker_processes 2; events {} http { server { listen 80; } }") == "");
+  cr_expect(blocks_of("worker_processes 2; events {} http { server { listen 80; } }").empty());
 }
 
 Test(fragment, site_stands_in_http) {
