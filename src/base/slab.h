@@ -1,12 +1,15 @@
 #pragma once
 // Fixed-size objects of one type from pages of 64 KiB, one slab per thread and type. Freed objects are reused last in,
 // first out. Pages are returned when the thread ends. An object must be freed on the thread that made it.
+#include <algorithm>
 #include <cstddef>
 #include <cstdlib>
 #include <new>
 #include <utility>
+#include <vector>
 
 #include "base/fault.h"
+#include "base/poison.h"
 
 namespace weir {
 
@@ -29,6 +32,7 @@ class Slab {
     Node* n = free_;
     free_ = n->next;
     live_++;
+    unpoison_behind_link(n, sizeof *n);
     return new (n) T(std::forward<Args>(args)...);
   }
   void destroy(T* p) {
@@ -37,8 +41,20 @@ class Slab {
     n->next = free_;
     free_ = n;
     live_--;
+    poison_behind_link(n, sizeof *n);
   }
   size_t live() const { return live_; }
+  // The objects that are not destroyed yet. For the end of the thread: it costs a search.
+  std::vector<T*> remaining() const {
+    std::vector<const Node*> unused;
+    for (const Node* n = free_; n; n = n->next) unused.push_back(n);
+    std::sort(unused.begin(), unused.end());
+    std::vector<T*> found;
+    for (Page* page = pages_; page; page = page->next)
+      for (Node& n : page->nodes)
+        if (!std::binary_search(unused.begin(), unused.end(), &n)) found.push_back(reinterpret_cast<T*>(&n));
+    return found;
+  }
 
   static Slab& local() {
     static thread_local Slab slab;
@@ -64,6 +80,7 @@ class Slab {
     for (size_t i = count; i-- > 0;) {
       page->nodes[i].next = free_;
       free_ = &page->nodes[i];
+      poison_behind_link(free_, sizeof *free_);
     }
     return true;
   }

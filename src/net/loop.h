@@ -61,6 +61,8 @@ class Loop {
   }
   // Destroys it after the current batch of events; until then it is not run any more.
   void retire(Task* task);
+  // run() does; for who ends things after it.
+  void free_retired();
 
   // The loop's clock, read once per wake-up. Milliseconds, monotonic.
   uint64_t now() const { return now_; }
@@ -94,7 +96,6 @@ class Loop {
 
  private:
   void run_tasks();
-  void free_retired();
   void flush_scratch();
   void run_uv();
   int wait_ms() const;

@@ -25,10 +25,21 @@ Shard::Shard(const model::Model& m, int i, int n, Crew& c)
 
 Shard::~Shard() {
   acceptors_.clear();
-  while (http::H1Server* s = idle_.front()) s->abort();
-  upstreams.close_idle();
+  end_everything();
   uv_close(reinterpret_cast<uv_handle_t*>(&wake_), nullptr);
   t_current = nullptr;
+}
+
+// Connections just close, as they would with the process: no TLS client may take an answer that is cut short for a whole one.
+void Shard::end_everything() {
+  for (Transaction* t = live.front(); t; t = live.next(t)) t->abandon();
+  upstreams.close_idle();
+  loop.free_retired();
+  for (http::H1Server* s : Slab<http::H1Server>::local().remaining()) {
+    closed(*s);
+    loop.retire(s);
+  }
+  loop.free_retired();
 }
 
 std::string Shard::open_listeners() {

@@ -83,6 +83,7 @@ class Shard final : public http::ServerHooks {
  private:
   void acceptors_go_on();
   void check_drained();
+  void end_everything();
   static thread_local Shard* t_current;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
   uv_async_t wake_;

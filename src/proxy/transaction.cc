@@ -466,6 +466,15 @@ void Transaction::kill() {
   finish();
 }
 
+void Transaction::abandon() {
+  if (finished_) return;
+  abandoned_ = true;
+  response_ended_ = false;
+  if (client) client->user = nullptr;
+  client = nullptr;
+  finish();
+}
+
 void Transaction::finish() {
   if (finished_) return;
   bool complete = response_ended_ && (!tunnel_ || upload_ended_);
@@ -488,7 +497,7 @@ void Transaction::finish() {
   if (upload_file_) upload_file_->stop();
   TaskLink::unlink();
   take_back_request();
-  if (!screening_) {
+  if (!screening_ && !abandoned_) {
     if (error && !complete) personality->broke_off(*this, error);
     personality->log(*this);
   }

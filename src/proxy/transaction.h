@@ -176,6 +176,8 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   void finish();
   // Ends it on an operator's word, whatever its state: nothing more is sent to either side.
   void kill();
+  // Ends it with the shard: nobody is told, no log either, and the client's connection is left as it is.
+  void abandon();
 
   // --- called by the shard's queue and its server connections ---
   void queue_place();  // a place is free
@@ -261,6 +263,7 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   bool client_lost_ = false;  // it is gone, and only the server's work is waited for
   bool screening_ = false;
   bool silent_ = false;  // the client is not told of the end
+  bool abandoned_ = false;  // it ended with the shard
   const model::Pool* in_pool_ = nullptr;  // it counts this transaction as current
 };
 
