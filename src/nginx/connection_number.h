@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "http/h1_server.h"
+#include "nginx/request.h"
 #include "proxy/shard.h"
 #include "proxy/transaction.h"
 
@@ -24,6 +25,7 @@ inline http::H1Server* client_of(const proxy::Transaction& txn) {
 
 // 0: there is no connection any more.
 inline uint64_t connection_number(const proxy::Transaction& txn) {
+  if (txn.extra && of(txn).background) return of(txn).connection;
   const http::H1Server* client = client_of(txn);
   return client ? reinterpret_cast<uint64_t>(client->session) : 0;
 }

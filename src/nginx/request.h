@@ -26,6 +26,7 @@ struct Request {
   bool over_tls = false;  // false too for plain text that came to a TLS port
   bool subrequest = false;
   bool background = false;
+  uint64_t connection = 0;  // of a background subrequest: the number of the one that it came from
   bool error_page = false;   // an error page redirect is running: its status wins
   bool auth_done = false;
   uint8_t limit_req_status =

@@ -2,6 +2,7 @@
 #include "nginx/subrequest.h"
 
 #include "nginx/client_addr.h"
+#include "nginx/connection_number.h"
 #include "nginx/error_log.h"
 #include "nginx/request.h"
 #include "proxy/transaction.h"
@@ -50,6 +51,7 @@ const proxy::Segment* enter(Transaction& child, Transaction& parent, const Subre
   r->plain_uri = false;
   r->subrequest = true;
   r->background = o.background;
+  if (o.background) r->connection = connection_number(parent);
   r->depth = static_cast<uint8_t>(from.depth + 1);
   r->limit_req_status = from.limit_req_status;
   r->limit_conn_status = from.limit_conn_status;

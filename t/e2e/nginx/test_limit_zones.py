@@ -1,5 +1,6 @@
 """limit_req and limit_conn, and mirror, whose copies run beside a request."""
 
+import re
 import threading
 import time
 
@@ -30,6 +31,8 @@ http {
         location /conn { limit_conn conns 2; proxy_pass http://{origin}; }
         location /mirror { mirror /copy; proxy_pass http://{origin}; }
         location /nobody { mirror /copy; mirror_request_body off; proxy_pass http://{origin}; }
+        location /lost { mirror /gone; proxy_pass http://{origin}; }
+        location = /gone { internal; proxy_pass http://{dead}; }
         location = /copy { internal; proxy_pass http://{origin}/copied$request_uri; }
     }
 }
@@ -99,6 +102,13 @@ def test_mirror(proxy, origin, target, size):
 
     net.wait_until(copies, "the copy at the origin")
     assert copies()[0].method == "POST"
+
+
+def test_a_copy_is_of_its_requests_connection(proxy):
+    with proxy.client() as client:
+        assert client.request("/lost").status == 200
+    line = proxy.wait_log(r"connect\(\) failed")
+    assert re.search(r"\*[12] connect\(\) failed", line), line
 
 
 @pytest.mark.parametrize(
