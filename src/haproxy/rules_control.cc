@@ -73,7 +73,8 @@ Next run_timeout(Transaction& txn, Cursor&, const void* conf) {
   Exchange& x = exchange(txn);
   if (!x.overrides) x.overrides = txn.arena.make<Timeouts>();
   x.overrides->*rule.timeout = ms;
-  if (rule.timeout == &Timeouts::client && txn.client) {
+  // Of a guest the listener's side has the client.
+  if (rule.timeout == &Timeouts::client && x.front && txn.client) {
     auto* client = static_cast<http::H1Server*>(txn.client);
     auto* limits = txn.arena.make<model::ClientTimeouts>(client->timeouts());
     limits->body = limits->send = ms;

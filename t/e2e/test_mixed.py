@@ -114,6 +114,29 @@ def test_the_example_runs(weir, origins):
         assert client.request("/ping").body == b"pong\n"
 
 
+LISTEN = """
+error_log stderr info;
+defaults { mode http; timeout connect 1s; timeout client 20s; timeout server 20s; }
+listen api {
+    bind 127.0.0.1:{haport};
+    http-request set-timeout client 5s;
+    server s1 {origin};
+}
+server {
+    listen 127.0.0.1:{port};
+    location / { proxy_pass http://api; }
+}
+"""
+
+
+def test_a_clients_timeout_is_the_listeners(weir, origin):
+    """What a guest's rules say of it is gone with the request, and the connection goes on."""
+    proxy = weir("weir", text=LISTEN, origin=origin)
+    with proxy.client() as client:
+        for _ in range(3):
+            assert client.request("/").status == 200
+
+
 CLOSED = """
 error_log stderr info;
 defaults { mode http; timeout connect 1s; timeout client 20s; timeout server 20s; }
