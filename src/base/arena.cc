@@ -11,6 +11,7 @@ namespace {
 constexpr size_t kLarge = 256 * 1024;  // of a reserve's large block: heads, and what rules make of them
 
 struct FreeList {
+  const size_t size;  // of each chunk
   void* head = nullptr;
   size_t count = 0;
 
@@ -19,12 +20,14 @@ struct FreeList {
     if (!p) return nullptr;
     head = *static_cast<void**>(p);
     count--;
+    unpoison_behind_link(p, size);
     return p;
   }
   void give(void* p) {
     *static_cast<void**>(p) = head;
     head = p;
     count++;
+    poison_behind_link(p, size);
   }
   void clear() {
     while (void* p = take()) free(p);
@@ -36,9 +39,9 @@ struct ChunkPool {
   static constexpr size_t kMax = 1024;  // 4 MiB a thread
   static constexpr size_t kReserve = 64;
   static constexpr size_t kReserveLarge = 2;
-  FreeList chunks;
-  FreeList reserve;
-  FreeList reserve_large;
+  FreeList chunks{Arena::kChunk};
+  FreeList reserve{Arena::kChunk};
+  FreeList reserve_large{kLarge};
   bool reserved = false;
 
   ~ChunkPool() {
@@ -49,9 +52,8 @@ struct ChunkPool {
   bool fill() {
     reserved = true;
     for (FreeList* list : {&reserve, &reserve_large}) {
-      bool large = list == &reserve_large;
-      while (list->count < (large ? kReserveLarge : kReserve)) {
-        void* p = malloc(large ? kLarge : Arena::kChunk);
+      while (list->count < (list == &reserve_large ? kReserveLarge : kReserve)) {
+        void* p = malloc(list->size);
         if (!p) return false;
         list->give(p);
       }
@@ -110,6 +112,7 @@ void* Arena::try_alloc(size_t n, size_t align) {
 
 // Takes over a chunk of `size` bytes and cuts the first `n` out of it.
 void* Arena::enter(Chunk* chunk, size_t size, size_t n, size_t align) {
+  poison(chunk + 1, size - sizeof(Chunk));
   chunk->size = size;
   chunk->next = chunks_;
   chunks_ = chunk;
@@ -121,6 +124,7 @@ void* Arena::enter(Chunk* chunk, size_t size, size_t n, size_t align) {
     pos_ = at + n;
     end_ = end;
   }
+  unpoison(reinterpret_cast<void*>(at), n);
   return reinterpret_cast<void*>(at);
 }
 

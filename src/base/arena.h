@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/poison.h"
 #include "base/str.h"
 
 namespace weir {
@@ -30,6 +31,7 @@ class Arena {
     auto at = (pos_ + (align - 1)) & ~(static_cast<uintptr_t>(align) - 1);
     if (at + n <= end_) {
       pos_ = at + n;
+      unpoison(reinterpret_cast<void*>(at), n);
       return reinterpret_cast<void*>(at);
     }
     return alloc_slow(n, align);

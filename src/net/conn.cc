@@ -15,6 +15,7 @@
 #include <cstdlib>
 
 #include "base/fault.h"
+#include "base/poison.h"
 
 namespace weir::net {
 
@@ -43,6 +44,7 @@ Buf* Buf::take() {
   if (buf) {
     t_bufs.head = buf->next;
     t_bufs.count--;
+    unpoison_behind_link(buf, sizeof *buf);
   } else if (!(buf = static_cast<Buf*>(fault::malloc(fault::Site::alloc_buffer, sizeof(Buf))))) {
     return nullptr;
   }
@@ -56,6 +58,7 @@ void Buf::give(Buf* buf) {
   buf->next = t_bufs.head;
   t_bufs.head = buf;
   t_bufs.count++;
+  poison_behind_link(buf, sizeof *buf);
 }
 
 bool BufQueue::append(const char* p, size_t n) {
