@@ -9,7 +9,7 @@ import websockets
 from rig import net
 from rig.http1 import build_request, chunk
 from rig.origin import WEBSOCKET, Reply, pattern, raw, upgrade_echo
-from rig.proxy import faces
+from rig.proxy import FREED_IS_FREE, faces
 
 pytestmark = faces("basics")
 
@@ -21,6 +21,11 @@ MIB = 1 << 20
 @pytest.fixture
 def proxy(weir, face, origin):
     return weir(face, "basics", origin=origin)
+
+
+@pytest.fixture
+def measured(weir, face, origin):
+    return weir(face, "basics", origin=origin, environment=FREED_IS_FREE)
 
 
 def body_of(size):
@@ -167,20 +172,20 @@ def test_truncated_chunked_response_has_no_last_chunk(proxy, origin):
     assert b"hello" in data and b"0\r\n\r\n" not in data
 
 
-def test_large_upload_does_not_pile_up(proxy, origin):
-    before = proxy.rss()
+def test_large_upload_does_not_pile_up(measured, origin):
+    before = measured.rss()
     size = 64 * MIB
     peak = before
 
     def slow(exchange):
         nonlocal peak
         exchange.origin.stopping.wait(0.3)
-        peak = max(peak, proxy.rss())
+        peak = max(peak, measured.rss())
         exchange.read_body()
         exchange.reply(body=b"%d" % len(exchange.request.body))
 
     origin.on("/upload", slow)
-    with proxy.client() as client:
+    with measured.client() as client:
         client.send(build_request("/upload", "POST", [("Content-Length", str(size))]))
         for piece in pattern(size):
             client.send(piece)
@@ -188,15 +193,15 @@ def test_large_upload_does_not_pile_up(proxy, origin):
     assert peak - before < 8 * MIB
 
 
-def test_slow_reader_holds_the_origin_back(proxy, origin):
+def test_slow_reader_holds_the_origin_back(measured, origin):
     size = 64 * MIB
     origin.on("/big", Reply(body=pattern(size), length=size))
-    before = proxy.rss()
-    with proxy.client(receive_buffer=16384) as client:
+    before = measured.rss()
+    with measured.client(receive_buffer=16384) as client:
         client.send(build_request("/big"))
         sent = wait_until_still(lambda: origin.bytes_sent)
         assert 0 < sent < size / 2
-        assert proxy.rss() - before < 8 * MIB
+        assert measured.rss() - before < 8 * MIB
         assert len(client.response().body) == size
 
 

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from rig import net
+from rig.proxy import FREED_IS_FREE
 
 CONF = """
 global
@@ -247,7 +248,8 @@ def test_counted_and_logged(start, syslog):
 def test_long_page_takes_no_memory_while_the_client_does_not_read(weir):
     servers = "".join(f"    server {i}{'-spare' * 160} 127.0.0.1:9 disabled\n" for i in range(3000))
     proxy = weir("haproxy", text=CONF.split("backend secret")[0] + servers, threads=1, more=ADMIN, one="127.0.0.1:9",
-                 two="127.0.0.1:9", more_global="", more_defaults="", more_web="", more_app="")
+                 two="127.0.0.1:9", more_global="", more_defaults="", more_web="", more_app="",
+                 environment=FREED_IS_FREE)
     assert len(page(proxy).body) > 6_000_000
     before = proxy.rss()
     with proxy.client("page_port", receive_buffer=4096) as client:

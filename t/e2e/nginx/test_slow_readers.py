@@ -35,9 +35,9 @@ def test_limit_rate_lets_the_server_go(weir, origin):
         assert time.monotonic() - started < 15  # the client has a third of it by then
 
 
-def temporary_files(proxy):
+def temporary_files(pids):
     sizes = []
-    for pid in proxy.pids():
+    for pid in pids:
         for fd in os.listdir(f"/proc/{pid}/fd"):
             try:
                 path = f"/proc/{pid}/fd/{fd}"
@@ -52,12 +52,12 @@ def test_the_temporary_file_keeps_its_size(weir, origin):
     """It is not written on and on while it is read, either."""
     proxy = weir("nginx", text=CONF, origin=origin)
     origin.default = Reply(body=pattern(24 << 20), length=24 << 20, until_close=True)
-    largest = 0
+    largest, pids = 0, proxy.pids()
     with proxy.client(receive_buffer=4096) as client:
         client.send("GET /file HTTP/1.1\r\nHost: a\r\n\r\n")
         got, pause = 0, 0.002
         while got < 20 << 20:
             got += len(client.sock.recv(65536))
-            largest = max([largest, *temporary_files(proxy)])
+            largest = max([largest, *temporary_files(pids)])
             time.sleep(pause)
     assert 0 < largest < (1 << 20) + 512 * 1024
