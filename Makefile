@@ -77,8 +77,8 @@ $(out)/src/tools/default_conf.o: conf.d/default.conf
 
 # ---- targets --------------------------------------------------------------------------------------------------------
 
-.PHONY: help release debug asan tsan fault fault-test run test unit golden golden-check e2e bench lint format install uninstall \
-        clean deps fresh FORCE
+.PHONY: help release debug asan tsan fault fault-test asan-test tsan-test run test unit golden golden-check \
+        e2e bench lint format install uninstall clean deps fresh FORCE
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / { printf "  %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -105,7 +105,7 @@ test: ## install what is missing, build, and run all tests: unit, golden, end to
 	  [ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
 
 unit: $(if $(unit_objs),$(out)/unit) ## unit tests (Criterion)
-	$(if $(unit_objs),$(Q)$(sanitizer_env) $(out)/unit --jobs 2)
+	$(if $(unit_objs),$(Q)$(fresh_reports); status=0; $(sanitizer_env) $(out)/unit --jobs 2 || status=$$?; $(show_reports))
 
 # A program given by WEIR= is tested as it is; otherwise the variant's own is built first.
 tested := $(if $(filter file,$(origin WEIR)),$(prog))
@@ -116,21 +116,24 @@ golden: $(tested) ## write the expected diagnostics and model dumps anew, for re
 golden-check: $(tested) ## compare diagnostics and model dumps with the expected ones
 	@[ ! -x t/golden/run ] || t/golden/run
 
-# Sanitizers write their reports to files: a worker's report must not get lost in a test's log. Any report is a failure.
 # pytest's 5 is "no test selected".
-reports := $(CURDIR)/$(out)/reports
 e2e: $(tested) ## end-to-end tests (pytest); PYTEST_ARGS="-k NAME" selects
 	@[ -d t/e2e ] || exit 0; \
-	rm -rf $(reports) && mkdir -p -m 1777 $(reports); status=0; \
+	$(fresh_reports); status=0; \
 	$(sanitizer_env) PYTHONPYCACHEPREFIX=build/pycache \
 	  $(PYTEST) -n 2 -q -o timeout=120 -o cache_dir=$(CURDIR)/build/pytest $(PYTEST_ARGS) t/e2e || status=$$?; \
-	[ $$status -ne 5 ] || status=0; \
-	for report in $(reports)/*; do \
-	  [ -s "$$report" ] || continue; echo "sanitizer report $$report:"; head -n 60 "$$report"; status=1; \
-	done; exit $$status
+	[ $$status -ne 5 ] || status=0; $(show_reports)
 
 fault-test: ## build with fault injection and run the tests that need it
 	@$(MAKE) e2e VARIANT=fault PYTEST_ARGS="-m fault $(PYTEST_ARGS)"
+
+asan-test: ## build with AddressSanitizer and UBSan and run the unit and the end-to-end tests
+	@$(MAKE) VARIANT=asan build/asan/weir $(if $(unit_objs),build/asan/unit)
+	@failed=; for t in unit e2e; do $(MAKE) $$t VARIANT=asan || failed="$$failed $$t"; done; \
+	  [ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
+
+tsan-test: ## build with ThreadSanitizer and run the tests in which several shards work at once
+	@$(MAKE) e2e VARIANT=tsan PYTEST_ARGS="-m threads $(PYTEST_ARGS)"
 
 bench: ## compare the cost per request with nginx and HAProxy
 	@contrib/deps build bench
@@ -170,6 +173,14 @@ clean: ## remove build/
 	rm -rf build
 
 # ---- rules ----------------------------------------------------------------------------------------------------------
+
+# Sanitizers write their reports to files: a worker's report must not get lost in a test's log, and a leak found when a unit
+# test's process ends does not fail the test. Any report is a failure.
+reports        = $(CURDIR)/$(out)/reports/$@
+fresh_reports  = rm -rf $(reports) && mkdir -p -m 1777 $(reports)
+show_reports   = for report in $(reports)/*; do \
+    [ -s "$$report" ] || continue; echo "sanitizer report $$report:"; head -n 60 "$$report"; status=1; \
+  done; exit $$status
 
 sanitizer_env_asan = ASAN_OPTIONS=log_path=$(reports)/asan:detect_stack_use_after_return=1 \
   UBSAN_OPTIONS=log_path=$(reports)/asan:print_stacktrace=1 LSAN_OPTIONS=suppressions=$(CURDIR)/t/lsan.supp
