@@ -159,8 +159,18 @@ constexpr Command kRows[] = {
      "show errors [<px>] [request|response]",
      "messages that were broken",
      show_errors},
+    {{"show", "cache"}, Level::user, "", "", show_not_built},
+    {{"show", "events"}, Level::user, "", "", show_not_built},
+    {{"show", "fd"}, Level::user, "", "", show_not_built},
+    {{"show", "peers"}, Level::user, "", "", show_not_built},
     {{"show", "pools"}, Level::user, "", "", show_not_built},
+    {{"show", "profiling"}, Level::user, "", "", show_not_built},
+    {{"show", "resolvers"}, Level::user, "", "", show_not_built},
+    {{"show", "ssl"}, Level::user, "", "", show_not_built},
+    {{"show", "startup-logs"}, Level::user, "", "", show_not_built},
     {{"show", "table"}, Level::user, "", "", show_not_built},
+    {{"show", "tasks"}, Level::user, "", "", show_not_built},
+    {{"show", "threads"}, Level::user, "", "", show_not_built},
     {{"show", "activity"}, Level::operate, "show activity", "what the process has to do", show_activity},
 };
 

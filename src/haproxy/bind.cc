@@ -194,8 +194,8 @@ void report_removed(Scope& scope, const Directive& d, const Row& row) {
                             row.name, successor));
     return;
   }
-  scope.warning(d.where, fmt::format("'{}' is not a word of HAProxy any more and has no effect", row.name),
-                fmt::format("use: {}", successor));
+  std::string problem = fmt::format("'{}' is not a word of HAProxy any more and has no effect", row.name);
+  scope.warning(d.where, problem, fmt::format("use: {}", successor), fmt::format("{}; use: {}", problem, successor));
 }
 
 bool check_arity(Scope& scope, const Directive& d, const Row& row) {

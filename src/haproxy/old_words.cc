@@ -34,8 +34,9 @@ void bind_add(void* s, const Directive& d, const Row& row) {
   word(text.substr(0, colon));
   word(scope.keep(value));
   for (const Word& w : args.subspan(1)) modern.words.push_back(w);
-  scope.warning(d.where, fmt::format("'{}' is not a word of HAProxy any more", row.name),
-                fmt::format("write: {} add-header {} \"{}\"", family, text.substr(0, colon), value));
+  std::string problem = fmt::format("'{}' is not a word of HAProxy any more", row.name);
+  std::string remedy = fmt::format("write: {} add-header {} \"{}\"", family, text.substr(0, colon), value);
+  scope.warning(d.where, problem, remedy, fmt::format("{}; {}", problem, remedy));
   bind_directive(scope, modern);
 }
 
@@ -48,9 +49,10 @@ void bind_delete(void* s, const Directive& d, const Row& row) {
   if (text.starts_with('^')) text.remove_prefix(1);
   Str name = text.substr(0, text.find(':'));
   bool plain = !name.empty() && name.find_first_of("\\[](){}*+?|^$ ") == Str::npos;
-  scope.warning(d.where,
-                fmt::format("'{}' is not a word of HAProxy any more{}", row.name, plain ? "" : " and has no effect"),
-                fmt::format("write: {} del-header {}", family, plain ? name : Str("NAME")));
+  std::string problem =
+      fmt::format("'{}' is not a word of HAProxy any more{}", row.name, plain ? "" : " and has no effect");
+  std::string remedy = fmt::format("write: {} del-header {}", family, plain ? name : Str("NAME"));
+  scope.warning(d.where, problem, remedy, fmt::format("{}; {}", problem, remedy));
   if (!plain) return;
   Directive modern = d;
   modern.words.clear();

@@ -167,6 +167,7 @@ struct Proxy {
   config::Where where;
   Settings s;
   const Proxy* from = nullptr;  // its defaults
+  Kind heirs = Kind::defaults;  // of defaults with rules: frontends or backends, once one took them
   Acls acls;
   Str description;
 
@@ -205,6 +206,7 @@ struct Proxy {
   bool is_back() const { return kind == Kind::backend || kind == Kind::listen; }
   bool http() const { return s.mode == Mode::http; }
   const proxy::Segment& segment(Ruleset r) const { return segments[static_cast<size_t>(r)]; }
+  bool has_rules(Ruleset r) const { return rules[static_cast<size_t>(r)].size != 0; }
   ArenaList<proxy::Step>& rule_list(Ruleset r) { return rules[static_cast<size_t>(r)]; }
 };
 

@@ -42,6 +42,34 @@ void inherit(Proxy& p, const Proxy& from) {
   }
 }
 
+// Rules of a defaults section fit one kind of section only (configuration.txt 4, defaults).
+void check_heir(Scope& scope, const Directive& d, const Proxy& p, Proxy& from) {
+  size_t rules = 0;
+  for (const auto& list : from.rules) rules += list.size;
+  if (!rules) return;
+  bool accepts = from.has_rules(Ruleset::connection) || from.has_rules(Ruleset::session);
+  std::string problem;
+  if (p.kind == Kind::defaults)
+    problem = "a defaults section cannot inherit from a defaults section defining TCP/HTTP rules";
+  else if (p.kind == Kind::listen)
+    problem = "a listen section cannot inherit from a defaults section defining TCP/HTTP rules";
+  else if (from.heirs != Kind::defaults && from.heirs != p.kind)
+    problem = "frontends and backends cannot inherit from the same defaults section if it defines TCP/HTTP rules";
+  else if (p.kind == Kind::backend && accepts)
+    problem =
+        "a backend section cannot inherit from a defaults section defining 'tcp-request connection' or "
+        "'tcp-request session' rules";
+  else if (p.kind == Kind::frontend && from.has_rules(Ruleset::response_content))
+    problem = "a frontend section cannot inherit from a defaults section defining 'tcp-response content' rules";
+  from.heirs = p.kind;
+  if (problem.empty()) return;
+  Str path = from.where.source ? Str(from.where.source->path) : Str();
+  scope.error(
+      d.where, problem,
+      fmt::format("the rules are those of {}:{}: give them a defaults section of their own", path, from.where.line),
+      fmt::format("{} (defaults section at {}:{})", problem, path, from.where.line));
+}
+
 bool valid_name(Scope& scope, const Word& word) {
   for (size_t i = 0; i < word.text.size(); i++) {
     char c = word.text[i];
@@ -70,6 +98,7 @@ void take_from(Scope& scope, const Directive& d, size_t at, Proxy& p) {
     }
     const Word& name = d.words[at + 1];
     if (Proxy* from = find_defaults(scope, name.text)) {
+      check_heir(scope, d, p, *from);
       inherit(p, *from);
     } else {
       std::vector<Str> names;
@@ -81,6 +110,7 @@ void take_from(Scope& scope, const Directive& d, size_t at, Proxy& p) {
     }
     at += 2;
   } else if (scope.defaults) {
+    check_heir(scope, d, p, *scope.defaults);
     inherit(p, *scope.defaults);
   }
   if (at < d.words.size())

@@ -98,12 +98,19 @@ ssl_ctx_st* context_of(Scope& scope, ServerBlock& server) {
   o.tickets = c.session_tickets.get(true);
   o.reject = c.reject_handshake.get(false);
   for (uint32_t i = 0; i < c.certificates.size; i++)
-    o.pairs.push_back({std::string(c.certificates[i]), std::string(i < c.keys.size ? c.keys[i] : c.certificates[i])});
+    o.pairs.push_back({std::string(c.certificates[i]), std::string(i < c.keys.size ? c.keys[i] : Str())});
   if (o.pairs.empty() && !o.reject) {
     auto& e =
         scope.error(server.directive->where, "no \"ssl_certificate\" is defined for the \"listen … ssl\" directive",
                     "name ssl_certificate and ssl_certificate_key");
     e.product = "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive";
+    return nullptr;
+  }
+  if (c.keys.size < c.certificates.size) {
+    std::string text =
+        fmt::format("no \"ssl_certificate_key\" is defined for certificate \"{}\"", c.certificates[c.keys.size]);
+    scope.error(c.certificate_places[c.keys.size], text, "name its ssl_certificate_key; it may be the same file")
+        .product = text;
     return nullptr;
   }
   std::string problem;

@@ -37,7 +37,7 @@ Test(haproxy_bind, named_defaults_bring_their_rules_first) {
       "defaults base\n mode http\n timeout client 1s\n timeout server 1s\n timeout connect 1s\n"
       " http-request set-header X-A 1\n"
       "defaults other\n mode http\n"
-      "listen l from base\n bind :8080\n server s 127.0.0.1:1\n http-request set-header X-B 2\n");
+      "frontend l from base\n bind :8080\n http-request set-header X-B 2\n");
   cr_assert(!b.diag.failed(), "%s", b.said().c_str());
   cr_expect_eq(b.proxy("l").segment(Ruleset::request).size, 2u);
 }
@@ -46,8 +46,8 @@ Test(haproxy_bind, lists_of_defaults_are_not_shared) {
   Bound b(
       "defaults d\n mode http\n timeout client 1s\n timeout server 1s\n timeout connect 1s\n"
       " http-request set-header X-0 0\n http-request set-header X-1 1\n http-request set-header X-2 2\n"
-      "listen a from d\n bind :1001\n server s 127.0.0.1:1\n http-request deny\n"
-      "listen c from d\n bind :1002\n server s 127.0.0.1:1\n http-request return status 204\n");
+      "frontend a from d\n bind :1001\n http-request deny\n"
+      "frontend c from d\n bind :1002\n http-request return status 204\n");
   const auto& a = b.proxy("a").segment(Ruleset::request);
   const auto& c = b.proxy("c").segment(Ruleset::request);
   cr_assert_eq(a.size, 4u);
