@@ -181,7 +181,7 @@ def test_a_connection_in_use_does_not_outlive_its_address(proxy, admin, one, ori
     one.on("/slow", lambda exchange: (go.wait(20), exchange.reply(body=b"one")))
     with proxy.client() as client:
         client.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n")
-        one.wait_requests(1)
+        one.wait_requests(1, complete=False)
         admin(f"set server b/s1 addr 127.0.0.1 port {third.port}")
         go.set()
         assert client.response().body == b"one"

@@ -95,7 +95,7 @@ listen patient
 listen refused
     bind 127.0.0.1:{refused_port}
     timeout client 5s
-    retries 0
+    retries 1
     server s {dead}
 backend b
     server s {origin}
