@@ -21,9 +21,19 @@ Str with_target(const http::Message& m, Str target) {
   return m.headers.arena().cat(m.method_text, " ", target, m.raw_head.substr(version));
 }
 
+// CONNECT has no scheme: both ports are implied ones.
+void normalize_connect(http::Message& m) {
+  http::Header* h = m.headers.find(http::Name::host);
+  size_t colon = h ? port_of(h->value) : Str::npos;
+  if (colon == Str::npos) return;
+  Str port = h->value.substr(colon + 1);
+  if (port == "80" || port == "443") h->value = h->value.substr(0, colon);
+}
+
 }  // namespace
 
 void normalize_target(http::Message& m) {
+  if (m.method == http::Method::connect) return normalize_connect(m);
   Str host = m.authority;
   size_t colon = port_of(host);
   bool drops_port = colon != Str::npos && implied(host.substr(colon + 1), m.scheme);

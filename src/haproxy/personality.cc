@@ -77,7 +77,8 @@ void Personality::screen(Transaction& txn) const {
 
 void Personality::begin(Transaction& txn) const {
   screen(txn);
-  if (!txn.request.scheme.empty() && !txn.rejected) normalize_target(txn.request);
+  bool absolute = !txn.request.scheme.empty() || txn.request.method == http::Method::connect;
+  if (absolute && !txn.rejected) normalize_target(txn.request);
   auto* x = static_cast<Exchange*>(txn.extra);
   x->front->front_counters->requests.fetch_add(1, kRelaxed);
   x->front->front_counters->request_rate.add(txn.times.head_ms);

@@ -104,3 +104,11 @@ def test_names_match_in_lower_case(weir, origin, syslog):
     proxy.get("/", headers=[("X-Secret-Key", "1"), ("x-secret-key", "2"), ("X-Open", "3")])
     request = origin.requests[0]
     assert request.header("X-Secret-Key") is None and request.header("X-Open") == "3"
+
+
+def test_connect_names_its_host_without_an_implied_port(weir, origin, syslog):
+    proxy = weir("haproxy", text=CONF, origin=origin, syslog=syslog)
+    with proxy.client() as client:
+        client.send("CONNECT h:443 HTTP/1.1\r\nHost: h:443\r\n\r\n")
+        origin.wait_requests(1, complete=False)
+    syslog.wait_for(r"<CONNECT h:443 HTTP/1.1> .* \{h\}")
