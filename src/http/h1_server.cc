@@ -207,6 +207,7 @@ size_t H1Server::consume(Str in) {
 size_t H1Server::take_head(Str in) {
   size_t skip = state_ == State::idle ? skip_empty_lines(in) : 0;
   if (skip) return skip;
+  if (state_ == State::idle && in == "\r") return 0;  // half of an empty line
   if (state_ == State::idle) {
     state_ = State::head;
     hooks_->busy(*this);

@@ -32,6 +32,14 @@ def test_what_can_be_no_method_is_refused_at_once(proxy, data):
     proxy.wait_log("method", timeout=2)
 
 
+def test_half_an_empty_line_is_no_method(proxy, origin):
+    with proxy.client() as client:
+        client.send(b"\r")
+        assert client.received(wait=0.1) == b""  # it waits for what follows
+        client.send(b"\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert client.response().status == 200
+
+
 def test_too_many_headers(proxy, origin):
     assert refused_status(proxy, build_request(headers=[("a", "b")] * 1200)) in (400, 431)
     assert not origin.requests
