@@ -183,14 +183,15 @@ class Weir:
         return found
 
     def rss(self):
-        """Resident bytes of all its processes together, pages that they share counted once (the sum of Pss)."""
+        """Resident bytes of all its processes together that belong to no file, pages that they share counted once (the sum of
+        Pss_Anon). Pages of the program count less while another test runs the same one."""
         total = 0
         for pid in self.pids():
             try:
                 text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text("ascii")
             except OSError:
                 continue
-            total += int(re.search(r"^Pss:\s+(\d+) kB", text, re.M)[1]) * 1024
+            total += int(re.search(r"^Pss_Anon:\s+(\d+) kB", text, re.M)[1]) * 1024
         return total
 
     def logs(self):
