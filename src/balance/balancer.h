@@ -28,6 +28,8 @@ bool usable(const Server& server, uint64_t now_ms);
 // Whether no server but the backups can serve, limits apart (configuration.txt 5.2, backup): full ones keep their requests
 // waiting.
 bool needs_backup(const Pool& pool, uint64_t now_ms);
+// How many servers but the backups can serve, limits apart.
+int active_servers(const Pool& pool, uint64_t now_ms);
 
 // Whether a server of the pool takes requests now, and whether one would if it were not at its limit. For pools that queue.
 bool has_place(const Pool& pool, uint64_t now_ms);

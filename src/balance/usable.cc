@@ -28,6 +28,12 @@ bool usable(const Server& server, uint64_t now_ms) {
   return !at_limit(*server.state) && serving(server, now_ms);
 }
 
+int active_servers(const Pool& pool, uint64_t now_ms) {
+  int n = 0;
+  for (const Server* s : pool.servers) n += !s->backup && serving(*s, now_ms);
+  return n;
+}
+
 bool needs_backup(const Pool& pool, uint64_t now_ms) {
   for (const Server* s : pool.servers)
     if (!s->backup && serving(*s, now_ms)) return false;

@@ -317,7 +317,9 @@ bool Transaction::try_next(const Error& why) {
   if (free_try) tried.clear();
   if (plan->stay && pool->personality->pick_another(*this)) server = nullptr;
   bool refused = why.fault == Fault::refused || why.fault == Fault::unreachable || why.fault == Fault::tls;
-  if (plan->turnaround && plan->stay && server && refused)
+  // The same server, or the only one, again.
+  bool same = server || model::active_servers(*pool, shard.loop.now()) <= 1;
+  if (plan->turnaround && plan->stay && same && refused)
     Delay::start(*this, std::min<uint64_t>(plan->connect_timeout ? plan->connect_timeout : kTurnaround, kTurnaround),
                  [](Transaction& txn) { txn.start_attempt(); });
   else

@@ -5,6 +5,8 @@ import socket
 import threading
 import time
 
+import pytest
+
 from rig import net
 from rig.http1 import Client
 from rig.origin import Reply
@@ -77,14 +79,17 @@ def test_no_abortonclose(weir, origin):
     assert "/left" in leave_the_queue(start(weir, origin, option="no option abortonclose"), origin)
 
 
-def test_retry_waits_for_a_restarting_server(weir, origin):
+@pytest.mark.parametrize("option", ["", "option redispatch 1"])
+def test_retry_waits_for_a_restarting_server(weir, origin, option):
+    """With redispatch too where there is no other server."""
     place = net.PortReservation()
-    proxy = start(weir, origin, place=f"127.0.0.1:{place.port}")
+    proxy = start(weir, origin, place=f"127.0.0.1:{place.port}", option=option)
     place.release()
     with proxy.client() as client:
         client.send("GET /later HTTP/1.1\r\nHost: a\r\n\r\n")
         net.wait_until(lambda: int(proxy.runtime().stat()["later", "s"]["econ"]) >= 1, "a failed connect")
         listener = socket.create_server(("127.0.0.1", place.port))
+        listener.settimeout(net.DEADLINE)
         try:
             server, _ = listener.accept()
             assert b"/later" in server.recv(65536)
