@@ -138,7 +138,7 @@ tsan-test: ## build with ThreadSanitizer and run the tests in which several shar
 bench: ## compare the cost per request with nginx and HAProxy
 	@contrib/deps build bench
 	@$(MAKE) release
-	@if [ -x t/bench/run ]; then t/bench/run --weir $(WEIR_BINARY) $(BENCH_ARGS); else echo "t/bench/run is not there"; fi
+	@t/bench/run --weir $(WEIR_BINARY) $(BENCH_ARGS)
 
 lint: ## formatting, clang-tidy, file lengths; results are kept under build/lint
 	@contrib/deps build lint
