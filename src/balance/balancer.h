@@ -46,10 +46,10 @@ class Balancer {
 // Holds a pool's lock for one pick.
 class PickLock {
  public:
-  explicit PickLock(const Pool& pool) : state_(*pool.state) {
-    while (state_.lock.test_and_set(std::memory_order_acquire)) relax();
+  explicit PickLock(const Pool& pool) : local_(*pool.local) {
+    while (local_.lock.test_and_set(std::memory_order_acquire)) relax();
   }
-  ~PickLock() { state_.lock.clear(std::memory_order_release); }
+  ~PickLock() { local_.lock.clear(std::memory_order_release); }
   PickLock(const PickLock&) = delete;
   PickLock& operator=(const PickLock&) = delete;
 
@@ -63,7 +63,7 @@ class PickLock {
 #endif
   }
 
-  PoolState& state_;
+  PoolLocal& local_;
 };
 
 Balancer* make_smooth_round_robin(const Pool& pool);  // nginx's default

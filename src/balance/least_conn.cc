@@ -26,8 +26,7 @@ class LeastConn final : public Balancer {
   // How the load of `a` compares with that of `b`: below 0 when it is smaller.
   static int64_t compare(const Server& a, const Server& b) {
     auto load = [](const Server& s, const Server& other) {
-      return int64_t{s.state->current.load(std::memory_order_relaxed)} *
-             other.state->weight.load(std::memory_order_relaxed);
+      return int64_t{s.state->current.read()} * other.state->weight.load(std::memory_order_relaxed);
     };
     return load(a, b) - load(b, a);
   }

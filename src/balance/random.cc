@@ -34,8 +34,7 @@ class Random final : public Balancer {
 
  private:
   static int64_t load(const Server& s, const Server& other) {
-    return int64_t{s.state->current.load(std::memory_order_relaxed)} *
-           other.state->weight.load(std::memory_order_relaxed);
+    return int64_t{s.state->current.read()} * other.state->weight.load(std::memory_order_relaxed);
   }
   static int64_t weight(const Server& s) { return s.backup ? 0 : s.state->weight.load(std::memory_order_relaxed); }
 

@@ -21,8 +21,8 @@ class SmoothRoundRobin final : public Balancer {
       const Server* only = pool.servers[0];
       const ServerState& s = *only->state;
       int32_t limit = s.max_conns.load(std::memory_order_relaxed);
-      bool full = limit && s.current.load(std::memory_order_relaxed) >= limit;
-      bool lost = only->unresolved && !s.addr.load(std::memory_order_relaxed);
+      bool full = limit && s.current.read() >= limit;
+      bool lost = only->unresolved && !only->local->addr.load(std::memory_order_relaxed);
       bool off = lost || s.admin.load(std::memory_order_relaxed) || !s.up.load(std::memory_order_relaxed) ||
                  s.stopping.load(std::memory_order_relaxed);
       return off || full || tried.has(0) ? nullptr : only;

@@ -7,13 +7,13 @@ namespace weir::model {
 namespace {
 bool at_limit(const ServerState& s) {
   int32_t limit = s.max_conns.load(std::memory_order_relaxed);
-  return limit && s.current.load() >= limit;  // ordered against Queue::wait
+  return limit && s.current.read() >= limit;  // ordered against Queue::wait
 }
 
 // As usable, its limit apart.
 bool serving(const Server& server, uint64_t now_ms) {
   const ServerState& s = *server.state;
-  if (server.unresolved && !s.addr.load(std::memory_order_relaxed)) return false;
+  if (server.unresolved && !server.local->addr.load(std::memory_order_relaxed)) return false;
   if (s.admin.load(std::memory_order_relaxed) || !s.up.load(std::memory_order_relaxed)) return false;
   if (s.stopping.load(std::memory_order_relaxed)) return false;
   if (server.max_fails && s.fails.load(std::memory_order_relaxed) >= server.max_fails &&

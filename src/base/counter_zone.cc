@@ -17,7 +17,8 @@
 namespace weir {
 namespace {
 
-constexpr uint64_t kVersion = 1;  // of the layout below
+constexpr uint64_t kVersion = 2;  // of the layout below
+constexpr uint64_t kMagic = 0x77656972636f756e;
 constexpr int kSpins = 200;
 
 CounterZone::Key no_key() {
@@ -53,7 +54,25 @@ void CounterZone::prepare() {
   h.nodes = static_cast<uint32_t>(each / (sizeof(Node) + 2 * sizeof(uint32_t)));
   h.buckets = h.nodes ? std::bit_floor(h.nodes) : 1;
   if (getrandom(h.secret, sizeof h.secret, 0) != sizeof h.secret) h.secret[0] = static_cast<uint64_t>(getpid());
+  h.magic = kMagic;
   h.state.store(2, std::memory_order_release);
+}
+
+void CounterZone::worker_ended(int slot) {
+  SharedZone::each([slot](SharedZone& shared) {
+    if (shared.size < sizeof(Header) || reinterpret_cast<const Header*>(shared.data)->magic != kMagic) return;
+    CounterZone zone;
+    zone.zone_ = &shared;
+    zone.forget(slot);
+  });
+}
+
+void CounterZone::forget(int slot) {
+  for (uint32_t i = 0; i < kStripes; i++) {
+    lock(i);
+    for (uint32_t index = 1; index <= stripe(i).used; index++) node(i, index).holders.forget(slot);
+    stripe(i).owner.store(0, std::memory_order_release);
+  }
 }
 
 CounterZone::Key CounterZone::key(Str text) const {
@@ -155,7 +174,7 @@ CounterZone::Node* CounterZone::Guard::add() {
     s.free = s.used;
   }
   for (uint32_t at = s.oldest; !s.free && at; at = zone_.node(stripe_, at).newer)
-    if (zone_.node(stripe_, at).count == 0) zone_.drop(stripe_, at);
+    if (zone_.node(stripe_, at).holders.total() == 0) zone_.drop(stripe_, at);
   if (!s.free) return nullptr;
   uint32_t index = s.free;
   Node& n = zone_.node(stripe_, index);

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base/gauge.h"
 #include "base/shared_zone.h"
 
 namespace weir {
@@ -16,11 +17,28 @@ class CounterZone {
     uint64_t high;
     uint64_t low;
   };
+  // Who holds a node, by worker: what one held that was killed is taken back. Only under the stripe's lock.
+  class Holders {
+   public:
+    uint32_t total() const {
+      uint32_t sum = 0;
+      for (uint16_t n : by_worker_) sum += n;
+      return sum;
+    }
+    void up() { by_worker_[g_worker_slot]++; }
+    void down() {
+      if (by_worker_[g_worker_slot]) by_worker_[g_worker_slot]--;
+    }
+    void forget(int slot) { by_worker_[slot] = 0; }
+
+   private:
+    uint16_t by_worker_[kWorkerSlots];
+  };
   struct Node {
     Key key;
     uint64_t last_ms;  // CLOCK_MONOTONIC
     int64_t excess;  // thousandths
-    uint32_t count;  // holders: a node with any is not taken away
+    Holders holders;  // a node with any is not taken away
     uint32_t next;  // in its hash chain; indices, 0: none
     uint32_t newer, older;
   };
@@ -28,6 +46,8 @@ class CounterZone {
   // A view of the named zone, made for `size` bytes. False with errno.
   bool open(Str name, uint64_t layout, size_t size);
   Key key(Str text) const;
+  // The worker with that slot (base/gauge.h) holds nothing any more, in all zones of this process.
+  static void worker_ended(int slot);
 
   // The stripe of a key, locked for the life of the Guard.
   class Guard {
@@ -59,12 +79,14 @@ class CounterZone {
     uint32_t used;  // nodes ever taken from the array
   };
   struct Header {
+    uint64_t magic;  // tells these zones from others
     std::atomic<uint32_t> state;  // 0: new, 1: being prepared, 2: ready
     uint32_t buckets;  // for each stripe, a power of two
     uint32_t nodes;  // for each stripe; indices begin with 1
     uint64_t secret[2];
   };
   void prepare();
+  void forget(int slot);
   Stripe& stripe(uint32_t i) const;
   uint32_t* bucket(uint32_t stripe, const Key& key) const;
   Node& node(uint32_t stripe, uint32_t index) const;

@@ -108,7 +108,7 @@ void state_line(std::string& out, const stats::ProxyEntry& p, const model::Serve
 void connections_line(std::string& out, const stats::ProxyEntry& p, const model::Server& s,
                       const stats::ServerEntry& e) {
   const model::ServerState& state = *s.state;
-  int32_t used = state.current.load(std::memory_order_relaxed), idle = state.idle.load(std::memory_order_relaxed);
+  int32_t used = state.current.read(), idle = state.idle.read();
   out += fmt::format("{}/{} {}/{} {} {} - {} {} {} {} {} 0 0 {} {} {}\n", p.name, s.name, p.id, e.id,
                      address_only(s.address()), s.address().is_ip() ? s.address().port : 0, e.purge_delay, used, used,
                      state.max_current.load(std::memory_order_relaxed), used, idle, e.max_idle, idle);

@@ -89,7 +89,7 @@ void clear_times(stats::Times& t, bool all) {
 }
 
 void clear_server(model::ServerState& s, bool all) {
-  s.max_current = s.current.load();
+  s.max_current = s.current.read();
   s.rate.clear_max();
   clear_times(s.times, all);
   if (!all) return;
@@ -108,7 +108,7 @@ void clear_proxy(const stats::ProxyEntry& p, bool all) {
   }
   if (!p.pool) return;
   model::PoolState& pool = *p.pool->state;
-  pool.max_current = pool.current.load();
+  pool.max_current = pool.current.read();
   pool.rate.clear_max();
   clear_times(pool.times, all);
   if (all) pool.total = 0;

@@ -166,12 +166,13 @@ void Server::post_all(const std::function<void(proxy::Shard&)>& fn) {
 
 void Server::move_server(const model::Server& server, const net::Addr& to) {
   const net::Addr& kept = *addresses_.emplace_back(std::make_unique<const net::Addr>(to));
-  server.state->addr.store(&kept, std::memory_order_release);
+  server.local->addr.store(&kept, std::memory_order_release);
+  server.state->moved.set(to);
   post_all([&server](proxy::Shard& shard) { shard.upstreams.close_idle(server); });
 }
 
 void Server::server_changed(const model::Server& server) {
-  if (server.pool->state->queued.load() > 0)
+  if (server.pool->state->queued.read() > 0)
     post_all([&server](proxy::Shard& shard) { shard.queue.place_free(*server.pool); });
 }
 

@@ -71,9 +71,9 @@ void ServerNews::say_with_others(std::string what, bool leaves, uint8_t level) c
   stats::PoolView pool(*backend_.pool);
   what += fmt::format(". {} active and {} backup servers {}.", pool.active, pool.backup, leaves ? "left" : "online");
   if (pool.backup && !pool.active) what += " Running on backup.";
-  int32_t queued = backend_.pool->state->queued.load(std::memory_order_relaxed);
-  what += leaves ? fmt::format(" {} sessions active, 0 requeued, {} remaining in queue",
-                               server_.state->current.load(std::memory_order_relaxed), queued)
+  int32_t queued = backend_.pool->state->queued.read();
+  what += leaves ? fmt::format(" {} sessions active, 0 requeued, {} remaining in queue", server_.state->current.read(),
+                               queued)
                  : fmt::format(" 0 sessions requeued, {} total in queue", queued);
   say(std::move(what), level);
 }

@@ -12,6 +12,9 @@ namespace {
 int64_t load(const std::atomic<int32_t>& n) {
   return n.load(std::memory_order_relaxed);
 }
+int64_t load(const Gauge& n) {
+  return n.read();
+}
 
 // --- frontends ---
 

@@ -86,7 +86,7 @@ int64_t frontend_connections(const expr::Ctx& ctx, Str name) {
   const Proxy* p = name.empty() ? front_of(ctx)
                    : ctx.txn    ? global(ctx.txn->shard.model).find_proxy(name, true)
                                 : nullptr;
-  return p && p->front_counters ? p->front_counters->connections.current.load(std::memory_order_relaxed) : -1;
+  return p && p->front_counters ? p->front_counters->connections.current.read() : -1;
 }
 int64_t process_connections() {
   return static_cast<int64_t>(proxy::Shard::current().connections());

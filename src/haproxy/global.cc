@@ -86,6 +86,31 @@ void bind_ulimit(void* s, const Directive& d, const Row& row) {
   uint64_t n = 0;
   if (read_number(scope_of(s), first(d, row), row.name, 0, INT32_MAX, n)) scope_of(s).model.process.rlimit_nofile = n;
 }
+void bind_hard_limit(void* s, const Directive& d, const Row& row) {
+  uint64_t n = 0;
+  if (read_number(scope_of(s), first(d, row), row.name, 1, INT32_MAX, n)) scope_of(s).model.process.most_nofile = n;
+}
+void bind_grace(void* s, const Directive& d, const Row& row) {
+  read_time_ms(scope_of(s), first(d, row), row.name, scope_of(s).model.process.grace);
+}
+void bind_max_reloads(void* s, const Directive& d, const Row& row) {
+  uint64_t n = 0;
+  if (read_number(scope_of(s), first(d, row), row.name, 0, INT32_MAX, n))
+    scope_of(s).model.process.max_reloads = static_cast<uint32_t>(n);
+}
+void bind_no_reuseport(void* s, const Directive&, const Row&) {
+  scope_of(s).model.process.reuseport = false;
+}
+// Core files are possible anyway; the word lifts the limit on their size.
+void bind_dumpable(void* s, const Directive& d, const Row& row) {
+  Words args = args_of(d, row);
+  bool off = d.negated || (!args.empty() && args[0] == "off");
+  if (!args.empty() && args[0] != Str("on") && args[0] != Str("libs") && !off) {
+    scope_of(s).error(args[0].where, fmt::format("'{}' is no value of set-dumpable", args[0].text), "on, off or libs");
+    return;
+  }
+  if (!off) scope_of(s).model.process.rlimit_core = UINT64_MAX;
+}
 void bind_hard_stop(void* s, const Directive& d, const Row& row) {
   read_time_ms(scope_of(s), first(d, row), row.name, scope_of(s).model.process.shutdown_timeout);
 }
@@ -191,6 +216,13 @@ constexpr Row kRows[] = {
     word("ulimit-n", 1, 1, bind_ulimit, "<number>", "limit of file descriptors of the process"),
     word("hard-stop-after", 1, 1, bind_hard_stop, "<time>",
          "longest duration of a soft stop before the process is killed"),
+    word("grace", 1, 1, bind_grace, "<time>", "delay between the stop signal and the real soft stop"),
+    word("mworker-max-reloads", 1, 1, bind_max_reloads, "<number>",
+         "end a worker that has lived through more reloads than that"),
+    word("fd-hard-limit", 1, 1, bind_hard_limit, "<number>",
+         "upper bound of file descriptors, whatever the system allows"),
+    word("noreuseport", 0, 0, bind_no_reuseport, "", "do not set SO_REUSEPORT on listening sockets"),
+    word("set-dumpable", 0, 1, bind_dumpable, "[ on | off | libs ]", "lift the limit on the size of core dumps"),
     word("node", 1, 1, bind_text<&Global::node>, "<name>", "name of this node, shown on the statistics page"),
     word("description", 1, -1, bind_description, "<text>", "text that describes this instance on the statistics page"),
     word("ca-base", 1, 1, bind_text<&Global::ca_base>, "<dir>", "directory of relative authority and revocation files"),
@@ -227,8 +259,6 @@ constexpr Row kRows[] = {
          "a reload starts a new process"),
     idle("busy-polling", 0, 0, "", "never sleep in the poller, trading processor time for latency",
          "weir sleeps when there is nothing to do"),
-    idle("cpu-map", 2, -1, "[auto:]<thread-group>[/<thread-set>] <cpu-set>[,...] [...]",
-         "bind thread groups or threads to processors", kCpus),
     idle("numa-cpu-mapping", 0, 0, "", "let the process inspect NUMA topology to place its threads", kCpus),
     idle("cpu-policy", 1, 3, "<policy> [threads-per-core 1 | auto]", "how processors are spread over thread groups",
          kCpus),

@@ -149,14 +149,14 @@ void frontend_connections(const Ctx& ctx, const Part&, LineBuilder& out) {
 // An exchange that is over has left its backend and server already, and its own line still counts it.
 void backend_connections(const Ctx& ctx, const Part&, LineBuilder& out) {
   const model::Pool* pool = ctx.txn ? ctx.txn->pool : nullptr;
-  out.integer(pool ? pool->state->current.load(std::memory_order_relaxed) + (ctx.txn->times.end_ms != 0) : 0);
+  out.integer(pool ? pool->state->current.read() + (ctx.txn->times.end_ms != 0) : 0);
 }
 void server_connections(const Ctx& ctx, const Part&, LineBuilder& out) {
   const model::Server* s = ctx.txn ? ctx.txn->server : nullptr;
   if (!s) return out.integer(0);
   const auto& tries = ctx.txn->attempts;
   bool over = ctx.txn->times.end_ms && tries.size && tries[tries.size - 1].connect_ms != UINT64_MAX;
-  out.integer(s->state->current.load(std::memory_order_relaxed) + over);
+  out.integer(s->state->current.read() + over);
 }
 void retries(const Ctx& ctx, const Part&, LineBuilder& out) {
   if (!ctx.txn) return out.integer(0);

@@ -82,7 +82,7 @@ void Personality::begin(Transaction& txn) const {
   auto* x = static_cast<Exchange*>(txn.extra);
   x->front->front_counters->requests.fetch_add(1, kRelaxed);
   x->front->front_counters->request_rate.add(txn.times.head_ms);
-  x->front->front_counters->current.fetch_add(1, kRelaxed);
+  x->front->front_counters->current.up();
   if (x->front->s.has(kOptHttpClose)) txn.close_client = true;
   txn.where = &x->front->front;
   txn.cursors[Transaction::kRequest].start(&x->front->front);
@@ -258,7 +258,7 @@ void Personality::log(Transaction& txn) const {
   if (txn.termination.cause == '-' && txn.error && !txn.response_complete())
     txn.termination = termination_of(txn, txn.error);
   if (x.front) {
-    x.front->front_counters->current.fetch_sub(1, kRelaxed);
+    x.front->front_counters->current.down();
     txn.count_into(*x.front->front_counters);
   }
   if (x.back) txn.count_into(*x.back->back_counters);

@@ -18,17 +18,11 @@ constexpr Row kRows[] = {
     // identity of the process and its privileges
     {"setcap", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<name>[,<name>...]",
      "keep these Linux capabilities after privileges are dropped"},
-    as_harmless({"set-dumpable", kGlobal, 0, 1, Block::none, Inherit::none, nullptr, "[ on | off | libs ]",
-                 "allow core dumps after privileges are dropped, optionally with the libraries"}),
     {"harden.reject-privileged-ports.tcp", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "{ on | off }",
      "refuse TCP clients whose source port is below 1024"},
     {"harden.reject-privileged-ports.quic", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "{ on | off }",
      "refuse QUIC clients whose source port is below 1024"},
     // start, reload and stop
-    as_harmless({"mworker-max-reloads", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
-                 "stop a worker that survived this many reloads"}),
-    as_harmless({"grace", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<time>",
-                 "delay between the stop signal and the real soft stop"}),
     as_harmless({"close-spread-time", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<time>",
                  "spread the closing of idle connections over this time during a soft stop"}),
     {"localpeer", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<name>",
@@ -64,11 +58,7 @@ constexpr Row kRows[] = {
                  "processor usage in percent above which compression is reduced"}),
     as_harmless({"maxzlibmem", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
                  "limit of the memory, in megabytes, that zlib may use"}),
-    as_harmless({"fd-hard-limit", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
-                 "upper bound of file descriptors, whatever the system allows"}),
     // polling and sockets
-    as_harmless({"noreuseport", kGlobal, 0, 0, Block::none, Inherit::none, nullptr, "",
-                 "do not set SO_REUSEPORT on listening sockets"}),
     as_harmless({"noktls", kGlobal, 0, 0, Block::none, Inherit::none, nullptr, "", "do not use kernel TLS"}),
     // health checks
     {"external-check", kGlobal, 0, 1, Block::none, Inherit::none, nullptr, "[preserve-env]",

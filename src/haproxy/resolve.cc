@@ -46,7 +46,8 @@ void make_pool(Scope& scope, Proxy& p) {
   auto* pool = scope.arena.own<model::Pool>();
   pool->name = p.name;
   pool->id = static_cast<uint32_t>(scope.model.pools.size());
-  pool->state = scope.arena.own<model::PoolState>();
+  pool->state = model::pool_state(fmt::format("haproxy/{}", p.name));
+  pool->local = scope.arena.own<model::PoolLocal>();
   pool->reuse = p.s.reuse;
   pool->tcp = p.s.mode == Mode::tcp;
   pool->conf = &p;
@@ -220,6 +221,8 @@ void make_listeners(Scope& scope, Proxy& p) {
     l->conf = &p;
     if (p.segment(Ruleset::connection).size) l->connection_rules = &p.segment(Ruleset::connection);
     if (p.segment(Ruleset::session).size) l->session_rules = &p.segment(Ruleset::session);
+    if (l->connection_rules || l->session_rules)
+      for (const auto& source : scope.model.tree->sources) l->rules += source->text;
     l->connections = &p.front_counters->connections;
     l->max_conns = p.s.maxconn;
     scope.model.listeners.push_back(l);
@@ -373,8 +376,8 @@ void resolve_pages(Scope& scope) {
 void make_pools(Scope& scope) {
   number_proxies(scope.global.proxies);
   for (Proxy* p : scope.global.proxies) {
-    p->front_counters = scope.arena.own<ProxyCounters>();
-    p->back_counters = scope.arena.own<ProxyCounters>();
+    p->front_counters = stats::proxy_counters(fmt::format("haproxy/{}/front", p->name));
+    p->back_counters = stats::proxy_counters(fmt::format("haproxy/{}/back", p->name));
     if (p->is_back()) make_pool(scope, *p);
   }
 }

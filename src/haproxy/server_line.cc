@@ -180,11 +180,8 @@ void add_server(Scope& scope, Str name, const Word& address_word, Str address_te
     set_sni(scope, *s, options);
     s->tls = make_server_tls(scope, options, where);
   }
-  s->state = scope.arena.own<model::ServerState>();
-  s->state->weight = s->weight;
-  s->state->max_conns = s->max_conns;
-  if (s->disabled) s->state->admin = static_cast<uint8_t>(model::Admin::maint);
-  if (s->unresolved) s->state->up = false;
+  s->state = model::server_state(fmt::format("haproxy/{}/{}", scope.proxy->name, name));
+  s->local = scope.arena.own<model::ServerLocal>();
   for (const model::Server* other : scope.proxy->servers)
     if (other->name == name)
       scope.error(where, fmt::format("another server of '{}' is called '{}'", scope.proxy->name, name), {},

@@ -9,19 +9,14 @@
 #include <new>
 
 #include "base/slab.h"
+#include "http/h1_preface.h"
 #include "http/h1_writer.h"
-#include "net/proxy_protocol.h"
 
 namespace weir::http {
 
 namespace {
 constexpr size_t kMaxPreface = 4096;
 }
-
-struct Preface {
-  net::ProxyInfo info;
-  std::string tlvs;
-};
 
 H1Server::H1Server(net::Loop& loop, int fd, const model::Listener& listener, ServerHooks& hooks)
     : H1Conn(loop, fd),
@@ -347,7 +342,7 @@ void H1Server::send_head(Message& m, bool end) {
     send_left_ = 0;
   }
   if (!request_keep_alive_ || (keepalive_requests_ && requests_ >= keepalive_requests_) || timeouts_->keepalive == 0 ||
-      !hooks_->may_keep_alive() || input_ended_)
+      !hooks_->may_keep_alive(*this) || input_ended_)
     close_after_ = true;
   // A client that waits for 100 may leave its body out now: what comes next could be either.
   if (expects_continue_ && receiving() && m.status >= 200) close_after_ = true;

@@ -15,6 +15,7 @@ struct Segment;
 namespace weir::http {
 
 class H1Server;
+struct Passport;
 
 // The proxy's half: makes transactions. One per shard.
 class ServerHooks {
@@ -35,7 +36,7 @@ class ServerHooks {
   virtual void busy(H1Server& s) = 0;  // does not any more
   virtual void closed(H1Server& s) = 0;
   virtual void out_of_memory(H1Server& s) = 0;  // between requests; the connection is closed afterwards
-  virtual bool may_keep_alive() = 0;
+  virtual bool may_keep_alive(const H1Server& s) = 0;
 
  protected:
   ~ServerHooks() = default;
@@ -59,6 +60,18 @@ class H1Server final : public H1Conn, public IdleLink {
   void accepted();
   // Closes an idle connection, or makes the running exchange the last one.
   void drain();
+
+  // --- passing it on to another worker ---
+  // Nothing but its place in this process keeps it from going, between two requests.
+  bool portable() const;
+  // It may go now. Sends what is gathered for it.
+  bool ready_to_leave();
+  Passport passport() const;
+  Str tlvs() const;  // that go with it
+  // It was sent: ends here without the client noticing.
+  void left();
+  // It has come, in place of accepted(). False: it cannot be watched, and is the caller's to close.
+  bool arrive(const Passport& p, Str tlvs);
 
   uint64_t accepted_ms() const { return accepted_ms_; }
   uint64_t first_byte_ms() const { return first_byte_ms_; }  // of the current request

@@ -46,6 +46,13 @@ void Daemon::ready(bool close_output) {
   pipe_ = -1;
 }
 
+void Daemon::let_go(bool close_output) {
+  if (pipe_ < 0) return;
+  give_up_output(close_output);
+  close(pipe_);
+  pipe_ = -1;
+}
+
 void give_up_output(bool errors) {
   int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (null < 0) return;

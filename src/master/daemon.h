@@ -12,6 +12,8 @@ class Daemon {
   bool detach();
   // Serving: lets the starting process go and, with `close_output`, gives up its terminal.
   void ready(bool close_output);
+  // In a process that has nothing to tell the starting one: gives up its terminal, if it is in the background.
+  void let_go(bool close_output);
   bool detached() const { return pipe_ >= 0; }  // and nobody was told yet
 
  private:

@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -17,15 +18,22 @@
 
 #include <algorithm>
 
+#include "base/counter_zone.h"
+#include "base/gauge.h"
+#include "base/shared_records.h"
+#include "base/shared_zone.h"
+#include "master/standby.h"
 #include "master/start.h"
 #include "master/title.h"
+#include "master/upgrade.h"
 #include "master/worker.h"
 
 namespace weir::master {
 namespace {
 
 constexpr uint32_t kMaxBackOffMs = 5000;
-constexpr uint32_t kQuickDeathMs = 1000;  // a worker that lived shorter is started again with a pause
+constexpr uint32_t kFirstBackOffMs = 100;
+constexpr uint64_t kRoomMs = 50;  // until a worker that was killed has made room for another one
 constexpr uint64_t kKillAfterMs = 5000;  // a worker that does not end within it after TERM is killed
 
 uint64_t now_ms() {
@@ -44,6 +52,27 @@ std::string how_it_ended(int status) {
   return fmt::format("exited with code {}", WEXITSTATUS(status));
 }
 
+// Tells the master which shared memory this worker uses; what is new goes along.
+bool send_zones(int channel) {
+  bool good = true;
+  SharedZone::each([&](const SharedZone& zone) {
+    if (!zone.used) return;
+    Packet packet;
+    packet.type = Message::zone;
+    packet.layout = zone.layout;
+    packet.size = zone.size;
+    packet.set_path(zone.name);
+    good &= send_packet(channel, packet, zone.inherited ? -1 : zone.fd);
+  });
+  return good;
+}
+
+// Takes back what the worker counted that has ended.
+void slot_is_free(int slot) {
+  CounterZone::worker_ended(slot);
+  SharedRecords::worker_ended(slot);
+}
+
 int make_signal_fd() {
   block_signals();
   sigset_t set;
@@ -59,6 +88,8 @@ Master::Master(Job& job, Daemon& daemon) : job_(job), daemon_(daemon), voice_(*j
 int Master::run(tools::Loaded first) {
   if (voice_.face() == config::Dialect::nginx) set_title(fmt::format("nginx: master process {}", command_line()));
   signals_ = make_signal_fd();
+  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);  // a standby becomes our child when its worker dies
+  take_sockets();
   spawn(&first);
   first = {};
   while (!stopping_ || !children_.empty()) wait_for_events();
@@ -68,35 +99,61 @@ int Master::run(tools::Loaded first) {
 int Master::finish() {
   for (auto& [key, kept] : sockets_) {
     close(kept.fd);
-    if (!kept.path.empty()) unlink(kept.path.c_str());
+    bool shared = successor_ > 0 || (kept.inherited && link_ >= 0);  // another program serves there
+    if (!kept.path.empty() && !shared) unlink(kept.path.c_str());
   }
-  if (served_ && !pid_file_.empty()) unlink(pid_file_.c_str());
+  if (served_ && !pid_file_.empty()) unlink((pid_file_ + (successor_ > 0 ? kOldSuffix : "")).c_str());
   voice_.say(Level::notice, fmt::format("all workers ended, leaving ({})", exit_code_));
   return exit_code_;
 }
 
+// So many generations drain that there is no room for one more.
+void Master::end_oldest() {
+  if (children_.empty()) {
+    respawn_at_ms_ = now_ms() + kRoomMs;
+    return;
+  }
+  Child& oldest = children_.front();
+  if (!oldest.ending) {
+    oldest.ending = true;
+    voice_.say(Level::alert,
+               fmt::format("{} workers still live, ending the oldest one ({})", children_.size(), oldest.pid));
+    kill(oldest.pid, voice_.signal_for(Order::stop));
+  }
+  respawn_at_ms_ = now_ms() + kRoomMs;
+}
+
 void Master::spawn(tools::Loaded* loaded) {
+  int slot = SharedRecords::claim_slot();
+  if (slot < 0) return end_oldest();
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
     voice_.say(Level::alert, fmt::format("socketpair() failed ({}: {})", errno, strerror(errno)));
+    SharedRecords::worker_ended(slot);
     return;
   }
   pid_t pid = fork();
   if (pid == 0) {
     close(ends[0]);
+    g_worker_slot = slot;
     be_worker(ends[1], loaded);
   }
   close(ends[1]);
   if (pid < 0) {
     voice_.say(Level::alert, fmt::format("fork() failed ({}: {})", errno, strerror(errno)));
     close(ends[0]);
-    if (children_.empty()) respawn_at_ms_ = now_ms() + kQuickDeathMs;
+    SharedRecords::worker_ended(slot);
+    if (children_.empty()) respawn_at_ms_ = now_ms() + kFirstBackOffMs;
     return;
   }
+  add_child(pid, ends[0], slot);
+}
+
+void Master::add_child(pid_t pid, int channel, int slot) {
   Child child;
   child.pid = pid;
-  child.channel = ends[0];
-  child.started_ms = now_ms();
+  child.slot = slot;
+  child.channel = channel;
   children_.push_back(child);
 }
 
@@ -104,14 +161,25 @@ void Master::spawn(tools::Loaded* loaded) {
 void Master::be_worker(int channel, tools::Loaded* loaded) {
   if (voice_.face() == config::Dialect::nginx) set_title("nginx: worker process");
   close(signals_);
-  for (Child& c : children_) close(c.channel);
+  for (int link : {link_, successor_link_})
+    if (link >= 0) close(link);
+  for (Child& c : children_)
+    for (int channel : {c.channel, c.standby_channel})
+      if (channel >= 0) close(channel);
+  if (dead_.standby_channel >= 0) close(dead_.standby_channel);
   for (auto& [key, kept] : sockets_) close(kept.fd);
   tools::Loaded own;
   if (!loaded) {
+    SharedZone::forget_use();
     own = load_and_show(job_);
     if (!own.good(job_.request.options.allow_planned)) _exit(1);
     loaded = &own;
   }
+  auto wait = [this] { daemon_.let_go(!job_.keep_output); };
+  channel = leave_standby(channel, wait, [this] {
+    if (voice_.face() == config::Dialect::nginx) set_title("nginx: worker process");
+    if (job_.reopen_logs) job_.reopen_logs();
+  });
   MasterOpener opener(channel);
   Stages stages;
   stages.ready = [&] {
@@ -121,9 +189,11 @@ void Master::be_worker(int channel, tools::Loaded* loaded) {
       packet.set_path(path);
       if (!send_packet(channel, packet)) return false;
     }
+    if (!send_zones(channel)) return false;
     packet = {};
     packet.type = Message::ready;
     packet.user = geteuid();
+    packet.max_reloads = loaded->model->process.max_reloads;
     packet.set_path(loaded->model->process.pid_file);
     if (daemon_.detached()) give_up_output(!job_.keep_output);
     return send_packet(channel, packet);
@@ -139,6 +209,7 @@ void Master::wait_for_events() {
   for (Child& c : children_) {
     if (c.channel >= 0) fds.push_back({c.channel, POLLIN, 0}), pids.push_back(c.pid);
   }
+  if (link_ >= 0) fds.push_back({link_, POLLIN, 0});
   uint64_t now = now_ms();
   int wait = -1;
   for (uint64_t at : {respawn_at_ms_, kill_at_ms_})
@@ -152,12 +223,13 @@ void Master::wait_for_events() {
     starting |= !it->ready;
     on_message(*it);
   }
+  if (link_ >= 0 && fds.back().revents != 0) on_link();
   if (fds[0].revents != 0 && !starting) on_signals();
   now = now_ms();
   if (kill_at_ms_ != 0 && kill_at_ms_ <= now) kill_late();
   if (respawn_at_ms_ != 0 && respawn_at_ms_ <= now && !stopping_) {
     respawn_at_ms_ = 0;
-    spawn(nullptr);
+    respawn();
   }
 }
 
@@ -174,8 +246,15 @@ void Master::on_signals() {
       reload();
       continue;
     }
-    if (signal == SIGWINCH || signal == SIGUSR2) {
-      voice_.say_ignored(signal);
+    if (signal == SIGUSR2) {
+      change_program();
+      continue;
+    }
+    if (signal == SIGWINCH) {
+      if (isatty(STDIN_FILENO))
+        voice_.say_ignored(signal);
+      else
+        retire_workers();
       continue;
     }
     Order order = voice_.order(signal, false);
@@ -214,11 +293,35 @@ void Master::on_message(Child& child) {
     child.channel = -1;  // its end is seen by SIGCHLD
     return;
   }
+  if (packet.type == Message::standby && !child.ready) {
+    child.standby = packet.pid;
+    child.standby_channel = fd;
+    return;
+  }
+  if (packet.type == Message::zone && !child.ready) return take_zone(child, packet, fd);
   if (fd >= 0) close(fd);
   if (child.ready) return;
   if (packet.type == Message::wish) give_socket(child, packet.wish);
   if (packet.type == Message::log_file) child.logs.emplace_back(packet.path);
   if (packet.type == Message::ready) on_ready(child, packet);
+}
+
+void Master::take_zone(Child& child, const Packet& packet, int fd) {
+  SharedZone zone;
+  zone.name = packet.path;
+  zone.layout = packet.layout;
+  zone.size = packet.size;
+  child.zones.push_back(zone.key());
+  if (fd >= 0 && !SharedZone::adopt(zone.name, zone.layout, zone.size, fd)) close(fd);
+}
+
+// What no worker uses any more.
+void Master::drop_zones() {
+  SharedZone::drop([this](const SharedZone& zone) {
+    return std::none_of(children_.begin(), children_.end(), [key = zone.key()](const Child& c) {
+      return std::find(c.zones.begin(), c.zones.end(), key) != c.zones.end();
+    });
+  });
 }
 
 void Master::give_socket(Child& child, const Wish& wish) {
@@ -234,6 +337,8 @@ void Master::give_socket(Child& child, const Wish& wish) {
       bool path = wish.family == AF_UNIX && !wish.abstract && !wish.replace_path;
       it = sockets_.emplace(key, Kept{opened.fd, path ? std::string(wish.path, wish.path_size) : std::string()}).first;
     }
+  } else {
+    adjust_socket(it->second.fd, wish);
   }
   if (it != sockets_.end()) child.keys.push_back(key);
   send_packet(child.channel, answer, it == sockets_.end() ? -1 : it->second.fd);
@@ -243,13 +348,22 @@ void Master::give_socket(Child& child, const Wish& wish) {
 void Master::on_ready(Child& child, const Packet& packet) {
   child.ready = true;
   child.user = packet.user;
-  if (stopping_) return;
+  if (stopping_ || retired_) return;
   for (Child& old : children_) {
-    if (old.pid == child.pid || old.leaving || !old.ready) continue;
+    if (old.pid == child.pid || !old.ready) continue;
+    bool told = introduce(old, child.channel);
+    if (!told && !old.leaving) kill(old.pid, voice_.signal_for(Order::quit));
     old.leaving = true;
-    kill(old.pid, voice_.signal_for(Order::quit));
+    drop_standby(old);
+    if (packet.max_reloads && ++old.reloads > packet.max_reloads && !old.ending) {
+      old.ending = true;
+      voice_.say(Level::alert, fmt::format("worker {} has lived through {} reloads, ending it", old.pid, old.reloads));
+      kill(old.pid, voice_.signal_for(Order::stop));
+    }
   }
+  drop_standby(dead_);
   drop_unused(child);
+  drop_zones();
   if (!served_) {
     served_ = true;
     pid_file_ = pid_file_path(job_, packet.path);
@@ -281,7 +395,7 @@ void Master::drop_unused(const Child& child) {
       continue;
     }
     close(it->second.fd);
-    if (!it->second.path.empty()) unlink(it->second.path.c_str());
+    if (!it->second.path.empty() && !it->second.inherited) unlink(it->second.path.c_str());
     it = sockets_.erase(it);
   }
 }
@@ -289,10 +403,12 @@ void Master::drop_unused(const Child& child) {
 void Master::on_child_ends() {
   int status;
   for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+    if (pid == successor_) program_ended(status);
     auto it = std::find_if(children_.begin(), children_.end(), [&](const Child& c) { return c.pid == pid; });
     if (it == children_.end()) continue;
     Child child = *it;
     children_.erase(it);
+    slot_is_free(child.slot);
     if (child.channel >= 0) {
       // It may have become ready just before.
       Packet packet;
@@ -308,11 +424,13 @@ void Master::on_child_ends() {
 
 void Master::child_ended(Child child, int status) {
   std::string text = fmt::format("worker {} {}", child.pid, how_it_ended(status));
-  if (stopping_ || child.leaving) {
+  if (stopping_ || child.leaving || retired_) {
+    drop_standby(child);
     voice_.say(Level::notice, "former " + text);
     return;
   }
   if (!child.ready) {
+    drop_standby(child);
     if (!served_) {
       exit_code_ = std::max(exit_status(status), 1);
       stopping_ = true;
@@ -329,20 +447,45 @@ void Master::child_ended(Child child, int status) {
   start_again(child);
 }
 
-void Master::start_again(const Child& died) {
-  if (starting()) return;
-  uint64_t now = now_ms();
-  bool quick = now - died.started_ms < kQuickDeathMs;
-  back_off_ms_ = quick ? std::min(std::max(back_off_ms_ * 2, 100u), kMaxBackOffMs) : 0;
-  // The first time at once, whatever it died of.
-  if (back_off_ms_ <= 100)
-    spawn(nullptr);
+void Master::start_again(Child& died) {
+  if (starting()) return drop_standby(died);
+  if (died.ready) {
+    drop_standby(dead_);
+    dead_ = died;
+  }
+  // One that has served is replaced at once, whatever it died of; one that cannot even start, with growing pauses.
+  back_off_ms_ = died.ready ? 0 : std::min(std::max(back_off_ms_ * 2, kFirstBackOffMs), kMaxBackOffMs);
+  if (back_off_ms_ == 0)
+    respawn();
   else
-    respawn_at_ms_ = now + back_off_ms_;
+    respawn_at_ms_ = now_ms() + back_off_ms_;
+}
+
+// Fills the place of the one that died: its standby does, or a new process that reads the file again.
+void Master::respawn() {
+  if (dead_.standby_channel < 0) return spawn(nullptr);
+  int slot = SharedRecords::claim_slot();
+  if (slot < 0) return end_oldest();
+  Packet packet;
+  packet.type = Message::serve;
+  packet.slot = slot;
+  if (!send_packet(dead_.standby_channel, packet)) {
+    SharedRecords::worker_ended(slot);
+    drop_standby(dead_);
+    return spawn(nullptr);
+  }
+  add_child(dead_.standby, dead_.standby_channel, slot);
+  dead_ = {};
+}
+
+void Master::drop_standby(Child& child) {
+  if (child.standby_channel >= 0) close(child.standby_channel);
+  child.standby_channel = -1;
 }
 
 void Master::reload() {
   if (stopping_) return;
+  retired_ = false;
   if (starting()) {
     reload_wanted_ = true;
     return;
@@ -359,7 +502,12 @@ void Master::stop(Order order, int signal) {
   stopping_ = true;
   respawn_at_ms_ = 0;
   if (haproxy && signal == SIGINT && exit_code_ == 0) exit_code_ = 128 + SIGINT;
-  tell(order);
+  if (order == Order::quit)
+    send_away();
+  else
+    tell(order);
+  for (Child& c : children_) drop_standby(c);
+  drop_standby(dead_);
   if (order == Order::stop) kill_at_ms_ = now_ms() + kKillAfterMs;
 }
 

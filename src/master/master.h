@@ -17,32 +17,54 @@ class Master {
   int run(tools::Loaded first);
 
  private:
+  static constexpr const char* kOldSuffix = ".oldbin";  // of the pid file while the new program has its name
+
   struct Child {
     pid_t pid = -1;
+    int slot = 0;  // which cells it counts in
     int channel = -1;
     bool ready = false;
     bool leaving = false;  // was told to drain
-    uint64_t started_ms = 0;
+    bool ending = false;  // and then to end at once
+    uint32_t reloads = 0;  // since it serves
+    pid_t standby = -1;  // waits to take its place
+    int standby_channel = -1;
     std::vector<std::string> keys;  // of the sockets that it got
     std::vector<std::string> logs;  // files that it writes
+    std::vector<std::string> zones;  // keys of the shared memory that it uses
     uid_t user = 0;  // as whom it runs
   };
   struct Kept {
     int fd = -1;
     std::string path;  // to be removed at the end, or empty
+    bool inherited = false;  // from an older program
   };
 
   void spawn(tools::Loaded* loaded);
+  void end_oldest();
   [[noreturn]] void be_worker(int channel, tools::Loaded* loaded);
   void wait_for_events();
   void on_signals();
   void on_message(Child& child);
   void on_ready(Child& child, const Packet& packet);
   void give_socket(Child& child, const Wish& wish);
+  bool introduce(Child& old, int heir);
+  void take_sockets();
+  void change_program();
+  void program_ended(int status);
+  void on_link();
+  void retire_workers();
+  void send_away();
+  void rename_pid_file(bool back);
+  void take_zone(Child& child, const Packet& packet, int fd);
+  void drop_zones();
   void drop_unused(const Child& child);
   void on_child_ends();
   void child_ended(Child child, int status);
-  void start_again(const Child& died);
+  void add_child(pid_t pid, int channel, int slot);
+  void start_again(Child& died);
+  void respawn();
+  void drop_standby(Child& child);
   void reload();
   void stop(Order order, int signal);
   void tell(Order order);
@@ -60,11 +82,16 @@ class Master {
   std::map<std::string, Kept> sockets_;
   std::string pid_file_;
   int signals_ = -1;
+  int link_ = -1;  // to the master of the older program
+  int successor_link_ = -1;  // to the one of the newer
+  pid_t successor_ = -1;
+  bool retired_ = false;  // its workers have been sent away
   bool stopping_ = false;
   bool served_ = false;  // one worker has been ready
   bool reload_wanted_ = false;  // came while another was under way
   int exit_code_ = 0;
   uint64_t respawn_at_ms_ = 0;  // 0: not
+  Child dead_;  // the one whose place is free; its standby is what counts
   uint64_t kill_at_ms_ = 0;
   uint32_t back_off_ms_ = 0;
 };

@@ -69,20 +69,29 @@ bool change(const Identity& id, const std::string& name, Voice& voice) {
   return true;
 }
 
-}  // namespace
+void set_core_limit(uint64_t size, Voice& voice) {
+  rlimit limit{size, size};  // UINT64_MAX is RLIM_INFINITY
+  if (setrlimit(RLIMIT_CORE, &limit) == 0) return;
+  if (getrlimit(RLIMIT_CORE, &limit) == 0) limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_CORE, &limit);
+  voice.say(Level::warn, fmt::format("core files may not grow beyond {} bytes: the limit stays there", limit.rlim_max));
+}
 
-void set_limits(const model::Process& process, Voice& voice) {
+void set_descriptor_limit(const model::Process& process, Voice& voice) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   // nginx counts per worker process, and its workers are our shards.
   uint64_t times = voice.face() == config::Dialect::nginx ? static_cast<uint64_t>(std::max(process.shards, 1)) : 1;
   uint64_t wanted = process.rlimit_nofile * times;
-  if (wanted != 0 && wanted < limit.rlim_cur) {
+  bool may_lower = wanted != 0 || process.most_nofile != 0;
+  if (wanted == 0 && process.max_conns > 0) wanted = 2 * process.max_conns * times + kSpareDescriptors;
+  if (process.rlimit_nofile == 0 && process.most_nofile != 0)
+    wanted = std::min(std::max<uint64_t>(wanted, limit.rlim_cur), process.most_nofile);
+  if (may_lower && wanted < limit.rlim_cur) {
     rlimit lowered{wanted, wanted};
     setrlimit(RLIMIT_NOFILE, &lowered);
     return;
   }
-  if (wanted == 0 && process.max_conns > 0) wanted = 2 * process.max_conns * times + kSpareDescriptors;
   if (wanted <= limit.rlim_cur) return;
   rlimit raised{wanted, std::max<rlim_t>(wanted, limit.rlim_max)};
   if (setrlimit(RLIMIT_NOFILE, &raised) == 0) return;
@@ -91,6 +100,15 @@ void set_limits(const model::Process& process, Voice& voice) {
   if (wanted > limit.rlim_max)
     voice.say(Level::warn,
               fmt::format("{} open files are wanted and {} allowed: the limit stays there", wanted, limit.rlim_max));
+}
+
+}  // namespace
+
+void set_limits(const model::Process& process, Voice& voice) {
+  if (process.rlimit_core) set_core_limit(*process.rlimit_core, voice);
+  if (process.priority && setpriority(PRIO_PROCESS, 0, *process.priority) != 0)
+    voice.say(Level::warn, fmt::format("setpriority({}) failed ({}: {})", *process.priority, errno, strerror(errno)));
+  set_descriptor_limit(process, voice);
 }
 
 bool drop_privileges(const model::Process& process, Voice& voice) {
@@ -113,7 +131,11 @@ bool drop_privileges(const model::Process& process, Voice& voice) {
     voice.say(Level::alert, fmt::format("cannot chroot({}): {}", process.chroot, strerror(errno)));
     return false;
   }
-  return change(id, user, voice);
+  if (!change(id, user, voice)) return false;
+  if (process.working_directory.empty() || chdir(process.working_directory.c_str()) == 0) return true;
+  voice.say(Level::alert,
+            fmt::format("chdir(\"{}\") failed ({}: {})", process.working_directory, errno, strerror(errno)));
+  return false;
 }
 
 }  // namespace weir::master

@@ -6,11 +6,11 @@
 
 namespace weir::master {
 
-// Sets the limit on descriptors to what the configuration says, or raises it to what it needs; one that may not be raised
+// Priority, size of core files, and descriptors: as the configuration says, or as many as it needs. What may not be done
 // is a warning.
 void set_limits(const model::Process& process, Voice& voice);
 
-// chroot, group, user, in this order. False after saying what is wrong.
+// chroot, group, user, working directory, in this order. False after saying what is wrong.
 bool drop_privileges(const model::Process& process, Voice& voice);
 
 }  // namespace weir::master

@@ -112,7 +112,7 @@ Round one_round(model::Model& model, Opener& opener, Voice& voice, bool tell) {
   Round round;
   for (model::Listener* l : model.listeners) {
     if (l->fd >= 0) continue;
-    Opened opened = opener.open(Wish::of(*l, voice.face()));
+    Opened opened = opener.open(Wish::of(*l, voice.face(), model.process.reuseport));
     l->fd = opened.fd;
     if (opened.fd >= 0) continue;
     (opened.error == EADDRINUSE ? round.busy : round.failed) = true;
@@ -123,14 +123,14 @@ Round one_round(model::Model& model, Opener& opener, Voice& voice, bool tell) {
 
 }  // namespace
 
-Wish Wish::of(const model::Listener& l, config::Dialect face) {
+Wish Wish::of(const model::Listener& l, config::Dialect face, bool reuseport) {
   Wish w;
   w.family = l.addr.family;
   w.abstract = l.addr.abstract;
   w.exact = l.addr.exact;
   // HAProxy sets it always: the process that takes over binds while the old one still listens.
   w.replace_path = is_haproxy(l, face);
-  w.reuseport = l.reuseport || w.replace_path;
+  w.reuseport = l.reuseport || (w.replace_path && reuseport);
   w.v6only = l.v6only;
   w.defer_accept = l.defer_accept;
   w.transparent = l.transparent;
@@ -161,7 +161,8 @@ net::Addr Wish::addr() const {
 }
 
 std::string Wish::key() const {
-  return fmt::format("{} {}{}{}", addr().text(), v6only, transparent, reuseport);
+  bool ip = family != AF_UNIX;
+  return fmt::format("{} {}{}", addr().text(), family == AF_INET6 && v6only, ip && transparent);
 }
 
 Opened open_socket(const Wish& wish) {
@@ -176,6 +177,11 @@ Opened open_socket(const Wish& wish) {
   if (path && !set_owner(wish.path, wish)) return failed(fd, "chmod");
   if (listen(fd, wish.backlog) != 0) return failed(fd, "listen");
   return {fd, 0, ""};
+}
+
+void adjust_socket(int fd, const Wish& wish) {
+  if (wish.family != AF_UNIX && wish.reuseport) set(fd, SOL_SOCKET, SO_REUSEPORT);
+  listen(fd, wish.backlog);
 }
 
 Opened MasterOpener::open(const Wish& wish) {

@@ -32,7 +32,8 @@ struct Wish {
   uint8_t ip[16] = {};
   char path[kPath] = {};
 
-  static Wish of(const model::Listener& listener, config::Dialect face);
+  // `reuseport`: where the product sets SO_REUSEPORT without being asked.
+  static Wish of(const model::Listener& listener, config::Dialect face, bool reuseport = true);
   net::Addr addr() const;  // points into the wish
   // Equal keys are the same socket: a reload keeps it.
   std::string key() const;
@@ -43,6 +44,9 @@ struct Opened {
   int error = 0;
   const char* call = "";  // which system call failed
 };
+
+// Gives a socket that listens already what may be changed about it.
+void adjust_socket(int fd, const Wish& wish);
 
 // A new non-blocking listening socket with all options set.
 Opened open_socket(const Wish& wish);
@@ -76,7 +80,19 @@ bool open_listeners(model::Model& model, Opener& opener, Voice& voice, const std
 void remove_paths(const model::Model& model, config::Dialect face);
 
 // --- the socket pair between master and worker ---
-enum class Message : uint8_t { wish, opened, log_file, ready };
+enum class Message : uint8_t {
+  wish,
+  opened,
+  log_file,
+  zone,
+  standby,  // another process with the same configuration waits at the descriptor
+  ready,
+  // from the master to a worker that serves, each with one end of a socket pair between the two workers (proxy/heir.h)
+  heir,  // drain: what may go goes there
+  ancestor,  // what comes there is yours
+  // from the master to a standby
+  serve,
+};
 
 struct Packet {
   Message type = Message::ready;
@@ -84,7 +100,12 @@ struct Packet {
   char call[16] = {};
   Wish wish;
   uid_t user = 0;  // ready: as whom the worker runs
-  char path[1024] = {};  // ready: the configuration's pid file, or empty; log_file: one that the worker writes
+  uint32_t max_reloads = 0;  // ready: after which a worker is ended; 0: no limit
+  pid_t pid = 0;  // standby: the process
+  int slot = 0;  // serve: which cells it counts in
+  uint64_t layout = 0, size = 0;  // of a zone; see base/shared_zone.h
+  // ready: the configuration's pid file, or empty; log_file: one that the worker writes; zone: its name
+  char path[1024] = {};
 
   void set_path(const std::string& name) { memcpy(path, name.data(), std::min(name.size(), sizeof path - 1)); }
 };

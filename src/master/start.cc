@@ -60,6 +60,7 @@ int serve(Job& job, model::Model& model, Opener& opener, int channel, const Stag
   block_signals();
   if (!open_listeners(model, opener, voice, job.old_pids)) return 1;
   if (stages.bound && !stages.bound()) return 1;
+  model.settle();
   set_limits(model.process, voice);
   Worker worker(model, voice, channel);
   worker.on_reopen = job.reopen_logs;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "master/sockets.h"
+#include "master/upgrade.h"
 #include "master/voice.h"
 #include "tools/load.h"
 
@@ -16,6 +17,8 @@ class Worker;
 
 struct Job {
   Voice* voice = nullptr;
+  char** argv = nullptr;            // of this program, to start it anew
+  Heritage heritage;                // from an older program
   tools::LoadRequest request;       // how to read the configuration, now and at each reload
   std::optional<bool> daemon;       // the command line's word; else the configuration's
   std::optional<bool> master;

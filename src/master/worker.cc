@@ -4,13 +4,17 @@
 #include <fmt/format.h>
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "master/sockets.h"
 #include "master/title.h"
 
 namespace weir::master {
 namespace {
+
+constexpr int kArrivals = 64;  // taken from an older worker before other things have their turn
 
 sigset_t handled_signals() {
   sigset_t set;
@@ -39,7 +43,8 @@ Worker::Worker(model::Model& model, Voice& voice, int channel) : model_(model), 
   uv_loop_init(&loop_);
   uv_async_init(&loop_, &ended_, [](uv_async_t* a) { static_cast<Worker*>(a->data)->shard_ended(); });
   uv_timer_init(&loop_, &deadline_);
-  ended_.data = deadline_.data = this;
+  uv_timer_init(&loop_, &grace_);
+  ended_.data = deadline_.data = grace_.data = this;
 }
 
 Worker::~Worker() {
@@ -68,6 +73,7 @@ bool Worker::start() {
 // The thread of one shard: made, used and gone here. Nobody serves before everybody can.
 void Worker::serve(int index) {
   Seat& seat = *seats_[static_cast<size_t>(index)];
+  choose_cpus(index);
   {
     proxy::Shard shard(model_, index, shard_count(), crew);
     std::string problem = shard.open_listeners();
@@ -96,6 +102,19 @@ void Worker::serve(int index) {
   uv_async_send(&ended_);
 }
 
+void Worker::choose_cpus(int index) {
+  const std::vector<CpuSet>& cpus = model_.process.cpus;
+  if (cpus.empty()) return;
+  auto i = static_cast<size_t>(index);
+  if (i >= cpus.size()) i = model_.process.last_cpus_for_rest ? cpus.size() - 1 : i % cpus.size();
+  if (cpus[i].count() == 0) return;
+  int error = pthread_setaffinity_np(pthread_self(), sizeof(cpu_set_t), &cpus[i].get());
+  std::lock_guard lock(lock_);
+  if (error)
+    voice_.say(Level::warn,
+               fmt::format("shard {} cannot be bound to its processors ({}: {})", index, error, strerror(error)));
+}
+
 void Worker::shard_ended() {
   std::lock_guard hold(lock_);
   if (over_ == shard_count()) uv_stop(&loop_);
@@ -113,12 +132,29 @@ void Worker::post_all(const std::function<void(proxy::Shard&)>& fn) {
   for (int i = 0; i < shard_count(); i++) post(i, fn);
 }
 
+// The sockets are closed when the last shard has let go of them: then nobody is queued where nobody accepts.
+void Worker::drain_shards(bool now, bool first) {
+  auto listening = std::make_shared<std::atomic<int>>(shard_count());
+  auto let_go = [this, first, listening] {
+    if (listening->fetch_sub(1) != 1 || !first) return;
+    for (const model::Listener* l : model_.listeners)
+      if (l->fd >= 0) close(l->fd);
+  };
+  for (int i = 0; i < shard_count(); i++) {
+    bool there = post(i, [now, heir = heir_, let_go](proxy::Shard& shard) {
+      shard.drain(now, heir);
+      let_go();
+    });
+    if (!there) let_go();
+  }
+}
+
 void Worker::drain(bool now) {
   bool first = !draining_;
   draining_ = true;
   if (first && voice_.face() == config::Dialect::nginx) set_title("nginx: worker process is shutting down");
   if (first && on_drain) on_drain();
-  post_all([now](proxy::Shard& shard) { shard.drain(now); });
+  drain_shards(now, first);
   if (first && !now && model_.process.shutdown_timeout > 0)
     uv_timer_start(
         &deadline_, [](uv_timer_t* t) { static_cast<Worker*>(t->data)->drain(true); }, model_.process.shutdown_timeout,
@@ -128,7 +164,7 @@ void Worker::drain(bool now) {
 void Worker::obey(int signal) {
   switch (voice_.order(signal, channel_ >= 0)) {
     case Order::stop: drain(true); break;
-    case Order::quit: drain(false); break;
+    case Order::quit: quit(); break;
     case Order::reopen:
       if (on_reopen) on_reopen();
       break;
@@ -136,6 +172,14 @@ void Worker::obey(int signal) {
     case Order::state: tell_state(); break;
     case Order::none: voice_.say_ignored(signal); break;
   }
+}
+
+// HAProxy's `grace`: goes on for a while as if nothing had been said.
+void Worker::quit() {
+  uint32_t grace = model_.process.grace;
+  if (grace == 0 || draining_) return drain(false);
+  if (uv_is_active(reinterpret_cast<uv_handle_t*>(&grace_))) return;
+  uv_timer_start(&grace_, [](uv_timer_t* t) { static_cast<Worker*>(t->data)->drain(false); }, grace, 0);
 }
 
 void Worker::tell_state() {
@@ -160,11 +204,75 @@ void Worker::watch_master() {
   if (channel_ < 0) return;
   uv_poll_init(&loop_, &master_, channel_);
   master_.data = this;
-  // The master sends nothing once a worker is ready: what can be read is the end.
-  uv_poll_start(&master_, UV_READABLE, [](uv_poll_t* p, int, int) {
-    uv_poll_stop(p);
-    static_cast<Worker*>(p->data)->drain(false);
+  uv_poll_start(&master_, UV_READABLE, [](uv_poll_t* p, int, int) { static_cast<Worker*>(p->data)->on_master(); });
+}
+
+void Worker::on_master() {
+  Packet packet;
+  int fd = -1;
+  if (!receive_packet(channel_, packet, fd)) {
+    uv_poll_stop(&master_);
+    return drain(false);
+  }
+  if (fd >= 0 && packet.type == Message::heir) return take_heir(fd);
+  if (fd >= 0 && packet.type == Message::ancestor) return meet_ancestor(fd);
+  if (fd >= 0) close(fd);
+}
+
+void Worker::take_heir(int channel) {
+  std::vector<uint64_t> listeners;
+  if (proxy::receive_listeners(channel, listeners)) {
+    heir_ = std::make_shared<proxy::Heir>(channel, listeners);
+  } else {
+    close(channel);
+    heir_ = nullptr;
+  }
+  drain(false);
+}
+
+void Worker::meet_ancestor(int channel) {
+  std::vector<uint64_t> identities;
+  for (const model::Listener* l : model_.listeners) {
+    identities.push_back(l->identity);
+    listeners_[l->identity] = l;
+  }
+  if (!proxy::send_listeners(channel, identities)) {
+    close(channel);
+    return;
+  }
+  auto& ancestor = *ancestors_.emplace_back(std::make_unique<Ancestor>());
+  ancestor.channel = channel;
+  ancestor.worker = this;
+  crew.ancestors.fetch_add(1);
+  uv_poll_init(&loop_, &ancestor.poll, channel);
+  ancestor.poll.data = &ancestor;
+  uv_poll_start(&ancestor.poll, UV_READABLE, [](uv_poll_t* p, int, int) {
+    auto& from = *static_cast<Ancestor*>(p->data);
+    from.worker->on_ancestor(from);
   });
+}
+
+void Worker::on_ancestor(Ancestor& ancestor) {
+  proxy::Arrival arrival;
+  for (int i = 0; i < kArrivals; i++) {
+    switch (proxy::receive(ancestor.channel, arrival)) {
+      case proxy::Received::none: return;
+      case proxy::Received::end: return ancestor_ended(ancestor);
+      case proxy::Received::one: break;
+    }
+    auto it = listeners_.find(arrival.passport.listener);
+    int shard = static_cast<int>(next_shard_++ % seats_.size());
+    bool sent = it != listeners_.end() &&
+                post(shard, [listener = it->second, arrival](proxy::Shard& to) { to.arrive(*listener, arrival); });
+    if (!sent) close(arrival.fd);
+  }
+}
+
+void Worker::ancestor_ended(Ancestor& ancestor) {
+  uv_poll_stop(&ancestor.poll);
+  close(ancestor.channel);
+  crew.ancestors.fetch_sub(1);
+  post_all([](proxy::Shard& shard) { shard.check_drained(); });
 }
 
 void Worker::run() {

@@ -3,16 +3,19 @@
 // own; each shard is a thread. Made after the sockets are there; `run` returns when all shards have ended.
 #include <uv.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "master/voice.h"
 #include "model/model.h"
+#include "proxy/heir.h"
 #include "proxy/shard.h"
 
 namespace weir::master {
@@ -48,6 +51,12 @@ class Worker {
   std::function<void()> on_end;     // after the shards, before the loop is closed
 
  private:
+  // An older worker that sends its idle connections.
+  struct Ancestor {
+    uv_poll_t poll;
+    int channel = -1;
+    Worker* worker = nullptr;
+  };
   // One shard's thread. `shard` is null before it is made and after it ended; `lock` guards it.
   struct Seat {
     std::thread thread;
@@ -57,10 +66,18 @@ class Worker {
   static constexpr int kSignals[] = {15, 2, 3, 10, 1, 28, 12};  // TERM INT QUIT USR1 HUP WINCH USR2
 
   void serve(int index);
+  void choose_cpus(int index);
   void shard_ended();
   void take_signals();
   void watch_master();
+  void on_master();
+  void drain_shards(bool now, bool first);
+  void take_heir(int channel);
+  void meet_ancestor(int channel);
+  void on_ancestor(Ancestor& ancestor);
+  void ancestor_ended(Ancestor& ancestor);
   void obey(int signal);
+  void quit();
   void tell_state();
   void close_handles();
 
@@ -70,6 +87,7 @@ class Worker {
   uv_loop_t loop_;
   uv_async_t ended_;
   uv_timer_t deadline_;
+  uv_timer_t grace_;
   uv_poll_t master_;
   uv_signal_t signals_[std::size(kSignals)];
   std::vector<std::unique_ptr<Seat>> seats_;
@@ -80,6 +98,10 @@ class Worker {
   std::string problem_;
   bool go_ = false;
   bool draining_ = false;
+  std::shared_ptr<proxy::Heir> heir_;
+  std::vector<std::unique_ptr<Ancestor>> ancestors_;
+  std::unordered_map<uint64_t, const model::Listener*> listeners_;  // by identity
+  size_t next_shard_ = 0;  // for what arrives
 };
 
 // Keeps the signals that worker and master handle from arriving before somebody listens; for both after a fork.

@@ -1,18 +1,21 @@
 #pragma once
 // The immutable result of reading a configuration: listeners, pools and servers, in one arena. Shared by all shards and
-// never changed; what changes at run time (weights, states, counters) lives in the *State structures, which the model only
-// points to and which are atomics.
+// never changed; what changes at run time (weights, states, counters) lies in the structures of model/state.h, which the model
+// only points to.
 #include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/arena.h"
+#include "base/cpu_set.h"
 #include "config/source.h"
 #include "config/tree.h"
 #include "http/h1_parser.h"
+#include "model/state.h"
 #include "net/addr.h"
 #include "stats/rate.h"
 
@@ -24,42 +27,6 @@ struct Segment;
 }  // namespace weir::proxy
 
 namespace weir::model {
-
-enum class Admin : uint8_t { ready = 0, drain = 1, maint = 2 };
-
-// What changes about a server while it serves. One cache line of its own.
-struct alignas(64) ServerState {
-  std::atomic<uint8_t> admin{0};  // Admin
-  std::atomic<bool> up{true};  // as health has it
-  std::atomic<int32_t> weight{1};
-  std::atomic<int32_t> current{0};  // streams on it now
-  std::atomic<int32_t> queued{0};
-  std::atomic<uint32_t> fails{0};  // nginx: failures within fail_timeout
-  std::atomic<int64_t> checked_ms{0};  // nginx: when the last failure was counted, loop milliseconds
-  std::atomic<int64_t> changed_s{0};  // wall clock of the last change of state
-  std::atomic<uint64_t> total{0};  // streams ever
-  std::atomic<uint64_t> bytes_in{0};  // from clients to it
-  std::atomic<uint64_t> bytes_out{0};
-  std::atomic<uint64_t> connect_errors{0};
-  std::atomic<uint64_t> response_errors{0};
-  std::atomic<uint64_t> retries{0};
-  std::atomic<uint64_t> redispatches{0};
-  std::atomic<uint64_t> status[6]{};  // [1..5]: 1xx to 5xx, [0]: other
-  std::atomic<uint64_t> connects{0};
-  std::atomic<uint64_t> reuses{0};
-  std::atomic<uint64_t> client_aborts{0};
-  std::atomic<uint64_t> server_aborts{0};
-  std::atomic<int32_t> max_current{0};
-  std::atomic<int32_t> max_conns{0};  // starts as Server::max_conns
-  std::atomic<bool> stopping{false};  // up, but takes no new streams
-  std::atomic<const net::Addr*> addr{
-      nullptr};  // in place of Server::addr once that was changed; never freed while used
-  std::atomic<int32_t> idle{0};  // connections kept open without a stream
-  std::atomic<uint64_t> idle_shards{0};  // bit i: shard i (below 64) keeps such connections
-  std::atomic<uint64_t> used_ms{0};  // when it was last picked, monotonic
-  stats::Rate rate;
-  stats::Times times;
-};
 
 struct Pool;
 
@@ -81,11 +48,12 @@ struct Server {
   uint8_t send_proxy = 0;  // PROXY protocol version to send, 0: none
   const Pool* pool = nullptr;
   ServerState* state = nullptr;
+  ServerLocal* local = nullptr;
   const void* conf = nullptr;  // the personality's own
 
   // Where it is now: as configured, or as it was changed since.
   const net::Addr& address() const {
-    const net::Addr* changed = state->addr.load(std::memory_order_acquire);
+    const net::Addr* changed = local->addr.load(std::memory_order_acquire);
     return changed ? *changed : addr;
   }
 };
@@ -94,27 +62,13 @@ enum class Reuse : uint8_t { never, safe, aggressive, always };
 
 class Balancer;
 
-struct alignas(64) PoolState {
-  std::atomic_flag lock = ATOMIC_FLAG_INIT;  // held for a pick only
-  std::atomic<int32_t> current{0};
-  std::atomic<int32_t> queued{0};  // requests that wait for a place on a server, over all shards
-  std::atomic<int32_t> max_queued{0};
-  std::atomic<uint64_t> queue_tickets{0};  // handed out to those that wait, over all shards
-  std::array<std::atomic<uint64_t>, 64>
-      queue_first{};  // by shard modulo 64: the oldest ticket that waits there; 0: none
-  std::atomic<uint64_t> total{0};
-  std::atomic<int32_t> max_current{0};
-  std::atomic<uint64_t> used_ms{0};  // when a request last came to it, monotonic
-  stats::Rate rate;
-  stats::Times times;
-};
-
 struct Pool {
   Str name;
   uint32_t id = 0;
   ArenaList<Server*> servers;
   Balancer* balancer = nullptr;  // owned by the model
   PoolState* state = nullptr;
+  PoolLocal* local = nullptr;
   Reuse reuse = Reuse::safe;
   uint32_t keepalive = 32;  // idle connections a shard keeps for the pool; 0: none
   uint32_t keepalive_requests = 1000;  // 0: no limit
@@ -175,7 +129,11 @@ struct Listener {
   const void* conf = nullptr;  // the personality's own: nginx's servers of this address, haproxy::Proxy
   stats::Connections* connections = nullptr;  // counted there, when somebody wants to know
   uint32_t max_conns = 0;  // with so many in `connections` nothing is accepted; 0: no limit
+  std::string rules;  // the text of the rules that a connection has passed when it is idle, where there are any
   config::Where where;
+  // Equal for listeners between which an idle connection makes no difference: their address and what comes before requests.
+  // Set when it begins to serve.
+  uint64_t identity = 0;
 };
 
 struct Process {
@@ -186,6 +144,15 @@ struct Process {
   uint64_t max_conns = 0;  // over all shards; 0: no limit
   bool max_conns_waits = false;  // at the limit: leave connections in the backlog (HAProxy), else close them (nginx)
   uint64_t rlimit_nofile = 0;
+  uint64_t most_nofile = 0;  // whatever would be needed; 0: no limit
+  std::optional<uint64_t> rlimit_core;
+  std::optional<int> priority;  // as for nice
+  std::string working_directory;
+  std::vector<CpuSet> cpus;  // by shard, empty ones and those of shards behind the end: where the system likes
+  bool last_cpus_for_rest = false;  // the last one is that of all shards behind the end
+  uint32_t grace = 0;  // ms between the order to drain and doing it
+  uint32_t max_reloads = 0;  // a worker that has lived through more of them is ended; 0: no limit
+  bool reuseport = true;  // sockets that have no opinion set SO_REUSEPORT where the product does
   uint32_t shutdown_timeout = 0;  // ms; 0: no limit
   bool share_idle = true;  // shards take idle server connections over from each other
 };
@@ -200,6 +167,10 @@ struct Model {
   const void* nginx = nullptr;  // personalities' roots
   const void* haproxy = nullptr;
 
+  // Just before this configuration begins to serve: its servers take over the state that former ones left, as far as the file
+  // has not changed its mind.
+  void settle();
+
   std::vector<ssl_ctx_st*> tls;  // every TLS context in use; freed with the model
   void keep_tls(ssl_ctx_st* context) { tls.push_back(context); }
   ~Model();
@@ -210,5 +181,8 @@ struct Model {
     return nullptr;
   }
 };
+
+// See Listener::identity.
+uint64_t identity_of(const Listener& listener);
 
 }  // namespace weir::model

@@ -98,4 +98,22 @@ bool parse_ip(Str text, Addr& out) {
   return out.family != AF_UNSPEC;
 }
 
+FlatAddr FlatAddr::of(const Addr& addr) {
+  FlatAddr out;
+  out.family = addr.family;
+  out.port = addr.port;
+  if (addr.family == AF_INET) memcpy(out.ip, &addr.v4, sizeof addr.v4);
+  if (addr.family == AF_INET6) memcpy(out.ip, &addr.v6, sizeof addr.v6);
+  return out;
+}
+
+Addr FlatAddr::addr() const {
+  Addr out;
+  out.family = family;
+  out.port = port;
+  if (family == AF_INET) memcpy(&out.v4, ip, sizeof out.v4);
+  if (family == AF_INET6) memcpy(&out.v6, ip, sizeof out.v6);
+  return out;
+}
+
 }  // namespace weir::net

@@ -38,6 +38,16 @@ struct Addr {
   std::string text() const;
 };
 
+// An address in a form that another process can read; of a Unix address the family alone.
+struct FlatAddr {
+  uint8_t family = AF_UNSPEC;
+  uint16_t port = 0;
+  uint8_t ip[16] = {};
+
+  static FlatAddr of(const Addr& addr);
+  Addr addr() const;
+};
+
 // One numeric address without port; nothing resolved. Accepts brackets around IPv6.
 bool parse_ip(Str text, Addr& out);
 

@@ -40,9 +40,9 @@ void give_back(proxy::Waiter* w) {
   auto* hold = static_cast<Hold*>(w);
   Guard guard(hold->zone->counters, hold->key);
   CounterZone::Node* n = guard.find();
-  if (!n || n->count == 0) return;
-  n->count--;
-  if (n->count == 0) guard.remove(n);
+  if (!n || n->holders.total() == 0) return;
+  n->holders.down();
+  if (n->holders.total() == 0) guard.remove(n);
 }
 
 enum class Verdict : uint8_t { ok, full, busy };
@@ -51,8 +51,8 @@ Verdict take(const ConnLimit& limit, const Key& key) {
   Guard guard(limit.zone->counters, key);
   CounterZone::Node* n = guard.find();
   if (!n && !(n = guard.add())) return Verdict::full;
-  if (n->count >= limit.most) return Verdict::busy;
-  n->count++;
+  if (n->holders.total() >= limit.most) return Verdict::busy;
+  n->holders.up();
   return Verdict::ok;
 }
 

@@ -54,13 +54,13 @@ Verdict look_up(ReqLimit& limit, const Key& key, uint64_t now, bool last, int64_
     n = guard.add();
     if (!n) return Verdict::full;
     n->last_ms = last ? now : 0;
-    n->count = last ? 0 : 1;
+    if (!last) n->holders.up();
     return last ? Verdict::ok : Verdict::again;
   }
   excess = excess_now(*n, limit.zone->rate, now, ms);
   if (excess > limit.burst) return Verdict::busy;
   if (!last) {
-    n->count++;
+    n->holders.up();
     return Verdict::again;
   }
   n->excess = excess;
@@ -76,7 +76,7 @@ struct Held {
 void release(Held* held, int count) {
   for (int i = 0; i < count; i++) {
     Guard guard(held[i].limit->zone->counters, held[i].key);
-    if (CounterZone::Node* n = guard.find(); n && n->count) n->count--;
+    if (CounterZone::Node* n = guard.find(); n) n->holders.down();
   }
 }
 
@@ -96,7 +96,7 @@ int64_t account(Held* held, int count, uint64_t now, int64_t longest, int64_t& e
       e = excess_now(*n, held[i].limit->zone->rate, now, ms);
       if (ms) n->last_ms = now;
       n->excess = e;
-      if (n->count) n->count--;
+      n->holders.down();
     }
     int64_t delay = delay_for(*held[i].limit, e);
     if (delay <= longest) continue;

@@ -10,6 +10,8 @@ struct LiteralPools::Entry {
   Arena arena;
   model::PoolState pool_state;
   model::ServerState server_state;
+  model::PoolLocal pool_local;
+  model::ServerLocal server_local;
   model::Pool pool;
   model::Server server;
   std::unique_ptr<model::Balancer> balancer;
@@ -19,6 +21,7 @@ struct LiteralPools::Entry {
     pool.name = server.name = server.host = name;
     pool.id = static_cast<uint32_t>(model.pools.size());
     pool.state = &pool_state;
+    pool.local = &pool_local;
     pool.personality = &personality();
     pool.reuse = model::Reuse::always;
     pool.keepalive = 0;
@@ -26,6 +29,7 @@ struct LiteralPools::Entry {
     server.id = static_cast<uint32_t>(model.servers.size());
     server.pool = &pool;
     server.state = &server_state;
+    server.local = &server_local;
     server_state.weight = server.weight;
     pool.servers.push(arena, &server);
     balancer.reset(model::make_smooth_round_robin(pool));

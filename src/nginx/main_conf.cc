@@ -168,8 +168,6 @@ const Row kTable[] = {
      kLoop},
     {"debug_connection", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "address", "debug log for a client",
      "there is no debug log"},
-    {"worker_priority", kMain, 1, 1, Block::none, Inherit::none, nullptr, "number", "scheduling priority",
-     "set it on the service (Nice= in systemd)"},
     {"timer_resolution", kMain, 1, 1, Block::none, Inherit::none, nullptr, "interval", "how often the clock is read",
      "the clock is read once per wake-up"},
     {"pcre_jit", kMain, 1, 1, Block::none, Inherit::none, nullptr, "on | off", "compile regular expressions",
@@ -180,12 +178,6 @@ const Row kTable[] = {
      "no lock files are used"},
     {"debug_points", kMain, 1, 1, Block::none, Inherit::none, nullptr, "abort | stop", "for debugging",
      "there are none"},
-    {"working_directory", kMain, 1, 1, Block::none, Inherit::none, nullptr, "directory", "where core files go",
-     "set it on the service"},
-    {"worker_rlimit_core", kMain, 1, 1, Block::none, Inherit::none, nullptr, "size", "largest core file",
-     "set it on the service"},
-    {"worker_cpu_affinity", kMain, 1, -1, Block::none, Inherit::none, nullptr, "auto | mask ...",
-     "binds workers to CPUs", "shards are placed by the scheduler"},
 };
 
 }  // namespace

@@ -13,6 +13,7 @@ const std::vector<const Module*>& modules() {
   static const std::vector<const Module*> list = {
       // what a location is
       &kMainModule,
+      &kWorkerLimitsModule,
       &kCoreModule,
       &kListenModule,
       &kSslModule,

@@ -13,6 +13,7 @@ void add_builtin_variables();
 bool basic_user(const proxy::Transaction& txn, Str& user);
 
 extern const Module kMainModule;
+extern const Module kWorkerLimitsModule;
 extern const Module kCoreModule;
 extern const Module kListenModule;
 extern const Module kSslModule;

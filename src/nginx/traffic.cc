@@ -1,6 +1,8 @@
 // See nginx/traffic.h.
 #include "nginx/traffic.h"
 
+#include <fmt/format.h>
+
 #include "nginx/listen.h"
 #include "nginx/personality.h"
 #include "nginx/request.h"
@@ -41,11 +43,11 @@ void make_counters(Scope& scope) {
   for (model::Listener* l : scope.model.listeners) {
     if (l->personality != &personality()) continue;
     auto* address = static_cast<Address*>(const_cast<void*>(l->conf));
-    address->counters = scope.arena.own<stats::ProxyCounters>();
+    address->counters = stats::proxy_counters(fmt::format("nginx/{}", l->text));
     l->connections = &address->counters->connections;
   }
   for (model::Pool* p : scope.model.pools)
-    if (p->personality == &personality()) p->conf = scope.arena.own<stats::ProxyCounters>();
+    if (p->personality == &personality()) p->conf = stats::proxy_counters(fmt::format("nginx/upstream/{}", p->name));
 }
 
 void count_begin(proxy::Transaction& txn) {
@@ -53,7 +55,7 @@ void count_begin(proxy::Transaction& txn) {
   if (!c) return;
   c->requests.fetch_add(1, kRelaxed);
   c->request_rate.add(txn.times.head_ms);
-  c->current.fetch_add(1, kRelaxed);
+  c->current.up();
 }
 
 void count_answered(proxy::Transaction& txn) {
@@ -69,7 +71,7 @@ void count_end(proxy::Transaction& txn) {
     }
   stats::ProxyCounters* c = of(txn).address->counters;
   if (!c || txn.parent) return;
-  c->current.fetch_sub(1, kRelaxed);
+  c->current.down();
   add(*c, txn);
   if (!txn.pool) c->intercepted.fetch_add(1, kRelaxed);
 }

@@ -79,7 +79,8 @@ model::Pool* new_pool(Scope& scope, Str name) {
   auto* pool = scope.arena.own<model::Pool>();
   pool->name = scope.arena.dup(name);
   pool->id = static_cast<uint32_t>(scope.model.pools.size());
-  pool->state = scope.arena.own<model::PoolState>();
+  pool->state = model::pool_state(fmt::format("nginx/{}", name));
+  pool->local = scope.arena.own<model::PoolLocal>();
   pool->personality = &personality();
   pool->reuse = model::Reuse::always;
   pool->passive_health = true;
@@ -96,10 +97,8 @@ void add_server(Scope& scope, model::Pool& pool, const model::Server& pattern, S
   s->id = static_cast<uint32_t>(scope.model.servers.size());
   s->slot = static_cast<uint16_t>(pool.servers.size);
   s->pool = &pool;
-  s->state = scope.arena.own<model::ServerState>();
-  s->state->weight = s->weight;
-  s->state->max_conns = s->max_conns;
-  if (s->disabled) s->state->admin = static_cast<uint8_t>(model::Admin::maint);
+  s->state = model::server_state(fmt::format("nginx/{}/{}", pool.name, addr.text()));
+  s->local = scope.arena.own<model::ServerLocal>();
   pool.servers.push(scope.arena, s);
   scope.model.servers.push_back(s);
 }

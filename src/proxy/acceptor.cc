@@ -41,7 +41,8 @@ void Acceptor::on_timer() {
 }
 
 bool Acceptor::full() const {
-  if (listener_.max_conns && listener_.connections->current.load() >= listener_.max_conns) return true;
+  if (listener_.max_conns && static_cast<uint32_t>(listener_.connections->current.read()) >= listener_.max_conns)
+    return true;
   return shard_.model.process.max_conns_waits && shard_.full();
 }
 

@@ -57,7 +57,7 @@ const model::Pool* Transaction::chosen_pool(const Forward& p) {
 
 void Transaction::enter_pool(const model::Pool& to) {
   model::PoolState& s = *to.state;
-  stats::raise(s.max_current, s.current.fetch_add(1, std::memory_order_relaxed) + 1);
+  stats::raise(s.max_current, s.current.up());
   s.total.fetch_add(1, std::memory_order_relaxed);
   s.used_ms.store(shard.loop.now(), std::memory_order_relaxed);
   s.rate.add(shard.loop.now());
@@ -65,7 +65,7 @@ void Transaction::enter_pool(const model::Pool& to) {
 }
 
 void Transaction::leave_pool() {
-  if (in_pool_) in_pool_->state->current.fetch_sub(1, std::memory_order_relaxed);
+  if (in_pool_) in_pool_->state->current.down();
   in_pool_ = nullptr;
 }
 
@@ -87,13 +87,13 @@ void Transaction::count_times() const {
 // Chooses `server`, or none, and counts this exchange among its current ones: how many they are. Another shard may take a server's
 // last place between the choice and the count; then it is chosen again.
 int32_t Transaction::take_server() {
-  if (server && plan->stay) return server->state->current.fetch_add(1) + 1;
+  if (server && plan->stay) return server->state->current.up();
   while ((server = pool->balancer->pick(*pool, *this, tried))) {
     model::ServerState& s = *server->state;
-    int32_t now = s.current.fetch_add(1) + 1;
+    int32_t now = s.current.up();
     int32_t limit = s.max_conns.load(std::memory_order_relaxed);
     if (!limit || now <= limit) return now;
-    s.current.fetch_sub(1);
+    s.current.down();
   }
   return 0;
 }
@@ -276,8 +276,8 @@ void Transaction::end_attempt() {
   a.total_ms = shard.loop.now() - a.start_ms;
   model::ServerState& s = *a.server->state;
   // Ordered against Queue::wait, which counts itself and then looks for a place: one of the two sees the other.
-  s.current.fetch_sub(1);
-  if (a.server->pool->state->queued.load() > 0) shard.queue.place_free(*a.server->pool);
+  s.current.down();
+  if (a.server->pool->state->queued.read() > 0) shard.queue.place_free(*a.server->pool);
   if (!upstream) return;
   net::Conn* c = upstream->conn();
   a.bytes_in = c->bytes_in - attempt_in_;

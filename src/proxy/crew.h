@@ -13,6 +13,7 @@ struct Crew {
   // Runs the function on the thread of that shard; false when it has ended. Null where a shard is alone.
   std::function<bool(int, std::function<void(Shard&)>)> post;
   std::atomic<int64_t> connections{0};  // that count against model::Process::max_conns
+  std::atomic<int32_t> ancestors{0};  // older workers that may still send connections
   std::atomic<int32_t> paused{0};  // acceptors that wait until there are fewer
 };
 

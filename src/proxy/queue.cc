@@ -9,8 +9,10 @@ namespace weir::proxy {
 
 namespace {
 
+constexpr uint64_t kLookMs = 20;
+
 std::atomic<uint64_t>& first_of(const model::Pool& pool, const Shard& shard) {
-  return pool.state->queue_first[static_cast<size_t>(shard.index) & 63];
+  return pool.local->queue_first[static_cast<size_t>(shard.index) & 63];
 }
 
 // The shard whose turn it is, modulo 64: the one where somebody has waited longest. -1: nobody waits.
@@ -18,7 +20,7 @@ int turn_of(const model::Pool& pool) {
   int who = -1;
   uint64_t oldest = UINT64_MAX;
   for (int i = 0; i < 64; i++) {
-    uint64_t ticket = pool.state->queue_first[static_cast<size_t>(i)].load();
+    uint64_t ticket = pool.local->queue_first[static_cast<size_t>(i)].load();
     if (!ticket || ticket >= oldest) continue;
     oldest = ticket;
     who = i;
@@ -39,29 +41,44 @@ void Queue::wait(Transaction& txn, const model::Pool& pool, uint32_t timeout) {
   w->txn = &txn;
   w->pool = &pool;
   txn.queued = w;
-  w->ticket = pool.state->queue_tickets.fetch_add(1) + 1;
-  int32_t before = pool.state->queued.fetch_add(1);
+  w->ticket = pool.local->queue_tickets.fetch_add(1) + 1;
+  int32_t before = pool.state->queued.up() - 1;
   txn.queue_position = static_cast<uint32_t>(std::max(0, before));
   stats::raise(pool.state->max_queued, before + 1);
   lines_[pool.id].list.push_back(w);
   if (w->ticket == lines_[pool.id].list.front()->ticket) first_of(pool, shard_).store(w->ticket);
   if (timeout) shard_.loop.arm(*w, timeout);
+  watch_others(pool);
   // A place given back before this one counted as waiting was offered to nobody.
   if (model::has_place(pool, shard_.loop.now())) place_free(pool);
+}
+
+void Queue::watch_others(const model::Pool& pool) {
+  if (Timer::armed()) return;
+  for (const model::Server* s : pool.servers)
+    if (s->state->current.of_others() > 0) return shard_.loop.arm(*this, kLookMs);
+}
+
+void Queue::on_timer() {
+  for (const model::Pool* pool : shard_.model.pools) {
+    if (lines_[pool->id].list.empty()) continue;
+    watch_others(*pool);
+    if (model::has_place(*pool, shard_.loop.now())) place_free(*pool);
+  }
 }
 
 void Queue::leave(Waiting& w) {
   if (!w.QueueLink::linked()) return;
   w.QueueLink::unlink();
   shard_.loop.disarm(w);
-  w.pool->state->queued.fetch_sub(1);
+  w.pool->state->queued.down();
   const Waiting* next = lines_[w.pool->id].list.front();
   first_of(*w.pool, shard_).store(next ? next->ticket : 0);
 }
 
 void Queue::place_free(const model::Pool& pool) {
   Line& line = lines_[pool.id];
-  if (line.touched || pool.state->queued.load() <= 0) return;
+  if (line.touched || pool.state->queued.read() <= 0) return;
   line.touched = true;
   touched_.push_back(&pool);
   shard_.loop.soon(this);

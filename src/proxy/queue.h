@@ -1,7 +1,8 @@
 #pragma once
 // Requests that wait for a place because all servers of their pool are at their limit (HAProxy's `maxconn` of servers and
 // `timeout queue`). Each shard has its own queue and serves it first come, first served; whoever gives a place back
-// serves its own shard's queue, or tells the others when nobody waits there.
+// serves its own shard's queue, or tells the others when nobody waits there. Places that another worker holds, while one
+// drains and the next serves, come back without a word and are looked for from time to time.
 #include <memory>
 #include <vector>
 
@@ -27,7 +28,7 @@ struct Waiting final : Timer, QueueLink {
   void on_timer() override;
 };
 
-class Queue final : public net::Task {
+class Queue final : public net::Task, public Timer {
  public:
   Queue(Shard& shard, const model::Model& model);
 
@@ -44,6 +45,8 @@ class Queue final : public net::Task {
     bool touched = false;
   };
   void run_task() override;
+  void on_timer() override;
+  void watch_others(const model::Pool& pool);
   void pass_on(const model::Pool& pool, int turn);
   void serve(const model::Pool& pool, Line& line);
 

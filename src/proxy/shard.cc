@@ -8,16 +8,21 @@
 
 #include "base/slab.h"
 #include "proxy/acceptor.h"
+#include "proxy/heir.h"
 #include "proxy/personality.h"
 #include "proxy/transaction.h"
 #include "stats/counters.h"
 
 namespace weir::proxy {
 
+namespace {
+constexpr uint64_t kHandOverPause = 5;  // ms
+}
+
 thread_local Shard* Shard::t_current = nullptr;
 
 Shard::Shard(const model::Model& m, int i, int n, Crew& c)
-    : model(m), index(i), count(n), crew(c), upstreams(*this, m), queue(*this, m) {
+    : model(m), index(i), count(n), crew(c), upstreams(*this, m), queue(*this, m), handing_over_(*this) {
   t_current = this;
   uv_async_init(loop.uv(), &wake_, [](uv_async_t* a) { static_cast<Shard*>(a->data)->run_posted(); });
   wake_.data = this;
@@ -75,13 +80,18 @@ void Shard::run_posted() {
   for (auto& fn : work) fn();
 }
 
-void Shard::drain(bool now) {
+void Shard::drain(bool now, std::shared_ptr<Heir> heir) {
   draining_ = true;
+  heir_ = std::move(heir);
   for (auto& a : acceptors_) a->stop();
-  // A connection that has not asked anything yet may have its first request on the way: it gets one answer.
-  for (http::H1Server *s = idle_.front(), *next; s; s = next) {
-    next = idle_.next(s);
-    if (now || s->requests() > 0) s->drain();
+  if (heir_ && !now) {
+    hand_idle_over();
+  } else {
+    // A connection that has not asked anything yet may have its first request on the way: it gets one answer.
+    for (http::H1Server *s = idle_.front(), *next; s; s = next) {
+      next = idle_.next(s);
+      if (now || s->requests() > 0) s->drain();
+    }
   }
   upstreams.close_idle();
   if (now)
@@ -99,7 +109,48 @@ void Shard::accept_from(const model::Listener& listener, bool on) {
 }
 
 void Shard::check_drained() {
-  if (draining_ && connections_ == 0) loop.stop();
+  if (draining_ && connections_ == 0 && crew.ancestors.load() == 0) loop.stop();
+}
+
+// What may not go stays for one more request, which is answered with "Connection: close".
+void Shard::hand_idle_over() {
+  for (http::H1Server *s = idle_.front(), *next; s; s = next) {
+    next = idle_.next(s);
+    hand_over(*s);
+  }
+}
+
+// False: it is still here.
+bool Shard::hand_over(http::H1Server& s) {
+  if (!heir_ || !heir_->wants(s.listener().identity) || !s.ready_to_leave()) return false;
+  Heir::Sent sent = heir_->send(s.passport(), s.tlvs(), s.fd());
+  if (sent == Heir::Sent::yes) {
+    s.left();
+    return true;
+  }
+  if (sent == Heir::Sent::later && !handing_over_.armed()) loop.arm(handing_over_, kHandOverPause);
+  return false;
+}
+
+void Shard::arrive(const model::Listener& listener, const Arrival& arrival) {
+  crew.connections.fetch_add(model.process.max_conns ? 1 : 0, std::memory_order_relaxed);
+  auto* s = Slab<http::H1Server>::local().make(loop, arrival.fd, listener, *this);
+  if (!s) {
+    ::close(arrival.fd);
+    place_free();
+    return complain(listener, ENOMEM, "no memory for a connection");
+  }
+  connections_++;
+  if (listener.connections) listener.connections->current.up();
+  stats::bump(stats::counters().active);
+  if (s->arrive(arrival.passport, arrival.tlvs)) return;
+  complain(listener, errno, "epoll_ctl() failed");
+  closed(*s);
+  s->close();
+}
+
+bool Shard::may_keep_alive(const http::H1Server& s) {
+  return !draining_ || (heir_ && s.portable() && heir_->wants(s.listener().identity));
 }
 
 bool Shard::full() const {
@@ -224,9 +275,10 @@ void Shard::preface_failed(http::H1Server& s, Refusal why, Str text, Str detail)
 }
 
 void Shard::idle(http::H1Server& s) {
-  if (draining_ && s.requests() > 0) return s.drain();
+  if (draining_ && !heir_ && s.requests() > 0) return s.drain();
   idle_.push_back(&s);
   stats::bump(stats::counters().waiting);
+  if (heir_) hand_over(s);
 }
 
 void Shard::busy(http::H1Server& s) {

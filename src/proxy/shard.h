@@ -17,10 +17,18 @@
 namespace weir::proxy {
 
 class Acceptor;
+class Heir;
+struct Arrival;
 class Transaction;
 struct LiveLink : Link {};
 
 class Shard final : public http::ServerHooks {
+  struct HandingOver final : Timer {
+    explicit HandingOver(Shard& s) : shard(s) {}
+    void on_timer() override { shard.hand_idle_over(); }
+    Shard& shard;
+  };
+
  public:
   Shard(const model::Model& model, int index, int count, Crew& crew);
   ~Shard();
@@ -41,9 +49,14 @@ class Shard final : public http::ServerHooks {
   // Runs `fn` on this shard's thread. From any thread.
   void post(std::function<void()> fn);
   void run_posted();  // on this shard's thread; the loop calls it
-  // Stops accepting, lets what runs finish, then leaves the loop; at once with `now`. On this shard's thread.
-  void drain(bool now);
+  // Stops accepting, lets what runs finish, then leaves the loop; at once with `now`. Idle connections are closed, or
+  // where there is an heir (null: none), go there. On this shard's thread.
+  void drain(bool now, std::shared_ptr<Heir> heir);
   bool draining() const { return draining_; }
+  // A connection that an old worker had, with its passport. On this shard's thread.
+  void arrive(const model::Listener& listener, const Arrival& arrival);
+  // Leaves the loop if it drains, nothing runs any more and nobody sends connections.
+  void check_drained();
   // Stops taking connections from this listener, or takes them again. On this shard's thread.
   void accept_from(const model::Listener& listener, bool on);
 
@@ -76,13 +89,14 @@ class Shard final : public http::ServerHooks {
   void busy(http::H1Server& s) override;
   void closed(http::H1Server& s) override;
   void out_of_memory(http::H1Server& s) override;
-  bool may_keep_alive() override { return !draining_; }
+  bool may_keep_alive(const http::H1Server& s) override;
 
   static Shard& current() { return *t_current; }
 
  private:
   void acceptors_go_on();
-  void check_drained();
+  void hand_idle_over();
+  bool hand_over(http::H1Server& s);
   void end_everything();
   static thread_local Shard* t_current;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
@@ -91,6 +105,8 @@ class Shard final : public http::ServerHooks {
   std::vector<std::function<void()>> posted_;
   List<http::H1Server, http::IdleLink> idle_;
   bool draining_ = false;
+  std::shared_ptr<Heir> heir_;
+  HandingOver handing_over_;  // while the heir is busy
   uint64_t connections_ = 0;
   uint64_t ids_ = 0;
 };

@@ -91,7 +91,7 @@ H1Client* Upstreams::take_idle(Transaction& txn, const model::Server& server, co
 bool Upstreams::ask_others(Transaction& txn, const model::Server& server, const ssl_ctx_st* tls) {
   Need need;
   uint64_t own = shard_.index < 64 ? 1ull << shard_.index : 0;
-  uint64_t others = server.state->idle_shards.load(std::memory_order_relaxed) & ~own;
+  uint64_t others = server.local->idle_shards.load(std::memory_order_relaxed) & ~own;
   if (!others || !shard_.model.process.share_idle || !need_of(txn, server, tls, need) || need.owner) return false;
   uint64_t later = shard_.index < 63 ? others >> (shard_.index + 1) << (shard_.index + 1) : 0;
   int who = std::countr_zero(later ? later : others);
@@ -272,8 +272,8 @@ void Upstreams::keep(H1Client& c) {
   Idle& idle = idle_[server.id];
   idle.list.push_front(&c);
   if (idle.count++ == 0 && shard_.index < 64)
-    server.state->idle_shards.fetch_or(1ull << shard_.index, std::memory_order_relaxed);
-  server.state->idle.fetch_add(1, std::memory_order_relaxed);
+    server.local->idle_shards.fetch_or(1ull << shard_.index, std::memory_order_relaxed);
+  server.state->idle.up();
   if (c.owner) owned_++;
   PoolIdle& all = pool_idle_[server.pool->id];
   all.by_age.push_front(&c);
@@ -298,8 +298,8 @@ void Upstreams::closed(H1Client& c) {
   c.PoolLink::unlink();
   if (c.owner) owned_--;
   if (--idle_[c.server().id].count == 0 && shard_.index < 64)
-    c.server().state->idle_shards.fetch_and(~(1ull << shard_.index), std::memory_order_relaxed);
-  c.server().state->idle.fetch_sub(1, std::memory_order_relaxed);
+    c.server().local->idle_shards.fetch_and(~(1ull << shard_.index), std::memory_order_relaxed);
+  c.server().state->idle.down();
   c.AgeLink::unlink();
   pool_idle_[c.server().pool->id].count--;
 }

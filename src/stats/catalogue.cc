@@ -33,7 +33,7 @@ ServerView::ServerView(const model::Server& s) {
   admin = static_cast<model::Admin>(state.admin.load(kRelaxed));
   up = state.up.load(kRelaxed);
   stopping = state.stopping.load(kRelaxed);
-  unresolved = s.unresolved && !state.addr.load(kRelaxed);
+  unresolved = s.unresolved && !s.local->addr.load(kRelaxed);
   weight = state.weight.load(kRelaxed);
 }
 

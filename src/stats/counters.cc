@@ -5,12 +5,30 @@
 #include <deque>
 #include <mutex>
 
+#include "base/gauge.h"
+#include "base/shared_records.h"
+
 namespace weir::stats {
 namespace {
 
+constexpr size_t kThreads = 64;
+
+// Of all workers, by slot.
+struct ProcessCounters {
+  Counters threads[kWorkerSlots][kThreads];
+
+  void forget(int slot) {
+    for (Counters& c : threads[slot])
+      for (auto* now : {&c.active, &c.writing, &c.waiting}) *now = 0;
+  }
+};
+const KindOf<ProcessCounters> kProcess("process 1");
+
 struct All {
   std::mutex lock;
-  std::deque<Counters> threads;
+  ProcessCounters* shared = nullptr;
+  size_t used = 0;  // of this worker's in `shared`
+  std::deque<Counters> more;  // where that is not there, or full
 };
 All& all() {
   static auto* instance = new All;  // threads may end after static objects
@@ -19,10 +37,27 @@ All& all() {
 
 Counters& add_thread() {
   std::lock_guard guard(all().lock);
-  return all().threads.emplace_back();
+  All& a = all();
+  if (a.shared && a.used < kThreads) return a.shared->threads[g_worker_slot][a.used++];
+  return a.more.emplace_back();
+}
+
+void add(Totals& sum, const Counters& c) {
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  sum.accepted += c.accepted.load(kRelaxed);
+  sum.handled += c.handled.load(kRelaxed);
+  sum.requests += c.requests.load(kRelaxed);
+  sum.active += c.active.load(kRelaxed);
+  sum.writing += c.writing.load(kRelaxed);
+  sum.waiting += c.waiting.load(kRelaxed);
 }
 
 }  // namespace
+
+void share_counters() {
+  std::lock_guard guard(all().lock);
+  all().shared = SharedRecords::get(kProcess, "");
+}
 
 Counters& counters() {
   thread_local Counters& mine = add_thread();
@@ -32,15 +67,10 @@ Counters& counters() {
 Totals totals() {
   Totals sum;
   std::lock_guard guard(all().lock);
-  constexpr auto kRelaxed = std::memory_order_relaxed;
-  for (const Counters& c : all().threads) {
-    sum.accepted += c.accepted.load(kRelaxed);
-    sum.handled += c.handled.load(kRelaxed);
-    sum.requests += c.requests.load(kRelaxed);
-    sum.active += c.active.load(kRelaxed);
-    sum.writing += c.writing.load(kRelaxed);
-    sum.waiting += c.waiting.load(kRelaxed);
-  }
+  if (all().shared)
+    for (auto& worker : all().shared->threads)
+      for (const Counters& c : worker) add(sum, c);
+  for (const Counters& c : all().more) add(sum, c);
   sum.reading = std::max<int64_t>(0, sum.active - sum.writing - sum.waiting);
   return sum;
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Counts of connections and requests of this process, for stub_status and the statistics page. Each thread counts in a
-// structure of its own, so counting is a plain store; readers add the threads up. A thread's counts stay after its end.
+// Counts of connections and requests of all workers that share the memory, for stub_status and the statistics page. Each thread counts in a
+// structure of its own, so counting is a plain store; readers add the threads up. A thread's counts stay after its end, and after its worker's.
 #include <atomic>
 #include <cstdint>
 
@@ -14,6 +14,9 @@ struct alignas(64) Counters {
   std::atomic<int64_t> writing{0};  // requests that are being answered
   std::atomic<int64_t> waiting{0};  // connections without a request under way
 };
+
+// Before a worker's threads begin to count: lets them do it in shared memory; see base/shared_records.h.
+void share_counters();
 
 // This thread's. Only this thread may write it, through bump().
 Counters& counters();

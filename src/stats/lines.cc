@@ -24,6 +24,7 @@ class Builder {
   void gauge(Col c, const std::atomic<T>& n) {
     (*this)[c] = u32(kGauge, static_cast<uint64_t>(std::max<T>(0, n.load(kRelaxed))));
   }
+  void gauge(Col c, const Gauge& n) { (*this)[c] = u32(kGauge, static_cast<uint64_t>(std::max(0, n.read()))); }
   template <class T>
   void most(Col c, const std::atomic<T>& n) {
     (*this)[c] = u32(kMax, static_cast<uint64_t>(n.load(kRelaxed)));
@@ -81,7 +82,7 @@ struct Sums {
   int64_t changed_s = 0;
 
   explicit Sums(const model::Pool& pool) {
-    queued = static_cast<uint64_t>(std::max(0, pool.state->queued.load(kRelaxed)));
+    queued = static_cast<uint64_t>(std::max(0, pool.state->queued.read()));
     for (const model::Server* server : pool.servers) {
       const model::ServerState& s = *server->state;
       connect_errors += s.connect_errors.load(kRelaxed);

@@ -57,7 +57,7 @@ bool read_form(Str body, Arena& arena, FormData& form) {
 }
 
 void wake_queue(proxy::Transaction& txn, const model::Pool& pool) {
-  if (pool.state->queued.load() <= 0) return;
+  if (pool.state->queued.read() <= 0) return;
   txn.shard.queue.place_free(pool);
   txn.shard.post_others([&pool](proxy::Shard& shard) { shard.queue.place_free(pool); });
 }

@@ -1,16 +1,17 @@
 #pragma once
 // What is counted for a frontend or a backend as a whole, by all shards; servers count for themselves (model::ServerState).
-// Owned by the personality's proxies in the model's arena; read by the runtime socket and the statistics page.
+// They lie in shared memory by the names of the personality's proxies; read by the runtime socket and the statistics page.
 #include <atomic>
 #include <cstdint>
 
+#include "base/str.h"
 #include "stats/rate.h"
 
 namespace weir::stats {
 
 struct alignas(64) ProxyCounters {
   Connections connections;  // from clients; frontends only
-  std::atomic<int64_t> current{0};  // requests under way
+  Gauge current;  // requests under way
   std::atomic<uint64_t> requests{0};
   Rate request_rate;
   std::atomic<uint64_t> bytes_in{0};
@@ -26,7 +27,7 @@ struct alignas(64) ProxyCounters {
 
   // Highest values only, or everything except what is current.
   void clear_max() {
-    connections.max_current = connections.current.load(std::memory_order_relaxed);
+    connections.max_current = connections.current.read();
     connections.rate.clear_max();
     request_rate.clear_max();
   }
@@ -38,6 +39,13 @@ struct alignas(64) ProxyCounters {
       *c = 0;
     for (auto& s : status) s = 0;
   }
+  void forget(int slot) {
+    connections.current.forget(slot);
+    current.forget(slot);
+  }
 };
+
+// The shared ones of that name; see base/shared_records.h.
+ProxyCounters* proxy_counters(Str name);
 
 }  // namespace weir::stats

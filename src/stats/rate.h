@@ -5,6 +5,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "base/gauge.h"
+
 namespace weir::stats {
 
 // Raises `highest` to `value` if it is lower.
@@ -87,17 +89,17 @@ struct Times {
 
 // Connections from clients.
 struct Connections {
-  std::atomic<int64_t> current{0};
+  Gauge current;
   std::atomic<int64_t> max_current{0};
   std::atomic<uint64_t> total{0};
   Rate rate;
 
   void opened(uint64_t now_ms) {
-    raise(max_current, current.fetch_add(1, std::memory_order_relaxed) + 1);
+    raise(max_current, int64_t{current.up()});
     total.fetch_add(1, std::memory_order_relaxed);
     rate.add(now_ms);
   }
-  void closed() { current.fetch_sub(1); }  // ordered against Acceptor::pause
+  void closed() { current.down(); }  // ordered against Acceptor::pause
 };
 
 uint64_t monotonic_ms();

@@ -1,10 +1,12 @@
 // See tools/load.h.
 #include "tools/load.h"
 
+#include "base/shared_records.h"
 #include "config/include.h"
 #include "config/sections.h"
 #include "haproxy/haproxy.h"
 #include "nginx/nginx.h"
+#include "stats/counters.h"
 
 namespace weir::tools {
 namespace {
@@ -47,6 +49,8 @@ bool Loaded::good(bool allow_planned) const {
 }
 
 Loaded load(const LoadRequest& request) {
+  SharedRecords::begin_load();
+  stats::share_counters();
   Loaded out;
   out.diag = std::make_unique<config::Diagnostics>();
   auto tree = std::make_unique<config::Tree>();

@@ -242,6 +242,9 @@ int nginx_main(int argc, char** argv) {
   complete(o);
   Voice voice(config::Dialect::nginx);
   master::Job job = make_job(o, voice);
+  job.argv = argv;
+  if (!o.test && o.signal.empty()) job.heritage = master::take_heritage();
+  if (job.heritage.any()) job.daemon = false;  // the old program has no terminal to be let go of either
   try_error_log(o, voice);
   Loaded loaded = master::load_and_show(job);
   if (o.test) return test(o, job, loaded, voice);

@@ -27,6 +27,7 @@ constexpr int kUsage = 2;  // exit code of a command line that is not understood
 
 struct RunOptions {
   std::string conf, dialect, pid_file;
+  char** argv = nullptr;
   bool daemon = false;
   bool master = false;
   bool allow_planned = false;
@@ -71,9 +72,11 @@ Dialect dialect_of(const RunOptions& o) {
 master::Job make_job(const RunOptions& o, Voice& voice) {
   master::Job job;
   job.voice = &voice;
+  job.argv = o.argv;
+  job.heritage = master::take_heritage();
   job.reopen_logs = nginx::reopen_logs;
   job.log_paths = nginx::log_paths;
-  job.daemon = o.daemon;
+  job.daemon = o.daemon && !job.heritage.any();
   job.master = o.master || o.daemon;
   job.pid_file = o.pid_file;
   LoadRequest& r = job.request;
@@ -171,6 +174,7 @@ int weir_main(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", fmt::format("weir {}", kVersion));
   RunOptions run_options;
+  run_options.argv = argv;
   CheckOptions check_options;
   bool directives = false;
   int code = 0;

@@ -47,6 +47,12 @@ class PortReservation:
     def release(self):
         self._lock.close()
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.release()
+
 
 def is_free(port):
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):

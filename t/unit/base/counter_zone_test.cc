@@ -21,12 +21,12 @@ Test(counter_zone, adds_finds_removes) {
     Guard g(zone, zone.key("a"));
     auto* n = g.add();
     cr_assert(n != nullptr);
-    n->count = 3;
+    for (int i = 0; i < 3; i++) n->holders.up();
   }
   {
     Guard g(zone, zone.key("a"));
     auto* n = g.find();
-    cr_assert(n && n->count == 3);
+    cr_assert(n && n->holders.total() == 3);
     g.remove(n);
   }
   cr_expect(!has(zone, "a"));
@@ -46,7 +46,7 @@ Test(counter_zone, a_name_is_the_same_memory_and_a_layout_is_not) {
 Test(counter_zone, the_oldest_unheld_go_first_when_it_is_full) {
   CounterZone zone;
   cr_assert(zone.open("t3", 1, 32 * 1024));
-  Guard(zone, zone.key("held")).add()->count = 1;
+  Guard(zone, zone.key("held")).add()->holders.up();
   for (int i = 0; i < 20000; i++) {
     std::string name = fmt::format("key {}", i);
     Guard g(zone, zone.key(name));
@@ -65,9 +65,26 @@ Test(counter_zone, a_stripe_full_of_held_nodes_says_so) {
     Guard g(zone, zone.key(fmt::format("key {}", i)));
     auto* n = g.add();
     full = !n;
-    if (n) n->count = 1;
+    if (n) n->holders.up();
   }
   cr_expect(full);
+}
+
+Test(counter_zone, what_a_dead_worker_held_is_taken_back) {
+  CounterZone zone;
+  cr_assert(zone.open("t6", 1, 64 * 1024));
+  Guard(zone, zone.key("k")).add()->holders.up();
+  pid_t pid = fork();
+  if (pid == 0) {
+    g_worker_slot = 2;
+    Guard(zone, zone.key("k")).find()->holders.up();
+    _exit(0);
+  }
+  int status;
+  waitpid(pid, &status, 0);
+  cr_expect(Guard(zone, zone.key("k")).find()->holders.total() == 2);
+  CounterZone::worker_ended(2);
+  cr_expect(Guard(zone, zone.key("k")).find()->holders.total() == 1);
 }
 
 Test(counter_zone, a_dead_owners_stripe_is_emptied) {

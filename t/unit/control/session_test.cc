@@ -40,6 +40,7 @@ struct Socket {
   void make_model() {
     pool.name = "b";
     pool.state = &pool_state;
+    pool.local = &pool_local;
     for (int i = 0; i < 2; i++) {
       servers[i].name = i ? "s2" : "s1";
       servers[i].id = static_cast<uint32_t>(i);
@@ -47,6 +48,7 @@ struct Socket {
       cr_assert(net::parse_ip("127.0.0.1", servers[i].addr));
       servers[i].addr.port = 80;
       servers[i].state = &states[i];
+      servers[i].local = &locals[i];
       servers[i].pool = &pool;
       states[i].weight = 10;
       pool.servers.push(model.arena, &servers[i]);
@@ -116,6 +118,8 @@ struct Socket {
   model::Model model;
   model::Pool pool;
   model::PoolState pool_state;
+  model::PoolLocal pool_local;
+  model::ServerLocal locals[2];
   model::Server servers[2];
   model::ServerState states[2];
   stats::ProxyCounters front, back;
@@ -231,7 +235,7 @@ Test(control_session, waiting) {
   expect(s.ask("wait 1s srv-removable b/s1\n"), "Failed. Only servers in maintenance mode can be deleted.\n\n");
   s.ask("set server b/s1 state maint\n");
   expect(s.ask("wait 1s srv-removable b/s1\n"), "Done.\n\n");
-  s.states[0].current = 1;
+  s.states[0].current.up();
   expect(s.ask("wait 20ms srv-removable b/s1\n"),
          "Wait delay expired. Server still has connections attached to it, cannot remove it.\n\n");
 }

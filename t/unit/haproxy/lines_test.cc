@@ -99,7 +99,7 @@ Test(haproxy_server_line, options_and_defaults) {
   cr_expect_eq(servers[0]->max_conns, 5);
   cr_expect_eq(servers[1]->weight, 3);
   cr_expect(servers[1]->backup);
-  cr_expect_eq(servers[1]->state->admin.load(), static_cast<uint8_t>(model::Admin::maint));
+  cr_expect(servers[1]->disabled);
 }
 
 Test(haproxy_server_line, templates) {

@@ -13,6 +13,8 @@ namespace {
 struct Formats : World {
   model::Pool pool;
   model::PoolState pool_state;
+  model::PoolLocal pool_local;
+  model::ServerLocal server_local;
   model::Server server;
   model::ServerState server_state;
 
@@ -33,8 +35,10 @@ struct Formats : World {
     txn.times.start_us = 1234567890500000 + 520000;
     pool.name = "app";
     pool.state = &pool_state;
+    pool.local = &pool_local;
     server.name = "s1";
     server.state = &server_state;
+    server.local = &server_local;
   }
   void answered() {
     response("HTTP/1.1 200 OK\r\nServer: s\r\nContent-Length: 7\r\n\r\n");

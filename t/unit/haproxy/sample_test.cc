@@ -82,12 +82,16 @@ Test(sample, names_of_backends_are_resolved_later) {
   World w;
   model::Pool pool;
   model::PoolState pool_state;
+  model::PoolLocal pool_local;
+  model::ServerLocal local;
   model::Server server;
   model::ServerState state;
   pool.name = "app";
   pool.state = &pool_state;
+  pool.local = &pool_local;
   server.name = "s1";
   server.state = &state;
+  server.local = &local;
   pool.servers.push(w.arena, &server);
   w.model.pools.push_back(&pool);
   haproxy::SampleError error;
@@ -96,7 +100,7 @@ Test(sample, names_of_backends_are_resolved_later) {
   for (int i = 0; i < 3; i++) exprs[i] = haproxy::parse_sample_text(samples[i], w.env, {}, error);
   haproxy::resolve_references(w.references, w.model, w.diag);
   cr_expect(w.diag.all().empty());
-  state.current = 4;
+  for (int i = 0; i < 4; i++) state.current.up();
   state.max_conns = 10;
   expr::Value v;
   cr_expect(exprs[0]->eval(w.ctx, v) && v.integer == 1);

@@ -41,11 +41,14 @@ Test(sockets, opens_and_refuses_what_is_taken) {
 
 Test(sockets, keys_tell_addresses_apart) {
   model::Listener a = loopback(80), b = loopback(81), c = loopback(80);
-  c.reuseport = true;
+  c.transparent = true;
+  model::Listener d = loopback(80);
+  d.reuseport = true;
   auto key = [](const model::Listener& l) { return Wish::of(l, config::Dialect::nginx).key(); };
   cr_expect(key(a) == key(loopback(80)));
   cr_expect(key(a) != key(b));
   cr_expect(key(a) != key(c));
+  cr_expect(key(a) == key(d), "a socket that listens can be given that");
 }
 
 Test(sockets, unix_paths_as_each_product_treats_them) {

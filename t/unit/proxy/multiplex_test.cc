@@ -221,13 +221,17 @@ Test(multiplex, two_interleaved_streams_over_one_connection, .timeout = 10) {
   model::Model model;
   model::Pool pool;
   model::PoolState pool_state;
+  model::PoolLocal pool_local;
+  model::ServerLocal server_local;
   model::Server server;
   model::ServerState server_state;
   Relay relay;
   pool.state = &pool_state;
+  pool.local = &pool_local;
   pool.personality = &relay;
   server.pool = &pool;
   server.state = &server_state;
+  server.local = &server_local;
   server.addr = origin.address;
   pool.servers.push(model.arena, &server);
   std::unique_ptr<model::Balancer> balancer(model::make_smooth_round_robin(pool));
@@ -280,5 +284,5 @@ Test(multiplex, two_interleaved_streams_over_one_connection, .timeout = 10) {
   model.servers.clear();
   cr_expect(answers['a'] == "200 /a:one two three", "%s", answers['a'].c_str());
   cr_expect(answers['b'] == "200 /b:uno due", "%s", answers['b'].c_str());
-  cr_expect(server_state.total == 2 && server_state.current == 0 && pool_state.current == 0);
+  cr_expect(server_state.total == 2 && server_state.current.read() == 0 && pool_state.current.read() == 0);
 }

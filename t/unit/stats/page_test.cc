@@ -62,14 +62,18 @@ Test(stats_page, order_and_choice_of_lines) {
   Catalogue c;
   ProxyCounters counters;
   model::PoolState pool_state;
+  model::PoolLocal pool_local;
+  model::ServerLocal locals[2];
   model::ServerState states[2];
   model::Server servers[2];
   model::Pool pool;
   pool.state = &pool_state;
+  pool.local = &pool_local;
   for (uint32_t i = 0; i < 2; i++) {
     servers[i].name = i ? "s2" : "s1";
     servers[i].id = i;
     servers[i].state = &states[i];
+    servers[i].local = &locals[i];
     servers[i].pool = &pool;
     pool.servers.push(arena, &servers[i]);
   }

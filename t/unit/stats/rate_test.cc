@@ -45,7 +45,7 @@ Test(stats_rate, connections) {
   c.opened(1000);
   c.closed();
   c.opened(1000);
-  cr_expect_eq(c.current.load(), 2);
+  cr_expect_eq(c.current.read(), 2);
   cr_expect_eq(c.max_current.load(), 2);
   cr_expect_eq(c.total.load(), 3u);
 }

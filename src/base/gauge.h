@@ -1,0 +1,34 @@
+#pragma once
+// How many of something there are now, over all workers that share the memory. Each worker counts in a cell of its own, so
+// that what one held that was killed is taken back by clearing its cell.
+#include <atomic>
+#include <cstdint>
+
+namespace weir {
+
+// Workers that may live at once: one that serves and those that drain.
+inline constexpr int kWorkerSlots = 8;
+// Which cells are this process's. Chosen by its master before anything is counted; 0 where there is none.
+inline int g_worker_slot = 0;
+
+class Gauge {
+ public:
+  // One more; how many they are with it.
+  int32_t up() {
+    cells_[g_worker_slot].fetch_add(1);
+    return read();
+  }
+  void down() { cells_[g_worker_slot].fetch_sub(1); }
+  int32_t read() const {
+    int32_t sum = 0;
+    for (const auto& cell : cells_) sum += cell.load();
+    return sum;
+  }
+  int32_t of_others() const { return read() - cells_[g_worker_slot].load(); }
+  void forget(int slot) { cells_[slot].store(0); }
+
+ private:
+  std::atomic<int32_t> cells_[kWorkerSlots]{};
+};
+
+}  // namespace weir

@@ -1,0 +1,226 @@
+// See base/shared_records.h. Zones "records:0", "records:1" … are filled from the front; each record has a head of one cache line.
+#include "base/shared_records.h"
+
+#include <errno.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <atomic>
+#include <mutex>
+#include <system_error>
+#include <unordered_map>
+#include <vector>
+
+#include "base/gauge.h"
+#include "base/shared_zone.h"
+
+namespace weir {
+namespace {
+
+constexpr size_t kZone = size_t{1} << 20;
+constexpr uint64_t kLayout = 1;
+constexpr size_t kLine = 64;
+
+struct Key {
+  uint64_t high, low;
+  bool operator==(const Key&) const = default;
+};
+struct KeyHash {
+  size_t operator()(const Key& k) const { return k.low; }
+};
+
+struct alignas(kLine) Head {
+  std::atomic<uint32_t> size;  // of what follows, a multiple of kLine; set first and for ever
+  std::atomic<uint32_t> ready;  // set last
+  uint64_t kind;
+  Key key;
+  std::atomic<uint32_t> users;  // bit i: the worker with slot i
+  std::atomic<uint32_t> load;  // the number of the last one that asked for it
+
+  void* data() { return this + 1; }
+};
+
+struct ZoneHead {
+  std::atomic<uint32_t> used;  // bytes behind this head that were given out
+  std::atomic<uint32_t> loads;  // of the first zone: configurations that were read
+  std::atomic<int32_t> masters[kWorkerSlots];  // of the first zone: process ids of those that claimed the slots
+};
+
+struct Book {
+  std::mutex lock;
+  std::vector<SharedZone*> zones;
+  std::unordered_map<Key, Head*, KeyHash> index;
+  std::unordered_map<Key, uint32_t, KeyHash> taken;  // in this load: how often the name was asked for
+  std::vector<Head*> given;  // in this load
+  std::vector<Head*> unused;
+  bool looked_for_unused = false;
+  uint32_t load = 0;
+};
+
+Book& book() {
+  static auto* instance = new Book;
+  return *instance;
+}
+
+RecordKind* g_kinds = nullptr;
+
+ZoneHead& head_of(const SharedZone& zone) {
+  return *reinterpret_cast<ZoneHead*>(zone.data);
+}
+
+uint64_t id_of(Str name, size_t size) {
+  return XXH3_64bits_withSeed(name.data(), name.size(), size);
+}
+
+Key key_of(uint64_t kind, Str name, uint32_t repetition) {
+  XXH128_hash_t h = XXH3_128bits_withSeed(name.data(), name.size(), kind + repetition);
+  return {h.high64, h.low64};
+}
+
+std::string zone_name(size_t i) {
+  return fmt::format("records:{}", i);
+}
+
+// Makes the index anew: other processes may have added records or given some another use.
+void refresh(Book& b) {
+  b.zones.clear();
+  while (SharedZone* zone = SharedZone::find(zone_name(b.zones.size()), kLayout, kZone)) b.zones.push_back(zone);
+  b.index.clear();
+  for (SharedZone* zone : b.zones) {
+    size_t used = std::min<size_t>(head_of(*zone).used.load(), kZone - kLine);
+    for (size_t at = 0; at < used;) {
+      auto* head = reinterpret_cast<Head*>(zone->data + kLine + at);
+      uint32_t size = head->size.load();
+      if (size == 0) break;  // whoever made it was killed there and then
+      if (head->ready.load(std::memory_order_acquire)) b.index[head->key] = head;
+      at += sizeof(Head) + size;
+    }
+  }
+}
+
+Head* reclaim(Book& b, uint64_t kind, uint32_t size) {
+  if (!b.looked_for_unused) {
+    b.looked_for_unused = true;
+    for (auto& [key, head] : b.index)
+      if (head->users.load() == 0 && head->load.load() + 2 < b.load) b.unused.push_back(head);
+  }
+  for (Head*& head : b.unused) {
+    if (head->kind != kind || head->size != size) continue;
+    Head* found = head;
+    head = b.unused.back();
+    b.unused.pop_back();
+    b.index.erase(found->key);
+    return found;
+  }
+  return nullptr;
+}
+
+Head* allocate(Book& b, uint32_t size) {
+  for (size_t i = b.zones.empty() ? 0 : b.zones.size() - 1;; i++) {
+    if (i == b.zones.size()) {
+      SharedZone* zone = SharedZone::open(zone_name(i), kLayout, kZone);
+      if (!zone) throw std::system_error(errno, std::generic_category(), "no shared memory for counters");
+      b.zones.push_back(zone);
+    }
+    uint32_t need = static_cast<uint32_t>(sizeof(Head)) + size;
+    ZoneHead& zone = head_of(*b.zones[i]);
+    uint32_t at = zone.used.load();
+    while (at + need <= kZone - kLine && !zone.used.compare_exchange_weak(at, at + need)) {
+    }
+    if (at + need > kZone - kLine) continue;
+    auto* head = reinterpret_cast<Head*>(b.zones[i]->data + kLine + at);
+    head->size.store(size);
+    return head;
+  }
+}
+
+Head* make(Book& b, const RecordKind& kind, const Key& key, void (*create)(void*)) {
+  auto size = static_cast<uint32_t>((kind.size() + kLine - 1) / kLine * kLine);
+  Head* head = reclaim(b, kind.id(), size);
+  if (!head) head = allocate(b, size);
+  head->ready.store(0);
+  head->kind = kind.id();
+  head->key = key;
+  head->users.store(0);
+  memset(head->data(), 0, size);
+  create(head->data());
+  head->ready.store(1, std::memory_order_release);
+  b.index[key] = head;
+  return head;
+}
+
+}  // namespace
+
+RecordKind::RecordKind(const char* name, size_t size, void (*create)(void*), void (*forget)(void*, int))
+    : id_(id_of(name, size)), size_(size), create_(create), forget_(forget), next_(g_kinds) {
+  g_kinds = this;
+}
+
+void SharedRecords::begin_load() {
+  Book& b = book();
+  std::lock_guard lock(b.lock);
+  refresh(b);
+  b.taken.clear();
+  b.given.clear();
+  b.unused.clear();
+  b.looked_for_unused = false;
+  b.load = b.zones.empty() ? 1 : head_of(*b.zones[0]).loads.fetch_add(1) + 1;
+}
+
+void* SharedRecords::get(const RecordKind& kind, Str name) {
+  Book& b = book();
+  std::lock_guard lock(b.lock);
+  uint32_t repetition = b.taken[key_of(kind.id(), name, 0)]++;
+  Key key = key_of(kind.id(), name, repetition);
+  auto it = b.index.find(key);
+  Head* head = it != b.index.end() ? it->second : make(b, kind, key, kind.create_);
+  head->load.store(b.load);
+  b.given.push_back(head);
+  return head->data();
+}
+
+void SharedRecords::hold() {
+  Book& b = book();
+  std::lock_guard lock(b.lock);
+  for (Head* head : b.given) head->users.fetch_or(1u << g_worker_slot);
+}
+
+void SharedRecords::forget(int slot) {
+  uint32_t bit = 1u << slot;
+  for (auto& [key, head] : book().index) {
+    if (!(head->users.fetch_and(~bit) & bit)) continue;
+    for (const RecordKind* k = g_kinds; k; k = k->next_)
+      if (k->id() == head->kind) k->forget_(head->data(), slot);
+  }
+}
+
+int SharedRecords::claim_slot() {
+  Book& b = book();
+  std::lock_guard lock(b.lock);
+  refresh(b);
+  if (b.zones.empty()) return 0;
+  for (int slot = 0; slot < kWorkerSlots; slot++) {
+    auto& master = head_of(*b.zones[0]).masters[slot];
+    int32_t who = master.load();
+    if (who != 0 && (kill(who, 0) == 0 || errno != ESRCH)) continue;
+    if (!master.compare_exchange_strong(who, getpid())) continue;
+    if (who != 0) forget(slot);  // its master died without a word
+    return slot;
+  }
+  return -1;
+}
+
+void SharedRecords::worker_ended(int slot) {
+  Book& b = book();
+  std::lock_guard lock(b.lock);
+  refresh(b);
+  forget(slot);
+  if (!b.zones.empty()) head_of(*b.zones[0]).masters[slot].store(0);
+}
+
+}  // namespace weir

@@ -1,0 +1,124 @@
+// Who follows whom: connections that go from an old worker to a new one, and the program that follows this one on USR2.
+// Methods of master/master.h.
+#include <errno.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "master/master.h"
+#include "master/upgrade.h"
+
+namespace weir::master {
+namespace {
+
+constexpr int kHandOverBuffer = 1 << 20;
+
+}  // namespace
+
+// Connects the two, which tells the old one to drain. One that drains already for another heir changes over to this one.
+// `heir`: a channel to it, or to its master.
+bool Master::introduce(Child& old, int heir) {
+  int ends[2];
+  if (old.channel < 0 || heir < 0) return false;
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return false;
+  for (int end : ends) setsockopt(end, SOL_SOCKET, SO_SNDBUF, &kHandOverBuffer, sizeof kHandOverBuffer);
+  Packet packet;
+  packet.type = Message::ancestor;
+  bool good = send_packet(heir, packet, ends[0]);
+  packet.type = Message::heir;
+  good = good && send_packet(old.channel, packet, ends[1]);
+  for (int end : ends) close(end);
+  return good;
+}
+
+// The listening sockets that an older program left.
+void Master::take_sockets() {
+  link_ = job_.heritage.link;
+  for (int fd : job_.heritage.sockets) {
+    std::string path, key = key_of_socket(fd, path);
+    if (key.empty() || !sockets_.emplace(key, Kept{fd, path, true}).second) close(fd);
+  }
+}
+
+// USR2: starts the program anew, from the file that now has its name.
+void Master::change_program() {
+  if (successor_ > 0 || link_ >= 0 || !served_) {
+    voice_.say(Level::alert, "the changing binary signal is ignored: shut down the old or the new program first");
+    return;
+  }
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+    voice_.say(Level::alert, fmt::format("socketpair() failed ({}: {})", errno, strerror(errno)));
+    return;
+  }
+  rename_pid_file(false);
+  std::vector<int> fds;
+  for (auto& [key, kept] : sockets_) fds.push_back(kept.fd);
+  successor_ = start_program(job_.argv, fds, ends[1]);
+  close(ends[1]);
+  if (successor_ < 0) {
+    voice_.say(Level::alert, fmt::format("fork() failed ({}: {})", errno, strerror(errno)));
+    close(ends[0]);
+    return rename_pid_file(true);
+  }
+  successor_link_ = ends[0];
+  voice_.say(Level::notice, fmt::format("started the new program as process {}", successor_));
+}
+
+void Master::rename_pid_file(bool back) {
+  if (pid_file_.empty()) return;
+  std::string old = pid_file_ + kOldSuffix;
+  const std::string &from = back ? old : pid_file_, &to = back ? pid_file_ : old;
+  if (rename(from.c_str(), to.c_str()) != 0)
+    voice_.say(Level::alert, fmt::format("rename() {} to {} failed ({}: {})", from, to, errno, strerror(errno)));
+}
+
+void Master::program_ended(int status) {
+  voice_.say(Level::alert,
+             fmt::format("the new program {} has ended (status {}): this one goes on", successor_, status));
+  successor_ = -1;
+  close(successor_link_);
+  successor_link_ = -1;
+  if (stopping_) return;
+  rename_pid_file(true);
+  if (retired_) reload();
+}
+
+// The old master has a worker whose connections may come here, or is gone.
+void Master::on_link() {
+  Packet packet;
+  int fd = -1;
+  if (!receive_packet(link_, packet, fd)) {
+    close(link_);
+    link_ = -1;
+    return;
+  }
+  Child* heir = current();
+  if (fd >= 0 && heir && packet.type == Message::ancestor) send_packet(heir->channel, packet, fd);
+  if (fd >= 0) close(fd);
+}
+
+// WINCH: the workers go, the master stays and can have new ones on HUP.
+void Master::retire_workers() {
+  if (stopping_ || retired_) return;
+  retired_ = true;
+  respawn_at_ms_ = 0;
+  send_away();
+}
+
+// Lets the workers drain; where another program serves in our place their idle connections go there.
+void Master::send_away() {
+  for (Child& c : children_) {
+    if (!c.ready || !introduce(c, successor_link_)) kill(c.pid, voice_.signal_for(Order::quit));
+    c.leaving = true;
+    drop_standby(c);
+  }
+  drop_standby(dead_);
+}
+
+}  // namespace weir::master

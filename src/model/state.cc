@@ -1,0 +1,88 @@
+// Taking over what former configurations left; see model/state.h.
+#include "model/state.h"
+
+#include <string.h>
+
+#include "model/model.h"
+
+namespace weir::model {
+namespace {
+
+const KindOf<ServerState> kServers("server 1");
+const KindOf<PoolState> kPools("pool 1");
+
+uint64_t hash_of(const net::Addr& addr) {
+  return std::hash<std::string>{}(addr.text());
+}
+
+// Stores what the file says where that is not what it said before.
+template <class T, class Set>
+void follow(std::atomic<T>& before, T now, bool known, Set set) {
+  if (known && before.load() == now) return;
+  before.store(now);
+  set();
+}
+
+void settle(Model& model, const Server& server) {
+  ServerState& s = *server.state;
+  Configured& was = s.configured;
+  bool known = was.known.exchange(true);
+  follow(was.weight, server.weight, known, [&] { s.weight = server.weight; });
+  follow(was.max_conns, server.max_conns, known, [&] { s.max_conns = server.max_conns; });
+  follow(was.disabled, server.disabled, known,
+         [&] { s.admin = static_cast<uint8_t>(server.disabled ? Admin::maint : Admin::ready); });
+  auto begin_anew = [&] {
+    s.up = !server.unresolved;
+    s.stopping = false;
+    s.fails = 0;
+  };
+  follow(was.unresolved, server.unresolved, known, begin_anew);
+  follow(was.addr, server.unresolved ? 0 : hash_of(server.addr), known, [&] {
+    begin_anew();
+    s.moved.clear();
+  });
+  net::Addr moved;
+  std::string path;
+  if (!s.moved.get(moved, path)) return;
+  if (moved.family == AF_UNIX) moved.path = model.arena.dup(path).data();
+  server.local->addr.store(model.arena.make<net::Addr>(moved), std::memory_order_release);
+}
+
+}  // namespace
+
+ServerState* server_state(Str name) {
+  return SharedRecords::get(kServers, name);
+}
+
+PoolState* pool_state(Str name) {
+  return SharedRecords::get(kPools, name);
+}
+
+void MovedAddr::set(const net::Addr& addr) {
+  size_.store(0);
+  flat_ = net::FlatAddr::of(addr);
+  abstract_ = addr.abstract;
+  exact_ = addr.exact;
+  Str path = addr.unix_path();
+  if (!path.empty()) memcpy(path_, path.data(), path.size());
+  size_.store(static_cast<uint32_t>(path.size()) + 1);
+}
+
+bool MovedAddr::get(net::Addr& out, std::string& path) const {
+  uint32_t size = size_.load();
+  if (size == 0 || size > sizeof path_ + 1) return false;
+  out = flat_.addr();
+  out.abstract = abstract_;
+  out.exact = exact_;
+  path.assign(path_, size - 1);
+  out.path_size = static_cast<uint16_t>(path.size());
+  return true;
+}
+
+void Model::settle() {
+  SharedRecords::hold();
+  for (const Server* s : servers) model::settle(*this, *s);
+  for (Listener* l : listeners) l->identity = identity_of(*l);
+}
+
+}  // namespace weir::model

@@ -1,0 +1,115 @@
+#pragma once
+// What changes about servers and pools while they serve. The *State structures lie in shared memory, by name: every worker of the
+// machine counts in them and sees how they were last set, and they outlive reloads and crashes. The *Local ones are this
+// process's own.
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "base/gauge.h"
+#include "base/shared_records.h"
+#include "net/addr.h"
+#include "stats/rate.h"
+
+namespace weir::model {
+
+enum class Admin : uint8_t { ready = 0, drain = 1, maint = 2 };
+
+// An address that was set at run time, as it can lie in shared memory. Written by the control threads.
+class MovedAddr {
+ public:
+  void set(const net::Addr& addr);
+  void clear() { size_.store(0); }
+  // False: none was set. `path` keeps the text that a Unix address points to.
+  bool get(net::Addr& out, std::string& path) const;
+
+ private:
+  std::atomic<uint32_t> size_{0};  // of the path, plus 1; 0: no address
+  net::FlatAddr flat_;
+  bool abstract_ = false;
+  bool exact_ = false;
+  char path_[sizeof(sockaddr_un::sun_path)] = {};
+};
+
+// How a server was configured when its state was last taken over: what has changed in the file since wins over what was set at run time.
+struct Configured {
+  std::atomic<bool> known{false};
+  std::atomic<bool> disabled{false};
+  std::atomic<bool> unresolved{false};
+  std::atomic<int32_t> weight{0};
+  std::atomic<int32_t> max_conns{0};
+  std::atomic<uint64_t> addr{0};  // a hash
+};
+
+struct alignas(64) ServerState {
+  Gauge current;  // streams on it now
+  Gauge idle;  // connections kept open without a stream
+  std::atomic<uint8_t> admin{0};  // Admin
+  std::atomic<bool> up{true};  // as health has it
+  std::atomic<bool> stopping{false};  // up, but takes no new streams
+  std::atomic<int32_t> weight{1};
+  std::atomic<int32_t> max_conns{0};
+  std::atomic<int32_t> queued{0};
+  std::atomic<uint32_t> fails{0};  // nginx: failures within fail_timeout
+  std::atomic<int64_t> checked_ms{0};  // nginx: when the last failure was counted, monotonic
+  std::atomic<int64_t> changed_s{0};  // wall clock of the last change of state
+  std::atomic<uint64_t> total{0};  // streams ever
+  std::atomic<uint64_t> bytes_in{0};  // from clients to it
+  std::atomic<uint64_t> bytes_out{0};
+  std::atomic<uint64_t> connect_errors{0};
+  std::atomic<uint64_t> response_errors{0};
+  std::atomic<uint64_t> retries{0};
+  std::atomic<uint64_t> redispatches{0};
+  std::atomic<uint64_t> status[6]{};  // [1..5]: 1xx to 5xx, [0]: other
+  std::atomic<uint64_t> connects{0};
+  std::atomic<uint64_t> reuses{0};
+  std::atomic<uint64_t> client_aborts{0};
+  std::atomic<uint64_t> server_aborts{0};
+  std::atomic<int32_t> max_current{0};
+  std::atomic<uint64_t> used_ms{0};  // when it was last picked, monotonic
+  stats::Rate rate;
+  stats::Times times;
+  Configured configured;
+  MovedAddr moved;
+
+  void forget(int slot) {
+    current.forget(slot);
+    idle.forget(slot);
+  }
+};
+
+struct alignas(64) ServerLocal {
+  // In place of Server::addr once that was changed; never freed while used.
+  std::atomic<const net::Addr*> addr{nullptr};
+  std::atomic<uint64_t> idle_shards{0};  // bit i: shard i (below 64) keeps connections without a stream
+};
+
+struct alignas(64) PoolState {
+  Gauge current;
+  Gauge queued;  // requests that wait for a place on a server
+  std::atomic<int32_t> max_queued{0};
+  std::atomic<uint64_t> total{0};
+  std::atomic<int32_t> max_current{0};
+  std::atomic<uint64_t> used_ms{0};  // when a request last came to it, monotonic
+  stats::Rate rate;
+  stats::Times times;
+
+  void forget(int slot) {
+    current.forget(slot);
+    queued.forget(slot);
+  }
+};
+
+struct alignas(64) PoolLocal {
+  std::atomic_flag lock = ATOMIC_FLAG_INIT;  // held for a pick only
+  std::atomic<uint64_t> queue_tickets{0};  // handed out to those that wait, over all shards
+  std::array<std::atomic<uint64_t>, 64>
+      queue_first{};  // by shard modulo 64: the oldest ticket that waits there; 0: none
+};
+
+// The shared states of that name.
+ServerState* server_state(Str name);
+PoolState* pool_state(Str name);
+
+}  // namespace weir::model

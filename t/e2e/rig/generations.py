@@ -1,0 +1,60 @@
+"""The workers of one weir with a master, one after the other."""
+
+import os
+import re
+import signal
+
+from rig import net
+
+
+def _threads(pid):
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except OSError:
+        return 0
+
+
+def _listens(pid):
+    """Whether the process has a listening TCP socket."""
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        listening = {line.split()[9] for line in table if line.split()[3] == "0A"}
+    try:
+        links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+    except OSError:
+        return False
+    return any(link[8:-1] in listening for link in links if link.startswith("socket:["))
+
+
+class Generations:
+    """A weir with a master, whose worker is replaced."""
+
+    def __init__(self, proxy):
+        self.proxy = proxy
+
+    def served(self):
+        return len(re.findall("serves the new configuration", self.proxy.log_text()))
+
+    def workers(self):
+        """Those that serve. What has one thread is the master, a standby, or not that far yet."""
+        return [pid for pid in self.proxy.pids() if _threads(pid) > 1]
+
+    def worker(self):
+        """The only one, when it serves."""
+        return net.wait_until(lambda: len(self.workers()) == 1 and self.workers()[0], "one worker")
+
+    def reload(self):
+        before = self.served()
+        self.proxy.signal(signal.SIGHUP)
+        net.wait_until(lambda: self.served() > before, lambda: f"a new worker\n{self.proxy.log_text()}")
+
+    def reload_and_drain(self):
+        """Until the old worker, which stays, does not listen any more."""
+        (old,) = self.workers()
+        self.reload()
+        net.wait_until(lambda: not _listens(old), lambda: f"{old} to drain\n{self.proxy.log_text()}")
+
+    def kill(self):
+        before = self.served()
+        for pid in self.workers():
+            os.kill(pid, signal.SIGKILL)
+        net.wait_until(lambda: self.served() > before, lambda: f"a new worker\n{self.proxy.log_text()}")
