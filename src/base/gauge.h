@@ -13,9 +13,10 @@ inline int g_worker_slot = 0;
 
 class Gauge {
  public:
+  void add() { cells_[g_worker_slot].fetch_add(1); }
   // One more; how many they are with it.
   int32_t up() {
-    cells_[g_worker_slot].fetch_add(1);
+    add();
     return read();
   }
   void down() { cells_[g_worker_slot].fetch_sub(1); }

@@ -82,7 +82,7 @@ void Personality::begin(Transaction& txn) const {
   auto* x = static_cast<Exchange*>(txn.extra);
   x->front->front_counters->requests.fetch_add(1, kRelaxed);
   x->front->front_counters->request_rate.add(txn.times.head_ms);
-  x->front->front_counters->current.up();
+  x->front->front_counters->current.add();
   if (x->front->s.has(kOptHttpClose)) txn.close_client = true;
   txn.where = &x->front->front;
   txn.cursors[Transaction::kRequest].start(&x->front->front);

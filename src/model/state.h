@@ -103,6 +103,7 @@ struct alignas(64) PoolState {
 
 struct alignas(64) PoolLocal {
   std::atomic_flag lock = ATOMIC_FLAG_INIT;  // held for a pick only
+  std::atomic<int32_t> queued{0};  // of this process
   std::atomic<uint64_t> queue_tickets{0};  // handed out to those that wait, over all shards
   std::array<std::atomic<uint64_t>, 64>
       queue_first{};  // by shard modulo 64: the oldest ticket that waits there; 0: none

@@ -55,7 +55,7 @@ void count_begin(proxy::Transaction& txn) {
   if (!c) return;
   c->requests.fetch_add(1, kRelaxed);
   c->request_rate.add(txn.times.head_ms);
-  c->current.up();
+  c->current.add();
 }
 
 void count_answered(proxy::Transaction& txn) {

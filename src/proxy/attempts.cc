@@ -277,7 +277,7 @@ void Transaction::end_attempt() {
   model::ServerState& s = *a.server->state;
   // Ordered against Queue::wait, which counts itself and then looks for a place: one of the two sees the other.
   s.current.down();
-  if (a.server->pool->state->queued.read() > 0) shard.queue.place_free(*a.server->pool);
+  if (a.server->pool->local->queued.load() > 0) shard.queue.place_free(*a.server->pool);
   if (!upstream) return;
   net::Conn* c = upstream->conn();
   a.bytes_in = c->bytes_in - attempt_in_;

@@ -42,6 +42,7 @@ void Queue::wait(Transaction& txn, const model::Pool& pool, uint32_t timeout) {
   w->pool = &pool;
   txn.queued = w;
   w->ticket = pool.local->queue_tickets.fetch_add(1) + 1;
+  pool.local->queued.fetch_add(1);
   int32_t before = pool.state->queued.up() - 1;
   txn.queue_position = static_cast<uint32_t>(std::max(0, before));
   stats::raise(pool.state->max_queued, before + 1);
@@ -72,13 +73,14 @@ void Queue::leave(Waiting& w) {
   w.QueueLink::unlink();
   shard_.loop.disarm(w);
   w.pool->state->queued.down();
+  w.pool->local->queued.fetch_sub(1);
   const Waiting* next = lines_[w.pool->id].list.front();
   first_of(*w.pool, shard_).store(next ? next->ticket : 0);
 }
 
 void Queue::place_free(const model::Pool& pool) {
   Line& line = lines_[pool.id];
-  if (line.touched || pool.state->queued.read() <= 0) return;
+  if (line.touched || pool.local->queued.load() <= 0) return;
   line.touched = true;
   touched_.push_back(&pool);
   shard_.loop.soon(this);

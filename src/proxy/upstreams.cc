@@ -273,7 +273,7 @@ void Upstreams::keep(H1Client& c) {
   idle.list.push_front(&c);
   if (idle.count++ == 0 && shard_.index < 64)
     server.local->idle_shards.fetch_or(1ull << shard_.index, std::memory_order_relaxed);
-  server.state->idle.up();
+  server.state->idle.add();
   if (c.owner) owned_++;
   PoolIdle& all = pool_idle_[server.pool->id];
   all.by_age.push_front(&c);
