@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -20,6 +21,7 @@
 #include "master/start.h"
 #include "master/title.h"
 #include "master/worker.h"
+#include "tools/version.h"
 
 namespace weir::master {
 namespace {
@@ -59,6 +61,11 @@ Master::Master(Job& job, Daemon& daemon) : job_(job), daemon_(daemon), voice_(*j
 int Master::run(tools::Loaded first) {
   if (voice_.face() == config::Dialect::nginx) set_title(fmt::format("nginx: master process {}", command_line()));
   signals_ = make_signal_fd();
+  if (!job_.cli_sockets.empty())
+    cli_ = std::make_unique<Cli>(
+        std::move(job_.cli_sockets),
+        CliAccess{[this](bool hard) { reload(hard); }, [this] { return voice_.startup_log.text(); },
+                  voice_.face() == config::Dialect::haproxy ? kHaproxyVersion : kVersion});
   spawn(&first);
   first = {};
   while (!stopping_ || !children_.empty()) wait_for_events();
@@ -81,11 +88,13 @@ void Master::spawn(tools::Loaded* loaded) {
     voice_.say(Level::alert, fmt::format("socketpair() failed ({}: {})", errno, strerror(errno)));
     return;
   }
+  if (cli_) job_.command_line = cli_->before_fork();
   pid_t pid = fork();
   if (pid == 0) {
     close(ends[0]);
     be_worker(ends[1], loaded);
   }
+  if (cli_) cli_->forked(pid);
   close(ends[1]);
   if (pid < 0) {
     voice_.say(Level::alert, fmt::format("fork() failed ({}: {})", errno, strerror(errno)));
@@ -106,6 +115,9 @@ void Master::be_worker(int channel, tools::Loaded* loaded) {
   close(signals_);
   for (Child& c : children_) close(c.channel);
   for (auto& [key, kept] : sockets_) close(kept.fd);
+  if (cli_) cli_->leave_to_master();
+  if (job_.drop_old_sockets) job_.drop_old_sockets();
+  unsetenv("HAPROXY_MASTER_CLI");
   tools::Loaded own;
   if (!loaded) {
     own = load_and_show(job_);
@@ -139,9 +151,11 @@ void Master::wait_for_events() {
   for (Child& c : children_) {
     if (c.channel >= 0) fds.push_back({c.channel, POLLIN, 0}), pids.push_back(c.pid);
   }
+  size_t own = fds.size();
+  if (cli_) cli_->watch(fds);
   uint64_t now = now_ms();
   int wait = -1;
-  for (uint64_t at : {respawn_at_ms_, kill_at_ms_})
+  for (uint64_t at : {respawn_at_ms_, kill_at_ms_, watchdog_.next_ms()})
     if (at != 0) wait = std::min(wait < 0 ? INT32_MAX : wait, static_cast<int>(at > now ? at - now : 0));
   poll(fds.data(), fds.size(), wait);
   bool starting = false;  // what a worker says at its start comes before signals about it
@@ -154,11 +168,13 @@ void Master::wait_for_events() {
   }
   if (fds[0].revents != 0 && !starting) on_signals();
   now = now_ms();
+  watchdog_.beat(now, current() != nullptr);
   if (kill_at_ms_ != 0 && kill_at_ms_ <= now) kill_late();
   if (respawn_at_ms_ != 0 && respawn_at_ms_ <= now && !stopping_) {
     respawn_at_ms_ = 0;
     spawn(nullptr);
   }
+  if (cli_) cli_->on_events(std::span(fds).subspan(own));
 }
 
 void Master::on_signals() {
@@ -227,7 +243,7 @@ void Master::give_socket(Child& child, const Wish& wish) {
   answer.type = Message::opened;
   auto it = sockets_.find(key);
   if (it == sockets_.end()) {
-    Opened opened = open_socket(wish);
+    Opened opened = job_.open(wish);
     answer.error = opened.error;
     strncpy(answer.call, opened.call, sizeof answer.call - 1);
     if (opened.fd >= 0) {
@@ -247,7 +263,7 @@ void Master::on_ready(Child& child, const Packet& packet) {
   for (Child& old : children_) {
     if (old.pid == child.pid || old.leaving || !old.ready) continue;
     old.leaving = true;
-    kill(old.pid, voice_.signal_for(Order::quit));
+    kill(old.pid, voice_.signal_for(cut_old_ ? Order::stop : Order::quit));
   }
   drop_unused(child);
   if (!served_) {
@@ -260,13 +276,16 @@ void Master::on_ready(Child& child, const Packet& packet) {
       stop(Order::stop, SIGTERM);
       return;
     }
+    if (job_.drop_old_sockets) job_.drop_old_sockets();
     for (pid_t pid : job_.old_pids) kill(pid, job_.old_signal);
     voice_.say(Level::notice, "Loading success.");
     daemon_.ready(!job_.keep_output);
-    voice_.started();
   } else {
     voice_.say(Level::notice, fmt::format("worker {} serves the new configuration", child.pid));
+    if (voice_.face() == config::Dialect::haproxy) voice_.say(Level::notice, "Loading success.");
   }
+  voice_.started();
+  if (cli_) cli_->ready(child.pid);
   notify_systemd(fmt::format("READY=1\nMAINPID={}\nSTATUS=Ready.\n", getpid()));
   if (reload_wanted_) {
     reload_wanted_ = false;
@@ -303,6 +322,7 @@ void Master::on_child_ends() {
       close(child.channel);
     }
     child_ended(child, status);
+    if (cli_) cli_->ended(pid);
   }
 }
 
@@ -321,6 +341,7 @@ void Master::child_ended(Child child, int status) {
     if (current()) {
       voice_.say(Level::alert, text + " before it was ready: the configuration that runs stays");
       notify_systemd("READY=1\nSTATUS=Reload failed!\n");
+      voice_.started();
       reload_wanted_ = false;
       return;
     }
@@ -341,21 +362,24 @@ void Master::start_again(const Child& died) {
     respawn_at_ms_ = now + back_off_ms_;
 }
 
-void Master::reload() {
+void Master::reload(bool hard) {
   if (stopping_) return;
   if (starting()) {
     reload_wanted_ = true;
     return;
   }
-  voice_.say(Level::notice, "reloading the configuration");
-  notify_systemd("RELOADING=1\nSTATUS=Reloading Configuration.\n");
+  cut_old_ = hard;
+  voice_.restart();
+  voice_.say(Level::notice, hard ? "reloading the configuration, cutting connections" : "reloading the configuration");
+  if (cli_) cli_->reloading();
+  notify_systemd(reloading_state());
   respawn_at_ms_ = 0;
   spawn(nullptr);
 }
 
 void Master::stop(Order order, int signal) {
   bool haproxy = voice_.face() == config::Dialect::haproxy;
-  if (!stopping_) notify_systemd("STOPPING=1");
+  if (!stopping_) notify_systemd("STOPPING=1\nSTATUS=Stopping.\n");
   stopping_ = true;
   respawn_at_ms_ = 0;
   if (haproxy && signal == SIGINT && exit_code_ == 0) exit_code_ = 128 + SIGINT;

@@ -2,12 +2,15 @@
 // The supervising process: handles no traffic, keeps the listening sockets and its workers. Made by master::run where
 // the product has a master; lives as long as the process.
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "master/cli.h"
 #include "master/daemon.h"
 #include "master/sockets.h"
 #include "master/start.h"
+#include "master/systemd.h"
 
 namespace weir::master {
 
@@ -43,7 +46,7 @@ class Master {
   void on_child_ends();
   void child_ended(Child child, int status);
   void start_again(const Child& died);
-  void reload();
+  void reload(bool hard = false);
   void stop(Order order, int signal);
   void tell(Order order);
   void reopen_logs();
@@ -62,11 +65,14 @@ class Master {
   int signals_ = -1;
   bool stopping_ = false;
   bool served_ = false;  // one worker has been ready
+  std::unique_ptr<Cli> cli_;  // null: not asked for
+  bool cut_old_ = false;  // by a reload: connections of the old worker do not end in peace
   bool reload_wanted_ = false;  // came while another was under way
   int exit_code_ = 0;
   uint64_t respawn_at_ms_ = 0;  // 0: not
   uint64_t kill_at_ms_ = 0;
   uint32_t back_off_ms_ = 0;
+  Watchdog watchdog_;
 };
 
 }  // namespace weir::master

@@ -113,12 +113,25 @@ void Worker::post_all(const std::function<void(proxy::Shard&)>& fn) {
   for (int i = 0; i < shard_count(); i++) post(i, fn);
 }
 
+// Closes the listening sockets once no shard accepts from them any more: one that stays open without being served swallows
+// the connections that the kernel gives to it.
+void Worker::release_listeners() {
+  std::vector<int> fds;
+  for (const model::Listener* l : model_.listeners)
+    if (l->fd >= 0) fds.push_back(l->fd);
+  std::shared_ptr<void> last(nullptr, [fds = std::move(fds)](void*) {
+    for (int fd : fds) close(fd);
+  });
+  post_all([last](proxy::Shard&) {});
+}
+
 void Worker::drain(bool now) {
   bool first = !draining_;
   draining_ = true;
   if (first && voice_.face() == config::Dialect::nginx) set_title("nginx: worker process is shutting down");
   if (first && on_drain) on_drain();
   post_all([now](proxy::Shard& shard) { shard.drain(now); });
+  if (first) release_listeners();
   if (first && !now && model_.process.shutdown_timeout > 0)
     uv_timer_start(
         &deadline_, [](uv_timer_t* t) { static_cast<Worker*>(t->data)->drain(true); }, model_.process.shutdown_timeout,

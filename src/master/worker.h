@@ -58,6 +58,7 @@ class Worker {
 
   void serve(int index);
   void shard_ended();
+  void release_listeners();
   void take_signals();
   void watch_master();
   void obey(int signal);

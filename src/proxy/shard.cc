@@ -77,7 +77,10 @@ void Shard::run_posted() {
 
 void Shard::drain(bool now) {
   draining_ = true;
-  for (auto& a : acceptors_) a->stop();
+  for (auto& a : acceptors_) {
+    if (!now) a->accept_last();
+    a->stop();
+  }
   // A connection that has not asked anything yet may have its first request on the way: it gets one answer.
   for (http::H1Server *s = idle_.front(), *next; s; s = next) {
     next = idle_.next(s);
