@@ -64,5 +64,6 @@ extern const Commands kStreamCommands;
 extern const Commands kPatternCommands;
 extern const Commands kVariableCommands;
 extern const Commands kSocketCommands;
+extern const Commands kDebugCommands;
 
 }  // namespace weir::control

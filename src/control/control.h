@@ -56,6 +56,7 @@ struct Access {
   std::function<bool()> stopping;
   std::function<void(const stats::ProxyEntry&, const News&)> tell;
   std::function<std::string()> startup_log;
+  std::function<void(Str)> log;  // a line for the global logs
   uint32_t max_sessions = 10;
 };
 

@@ -94,6 +94,7 @@ bool serve(master::Worker& worker, const master::Job& job, std::string& problem)
     if (const haproxy::Proxy* p = global.find_proxy(proxy.name, !proxy.back))
       haproxy::log_about(global, *p, news.level, news.logged);
   };
+  access.log = [&global](Str line) { haproxy::log_globally(global, line); };
   access.startup_log = [&voice] { return voice.startup_log.text(); };
   access.max_sessions = global.socket_maxconn;
   stats::catalogue()->listeners += static_cast<int>(sockets->all.size());

@@ -202,6 +202,14 @@ def test_the_modes_are_given_to_the_worker(proxy, master):
     assert "one of 'none'" in master("set severity-output loud")
 
 
+def test_a_line_for_the_global_logs_travels_from_the_master(start, syslog):
+    master = MasterSocket(start(extra=f"log {syslog} local0 info").dir / "m.sock")
+    assert "restricted to expert mode" in master("@1 debug dev log lost")
+    master("@1; expert-mode on; debug dev log Victory at last")
+    syslog.wait_for("Victory at last")
+    assert not syslog.matching("lost")
+
+
 def test_a_double_prefix_hands_the_connection_over(proxy, master):
     pid = processes(master)["worker"][0][0]
     with Chat(proxy.dir / "m.sock") as chat:
@@ -284,7 +292,7 @@ def test_a_reload_answers_when_it_is_done(proxy, master):
     answer = master("reload")
     assert answer.startswith("Success=1\n--\n[NOTICE]") and answer.endswith("Loading success.")
     assert "haproxy version is 3.5" in answer
-    assert proxy.get().body == b"two"
+    net.wait_until(lambda: proxy.get().body == b"two", "the old worker to let go")
     seen = processes(master)
     assert seen["master"][0][2] == "1 [failed: 0]"
     assert [row[2] for row in seen["worker"]] == ["0"] and seen["worker"][0][0] != before
