@@ -120,9 +120,8 @@ void Server::stop_accepting() {
 
 // With as many sessions as there may be, new clients wait in the kernel's queue.
 void Server::watch_gates() {
-  bool room = sessions_.size() < access_.max_sessions;
   for (Gate* gate : gates_) {
-    if (!room)
+    if (!has_room(*gate))
       uv_poll_stop(&gate->poll);
     else
       uv_poll_start(&gate->poll, UV_READABLE, [](uv_poll_t* p, int, int) {
@@ -132,8 +131,13 @@ void Server::watch_gates() {
   }
 }
 
+// The limit is for clients, not for the master.
+bool Server::has_room(const Gate& gate) const {
+  return gate.conf->lasting || sessions_.size() < access_.max_sessions;
+}
+
 void Server::accept_some(Gate& gate) {
-  while (sessions_.size() < access_.max_sessions) {
+  while (has_room(gate)) {
     int fd = gate.conf->pair ? net::receive_descriptor(gate.conf->fd)
                              : fault::accept4(fault::Site::control_accept, gate.conf->fd, nullptr, nullptr,
                                               SOCK_NONBLOCK | SOCK_CLOEXEC);

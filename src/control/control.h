@@ -102,6 +102,7 @@ class Server {
   Server(uv_loop_t* loop, Access access, std::span<const SocketConf> sockets);
   void accept_some(Gate& gate);
   void watch_gates();
+  bool has_room(const Gate& gate) const;
   static void close_gate(Gate& gate);
   void post_all(const std::function<void(proxy::Shard&)>& fn);
 

@@ -52,6 +52,16 @@ bool adopt(const RuntimeAddress& a, std::string& problem) {
   return good;
 }
 
+// An inherited socket is called by the address that it is bound to.
+void name_by_address(control::SocketConf& socket) {
+  sockaddr_storage at{};
+  socklen_t size = sizeof at;
+  if (socket.pair || getsockname(socket.fd, reinterpret_cast<sockaddr*>(&at), &size) != 0) return;
+  if (at.ss_family != AF_INET && at.ss_family != AF_INET6) return;
+  net::Addr addr = net::Addr::from(reinterpret_cast<sockaddr*>(&at), size);
+  socket.text = fmt::format("{}@{}", at.ss_family == AF_INET ? "ipv4" : "ipv6", addr.text());
+}
+
 // `global` with one `stats socket` line, so that the master's sockets have the words of the others.
 std::unique_ptr<config::Tree> tree_of(const std::string& argument) {
   auto tree = std::make_unique<config::Tree>();
@@ -99,7 +109,10 @@ bool open_runtime_socket(const RuntimeAddress& a, uint32_t timeout_ms, control::
   out.gives_sockets = a.gives_sockets;
   out.pair = a.pair;
   own = a.fd < 0;
-  if (!own) return adopt(a, problem);
+  if (!own) {
+    name_by_address(out);
+    return adopt(a, problem);
+  }
   master::Opened opened = master::open_socket(wish_for(a));
   if (opened.fd < 0) problem = problem_text(a, opened);
   out.fd = opened.fd;
@@ -152,19 +165,8 @@ void warn_of_unused_descriptors(model::Model& model, const std::vector<control::
 
 void set_socket_variable(const char* name, const std::vector<control::SocketConf>& sockets) {
   std::string all;
-  for (const control::SocketConf& s : sockets) {
-    if (s.pair) continue;
-    sockaddr_storage at{};
-    socklen_t size = sizeof at;
-    std::string text = s.text;
-    // An inherited one is called by its address.
-    if (text.starts_with("fd@") && getsockname(s.fd, reinterpret_cast<sockaddr*>(&at), &size) == 0 &&
-        at.ss_family != AF_UNIX) {
-      net::Addr addr = net::Addr::from(reinterpret_cast<sockaddr*>(&at), size);
-      text = fmt::format("{}@{}", addr.family == AF_INET ? "ipv4" : "ipv6", addr.text());
-    }
-    all += (all.empty() ? "" : ";") + text;
-  }
+  for (const control::SocketConf& s : sockets)
+    if (!s.pair) all += (all.empty() ? "" : ";") + s.text;
   setenv(name, all.c_str(), 1);
 }
 

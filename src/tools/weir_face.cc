@@ -105,6 +105,7 @@ int run(const RunOptions& o) {
     voice.say(master::Level::emerg, problem);
     return 1;
   }
+  voice.startup_log.begin();
   net::note_passed_descriptors();
   master::Job job = make_job(o, voice);
   Loaded loaded = master::load_and_show(job);
