@@ -17,7 +17,7 @@ const std::vector<const Command*>& all_commands() {
   static const auto all = [] {
     std::vector<const Command*> rows;
     for (Commands table : {kSessionCommands, kShowCommands, kStatCommands, kServerCommands, kFrontendCommands,
-                           kStreamCommands, kPatternCommands, kVariableCommands})
+                           kStreamCommands, kPatternCommands, kVariableCommands, kSocketCommands, kDebugCommands})
       for (const Command& c : table) rows.push_back(&c);
     return rows;
   }();
@@ -116,9 +116,13 @@ Outcome run_command(Call& call, Str text) {
 }
 
 std::string message(const Session& session, Str text, Severity severity) {
+  return message(session.severity, text, severity);
+}
+
+std::string message(SeverityForm form, Str text, Severity severity) {
   constexpr Str kNames[] = {"emerg", "alert", "crit", "err", "warning", "notice", "info"};
   while (text.ends_with('\n')) text.remove_suffix(1);
-  switch (session.severity) {
+  switch (form) {
     case SeverityForm::none: break;
     case SeverityForm::number: return fmt::format("[{}]: {}\n", static_cast<int>(severity), text);
     case SeverityForm::string: return fmt::format("[{}]: {}\n", kNames[static_cast<size_t>(severity)], text);

@@ -36,8 +36,9 @@ struct Call {
   const model::Server* find_server(Str path, stats::ProxyEntry** backend = nullptr);  // "backend/server"
 };
 
-// The same for answers that come later.
+// The same for answers that come later, and for the master's.
 std::string message(const Session& session, Str text, Severity severity);
+std::string message(SeverityForm form, Str text, Severity severity);
 
 struct Command {
   std::array<Str, 3> words;  // empty ones at the end
@@ -62,5 +63,7 @@ extern const Commands kFrontendCommands;
 extern const Commands kStreamCommands;
 extern const Commands kPatternCommands;
 extern const Commands kVariableCommands;
+extern const Commands kSocketCommands;
+extern const Commands kDebugCommands;
 
 }  // namespace weir::control

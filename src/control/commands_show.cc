@@ -31,6 +31,11 @@ Outcome show_env(Call& call) {
   return name.empty() ? Outcome::done : call.refuse("Variable not found\n");
 }
 
+Outcome show_startup_logs(Call& call) {
+  if (call.server.access().startup_log) call.out += call.server.access().startup_log();
+  return Outcome::done;
+}
+
 Outcome show_cli_sockets(Call& call) {
   call.out += "# socket lvl processes\n";
   for (const SocketConf& s : call.server.sockets()) call.out += fmt::format("{} {} all\n", s.text, level_name(s.level));
@@ -167,7 +172,11 @@ constexpr Command kRows[] = {
     {{"show", "profiling"}, Level::user, "", "", show_not_built},
     {{"show", "resolvers"}, Level::user, "", "", show_not_built},
     {{"show", "ssl"}, Level::user, "", "", show_not_built},
-    {{"show", "startup-logs"}, Level::user, "", "", show_not_built},
+    {{"show", "startup-logs"},
+     Level::operate,
+     "show startup-logs",
+     "what was said when this process started",
+     show_startup_logs},
     {{"show", "table"}, Level::user, "", "", show_not_built},
     {{"show", "tasks"}, Level::user, "", "", show_not_built},
     {{"show", "threads"}, Level::user, "", "", show_not_built},

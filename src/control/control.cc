@@ -11,6 +11,7 @@
 
 #include "base/fault.h"
 #include "control/session.h"
+#include "net/descriptor.h"
 #include "proxy/shard.h"
 
 namespace weir::control {
@@ -97,25 +98,30 @@ Server::~Server() {
 
 void Server::stop() {
   stop_accepting();
+  for (Gate* gate : gates_) close_gate(*gate);
+  gates_.clear();
   while (!sessions_.empty()) sessions_.back()->close();
   if (!inbox_) return;
   uv_close(reinterpret_cast<uv_handle_t*>(&inbox_->wake), [](uv_handle_t* h) { delete static_cast<Inbox*>(h->data); });
   inbox_ = nullptr;
 }
 
+void Server::close_gate(Gate& gate) {
+  uv_close(reinterpret_cast<uv_handle_t*>(&gate.poll), [](uv_handle_t* h) { delete static_cast<Gate*>(h->data); });
+}
+
 void Server::stop_accepting() {
-  accepting_ = false;
-  for (Gate* gate : gates_)
-    uv_close(reinterpret_cast<uv_handle_t*>(&gate->poll), [](uv_handle_t* h) { delete static_cast<Gate*>(h->data); });
-  gates_.clear();
+  std::erase_if(gates_, [](Gate* gate) {
+    if (gate->conf->lasting) return false;
+    close_gate(*gate);
+    return true;
+  });
 }
 
 // With as many sessions as there may be, new clients wait in the kernel's queue.
 void Server::watch_gates() {
-  if (!accepting_) return;
-  bool room = sessions_.size() < access_.max_sessions;
   for (Gate* gate : gates_) {
-    if (!room)
+    if (!has_room(*gate))
       uv_poll_stop(&gate->poll);
     else
       uv_poll_start(&gate->poll, UV_READABLE, [](uv_poll_t* p, int, int) {
@@ -125,11 +131,21 @@ void Server::watch_gates() {
   }
 }
 
+// The limit is for clients, not for the master.
+bool Server::has_room(const Gate& gate) const {
+  return gate.conf->lasting || sessions_.size() < access_.max_sessions;
+}
+
 void Server::accept_some(Gate& gate) {
-  while (sessions_.size() < access_.max_sessions) {
-    int fd = fault::accept4(fault::Site::control_accept, gate.conf->fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  while (has_room(gate)) {
+    int fd = gate.conf->pair ? net::receive_descriptor(gate.conf->fd)
+                             : fault::accept4(fault::Site::control_accept, gate.conf->fd, nullptr, nullptr,
+                                              SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
+      if (errno != ECONNRESET) break;
+      close_gate(gate);  // a pair's other side has gone
+      std::erase(gates_, &gate);
       break;
     }
     auto* session = new Session(*this, fd, *gate.conf, next_id_++);

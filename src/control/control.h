@@ -33,6 +33,9 @@ struct SocketConf {
   int fd = -1;
   Level level = Level::operate;
   uint32_t timeout_ms = 10000;  // of a silent client
+  bool gives_sockets = false;  // `expose-fd listeners`: to a process that takes over
+  bool pair = false;  // `sockpair@`: connections come over it as descriptors
+  bool lasting = false;  // also while the process drains
 };
 
 // A line for operators about a proxy.
@@ -52,6 +55,8 @@ struct Access {
   std::function<bool(int, std::function<void(proxy::Shard&)>)> post;
   std::function<bool()> stopping;
   std::function<void(const stats::ProxyEntry&, const News&)> tell;
+  std::function<std::string()> startup_log;
+  std::function<void(Str)> log;  // a line for the global logs
   uint32_t max_sessions = 10;
 };
 
@@ -64,7 +69,7 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
-  // Takes no new sessions; the open ones go on. For a worker that drains.
+  // Takes no new sessions, but for lasting sockets; the open ones go on. For a worker that drains.
   void stop_accepting();
   // Closes everything. The loop has to run once more before it is closed.
   void stop();
@@ -97,6 +102,8 @@ class Server {
   Server(uv_loop_t* loop, Access access, std::span<const SocketConf> sockets);
   void accept_some(Gate& gate);
   void watch_gates();
+  bool has_room(const Gate& gate) const;
+  static void close_gate(Gate& gate);
   void post_all(const std::function<void(proxy::Shard&)>& fn);
 
   uv_loop_t* loop_;
@@ -107,7 +114,6 @@ class Server {
   std::vector<std::unique_ptr<const net::Addr>> addresses_;
   Inbox* inbox_;
   uint64_t next_id_ = 1;
-  bool accepting_ = true;
 };
 
 }  // namespace weir::control

@@ -21,6 +21,7 @@ class Session {
   void start();
   void close();
   uint64_t id() const { return id_; }
+  int fd() const { return fd_; }
 
   // --- for commands ---
   Level level;
@@ -33,6 +34,7 @@ class Session {
   SeverityForm severity = SeverityForm::none;
   uint32_t timeout_ms;
   const Level first_level;  // of the socket
+  const bool gives_sockets;
 
   // The answer of a command that was not ready at once.
   void complete(std::string answer);

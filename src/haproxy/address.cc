@@ -8,6 +8,7 @@
 
 #include "config/place.h"
 #include "haproxy/scope.h"
+#include "net/passed.h"
 
 namespace weir::haproxy {
 namespace {
@@ -182,6 +183,8 @@ bool parse_address(Str text, Address& out, std::string& error, Arena& arena) {
     case Family::descriptor:
     case Family::socket_pair:
       if (number(rest, 1 << 20, out.fd)) return true;
+      out.fd = out.family == Family::descriptor ? net::passed_descriptor(rest) : -1;
+      if (out.fd >= 0) return true;
       error = fmt::format("'{}' is not a file descriptor's number", rest);
       return false;
     default: return parse_inet(rest, out, error);

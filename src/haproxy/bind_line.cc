@@ -105,7 +105,8 @@ void add_listener(Scope& scope, const Line& line, const net::Addr& addr, const A
   l->text = text;
   l->where = where;
   if (l->name.empty()) l->name = {};
-  if (address.family == Address::Family::descriptor) l->fd = address.fd;
+  l->pair = address.family == Address::Family::socket_pair;
+  if (l->pair || address.family == Address::Family::descriptor) l->fd = address.fd;
   if (addr.family == AF_UNIX) {
     const Global& g = scope.global;
     if (l->unix_mode < 0) l->unix_mode = g.unix_mode;
@@ -128,8 +129,8 @@ void add_address(Scope& scope, const Line& line, Str text, const Word& word) {
                 fmt::format("'bind' : '{}' : not a stream address.", text));
     return;
   }
-  if (address.family == Address::Family::socket_pair) return scope.planned(word.where, "sockpair@ listeners");
-  if (address.family == Address::Family::descriptor) return add_listener(scope, line, {}, address, text, word.where);
+  if (address.family == Address::Family::descriptor || address.family == Address::Family::socket_pair)
+    return add_listener(scope, line, {}, address, text, word.where);
   bool inet = address.family != Address::Family::path && address.family != Address::Family::abstract;
   if (inet && (address.port < 0 || address.port_offset)) {
     Str host = text.ends_with(':') ? text.substr(0, text.size() - 1) : text;

@@ -61,7 +61,7 @@ void fill_catalogue(const model::Model& model, stats::Catalogue& c) {
   c.release_date = kHaproxyDate;
   if (!g.node.empty()) c.node = g.node;
   c.description = g.description;
-  c.max_conns = g.maxconn;
+  if (!c.max_conns) c.max_conns = g.maxconn;
   c.patterns = &g.patterns;
   c.set_variable = set_process_variable;
   for (const Proxy* p : g.proxies) {
@@ -84,10 +84,12 @@ std::vector<RuntimeAddress> runtime_addresses(model::Model& model) {
     to.uid = conf.uid;
     to.gid = conf.gid;
     to.backlog = conf.backlog;
+    to.gives_sockets = conf.expose_fd;
     to.where = conf.where;
     std::vector<net::Addr> addrs;
     if (!parse_address(conf.address, address, problem, model.arena)) continue;  // reported when it was bound
-    if (address.family == Address::Family::descriptor) {
+    to.pair = address.family == Address::Family::socket_pair;
+    if (to.pair || address.family == Address::Family::descriptor) {
       to.fd = address.fd;
       to.text = conf.address;
       all.push_back(to);

@@ -23,6 +23,8 @@ struct RuntimeAddress {
   int uid = -1;
   int gid = -1;
   int backlog = 0;
+  bool pair = false;  // `fd` is one end of a `sockpair@`: connections come over it as descriptors
+  bool gives_sockets = false;  // `expose-fd listeners`
   config::Where where;
 };
 // Empty for models without HAProxy sections. Paths in the result live in the model's arena.

@@ -337,6 +337,14 @@ void log_about(const Global& global, const Proxy& proxy, uint8_t level, Str line
   for (const LogTarget* t : proxy.targets) send_log(*t, level, header, line);
 }
 
+void log_globally(const Global& global, Str line) {
+  LogHeader header;
+  header.tag = global.log_tag;
+  header.hostname = global.log_hostname;
+  for (const LogTarget* t : global.logs) send_log(*t, kLevelInfo, header, line);
+  flush_logs();
+}
+
 namespace {
 
 // Option dontlognull: whether the client has sent anything. While there was no server, what it sent may lie unread.

@@ -18,5 +18,7 @@ proxy::Next collect_request_body(proxy::Transaction& txn, proxy::Cursor& cursor,
 void write_log(proxy::Transaction& txn);
 // Sends a line that is about no single exchange to the logs of a proxy.
 void log_about(const Global& global, const Proxy& proxy, uint8_t level, Str line);
+// Sends one to the logs of the global section.
+void log_globally(const Global& global, Str line);
 
 }  // namespace weir::haproxy

@@ -150,6 +150,7 @@ void bind_defaults(void* s, const Directive& d, const Row&) {
   auto* p = scope.arena.own<Proxy>();
   p->kind = Kind::defaults;
   p->where = d.where;
+  p->s.maxconn = static_cast<uint32_t>(scope.options.proxy_max_conns);
   size_t at = 1;
   if (d.words.size() > 1 && d.words[1] != Str("from")) {
     p->name = d.words[1].text;
@@ -172,6 +173,7 @@ void bind_proxy(void* s, const Directive& d, const Row&) {
   p->kind = d.name() == "frontend" ? Kind::frontend : d.name() == "backend" ? Kind::backend : Kind::listen;
   p->name = d.words[1].text;
   p->where = d.where;
+  p->s.maxconn = static_cast<uint32_t>(scope.options.proxy_max_conns);
   valid_name(scope, d.words[1]);
   check_duplicate(scope, d.words[1], *p);
   // Before 1.5, `listen NAME ADDRESS` was a bind line of its own.

@@ -3,15 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cstddef>
 
 namespace weir::master {
 
@@ -69,22 +63,6 @@ bool write_pid_file(const std::string& path) {
   bool good = write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
   close(fd);
   return good;
-}
-
-void notify_systemd(const std::string& state) {
-  const char* path = getenv("NOTIFY_SOCKET");
-  if (!path || (path[0] != '/' && path[0] != '@')) return;
-  sockaddr_un to{};
-  to.sun_family = AF_UNIX;
-  size_t size = strlen(path);
-  if (size >= sizeof to.sun_path) return;
-  memcpy(to.sun_path, path, size);
-  if (path[0] == '@') to.sun_path[0] = 0;
-  int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (fd < 0) return;
-  sendto(fd, state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&to),
-         static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + size));
-  close(fd);
 }
 
 }  // namespace weir::master

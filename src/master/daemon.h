@@ -1,6 +1,6 @@
 #pragma once
-// Going into the background so that whoever started the program learns how that went, pid files, and the notifications
-// that systemd wants. Used by the process that was started and by the one that stays.
+// Going into the background so that whoever started the program learns how that went, and pid files. Used by the process
+// that was started and by the one that stays.
 #include <string>
 
 namespace weir::master {
@@ -25,8 +25,5 @@ void give_up_output(bool errors);
 
 // Writes the process id. False with errno set.
 bool write_pid_file(const std::string& path);
-
-// "READY=1" and the like to $NOTIFY_SOCKET, where there is one.
-void notify_systemd(const std::string& state);
 
 }  // namespace weir::master

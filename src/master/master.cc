@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -27,6 +28,7 @@
 #include "master/title.h"
 #include "master/upgrade.h"
 #include "master/worker.h"
+#include "tools/version.h"
 
 namespace weir::master {
 namespace {
@@ -90,6 +92,11 @@ int Master::run(tools::Loaded first) {
   signals_ = make_signal_fd();
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);  // a standby becomes our child when its worker dies
   take_sockets();
+  if (!job_.cli_sockets.empty())
+    cli_ = std::make_unique<Cli>(
+        std::move(job_.cli_sockets),
+        CliAccess{[this](bool hard) { reload(hard); }, [this] { return voice_.startup_log.text(); },
+                  voice_.face() == config::Dialect::haproxy ? kHaproxyVersion : kVersion});
   spawn(&first);
   first = {};
   while (!stopping_ || !children_.empty()) wait_for_events();
@@ -132,12 +139,14 @@ void Master::spawn(tools::Loaded* loaded) {
     SharedRecords::worker_ended(slot);
     return;
   }
+  if (cli_) job_.command_line = cli_->before_fork();
   pid_t pid = fork();
   if (pid == 0) {
     close(ends[0]);
     g_worker_slot = slot;
     be_worker(ends[1], loaded);
   }
+  if (cli_) cli_->forked(pid);
   close(ends[1]);
   if (pid < 0) {
     voice_.say(Level::alert, fmt::format("fork() failed ({}: {})", errno, strerror(errno)));
@@ -168,6 +177,9 @@ void Master::be_worker(int channel, tools::Loaded* loaded) {
       if (channel >= 0) close(channel);
   if (dead_.standby_channel >= 0) close(dead_.standby_channel);
   for (auto& [key, kept] : sockets_) close(kept.fd);
+  if (cli_) cli_->leave_to_master();
+  if (job_.drop_old_sockets) job_.drop_old_sockets();
+  unsetenv("HAPROXY_MASTER_CLI");
   tools::Loaded own;
   if (!loaded) {
     SharedZone::forget_use();
@@ -175,8 +187,12 @@ void Master::be_worker(int channel, tools::Loaded* loaded) {
     if (!own.good(job_.request.options.allow_planned)) _exit(1);
     loaded = &own;
   }
-  auto wait = [this] { daemon_.let_go(!job_.keep_output); };
-  channel = leave_standby(channel, wait, [this] {
+  auto wait = [this] {
+    daemon_.let_go(!job_.keep_output);
+    if (job_.command_line >= 0) close(job_.command_line);
+  };
+  channel = leave_standby(channel, wait, [this](int command_line) {
+    job_.command_line = command_line;
     if (voice_.face() == config::Dialect::nginx) set_title("nginx: worker process");
     if (job_.reopen_logs) job_.reopen_logs();
   });
@@ -209,10 +225,13 @@ void Master::wait_for_events() {
   for (Child& c : children_) {
     if (c.channel >= 0) fds.push_back({c.channel, POLLIN, 0}), pids.push_back(c.pid);
   }
+  size_t link_at = fds.size();
   if (link_ >= 0) fds.push_back({link_, POLLIN, 0});
+  size_t own = fds.size();
+  if (cli_) cli_->watch(fds);
   uint64_t now = now_ms();
   int wait = -1;
-  for (uint64_t at : {respawn_at_ms_, kill_at_ms_})
+  for (uint64_t at : {respawn_at_ms_, kill_at_ms_, watchdog_.next_ms()})
     if (at != 0) wait = std::min(wait < 0 ? INT32_MAX : wait, static_cast<int>(at > now ? at - now : 0));
   poll(fds.data(), fds.size(), wait);
   bool starting = false;  // what a worker says at its start comes before signals about it
@@ -223,14 +242,16 @@ void Master::wait_for_events() {
     starting |= !it->ready;
     on_message(*it);
   }
-  if (link_ >= 0 && fds.back().revents != 0) on_link();
+  if (link_ >= 0 && fds[link_at].revents != 0) on_link();
   if (fds[0].revents != 0 && !starting) on_signals();
   now = now_ms();
+  watchdog_.beat(now, current() != nullptr);
   if (kill_at_ms_ != 0 && kill_at_ms_ <= now) kill_late();
   if (respawn_at_ms_ != 0 && respawn_at_ms_ <= now && !stopping_) {
     respawn_at_ms_ = 0;
     respawn();
   }
+  if (cli_) cli_->on_events(std::span(fds).subspan(own));
 }
 
 void Master::on_signals() {
@@ -330,7 +351,7 @@ void Master::give_socket(Child& child, const Wish& wish) {
   answer.type = Message::opened;
   auto it = sockets_.find(key);
   if (it == sockets_.end()) {
-    Opened opened = open_socket(wish);
+    Opened opened = job_.open(wish);
     answer.error = opened.error;
     strncpy(answer.call, opened.call, sizeof answer.call - 1);
     if (opened.fd >= 0) {
@@ -351,8 +372,8 @@ void Master::on_ready(Child& child, const Packet& packet) {
   if (stopping_ || retired_) return;
   for (Child& old : children_) {
     if (old.pid == child.pid || !old.ready) continue;
-    bool told = introduce(old, child.channel);
-    if (!told && !old.leaving) kill(old.pid, voice_.signal_for(Order::quit));
+    bool told = !cut_old_ && introduce(old, child.channel);
+    if (!told && (cut_old_ || !old.leaving)) kill(old.pid, voice_.signal_for(cut_old_ ? Order::stop : Order::quit));
     old.leaving = true;
     drop_standby(old);
     if (packet.max_reloads && ++old.reloads > packet.max_reloads && !old.ending) {
@@ -374,13 +395,16 @@ void Master::on_ready(Child& child, const Packet& packet) {
       stop(Order::stop, SIGTERM);
       return;
     }
+    if (job_.drop_old_sockets) job_.drop_old_sockets();
     for (pid_t pid : job_.old_pids) kill(pid, job_.old_signal);
     voice_.say(Level::notice, "Loading success.");
     daemon_.ready(!job_.keep_output);
-    voice_.started();
   } else {
     voice_.say(Level::notice, fmt::format("worker {} serves the new configuration", child.pid));
+    if (voice_.face() == config::Dialect::haproxy) voice_.say(Level::notice, "Loading success.");
   }
+  voice_.started();
+  if (cli_) cli_->ready(child.pid);
   notify_systemd(fmt::format("READY=1\nMAINPID={}\nSTATUS=Ready.\n", getpid()));
   if (reload_wanted_) {
     reload_wanted_ = false;
@@ -419,6 +443,7 @@ void Master::on_child_ends() {
       close(child.channel);
     }
     child_ended(child, status);
+    if (cli_) cli_->ended(pid);
   }
 }
 
@@ -439,6 +464,7 @@ void Master::child_ended(Child child, int status) {
     if (current()) {
       voice_.say(Level::alert, text + " before it was ready: the configuration that runs stays");
       notify_systemd("READY=1\nSTATUS=Reload failed!\n");
+      voice_.started();
       reload_wanted_ = false;
       return;
     }
@@ -469,7 +495,9 @@ void Master::respawn() {
   Packet packet;
   packet.type = Message::serve;
   packet.slot = slot;
-  if (!send_packet(dead_.standby_channel, packet)) {
+  bool sent = send_packet(dead_.standby_channel, packet, cli_ ? cli_->before_fork() : -1);
+  if (cli_) cli_->forked(sent ? dead_.standby : -1);
+  if (!sent) {
     SharedRecords::worker_ended(slot);
     drop_standby(dead_);
     return spawn(nullptr);
@@ -483,22 +511,25 @@ void Master::drop_standby(Child& child) {
   child.standby_channel = -1;
 }
 
-void Master::reload() {
+void Master::reload(bool hard) {
   if (stopping_) return;
   retired_ = false;
   if (starting()) {
     reload_wanted_ = true;
     return;
   }
-  voice_.say(Level::notice, "reloading the configuration");
-  notify_systemd("RELOADING=1\nSTATUS=Reloading Configuration.\n");
+  cut_old_ = hard;
+  voice_.restart();
+  voice_.say(Level::notice, hard ? "reloading the configuration, cutting connections" : "reloading the configuration");
+  if (cli_) cli_->reloading();
+  notify_systemd(reloading_state());
   respawn_at_ms_ = 0;
   spawn(nullptr);
 }
 
 void Master::stop(Order order, int signal) {
   bool haproxy = voice_.face() == config::Dialect::haproxy;
-  if (!stopping_) notify_systemd("STOPPING=1");
+  if (!stopping_) notify_systemd("STOPPING=1\nSTATUS=Stopping.\n");
   stopping_ = true;
   respawn_at_ms_ = 0;
   if (haproxy && signal == SIGINT && exit_code_ == 0) exit_code_ = 128 + SIGINT;

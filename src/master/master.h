@@ -2,12 +2,15 @@
 // The supervising process: handles no traffic, keeps the listening sockets and its workers. Made by master::run where
 // the product has a master; lives as long as the process.
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "master/cli.h"
 #include "master/daemon.h"
 #include "master/sockets.h"
 #include "master/start.h"
+#include "master/systemd.h"
 
 namespace weir::master {
 
@@ -65,7 +68,7 @@ class Master {
   void start_again(Child& died);
   void respawn();
   void drop_standby(Child& child);
-  void reload();
+  void reload(bool hard = false);
   void stop(Order order, int signal);
   void tell(Order order);
   void reopen_logs();
@@ -88,12 +91,15 @@ class Master {
   bool retired_ = false;  // its workers have been sent away
   bool stopping_ = false;
   bool served_ = false;  // one worker has been ready
+  std::unique_ptr<Cli> cli_;  // null: not asked for
+  bool cut_old_ = false;  // by a reload: connections of the old worker do not end in peace
   bool reload_wanted_ = false;  // came while another was under way
   int exit_code_ = 0;
   uint64_t respawn_at_ms_ = 0;  // 0: not
   Child dead_;  // the one whose place is free; its standby is what counts
   uint64_t kill_at_ms_ = 0;
   uint32_t back_off_ms_ = 0;
+  Watchdog watchdog_;
 };
 
 }  // namespace weir::master

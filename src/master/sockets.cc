@@ -82,7 +82,7 @@ bool adopt(model::Listener& l, Voice& voice) {
     voice.say(Level::alert, fmt::format("descriptor {} of {} is no socket: {}", l.fd, l.text, strerror(errno)));
     return false;
   }
-  if (!listening && listen(l.fd, l.backlog) != 0) {
+  if (!l.pair && !listening && listen(l.fd, l.backlog) != 0) {
     voice.say(Level::alert, fmt::format("cannot listen on descriptor {}: {}", l.fd, strerror(errno)));
     return false;
   }

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <algorithm>
+#include <functional>
 #include <string>
 
 #include "master/voice.h"
@@ -60,7 +61,11 @@ class Opener {
 
 class OwnOpener final : public Opener {
  public:
-  Opened open(const Wish& wish) override { return open_socket(wish); }
+  explicit OwnOpener(std::function<Opened(const Wish&)> open) : open_(std::move(open)) {}
+  Opened open(const Wish& wish) override { return open_(wish); }
+
+ private:
+  std::function<Opened(const Wish&)> open_;
 };
 
 class MasterOpener final : public Opener {

@@ -9,7 +9,7 @@
 
 namespace weir::master {
 
-int leave_standby(int channel, const std::function<void()>& wait, const std::function<void()>& revive) {
+int leave_standby(int channel, const std::function<void()>& wait, const std::function<void(int)>& revive) {
   for (;;) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return channel;
@@ -30,7 +30,7 @@ int leave_standby(int channel, const std::function<void()>& wait, const std::fun
     int fd = -1;
     if (!receive_packet(channel, packet, fd) || packet.type != Message::serve) _exit(0);
     g_worker_slot = packet.slot;
-    revive();
+    revive(fd);
   }
 }
 

@@ -10,14 +10,24 @@
 #include "master/daemon.h"
 #include "master/master.h"
 #include "master/privileges.h"
+#include "master/systemd.h"
 #include "master/worker.h"
 
 namespace weir::master {
 namespace {
 
+// Without a master the process that serves talks to the service manager.
+void speak_for_itself(Worker& worker, Watchdog& watchdog) {
+  worker.on_drain = [before = std::move(worker.on_drain)] {
+    notify_systemd("STOPPING=1\nSTATUS=Stopping.\n");
+    if (before) before();
+  };
+  watchdog.watch(worker);
+}
+
 int run_alone(Job& job, tools::Loaded& loaded, Daemon& daemon) {
   Voice& voice = *job.voice;
-  OwnOpener opener;
+  OwnOpener opener(job.open);
   model::Model& model = *loaded.model;
   std::string pid_file = pid_file_path(job, model.process.pid_file);
   Stages stages;
@@ -27,12 +37,13 @@ int run_alone(Job& job, tools::Loaded& loaded, Daemon& daemon) {
       pid_file.clear();
       return false;
     }
+    if (job.drop_old_sockets) job.drop_old_sockets();
     for (pid_t pid : job.old_pids) kill(pid, job.old_signal);
     return true;
   };
   stages.ready = [&] {
     daemon.ready(!job.keep_output);
-    notify_systemd("READY=1");
+    notify_systemd(fmt::format("READY=1\nMAINPID={}\nSTATUS=Ready.\n", getpid()));
     return true;
   };
   int code = serve(job, model, opener, -1, stages);
@@ -62,12 +73,14 @@ int serve(Job& job, model::Model& model, Opener& opener, int channel, const Stag
   if (stages.bound && !stages.bound()) return 1;
   model.settle();
   set_limits(model.process, voice);
+  Watchdog watchdog;
   Worker worker(model, voice, channel);
   worker.on_reopen = job.reopen_logs;
   if (job.before_threads && !job.before_threads(worker)) return 1;
   // nginx changes its user only when a master starts a worker.
   bool keep_user = channel < 0 && voice.face() == config::Dialect::nginx;
   if ((!keep_user && !drop_privileges(model.process, voice)) || !worker.start()) return 1;
+  if (channel < 0) speak_for_itself(worker, watchdog);
   bool good = stages.ready();
   if (!good) worker.drain(true);
   voice.started();

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "control/control.h"
 #include "master/sockets.h"
 #include "master/upgrade.h"
 #include "master/voice.h"
@@ -25,6 +26,10 @@ struct Job {
   std::string pid_file;             // likewise
   std::vector<pid_t> old_pids;      // told to go when this one serves (HAProxy -sf, -st)
   int old_signal = 0;
+  std::function<Opened(const Wish&)> open = open_socket;  // of listening sockets; those of an old process come first
+  std::function<void()> drop_old_sockets;  // which nobody asked for
+  std::vector<control::SocketConf> cli_sockets;  // the master's command line
+  int command_line = -1;            // in a worker: where the master's commands come in; set by the master
   bool keep_output = false;         // a daemon that does not give up stderr
   std::function<void()> reopen_logs;            // in the worker, and before it in the master
   std::function<std::vector<std::string>()> log_paths;  // the files concerned, for the master, which may create them

@@ -18,15 +18,11 @@ using config::Severity;
 
 namespace {
 
-void put(const std::string& line) {
-  fputs(line.c_str(), stderr);
-  fflush(stderr);
-}
-
 const char* nginx_word(Level level) {
   switch (level) {
     case Level::emerg: return "emerg";
     case Level::alert: return "alert";
+    case Level::error: return "error";
     case Level::warn: return "warn";
     case Level::notice: return "notice";
   }
@@ -36,7 +32,8 @@ const char* nginx_word(Level level) {
 const char* haproxy_word(Level level) {
   switch (level) {
     case Level::emerg:
-    case Level::alert: return "[ALERT]   ";
+    case Level::alert:
+    case Level::error: return "[ALERT]   ";
     case Level::warn: return "[WARNING] ";
     case Level::notice: return "[NOTICE]  ";
   }
@@ -75,12 +72,25 @@ const Diagnostic* first_refusal(const config::Diagnostics& diag, bool allow_plan
 
 }  // namespace
 
+// A quiet process keeps what it says for whoever asks.
+void Voice::put(const std::string& line, const std::string& coloured) {
+  startup_log.add(line);
+  if (quiet_ && face_ == Dialect::haproxy) return;
+  fputs((coloured.empty() ? line : coloured).c_str(), stderr);
+  fflush(stderr);
+}
+
+void Voice::restart() {
+  startup_log.begin();
+  if (face_ == Dialect::haproxy) introduced_ = started_ = false;
+}
+
 void Voice::say(Level level, const std::string& text) {
   if (log) {
     log(level, text);
     if (started_) return;
   }
-  if (quiet_ && level > Level::warn) return;
+  if (quiet_ && level > Level::warn && face_ != Dialect::haproxy) return;
   switch (face_) {
     case Dialect::nginx:
       if (level != Level::notice) put(fmt::format("nginx: [{}] {}\n", nginx_word(level), text));
@@ -88,7 +98,6 @@ void Voice::say(Level level, const std::string& text) {
     case Dialect::weir: put(fmt::format("weir: {}{}\n", level == Level::warn ? "warning: " : "", text)); return;
     case Dialect::haproxy: break;
   }
-  if (quiet_) return;
   if (!introduced_ && !started_) {
     introduced_ = true;
     say(Level::notice, fmt::format("haproxy version is {}", kHaproxyVersion));
@@ -123,13 +132,12 @@ void Voice::show_haproxy(const config::Diagnostics& diag, bool allow_planned) {
 void Voice::show(const config::Diagnostics& diag, bool allow_planned) {
   if (face_ == Dialect::nginx) show_nginx(diag, allow_planned);
   if (face_ == Dialect::haproxy) show_haproxy(diag, allow_planned);
-  if (quiet_ && face_ == Dialect::haproxy) return;
   bool colour = isatty(STDERR_FILENO);
   for (const Diagnostic& d : diag.all()) {
     if (!refuses(d, allow_planned) && !(face_ == Dialect::weir && d.severity >= Severity::warning)) continue;
     Diagnostic shown = d;
     if (d.severity == Severity::planned) shown.text = config::planned_word(d);
-    put(config::render(shown, colour));
+    put(config::render(shown, false), colour ? config::render(shown, true) : std::string());
   }
 }
 

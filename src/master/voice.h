@@ -6,10 +6,11 @@
 
 #include "config/diag.h"
 #include "config/tree.h"
+#include "master/startup_log.h"
 
 namespace weir::master {
 
-enum class Level : uint8_t { emerg, alert, warn, notice };
+enum class Level : uint8_t { emerg, alert, error, warn, notice };
 
 enum class Order : uint8_t { none, stop, quit, reload, reopen, state };
 
@@ -22,7 +23,13 @@ class Voice {
   void quiet(bool on) { quiet_ = on; }
   // Where messages go besides, and once started only (nginx's error log).
   std::function<void(Level, const std::string&)> log;
-  void started() { started_ = true; }
+  void started() {
+    started_ = true;
+    startup_log.end();
+  }
+  // A reload begins: what is said until the next `started` belongs to it.
+  void restart();
+  StartupLog startup_log;
 
   // What the diagnostics are in this face: the first error in the product's own format, then each with line and caret.
   void show(const config::Diagnostics& diag, bool allow_planned);
@@ -37,6 +44,7 @@ class Voice {
  private:
   void show_nginx(const config::Diagnostics& diag, bool allow_planned);
   void show_haproxy(const config::Diagnostics& diag, bool allow_planned);
+  void put(const std::string& line, const std::string& coloured = {});
 
   config::Dialect face_;
   bool quiet_ = false;

@@ -132,21 +132,16 @@ void Worker::post_all(const std::function<void(proxy::Shard&)>& fn) {
   for (int i = 0; i < shard_count(); i++) post(i, fn);
 }
 
-// The sockets are closed when the last shard has let go of them: then nobody is queued where nobody accepts.
-void Worker::drain_shards(bool now, bool first) {
-  auto listening = std::make_shared<std::atomic<int>>(shard_count());
-  auto let_go = [this, first, listening] {
-    if (listening->fetch_sub(1) != 1 || !first) return;
-    for (const model::Listener* l : model_.listeners)
-      if (l->fd >= 0) close(l->fd);
-  };
-  for (int i = 0; i < shard_count(); i++) {
-    bool there = post(i, [now, heir = heir_, let_go](proxy::Shard& shard) {
-      shard.drain(now, heir);
-      let_go();
-    });
-    if (!there) let_go();
-  }
+// Closes the listening sockets once no shard accepts from them any more: one that stays open without being served swallows
+// the connections that the kernel gives to it.
+void Worker::release_listeners() {
+  std::vector<int> fds;
+  for (const model::Listener* l : model_.listeners)
+    if (l->fd >= 0) fds.push_back(l->fd);
+  std::shared_ptr<void> last(nullptr, [fds = std::move(fds)](void*) {
+    for (int fd : fds) close(fd);
+  });
+  post_all([last](proxy::Shard&) {});
 }
 
 void Worker::drain(bool now) {
@@ -154,7 +149,8 @@ void Worker::drain(bool now) {
   draining_ = true;
   if (first && voice_.face() == config::Dialect::nginx) set_title("nginx: worker process is shutting down");
   if (first && on_drain) on_drain();
-  drain_shards(now, first);
+  post_all([now, heir = heir_](proxy::Shard& shard) { shard.drain(now, heir); });
+  if (first) release_listeners();
   if (first && !now && model_.process.shutdown_timeout > 0)
     uv_timer_start(
         &deadline_, [](uv_timer_t* t) { static_cast<Worker*>(t->data)->drain(true); }, model_.process.shutdown_timeout,

@@ -3,7 +3,6 @@
 // own; each shard is a thread. Made after the sockets are there; `run` returns when all shards have ended.
 #include <uv.h>
 
-#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -68,10 +67,10 @@ class Worker {
   void serve(int index);
   void choose_cpus(int index);
   void shard_ended();
+  void release_listeners();
   void take_signals();
   void watch_master();
   void on_master();
-  void drain_shards(bool now, bool first);
   void take_heir(int channel);
   void meet_ancestor(int channel);
   void on_ancestor(Ancestor& ancestor);

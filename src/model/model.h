@@ -115,6 +115,7 @@ struct Listener {
   bool reads_plain = false;  // with `tls`: a request in plain text is read too, for the personality to answer
   bool defer_accept = false;
   bool transparent = false;
+  bool pair = false;  // `fd` does not listen: connections come over it as descriptors
   bool announce_keep_alive = false;  // say "Connection: keep-alive" to HTTP/1.1 clients too, as nginx does
   bool answer_expect = true;  // say "100 Continue" ourselves when the body is wanted (nginx); else the server does
   bool linger_always = false;  // drain before every close, not only when the request is not complete

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/fault.h"
+#include "net/descriptor.h"
 #include "proxy/shard.h"
 
 namespace weir::proxy {
@@ -71,14 +72,17 @@ void Acceptor::accept_some() {
   for (int i = 0; i < kBatch; i++) {
     if (full()) return pause();
     sockaddr_storage ss;
+    ss.ss_family = AF_UNIX;  // of a pair
     socklen_t len = sizeof ss;
-    int fd = fault::accept4(fault::Site::accept, listener_.fd, reinterpret_cast<sockaddr*>(&ss), &len,
-                            SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd = listener_.pair ? net::receive_descriptor(listener_.fd)
+                            : fault::accept4(fault::Site::accept, listener_.fd, reinterpret_cast<sockaddr*>(&ss), &len,
+                                             SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
       shard_.accepted(listener_, fd, net::Addr::from(reinterpret_cast<sockaddr*>(&ss), len));
       continue;
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;
+    if (errno == ECONNRESET) return stop();  // a pair's other side has gone
     int why = errno;
     if (why != EAGAIN) shard_.complain(listener_, why, "accept4() failed");
     if (why == EMFILE || why == ENFILE || why == ENOBUFS || why == ENOMEM) {

@@ -83,7 +83,10 @@ void Shard::run_posted() {
 void Shard::drain(bool now, std::shared_ptr<Heir> heir) {
   draining_ = true;
   heir_ = std::move(heir);
-  for (auto& a : acceptors_) a->stop();
+  for (auto& a : acceptors_) {
+    if (!now) a->accept_last();
+    a->stop();
+  }
   if (heir_ && !now) {
     hand_idle_over();
   } else {

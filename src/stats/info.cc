@@ -18,6 +18,12 @@ uint64_t descriptor_limit() {
   return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
 }
 
+// The limit on memory, or 0.
+uint64_t memory_limit() {
+  rlimit limit{};
+  return getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY ? limit.rlim_cur : 0;
+}
+
 // Over all frontends.
 struct Fronts {
   uint64_t rate = 0, max_rate = 0, bytes_out = 0;
@@ -54,8 +60,8 @@ Line info_line(const Catalogue& catalogue, bool stopping, const Moment& m, bool 
   at(Info::uptime_sec) = real_numbers ? real(kDuration, seconds) : u32(kDuration, m.uptime_s());
   at(Info::start_time_sec) =
       real_numbers ? real(kDuration, static_cast<double>(m.start_s)) : u32(kDuration, static_cast<uint64_t>(m.start_s));
-  at(Info::memmax_mb) = u32(kLimit, 0);
-  at(Info::memmax_bytes) = u32(kLimit, 0);
+  at(Info::memmax_mb) = u32(kLimit, memory_limit() >> 20);
+  at(Info::memmax_bytes) = u32(kLimit, memory_limit());
   at(Info::ulimit_n) = u32(kLimit, descriptors);
   at(Info::maxsock) = u32(kLimit, descriptors);
   at(Info::maxconn) = u32(kLimit, catalogue.connection_limit());

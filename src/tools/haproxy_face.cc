@@ -1,20 +1,20 @@
-// The program as `haproxy`: its options, messages and exit codes. Called once by main(). Options without a meaning here
-// (pollers, splicing, memory debugging: each only changes how HAProxy itself works inside) are taken and do nothing.
+// The program as `haproxy`: what its options do, its messages and exit codes. Called once by main().
 #include <fmt/format.h>
-#include <openssl/crypto.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "haproxy/global.h"
 #include "haproxy/log_format.h"
+#include "master/old_sockets.h"
 #include "master/start.h"
+#include "net/passed.h"
 #include "tools/coverage.h"
 #include "tools/faces.h"
-#include "tools/haproxy_features.h"
+#include "tools/haproxy_options.h"
+#include "tools/runtime_sockets.h"
 #include "tools/statistics.h"
 #include "tools/version.h"
 
@@ -24,230 +24,7 @@ namespace {
 using master::Level;
 using master::Voice;
 
-struct Options {
-  std::vector<std::string> files;
-  std::string change_dir, pid_file, peer, condition, old_socket, master_cli, keyword_dump;
-  std::vector<pid_t> old_pids;
-  int old_signal = 0;
-  uint64_t max_conns = 0, max_proxy_conns = 0;
-  bool check = false, check_condition = false, daemon = false, master = false, systemd = false, debug = false;
-  bool foreground = false, quiet = false, verbose = false, no_warnings = false, diagnostics = false;
-  bool ignore_resolution = false, no_server_verify = false, dump_keywords = false, dump_config = false;
-  bool allow_planned = false;
-};
-
-[[noreturn]] void leave(int code) {
-  fflush(stdout);
-  fflush(stderr);
-  _exit(code);
-}
-
-void show_version() {
-  fmt::print("HAProxy version {} {} - https://haproxy.org/\n", kHaproxyVersion, kHaproxyDate);
-  fmt::print("weir {}\n", kVersion);
-  utsname system;
-  if (uname(&system) == 0)
-    fmt::print("Running on: {} {} {} {}\n", system.sysname, system.release, system.version, system.machine);
-}
-
-void show_build() {
-  fmt::print("Build options : \n  TARGET  = linux-glibc\n  CC      = gcc {}\n\nFeature list :", __VERSION__);
-  for (const Feature& f : haproxy_features()) fmt::print(" {}{}", f.built() ? '+' : '-', f.name);
-  fmt::print("\nDetected feature list :\n\nBuilt with multi-threading support.\n");
-  fmt::print("Built with {}\nRunning on {}\n", OPENSSL_VERSION_TEXT, OpenSSL_version(OPENSSL_VERSION));
-  fmt::print(
-      "Built with PCRE2, JIT included.\n\nAvailable polling systems :\n      epoll : pref=300,  test result OK\n");
-  fmt::print("Total: 1 (1 usable), will use epoll.\n\n");
-}
-
-void show_plain_version(Str kind) {
-  if (kind == "b") return fmt::print("{}\n", kHaproxyBranch);
-  if (kind == "s") return fmt::print("{}\n", kHaproxyVersion.substr(0, kHaproxyVersion.find('-')));
-  fmt::print("{}\n", kHaproxyVersion);
-}
-
-[[noreturn]] void usage(const char* name) {
-  show_version();
-  fflush(stdout);
-  fmt::print(stderr,
-             "Usage : {} [-f <cfgfile|cfgdir>]* [ -vdVD ] [ -n <maxconn> ] [ -N <maxpconn> ]\n"
-             "        [ -p <pidfile> ] [ -m <max megs> ] [ -C <dir> ] [-- <cfgfile>*]\n"
-             "        -v shows the version, -vv also what this build has\n"
-             "        -vq/-vqs/-vqb show the version, the short one, the branch alone\n"
-             "        -f a configuration file, or a folder of *.cfg files; may be repeated\n"
-             "        -c checks the configuration, -cc <condition> evaluates a condition\n"
-             "        -C changes the folder before files are read\n"
-             "        -D goes into the background, -db and -d stay in the foreground\n"
-             "        -W runs a master and a worker, -Ws tells systemd as well\n"
-             "        -p writes the process id to a file\n"
-             "        -q says nothing, -V says more\n"
-             "        -n limits all connections, -N those of a proxy by default, -m the memory\n"
-             "        -L names this host among peers\n"
-             "        -dr starts with servers that cannot be resolved\n"
-             "        -dV does not verify servers' certificates, -dW takes warnings for errors\n"
-             "        -dD says what is suspicious, -dC prints the configuration, -dK{{class}} the keywords\n"
-             "        -sf/-st <pid>* lets old processes finish / ends them once this one serves\n"
-             "        -x <socket> takes listening sockets from an old process\n"
-             "        -S <bind> opens the master's command line\n"
-             "        --allow-planned starts although words are used that weir has not built yet\n\n",
-             name);
-  leave(1);
-}
-
-class Parser {
- public:
-  Parser(int argc, char** argv, Options& options, Voice& voice)
-      : args_(argv + 1, argv + argc), name_(argv[0]), o_(options), voice_(voice) {}
-
-  void run() {
-    for (; at_ < args_.size(); at_++) {
-      Str arg = args_[at_];
-      if (arg == "--allow-planned") {
-        o_.allow_planned = true;
-        continue;
-      }
-      if (arg.empty() || arg[0] != '-') usage(name_);
-      if (arg == "--") {
-        for (at_++; at_ < args_.size(); at_++) o_.files.emplace_back(args_[at_]);
-        return;
-      }
-      Str flag = arg.substr(1);
-      if (flag.empty() || !(simple(flag) || listed(flag))) valued(flag);
-    }
-  }
-
- private:
-  const char* value() {
-    if (at_ + 1 >= args_.size()) usage(name_);
-    return args_[++at_];
-  }
-
-  // Flags without a value. True when it was one.
-  bool simple(Str flag) {
-    switch (flag[0]) {
-      case 'v': version(flag);
-      case 'V': o_.verbose = true; return true;
-      case 'D': o_.daemon = true; return true;
-      case 'q': o_.quiet = true; return true;
-      case '4': return true;
-      case 'W':
-        o_.master = true;
-        o_.systemd |= flag.substr(1).starts_with('s');
-        return true;
-      case 'd': debug(flag.substr(1)); return true;
-      case 'c':
-        if (!flag.substr(1).starts_with('c')) {
-          o_.check = true;
-          return true;
-        }
-        o_.check_condition = true;
-        o_.condition = value();
-        return true;
-      default: return false;
-    }
-  }
-
-  [[noreturn]] void version(Str flag) {
-    if (flag.starts_with("vq")) {
-      show_plain_version(flag.substr(2));
-    } else {
-      show_version();
-      if (flag.starts_with("vv")) show_build();
-    }
-    leave(0);
-  }
-
-  void debug(Str what) {
-    if (what.empty()) {
-      o_.debug = true;
-      return;
-    }
-    switch (what[0]) {
-      case 'b': o_.foreground = true; break;
-      case 'r': o_.ignore_resolution = true; break;
-      case 'V': o_.no_server_verify = true; break;
-      case 'W': o_.no_warnings = true; break;
-      case 'D': o_.diagnostics = true; break;
-      case 'C': o_.dump_config = true; break;
-      case 'K':
-        o_.dump_keywords = true;
-        o_.keyword_dump = what.substr(1);
-        break;
-      case 't':  // traces; a value may follow
-        if (what.size() == 1 && at_ + 1 < args_.size() && args_[at_ + 1][0] != '-') at_++;
-        break;
-      case 'e':
-      case 'p':
-      case 'k':
-      case 'v':
-      case 'S':
-      case 'G':
-      case 'R':
-      case 'c':
-      case 'F':
-      case 'I':
-      case 'Z':
-      case 'M':
-      case 'L':
-      case 'A':
-      case 'T': break;
-      default: o_.debug = true;
-    }
-  }
-
-  // -sf, -st with their process ids, -x and -S.
-  bool listed(Str flag) {
-    if (flag == "sf" || flag == "st") {
-      o_.old_signal = flag == "sf" ? SIGUSR1 : SIGTERM;
-      while (at_ + 1 < args_.size() && args_[at_ + 1][0] != '-') old_pids(flag, args_[++at_]);
-      return true;
-    }
-    if (flag[0] == 'x') {
-      o_.old_socket = value();
-      return true;
-    }
-    if (flag[0] == 'S') {
-      o_.master_cli = value();
-      return true;
-    }
-    return false;
-  }
-
-  void old_pids(Str flag, Str list) {
-    while (!list.empty()) {
-      Str word = cut(list, ' ');
-      if (word.empty()) continue;
-      auto pid = parse_u64(word);
-      if (!pid || *pid == 0 || *pid > INT32_MAX) {
-        voice_.say(Level::alert, fmt::format("-{} option: failed to parse {{{}}}", flag, word));
-        leave(1);
-      }
-      o_.old_pids.push_back(static_cast<pid_t>(*pid));
-    }
-  }
-
-  void valued(Str flag) {
-    const char* v = value();
-    switch (flag.empty() ? 0 : flag[0]) {
-      case 'C': o_.change_dir = v; break;
-      case 'n': o_.max_conns = strtoull(v, nullptr, 10); break;
-      case 'N': o_.max_proxy_conns = strtoull(v, nullptr, 10); break;
-      case 'm': break;  // a limit on memory: nothing here is allocated by it
-      case 'L': o_.peer = v; break;
-      case 'f': o_.files.emplace_back(v); break;
-      case 'p': o_.pid_file = v; break;
-      default: usage(name_);
-    }
-  }
-
-  std::vector<const char*> args_;
-  const char* name_;
-  Options& o_;
-  Voice& voice_;
-  size_t at_ = 0;
-};
-
-int check_condition(const Options& o, Voice& voice) {
+int check_condition(const HaproxyOptions& o, Voice& voice) {
   auto result = config::evaluate_condition(o.condition, haproxy_predicates());
   if (result.ok) return result.value ? 0 : 1;
   voice.say(Level::alert, fmt::format("Failed to evaluate condition: {}", result.error));
@@ -255,7 +32,7 @@ int check_condition(const Options& o, Voice& voice) {
 }
 
 // Limits of the command line win over the file's where they are lower.
-void apply(const Options& o, model::Process& process) {
+void apply(const HaproxyOptions& o, model::Process& process) {
   if (o.max_conns > 0) process.max_conns = o.max_conns;
   if (!o.pid_file.empty()) process.pid_file = o.pid_file;
 }
@@ -273,7 +50,7 @@ bool wants_master(const model::Model& model) {
   return false;
 }
 
-int check(const Options& o, const Loaded& loaded) {
+int check(const HaproxyOptions& o, const Loaded& loaded) {
   if (!listens(*loaded.model)) {
     if (!o.quiet) fmt::print("Configuration file has no error but will not start (no listener) => exit(2).\n");
     return 2;
@@ -289,7 +66,7 @@ std::string host_name() {
 }
 
 // The configuration sees some of the command line in its environment.
-void set_environment(const Options& o) {
+void set_environment(const HaproxyOptions& o) {
   std::string files;
   for (const std::string& f : o.files) files += (files.empty() ? "" : ";") + f;
   setenv("HAPROXY_CFGFILES", files.c_str(), 1);
@@ -311,7 +88,7 @@ std::vector<std::string> log_formats() {
           fmt::format("HAPROXY_TCP_CLF_LOG_FMT={}", haproxy::kTcpClfLogFormat)};
 }
 
-master::Job make_job(const Options& o, Voice& voice) {
+master::Job make_job(const HaproxyOptions& o, Voice& voice) {
   master::Job job;
   job.voice = &voice;
   job.master = o.master;
@@ -334,40 +111,81 @@ master::Job make_job(const Options& o, Voice& voice) {
   return job;
 }
 
-bool not_there(const Options& o, Voice& voice) {
-  if (!o.old_socket.empty() && o.old_socket != "/dev/null") {
-    voice.say(Level::alert, "Failed to get the sockets from the old process! (-x is not built yet)");
-    return true;
+// Takes the sockets of the process that runs already, for what opens sockets from here on.
+bool take_over(const HaproxyOptions& o, master::Job& job) {
+  auto old = std::make_shared<master::OldSockets>();
+  std::string problem;
+  if (!o.old_socket.empty() && o.old_socket != "/dev/null" && !old->fetch(o.old_socket, problem)) {
+    job.voice->say(Level::warn, problem);
+    job.voice->say(Level::alert, "Failed to get the sockets from the old process!");
+    if (!*job.master) return false;
   }
-  if (o.master_cli.empty()) return false;
-  if (!o.master) {
-    voice.say(Level::alert, "a master CLI socket was defined, but master-worker mode (-W) is not enabled.");
-    return true;
-  }
-  voice.say(Level::warn,
-            fmt::format("the master's command line (-S {}) is not built yet and stays closed", o.master_cli));
+  job.open = [old, reuseport = !o.no_reuseport](master::Wish wish) {
+    wish.reuseport &= reuseport;
+    return old->open(wish);
+  };
+  job.drop_old_sockets = [old] { old->drop(); };
+  return true;
+}
+
+bool limit_memory(const HaproxyOptions& o, const char* name, Voice& voice) {
+  if (o.max_megabytes == 0) return true;
+  rlimit limit{};
+  limit.rlim_cur = limit.rlim_max = o.max_megabytes * 1048576;
+  if (setrlimit(RLIMIT_DATA, &limit) == 0) return true;
+  voice.say(Level::alert, fmt::format("[{}.main()] Cannot fix MEM limit to {} megs.", name, o.max_megabytes));
   return false;
+}
+
+bool open_command_line(const MasterSockets& sockets, const HaproxyOptions& o, master::Job& job) {
+  if (o.master_sockets.empty()) return true;
+  if (!*job.master) {
+    job.voice->say(Level::alert, "a master CLI socket was defined, but master-worker mode (-W) is not enabled.");
+    return false;
+  }
+  if (!sockets.open(*job.voice, job.cli_sockets)) return false;
+  set_socket_variable("HAPROXY_MASTER_CLI", job.cli_sockets);
+  return true;
+}
+
+int start(const HaproxyOptions& o, const char* program, master::Job& job, Loaded loaded, const MasterSockets& sockets) {
+  Voice& voice = *job.voice;
+  job.master = o.master || wants_master(*loaded.model);
+  if (!listens(*loaded.model) && !*job.master) {
+    voice.say(Level::alert,
+              fmt::format("[{}.main()] No enabled listener found (check for 'bind' directives) ! Exiting.", program));
+    return 1;
+  }
+  if (!o.daemon && loaded.model->process.daemon && !o.foreground && !o.debug) job.daemon = true;
+  if (!limit_memory(o, program, voice) || !open_command_line(sockets, o, job) || !take_over(o, job)) return 1;
+  warn_of_unused_descriptors(*loaded.model, job.cli_sockets, voice);
+  add_statistics(job);
+  return master::run(job, std::move(loaded));
 }
 
 }  // namespace
 
 int haproxy_main(int argc, char** argv) {
-  Options o;
   Voice voice(config::Dialect::haproxy);
-  Parser(argc, argv, o, voice).run();
+  voice.startup_log.begin();
+  net::note_passed_descriptors();
+  HaproxyOptions o = read_haproxy_options(argc, argv, voice);
   voice.quiet(o.quiet && !o.verbose);
   if (o.check_condition) return check_condition(o, voice);
   if (o.dump_keywords) {
     print_keywords(o.keyword_dump);
     if (o.files.empty()) return 0;
   }
+  for (const std::string& text : o.without_effect) voice.say(Level::warn, text);
   if (!o.change_dir.empty() && chdir(o.change_dir.c_str()) != 0) {
     voice.say(Level::alert, fmt::format("Could not change to directory {} : {}", o.change_dir, strerror(errno)));
     return 1;
   }
-  if (o.files.empty()) usage(argv[0]);
-  if (!o.check && not_there(o, voice)) return 1;
+  if (o.files.empty()) haproxy_usage(argv[0]);
   set_environment(o);
+  MasterSockets master_sockets;
+  for (const std::string& argument : o.master_sockets)
+    if (!o.check && !master_sockets.add(argument, voice)) return 1;
   master::Job job = make_job(o, voice);
   Loaded loaded = master::load_and_show(job);
   if (!loaded.good(o.allow_planned)) return 1;
@@ -376,18 +194,12 @@ int haproxy_main(int argc, char** argv) {
     return 1;
   }
   apply(o, loaded.model->process);
-  if (o.dump_config) fmt::print("{}", config::dump(*loaded.model->tree));
+  if (o.dump_config && !o.hide_config) fmt::print("{}", config::dump(*loaded.model->tree));
+  if (o.dump_libraries) print_libraries(o.verbose && !o.quiet);
+  fflush(stdout);
   if (o.check) return check(o, loaded);
   if (o.dump_config) return 0;
-  job.master = o.master || wants_master(*loaded.model);
-  if (!listens(*loaded.model) && !*job.master) {
-    voice.say(Level::alert,
-              fmt::format("[{}.main()] No enabled listener found (check for 'bind' directives) ! Exiting.", argv[0]));
-    return 1;
-  }
-  if (!o.daemon && loaded.model->process.daemon && !o.foreground && !o.debug) job.daemon = true;
-  add_statistics(job);
-  return master::run(job, std::move(loaded));
+  return start(o, argv[0], job, std::move(loaded), master_sockets);
 }
 
 }  // namespace weir::tools

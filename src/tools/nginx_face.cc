@@ -130,8 +130,8 @@ void show_version(const Options& o) {
 }
 
 void log_message(Level level, const std::string& text) {
-  static constexpr nginx::LogLevel kLevels[] = {nginx::LogLevel::emerg, nginx::LogLevel::alert, nginx::LogLevel::warn,
-                                                nginx::LogLevel::notice};
+  static constexpr nginx::LogLevel kLevels[] = {nginx::LogLevel::emerg, nginx::LogLevel::alert, nginx::LogLevel::error,
+                                                nginx::LogLevel::warn, nginx::LogLevel::notice};
   nginx::log_error(nullptr, kLevels[static_cast<size_t>(level)], 0, text);
 }
 
@@ -213,14 +213,14 @@ int send_signal(const Options& o, const master::Job& job, const Loaded& loaded, 
   std::string path = master::pid_file_path(job, loaded.model->process.pid_file);
   std::ifstream file(path);
   if (!file) {
-    voice.say(Level::emerg, fmt::format("open() \"{}\" failed ({}: {})", path, errno, strerror(errno)));
+    voice.say(Level::error, fmt::format("open() \"{}\" failed ({}: {})", path, errno, strerror(errno)));
     return 1;
   }
   std::string text;
   file >> text;
   auto pid = parse_u64(text);
   if (!pid || *pid == 0) {
-    voice.say(Level::emerg, fmt::format("invalid PID number \"{}\" in \"{}\"", text, path));
+    voice.say(Level::error, fmt::format("invalid PID number \"{}\" in \"{}\"", text, path));
     return 1;
   }
   int signal = o.signal == "stop" ? SIGTERM : o.signal == "quit" ? SIGQUIT : o.signal == "reopen" ? SIGUSR1 : SIGHUP;

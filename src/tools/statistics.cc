@@ -1,10 +1,7 @@
 // See tools/statistics.h.
 #include "tools/statistics.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "control/control.h"
@@ -12,36 +9,17 @@
 #include "haproxy/global.h"
 #include "haproxy/haproxy.h"
 #include "haproxy/personality.h"
-#include "master/sockets.h"
+#include "master/start.h"
 #include "master/worker.h"
 #include "nginx/catalogue.h"
 #include "stats/page.h"
+#include "tools/runtime_sockets.h"
 #include "tools/version.h"
 
 namespace weir::tools {
 namespace {
 
 using haproxy::RuntimeAddress;
-
-master::Wish wish_for(const RuntimeAddress& a) {
-  model::Listener l;
-  l.addr = a.addr;
-  l.unix_mode = a.mode;
-  l.unix_uid = a.uid;
-  l.unix_gid = a.gid;
-  if (a.backlog) l.backlog = a.backlog;
-  return master::Wish::of(l, config::Dialect::haproxy);
-}
-
-std::string problem_text(const RuntimeAddress& a, const master::Opened& opened) {
-  std::string at = a.where.source ? fmt::format(" [{}:{}]", a.where.source->path, a.where.line) : std::string();
-  return fmt::format("Binding{} for proxy GLOBAL: cannot {} {} ({}) [{}].", at, opened.call,
-                     a.addr.is_ip() ? "socket" : "UNIX socket", strerror(opened.error), a.text);
-}
-
-control::Level level_of(Str name) {
-  return name == "admin" ? control::Level::admin : name == "user" ? control::Level::user : control::Level::operate;
-}
 
 // Descriptors that were opened here are closed with the worker, inherited ones are not.
 struct Sockets {
@@ -55,22 +33,21 @@ struct Sockets {
 
 bool open(const std::vector<RuntimeAddress>& addresses, uint32_t timeout_ms, Sockets& sockets, std::string& problem) {
   for (const RuntimeAddress& a : addresses) {
-    control::SocketConf conf{a.text, a.fd, level_of(a.level), timeout_ms};
-    if (a.fd < 0) {
-      master::Opened opened = master::open_socket(wish_for(a));
-      if (opened.fd < 0) {
-        problem = problem_text(a, opened);
-        return false;
-      }
-      conf.fd = opened.fd;
-      sockets.own.push_back(opened.fd);
-    } else if (fcntl(a.fd, F_SETFL, fcntl(a.fd, F_GETFL) | O_NONBLOCK) != 0) {
-      problem = fmt::format("{}: {}", a.text, strerror(errno));
-      return false;
-    }
+    control::SocketConf conf;
+    bool own = false;
+    if (!open_runtime_socket(a, timeout_ms, conf, own, problem)) return false;
+    if (own) sockets.own.push_back(conf.fd);
     sockets.all.push_back(std::move(conf));
   }
+  if (!addresses.empty()) set_socket_variable("HAPROXY_CLI", sockets.all);
   return true;
+}
+
+// Where the master's command line reaches this worker: with all rights, and for as long as it lives.
+control::SocketConf master_line(int fd, uint32_t timeout_ms) {
+  control::SocketConf conf{fmt::format("sockpair@{}", fd), fd, control::Level::admin, timeout_ms};
+  conf.pair = conf.lasting = conf.gives_sockets = true;
+  return conf;
 }
 
 // A host's own name, for want of a configured one.
@@ -96,14 +73,16 @@ void make_catalogue(model::Model& model) {
   stats::set_catalogue(c);
 }
 
-bool serve(master::Worker& worker, master::Voice& voice, std::string& problem) {
+bool serve(master::Worker& worker, const master::Job& job, std::string& problem) {
   auto& model = const_cast<model::Model&>(worker.model());
-  std::vector<RuntimeAddress> addresses = haproxy::runtime_addresses(model);
-  auto sockets = std::make_shared<Sockets>();
-  if (!addresses.empty() && !open(addresses, haproxy::global(model).socket_timeout_ms, *sockets, problem)) return false;
   make_catalogue(model);
-  if (addresses.empty()) return true;
+  if (!model.haproxy) return true;
   const haproxy::Global& global = haproxy::global(model);
+  master::Voice& voice = *job.voice;
+  auto sockets = std::make_shared<Sockets>();
+  if (!open(haproxy::runtime_addresses(model), global.socket_timeout_ms, *sockets, problem)) return false;
+  if (job.command_line >= 0) sockets->all.push_back(master_line(job.command_line, global.socket_timeout_ms));
+  if (sockets->all.empty()) return true;
   control::Access access;
   access.model = &model;
   access.catalogue = stats::catalogue();
@@ -115,6 +94,8 @@ bool serve(master::Worker& worker, master::Voice& voice, std::string& problem) {
     if (const haproxy::Proxy* p = global.find_proxy(proxy.name, !proxy.back))
       haproxy::log_about(global, *p, news.level, news.logged);
   };
+  access.log = [&global](Str line) { haproxy::log_globally(global, line); };
+  access.startup_log = [&voice] { return voice.startup_log.text(); };
   access.max_sessions = global.socket_maxconn;
   stats::catalogue()->listeners += static_cast<int>(sockets->all.size());
   sockets->server = control::Server::start(worker.loop(), std::move(access), sockets->all, problem);
@@ -127,10 +108,10 @@ bool serve(master::Worker& worker, master::Voice& voice, std::string& problem) {
 }  // namespace
 
 void add_statistics(master::Job& job) {
-  job.before_threads = [&voice = *job.voice](master::Worker& worker) {
+  job.before_threads = [&job](master::Worker& worker) {
     std::string problem;
-    if (serve(worker, voice, problem)) return true;
-    voice.say(master::Level::alert, problem);
+    if (serve(worker, job, problem)) return true;
+    job.voice->say(master::Level::alert, problem);
     return false;
   };
 }

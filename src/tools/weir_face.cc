@@ -8,12 +8,14 @@
 
 #include "config/include.h"
 #include "master/start.h"
+#include "net/passed.h"
 #include "nginx/log_file.h"
 #include "tools/check.h"
 #include "tools/coverage.h"
 #include "tools/default_conf.h"
 #include "tools/faces.h"
 #include "tools/nginx_paths.h"
+#include "tools/runtime_sockets.h"
 #include "tools/statistics.h"
 #include "tools/version.h"
 
@@ -106,6 +108,8 @@ int run(const RunOptions& o) {
     voice.say(master::Level::emerg, problem);
     return 1;
   }
+  voice.startup_log.begin();
+  net::note_passed_descriptors();
   master::Job job = make_job(o, voice);
   Loaded loaded = master::load_and_show(job);
   if (!loaded.good(o.allow_planned)) return 1;
@@ -113,6 +117,7 @@ int run(const RunOptions& o) {
     voice.say(master::Level::emerg, kListensNowhere);
     return 1;
   }
+  warn_of_unused_descriptors(*loaded.model, {}, voice);
   add_statistics(job);
   return master::run(job, std::move(loaded));
 }
@@ -121,7 +126,19 @@ void add_run(CLI::App& app, RunOptions& o, int& code) {
   CLI::App* c = app.add_subcommand("run", "start the proxy");
   c->footer(
       "Without -c a built-in configuration is run: a listener on $PORT (8080) that balances over two sample origins,\n"
-      "and the statistics page on $STATS_PORT (8404).");
+      "and the statistics page on $STATS_PORT (8404).\n"
+      "\n"
+      "Signals: TERM and INT end it at once, QUIT when the connections have ended, USR1 opens the log files anew, HUP\n"
+      "reloads where there is a master (-W, -D). A file that is refused then leaves what runs as it is.\n"
+      "A service manager is told about all of it ($NOTIFY_SOCKET, $WATCHDOG_USEC); sockets that it passes are fd@3 or\n"
+      "fd@NAME in `bind` ($LISTEN_FDS, $LISTEN_FDNAMES).\n"
+      "\n"
+      "Exit codes: 0 ended as asked, 1 the file or an address was refused, 2 the command line was not understood.\n"
+      "\n"
+      "  weir run                               the built-in configuration\n"
+      "  weir run -c /etc/nginx/nginx.conf      an nginx.conf, in the foreground\n"
+      "  weir run -W -c /etc/weir/weir.conf     as a service does it (contrib/systemd/weir.service)\n"
+      "  weir run -D -p /run/weir.pid -c FILE   in the background; returns when it serves\n");
   c->add_option("-c,--config", o.conf, "nginx.conf, haproxy.cfg or weir.conf; the dialect is seen from the content");
   c->add_option("--dialect", o.dialect, "take the file for this: nginx, haproxy or weir")
       ->check(CLI::IsMember({"nginx", "haproxy", "weir"}));
@@ -136,7 +153,17 @@ void add_check(CLI::App& app, CheckOptions& o, bool& directives, int& code) {
   CLI::App* c = app.add_subcommand("check", "judge configuration files; 0: accepted, 1: refused");
   c->footer(
       "Every problem is shown with its line, what was expected and the nearest known word. A fragment of an nginx\n"
-      "configuration is judged in the blocks that its words belong in.");
+      "configuration is judged in the blocks that its words belong in. A word that weir has not built yet is accepted "
+      "with\n"
+      "a line `not yet: …`; starting refuses it.\n"
+      "\n"
+      "Exit codes: 0 all files are accepted, 1 one is refused or cannot be read, 2 the command line was not "
+      "understood.\n"
+      "\n"
+      "  weir check /etc/haproxy/haproxy.cfg    what weir makes of the file\n"
+      "  weir check --offline nginx.conf        of a file for another machine\n"
+      "  weir check --json FILE                 for programs\n"
+      "  weir check --directives                what this build knows\n");
   c->add_flag("--offline", o.offline, "judge the text alone: certificates, hosts, users and includes may be missing");
   c->add_flag("--json", o.json, "one JSON array of severity, file, line, column, text and remedy");
   c->add_flag("--directives", directives, "list every word that weir knows: real, planned, without effect");
@@ -180,7 +207,13 @@ int weir_main(int argc, char** argv) {
   int code = 0;
   add_run(app, run_options, code);
   add_check(app, check_options, directives, code);
-  app.add_subcommand("version", "print the version")->callback([] { fmt::print("weir {}\n", kVersion); });
+  CLI::App* version = app.add_subcommand("version", "print the version");
+  version->footer(
+      fmt::format("The versions that the other faces answer to: nginx/{}, HAProxy {}. `nginx -V` and `haproxy -vv` "
+                  "tell which parts of\n"
+                  "those are there.\n",
+                  kNginxVersion, kHaproxyVersion));
+  version->callback([] { fmt::print("weir {}\n", kVersion); });
   for (auto [name, help] : {std::pair{"convert", "rewrite a configuration as weir.conf"},
                             {"explain", "tell why a request goes where it goes"},
                             {"replay", "send recorded requests through a configuration"},

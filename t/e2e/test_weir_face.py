@@ -48,7 +48,7 @@ def test_a_file_without_anything_is_refused_by_check_and_run(face):
 
 
 def test_the_units_command_reloads(face):
-    unit = (pathlib.Path(__file__).parents[2] / "contrib" / "weir.service").read_text("utf-8")
+    unit = (pathlib.Path(__file__).parents[2] / "contrib" / "systemd" / "weir.service").read_text("utf-8")
     words = re.search(r"^ExecStart=\S+ (.*) -c \S+$", unit, re.M)[1].split()
     proxy = face.start(*words, "-c", str(face.conf))
     assert proxy.get().body == b"one"

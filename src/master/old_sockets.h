@@ -1,0 +1,39 @@
+#pragma once
+// Listening sockets of the process that runs already, for one that takes over (HAProxy's -x). The old one is asked with
+// `_getsocks` on a runtime socket with `expose-fd listeners` (control/commands_sockets.cc); what is bound to an address that
+// the new configuration names is used, the rest is closed. Lives through the start, in the process that opens sockets.
+#include <sys/socket.h>
+
+#include <string>
+#include <vector>
+
+#include "master/sockets.h"
+
+namespace weir::master {
+
+class OldSockets {
+ public:
+  OldSockets() = default;
+  ~OldSockets() { drop(); }
+  OldSockets(const OldSockets&) = delete;
+  OldSockets& operator=(const OldSockets&) = delete;
+
+  // Asks at a path, or on the socket pair of "sockpair@N". False with a sentence about what went wrong.
+  bool fetch(const std::string& where, std::string& problem);
+  // The one that fits, or a new one.
+  Opened open(const Wish& wish);
+  // Closes what nobody wanted.
+  void drop();
+
+ private:
+  struct Socket {
+    int fd;
+    sockaddr_storage at;
+    socklen_t size;
+  };
+  bool fits(const Socket& socket, const Wish& wish) const;
+
+  std::vector<Socket> sockets_;
+};
+
+}  // namespace weir::master

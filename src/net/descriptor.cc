@@ -1,0 +1,76 @@
+// See net/descriptor.h.
+#include "net/descriptor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+namespace weir::net {
+namespace {
+constexpr size_t kBytes = 2;  // that come with a connection, as HAProxy has it
+}  // namespace
+
+long send_descriptors(int channel, const void* bytes, size_t size, std::span<const int> fds) {
+  iovec iov{const_cast<void*>(bytes), size};
+  std::vector<char> control(CMSG_SPACE(fds.size_bytes()));
+  msghdr message{};
+  message.msg_iov = &iov;
+  message.msg_iovlen = 1;
+  if (!fds.empty()) {
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* c = CMSG_FIRSTHDR(&message);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(fds.size_bytes());
+    memcpy(CMSG_DATA(c), fds.data(), fds.size_bytes());
+  }
+  ssize_t n;
+  do n = sendmsg(channel, &message, MSG_NOSIGNAL);
+  while (n < 0 && errno == EINTR);
+  return n;
+}
+
+long receive_descriptors(int channel, void* bytes, size_t size, size_t room, std::vector<int>& fds) {
+  iovec iov{bytes, size};
+  std::vector<char> control(CMSG_SPACE(room * sizeof(int)));
+  msghdr message{};
+  message.msg_iov = &iov;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  ssize_t n;
+  do n = recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
+  while (n < 0 && errno == EINTR);
+  if (n < 0) return n;
+  for (cmsghdr* c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
+    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
+    size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    size_t before = fds.size();
+    fds.resize(before + count);
+    memcpy(fds.data() + before, CMSG_DATA(c), count * sizeof(int));
+  }
+  return n;
+}
+
+bool send_descriptor(int channel, int fd) {
+  char bytes[kBytes] = {};
+  return send_descriptors(channel, bytes, sizeof bytes, std::span(&fd, 1)) == static_cast<long>(sizeof bytes);
+}
+
+int receive_descriptor(int channel) {
+  char bytes[kBytes];
+  std::vector<int> fds;
+  long n = receive_descriptors(channel, bytes, sizeof bytes, 1, fds);
+  if (n < 0) return -1;
+  if (fds.empty()) {
+    errno = n == 0 ? ECONNRESET : ECONNABORTED;  // bytes without one are somebody's mistake: the next may be good
+    return -1;
+  }
+  fcntl(fds[0], F_SETFL, fcntl(fds[0], F_GETFL) | O_NONBLOCK);
+  return fds[0];
+}
+
+}  // namespace weir::net

@@ -1,0 +1,22 @@
+#pragma once
+// Descriptors that travel over Unix sockets (SCM_RIGHTS): connections of `sockpair@` addresses and listening sockets that
+// change processes. Whoever receives one owns it.
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace weir::net {
+
+// A connection of a `sockpair@` address. False with errno set.
+bool send_descriptor(int channel, int fd);
+
+// One descriptor, non-blocking and close-on-exec. -1 with errno set; ECONNRESET when the other side has closed.
+int receive_descriptor(int channel);
+
+// One message with as many descriptors as `room` allows; they are added to `fds`. The number of bytes read, 0 at the end, or
+// -1 with errno set.
+long receive_descriptors(int channel, void* bytes, size_t size, size_t room, std::vector<int>& fds);
+// The same way out: `size` bytes and all of `fds`. The number of bytes written, or -1 with errno set.
+long send_descriptors(int channel, const void* bytes, size_t size, std::span<const int> fds);
+
+}  // namespace weir::net
