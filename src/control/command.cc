@@ -17,7 +17,7 @@ const std::vector<const Command*>& all_commands() {
   static const auto all = [] {
     std::vector<const Command*> rows;
     for (Commands table : {kSessionCommands, kShowCommands, kStatCommands, kServerCommands, kFrontendCommands,
-                           kStreamCommands, kPatternCommands, kVariableCommands})
+                           kLimitCommands, kStreamCommands, kPatternCommands, kVariableCommands})
       for (const Command& c : table) rows.push_back(&c);
     return rows;
   }();

@@ -59,6 +59,7 @@ extern const Commands kShowCommands;
 extern const Commands kStatCommands;
 extern const Commands kServerCommands;
 extern const Commands kFrontendCommands;
+extern const Commands kLimitCommands;
 extern const Commands kStreamCommands;
 extern const Commands kPatternCommands;
 extern const Commands kVariableCommands;

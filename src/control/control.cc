@@ -175,6 +175,10 @@ void Server::server_changed(const model::Server& server) {
     post_all([&server](proxy::Shard& shard) { shard.queue.place_free(*server.pool); });
 }
 
+void Server::limits_changed() {
+  post_all([](proxy::Shard& shard) { shard.limits_changed(); });
+}
+
 void Server::retire(std::vector<std::unique_ptr<const expr::PatternSet>> sets) {
   // Whoever lets go of it last frees the sets: a shard's posted function, or this one when no shard is left.
   auto kept = std::make_shared<std::vector<std::unique_ptr<const expr::PatternSet>>>(std::move(sets));

@@ -85,6 +85,8 @@ class Server {
   void ask_shards(const Session& session, ShardFn fn, DoneFn done);
   // Something about it was changed that may let waiting requests in.
   void server_changed(const model::Server& server);
+  // There may be more connections than before.
+  void limits_changed();
   // The server is elsewhere from now on. Idle connections to the old place are closed.
   void move_server(const model::Server& server, const net::Addr& to);
   // Sets that shards may still read; freed once each shard has passed between two events.

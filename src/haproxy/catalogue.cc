@@ -24,6 +24,7 @@ stats::ProxyEntry entry_of(const Proxy& p) {
   e.mode = p.s.mode == Mode::http ? "http" : p.s.mode == Mode::tcp ? "tcp" : p.s.mode == Mode::log ? "log" : "spop";
   e.description = p.description;
   e.max_conns = p.s.maxconn;
+  e.limits = p.front_limits;
   e.listeners = p.listeners;
   e.pool = p.pool;
   e.front_counters = p.front_counters;
@@ -62,6 +63,12 @@ void fill_catalogue(const model::Model& model, stats::Catalogue& c) {
   if (!g.node.empty()) c.node = g.node;
   c.description = g.description;
   c.max_conns = g.maxconn;
+  if (c.limits) {
+    c.limits->connections.limit = g.max_conn_rate;
+    c.limits->sessions.limit = g.max_session_rate;
+    c.limits->tls_sessions.limit = g.max_tls_rate;
+    c.limits->compression.limit = g.max_compression_rate;
+  }
   c.patterns = &g.patterns;
   c.set_variable = set_process_variable;
   for (const Proxy* p : g.proxies) {

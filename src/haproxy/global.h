@@ -69,6 +69,10 @@ struct Global {
   uint32_t tune_bufsize = 16384;
   uint32_t tune_max_headers = 101;
   uint32_t maxconn = 0;
+  uint32_t max_conn_rate = 0;  // a second; 0: no limit, also in the next three
+  uint32_t max_session_rate = 0;
+  uint32_t max_tls_rate = 0;
+  uint32_t max_compression_rate = 0;  // bytes
   TlsOptions bind_tls;  // ssl-default-bind-…
   TlsOptions server_tls;  // ssl-default-server-…
   bool server_verify_none = false;

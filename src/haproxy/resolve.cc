@@ -207,6 +207,8 @@ void make_client_side(const Global& g, Proxy& p) {
 
 void make_listeners(Scope& scope, Proxy& p) {
   if (p.s.disabled) return;
+  if (p.s.maxconn) p.front_limits->max_conns = p.s.maxconn;
+  p.front_limits->max_rate = p.s.max_rate;
   for (model::Listener* l : p.listeners) {
     l->id = static_cast<uint32_t>(scope.model.listeners.size()) + 1;
     if (l->name.empty()) l->name = p.name;
@@ -221,7 +223,7 @@ void make_listeners(Scope& scope, Proxy& p) {
     if (p.segment(Ruleset::connection).size) l->connection_rules = &p.segment(Ruleset::connection);
     if (p.segment(Ruleset::session).size) l->session_rules = &p.segment(Ruleset::session);
     l->connections = &p.front_counters->connections;
-    l->max_conns = p.s.maxconn;
+    l->front_limits = p.front_limits;
     scope.model.listeners.push_back(l);
   }
 }
@@ -374,6 +376,7 @@ void make_pools(Scope& scope) {
   number_proxies(scope.global.proxies);
   for (Proxy* p : scope.global.proxies) {
     p->front_counters = scope.arena.own<ProxyCounters>();
+    p->front_limits = scope.arena.own<model::FrontLimits>();
     p->back_counters = scope.arena.own<ProxyCounters>();
     if (p->is_back()) make_pool(scope, *p);
   }

@@ -143,6 +143,12 @@ struct ClientTimeouts {
   bool operator==(const ClientTimeouts&) const = default;
 };
 
+// What operators may change about a frontend; all its listeners point to the same one.
+struct FrontLimits {
+  std::atomic<int64_t> max_conns{-1};  // with so many in Listener::connections nothing is accepted; -1: no limit
+  std::atomic<uint32_t> max_rate{0};  // the same for a second; 0: no limit
+};
+
 struct Listener {
   // Rules about connections, run when one is accepted and when its handshakes are over. Null: none.
   const proxy::Segment* connection_rules = nullptr;
@@ -174,7 +180,7 @@ struct Listener {
   const proxy::Personality* personality = nullptr;
   const void* conf = nullptr;  // the personality's own: nginx's servers of this address, haproxy::Proxy
   stats::Connections* connections = nullptr;  // counted there, when somebody wants to know
-  uint32_t max_conns = 0;  // with so many in `connections` nothing is accepted; 0: no limit
+  FrontLimits* front_limits = nullptr;  // null: none; else `connections` is there
   config::Where where;
 };
 

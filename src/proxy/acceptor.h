@@ -12,7 +12,7 @@ class Acceptor final : public net::IoHandler, public net::Task, public Timer {
   Acceptor(Shard& shard, const model::Listener& listener) : shard_(shard), listener_(listener) {}
   bool start();
   void stop();
-  // A connection has ended: goes on when a limit had stopped it.
+  // A connection has ended, or a limit was changed: goes on when that had stopped it.
   void place_free();
   const model::Listener& listener() const { return listener_; }
 
@@ -22,6 +22,8 @@ class Acceptor final : public net::IoHandler, public net::Task, public Timer {
   void on_timer() override;
   void accept_some();
   bool full() const;
+  uint32_t wait_ms() const;
+  void rest(uint64_t ms);
   void pause();
   void resume();
 

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <functional>
 
+#include "stats/limits.h"
+
 namespace weir::proxy {
 
 class Shard;
@@ -12,8 +14,9 @@ class Shard;
 struct Crew {
   // Runs the function on the thread of that shard; false when it has ended. Null where a shard is alone.
   std::function<bool(int, std::function<void(Shard&)>)> post;
-  std::atomic<int64_t> connections{0};  // that count against model::Process::max_conns
-  std::atomic<int32_t> paused{0};  // acceptors that wait until there are fewer
+  stats::Limits limits;
+  std::atomic<int64_t> connections{0};  // open ones of clients, where their number may be limited
+  std::atomic<int32_t> paused{0};  // acceptors that wait until there are fewer, or may be more
 };
 
 }  // namespace weir::proxy

@@ -102,25 +102,30 @@ void Shard::check_drained() {
   if (draining_ && connections_ == 0) loop.stop();
 }
 
+// 0: no limit.
+uint64_t Shard::most_connections() const {
+  uint64_t set = crew.limits.max_conns.load(kRelaxed);
+  return set ? set : model.process.max_conns;
+}
+
 bool Shard::full() const {
-  uint64_t limit = model.process.max_conns;
-  return limit && static_cast<uint64_t>(crew.connections.load(std::memory_order_relaxed)) >= limit;
+  uint64_t limit = most_connections();
+  return limit && static_cast<uint64_t>(crew.connections.load(kRelaxed)) >= limit;
 }
 
 bool Shard::take_place() {
-  if (!model.process.max_conns) return true;
   for (http::H1Server *s = idle_.front(), *next; s && full(); s = next) {
-    if (model.process.max_conns_waits || s->requests() == 0) break;
+    if (waits_at_limit() || s->requests() == 0) break;
     next = idle_.next(s);
     s->drain();  // one that has its next request waiting stays for it
   }
   if (full()) return false;
-  crew.connections.fetch_add(1, std::memory_order_relaxed);
+  crew.connections.fetch_add(1, kRelaxed);
   return true;
 }
 
 void Shard::place_free() {
-  if (model.process.max_conns) crew.connections.fetch_sub(1);
+  crew.connections.fetch_sub(1);
   if (crew.paused.load() == 0) return;
   acceptors_go_on();
   post_others([](Shard& other) { other.acceptors_go_on(); });
@@ -152,6 +157,10 @@ void Shard::accepted(const model::Listener& listener, int fd, const net::Addr& p
   s->set_peer(peer);
   connections_++;
   if (listener.connections) listener.connections->opened(loop.now());
+  stats::Limits& limits = crew.limits;
+  limits.connections.count(loop.now());
+  limits.sessions.count(loop.now());
+  if (listener.tls) limits.tls_sessions.count(loop.now());
   stats::bump(count.handled);
   stats::bump(count.active);
   if (!s->start(false)) {
