@@ -4,6 +4,8 @@
 
 #include "control/command.h"
 #include "control/server_news.h"
+#include "control/words.h"
+#include "proxy/server_mark.h"
 #include "stats/server_change.h"
 
 namespace weir::control {
@@ -11,16 +13,23 @@ namespace {
 
 using model::Admin;
 
-// A change is told to operators, if it made a difference.
+stats::ProxyEntry& backend_of(Call& call, const model::Server& server) {
+  return *call.server.catalogue().find_back(server.pool->name);
+}
+
+// A change is told to operators, if it made a difference, and its consequences are drawn.
 template <class Change>
 void change_state(Call& call, const model::Server& server, Change change) {
-  ServerNews news(call.server, *call.server.catalogue().find_back(server.pool->name), server);
+  ServerNews news(call.server, backend_of(call, server), server);
+  proxy::ServerMark mark(server);
   change();
   news.tell();
+  call.server.on_shards(mark.since());
 }
 
 void set_admin(Call& call, const model::Server& server, Admin admin) {
   change_state(call, server, [&] { stats::set_admin(server, admin); });
+  call.server.drains().cancel(server);
 }
 
 void set_ready(Call& call, const model::Server& server) {
@@ -69,12 +78,29 @@ Outcome set_weight(Call& call) {
 
 // --- set server ---
 
+// "deadline <delay>", weir's own: what is left on the server by then is ended.
+Outcome set_drain(Call& call, const model::Server& server) {
+  if (call.word(5).empty()) {
+    set_admin(call, server, Admin::drain);
+    return Outcome::done;
+  }
+  if (call.word(5) != "deadline")
+    return call.refuse("'set server <srv> state drain' may be followed by 'deadline <delay>' only.\n");
+  if (call.word(6).empty()) return call.refuse("Expects a duration in milliseconds.\n");
+  auto ms = parse_duration(call.word(6), 1);
+  if (!ms || *ms < 1) return call.refuse("Invalid duration.\n");
+  set_admin(call, server, Admin::drain);
+  call.server.drains().begin(server, *ms);
+  tell_deadline(call.server, backend_of(call, server), server, *ms);
+  return Outcome::done;
+}
+
 Outcome set_state(Call& call, const model::Server& server) {
   Str to = call.word(4);
   if (to == "ready")
     set_ready(call, server);
   else if (to == "drain")
-    set_admin(call, server, Admin::drain);
+    return set_drain(call, server);
   else if (to == "maint")
     set_admin(call, server, Admin::maint);
   else
@@ -203,6 +229,22 @@ Outcome disable_server(Call& call) {
   return Outcome::done;
 }
 
+// Which servers drain, how much is left on them, and for how long they may ("-": no deadline).
+Outcome show_drains(Call& call) {
+  call.out += "# bkname/svname served deadline_ms\n";
+  for (const stats::ProxyEntry& p : call.server.catalogue().proxies) {
+    if (!p.back) continue;
+    for (const model::Server* s : p.pool->servers) {
+      stats::ServerView view(*s);
+      if (view.maint() || view.admin != Admin::drain) continue;
+      uint64_t left = call.server.drains().left_ms(*s);
+      call.out += fmt::format("{}/{} {} {}\n", p.name, s->name, std::max(0, s->state->current.load()),
+                              left ? std::to_string(left) : "-");
+    }
+  }
+  return Outcome::done;
+}
+
 // Without checks there is nothing to turn on, and turning them off changes nothing.
 Outcome enable_checks(Call& call) {
   if (!call.find_server(call.word(2))) return Outcome::done;
@@ -231,6 +273,7 @@ constexpr Command kRows[] = {
      "set maxconn server <bk>/<srv>",
      "limit of requests on a server",
      set_maxconn},
+    {{"show", "servers", "drain"}, Level::user, "show servers drain", "servers that drain, and their deadlines", show_drains},
     {{"enable", "server"},
      Level::admin,
      "enable server  (DEPRECATED)",

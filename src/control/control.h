@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "control/drains.h"
 #include "model/model.h"
 #include "stats/catalogue.h"
 #include "stats/lines.h"
@@ -83,6 +84,9 @@ class Server {
   // Makes the answer of what the shards gave; not called when the session is gone by then.
   using DoneFn = std::function<std::string(Session&, std::string)>;
   void ask_shards(const Session& session, ShardFn fn, DoneFn done);
+  // Runs a function on every shard's thread; null: nothing is done.
+  void on_shards(const std::function<void(proxy::Shard&)>& fn);
+  Drains& drains() { return drains_; }
   // Something about it was changed that may let waiting requests in.
   void server_changed(const model::Server& server);
   // There may be more connections than before.
@@ -99,7 +103,7 @@ class Server {
   Server(uv_loop_t* loop, Access access, std::span<const SocketConf> sockets);
   void accept_some(Gate& gate);
   void watch_gates();
-  void post_all(const std::function<void(proxy::Shard&)>& fn);
+  void end_drain(const model::Server& server);
 
   uv_loop_t* loop_;
   Access access_;
@@ -108,6 +112,7 @@ class Server {
   std::vector<Session*> sessions_;
   std::vector<std::unique_ptr<const net::Addr>> addresses_;
   Inbox* inbox_;
+  Drains drains_;
   uint64_t next_id_ = 1;
   bool accepting_ = true;
 };

@@ -46,6 +46,8 @@ struct ServerOptions {
   bool proxy_unique_id = false;           // the PROXY header carries the unique id
   ArenaList<ProxyTlv> proxy_tlvs;
   uint32_t max_reuse = 0;                 // 0: no limit
+  bool end_on_down = false;               // on-marked-down shutdown-sessions
+  bool end_backups_on_up = false;         // on-marked-up shutdown-backup-sessions
   Str cookie;
   Str init_addr;
   TlsOptions tls;

@@ -73,6 +73,8 @@ struct Server {
   bool backup = false;
   bool disabled = false;  // starts in maintenance (HAProxy `disabled`) or is never used (nginx `down`)
   bool unresolved = false;  // no address yet
+  bool end_on_down = false;  // HAProxy's on-marked-down shutdown-sessions
+  bool end_backups_on_up = false;  // and on-marked-up shutdown-backup-sessions
   int32_t max_conns = 0;  // 0: no limit
   uint32_t max_fails = 1;  // nginx passive health; 0: never counted
   uint32_t fail_timeout = 10000;  // ms
