@@ -57,6 +57,7 @@ std::string usage_text(const std::vector<std::string>& words);
 extern const Commands kSessionCommands;
 extern const Commands kShowCommands;
 extern const Commands kStatCommands;
+extern const Commands kErrorCommands;
 extern const Commands kServerCommands;
 extern const Commands kFrontendCommands;
 extern const Commands kLimitCommands;

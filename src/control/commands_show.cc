@@ -44,26 +44,6 @@ Outcome show_backend(Call& call) {
   return Outcome::done;
 }
 
-// "[24/Nov/2026:10:11:12.013]"
-std::string timestamp() {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  tm local{};
-  localtime_r(&now.tv_sec, &local);
-  char day[32];
-  strftime(day, sizeof day, "%d/%b/%Y:%H:%M:%S", &local);
-  return fmt::format("[{}.{:03}]", day, now.tv_nsec / 1000000);
-}
-
-// Broken messages are not kept, so there is never one to show.
-Outcome show_errors(Call& call) {
-  Str name = call.word(2);
-  if (!name.empty() && !call.server.catalogue().find(name, false, false) && !parse_u64(name).value_or(0))
-    return call.refuse("No such proxy.\n");
-  call.out += fmt::format("Total events captured on {} : 0\n", timestamp());
-  return Outcome::done;
-}
-
 Outcome show_not_built(Call& call) {
   return call.refuse(fmt::format("'show {}' is not built in weir.\n", call.word(1)));
 }
@@ -154,11 +134,6 @@ constexpr Command kRows[] = {
      "what servers are doing, as a state file",
      show_servers},
     {{"show", "servers", "conn"}, Level::user, "show servers conn [<backend>]", "connections to servers", show_servers},
-    {{"show", "errors"},
-     Level::operate,
-     "show errors [<px>] [request|response]",
-     "messages that were broken",
-     show_errors},
     {{"show", "cache"}, Level::user, "", "", show_not_built},
     {{"show", "events"}, Level::user, "", "", show_not_built},
     {{"show", "fd"}, Level::user, "", "", show_not_built},

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "stats/broken.h"
 #include "stats/limits.h"
 
 namespace weir::proxy {
@@ -15,6 +16,7 @@ struct Crew {
   // Runs the function on the thread of that shard; false when it has ended. Null where a shard is alone.
   std::function<bool(int, std::function<void(Shard&)>)> post;
   stats::Limits limits;
+  stats::BrokenMessages broken;
   std::atomic<int64_t> connections{0};  // open ones of clients, where their number may be limited
   std::atomic<int32_t> paused{0};  // acceptors that wait until there are fewer, or may be more
 };

@@ -179,6 +179,18 @@ void Shard::out_of_memory(http::H1Server& s) {
   complain(s.listener(), ENOMEM, "no memory for what a client sent");
 }
 
+stats::BrokenMessage Shard::message_of(const Transaction& txn, const http::BadBytes& bytes) const {
+  stats::BrokenMessage m;
+  m.when_us = loop.wall_us();
+  m.listener = &txn.listener;
+  m.pool = txn.pool;
+  m.bytes = bytes.bytes.substr(0, stats::BrokenMessages::kMost);
+  m.size = bytes.bytes.size();
+  m.at = bytes.at;
+  m.why = bytes.why;
+  return m;
+}
+
 http::Message* Shard::begin(http::H1Server& s) {
   auto* txn = Slab<Transaction>::local().make(*this, s.listener(), &s);
   if (!txn) {
@@ -203,6 +215,14 @@ void Shard::reject(http::H1Server& s, const http::H1Error& error) {
   e.status = error.status;
   e.text = error.reason;
   static_cast<Transaction*>(s.user)->reject(e);
+}
+
+void Shard::broken(http::H1Server& s, const http::BadBytes& bytes) {
+  if (!crew.broken.wanted.load(kRelaxed)) return;
+  const auto& txn = *static_cast<const Transaction*>(s.user);
+  stats::BrokenMessage m = message_of(txn, bytes);
+  m.source = s.peer();
+  crew.broken.keep(std::move(m));
 }
 
 bool Shard::quiet_timeout(http::H1Server& s, bool silent) {

@@ -72,6 +72,7 @@ class Shard final : public http::ServerHooks {
   http::Message* begin(http::H1Server& s) override;
   void request(http::H1Server& s) override;
   void reject(http::H1Server& s, const http::H1Error& error) override;
+  void broken(http::H1Server& s, const http::BadBytes& bytes) override;
   bool quiet_timeout(http::H1Server& s, bool silent) override;
   void timed_out(http::H1Server& s) override;
   bool screen(http::H1Server& s, const Segment& rules) override;
@@ -83,6 +84,9 @@ class Shard final : public http::ServerHooks {
   bool may_keep_alive() override { return !draining_; }
 
   static Shard& current() { return *t_current; }
+
+  // What is kept of bytes that one side of an exchange should not have sent.
+  stats::BrokenMessage message_of(const Transaction& txn, const http::BadBytes& bytes) const;
 
  private:
   static constexpr auto kRelaxed = std::memory_order_relaxed;

@@ -304,4 +304,15 @@ void Upstreams::closed(H1Client& c) {
   pool_idle_[c.server().pool->id].count--;
 }
 
+void Upstreams::broken(H1Client& c, const http::BadBytes& bytes) {
+  if (!shard_.crew.broken.wanted.load(std::memory_order_relaxed)) return;
+  const auto& txn = *static_cast<const Transaction*>(c.user);
+  stats::BrokenMessage m = shard_.message_of(txn, bytes);
+  m.response = true;
+  m.pool = c.server().pool;
+  m.server = &c.server();
+  if (txn.client && txn.client->conn()) m.source = txn.client->conn()->peer();
+  shard_.crew.broken.keep(std::move(m));
+}
+
 }  // namespace weir::proxy

@@ -9,6 +9,7 @@
 
 #include "expr/pattern.h"
 #include "model/model.h"
+#include "stats/broken.h"
 #include "stats/limits.h"
 #include "stats/proxy_counters.h"
 
@@ -70,6 +71,7 @@ struct Catalogue {
   std::vector<ProxyEntry> proxies;  // in the order of the file
   std::vector<ServerEntry> servers;  // by model::Server::id
   Limits* limits = nullptr;  // of the whole process
+  BrokenMessages* broken = nullptr;
   expr::PatternSources* patterns = nullptr;  // maps and ACLs; texts change
   // Sets a process-wide variable to what the words of an expression, or a format, evaluate to. The text says what is wrong.
   std::string (*set_variable)(Str name, const std::vector<std::string>& words, bool format) = nullptr;

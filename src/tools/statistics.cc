@@ -80,13 +80,14 @@ Str host_name(Arena& arena) {
   return arena.dup(name);
 }
 
-void make_catalogue(model::Model& model, stats::Limits& limits) {
+void make_catalogue(model::Model& model, proxy::Crew& crew) {
   auto* c = model.arena.own<stats::Catalogue>();
   c->product = "weir";
   c->version = kVersion;
   c->node = host_name(model.arena);
   c->max_conns = model.process.max_conns;
-  c->limits = &limits;
+  c->limits = &crew.limits;
+  c->broken = &crew.broken;
   c->start_ms = stats::monotonic_ms();
   c->shards = std::max(model.process.shards, 1);
   c->listeners = static_cast<int>(model.listeners.size());
@@ -102,8 +103,9 @@ bool serve(master::Worker& worker, master::Voice& voice, std::string& problem) {
   std::vector<RuntimeAddress> addresses = haproxy::runtime_addresses(model);
   auto sockets = std::make_shared<Sockets>();
   if (!addresses.empty() && !open(addresses, haproxy::global(model).socket_timeout_ms, *sockets, problem)) return false;
-  make_catalogue(model, worker.crew.limits);
+  make_catalogue(model, worker.crew);
   if (addresses.empty()) return true;
+  worker.crew.broken.wanted = true;
   const haproxy::Global& global = haproxy::global(model);
   control::Access access;
   access.model = &model;
