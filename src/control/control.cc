@@ -72,6 +72,17 @@ Str level_name(Level level) {
   return "unknown";
 }
 
+bool parse_severity(Str word, SeverityForm& out) {
+  constexpr std::pair<Str, SeverityForm> kForms[] = {
+      {"none", SeverityForm::none}, {"number", SeverityForm::number}, {"string", SeverityForm::string}};
+  for (auto [name, form] : kForms) {
+    if (word != name) continue;
+    out = form;
+    return true;
+  }
+  return false;
+}
+
 Server::Server(uv_loop_t* loop, Access access, std::span<const SocketConf> sockets)
     : loop_(loop), access_(std::move(access)), sockets_(sockets.begin(), sockets.end()), inbox_(new Inbox(loop)),
       drains_(loop, [this](const model::Server& server) { end_drain(server); }) {}

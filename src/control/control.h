@@ -28,12 +28,18 @@ class Session;
 enum class Level : uint8_t { user, operate, admin };
 Str level_name(Level level);
 
+// Answers may carry their severity in front (`severity-output`, `set severity-output`).
+enum class SeverityForm : uint8_t { none, number, string };
+// False: it is none of these words.
+bool parse_severity(Str word, SeverityForm& out);
+
 // One listening socket, bound and non-blocking. Its descriptor stays the caller's.
 struct SocketConf {
   std::string text;  // as `show cli sockets` calls it: "unix@/run/weir.sock"
   int fd = -1;
   Level level = Level::operate;
   uint32_t timeout_ms = 10000;  // of a silent client
+  SeverityForm severity = SeverityForm::none;
 };
 
 // A line for operators about a proxy.
@@ -54,6 +60,8 @@ struct Access {
   std::function<bool()> stopping;
   std::function<void(const stats::ProxyEntry&, const News&)> tell;
   uint32_t max_sessions = 10;
+  size_t max_line = 16384;  // bytes of a command line
+  size_t max_payload = 128 * 1024;
 };
 
 class Server {

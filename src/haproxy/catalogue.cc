@@ -47,12 +47,12 @@ void add_servers(const Proxy& p, std::vector<stats::ServerEntry>& out) {
   }
 }
 
-std::string address_text(const net::Addr& a) {
-  if (a.is_ip()) return fmt::format("{}@{}", a.family == AF_INET ? "ipv4" : "ipv6", a.text());
-  return fmt::format("{}@{}", a.exact ? "abnsz" : a.abstract ? "abns" : "unix", a.unix_path());
-}
-
 }  // namespace
+
+std::string socket_text(const net::Addr& a) {
+  if (a.is_ip()) return fmt::format("{}@{}", a.family == AF_INET ? "ipv4" : "ipv6", a.text());
+  return fmt::format("{}@{}", a.abstract ? "abns" : "unix", a.unix_path());
+}
 
 void fill_catalogue(const model::Model& model, stats::Catalogue& c) {
   if (!model.haproxy) return;
@@ -87,6 +87,8 @@ std::vector<RuntimeAddress> runtime_addresses(model::Model& model) {
     std::string problem;
     RuntimeAddress to;
     to.level = conf.level;
+    to.severity = conf.severity;
+    to.v6only = conf.v6only;
     to.mode = conf.mode;
     to.uid = conf.uid;
     to.gid = conf.gid;
@@ -103,7 +105,7 @@ std::vector<RuntimeAddress> runtime_addresses(model::Model& model) {
     if (!socket_addresses(address, model.arena, addrs, problem)) continue;
     for (const net::Addr& a : addrs) {
       to.addr = a;
-      to.text = address_text(a);
+      to.text = socket_text(a);
       all.push_back(to);
     }
   }

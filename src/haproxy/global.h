@@ -14,12 +14,14 @@ namespace weir::haproxy {
 
 // One `stats socket` line.
 struct RuntimeSocketConf {
-  std::string address;  // as written
+  std::string address;  // as written, one of a list
   std::string level = "operator";  // user, operator, admin
   int mode = -1;
   int uid = -1;
   int gid = -1;
   bool expose_fd = false;
+  Str severity = "none";  // none, number, string
+  bool v6only = false;
   int backlog = 0;
   config::Where where;
 };
@@ -55,6 +57,7 @@ struct Global {
   std::vector<RuntimeSocketConf> sockets;
   uint32_t socket_timeout_ms = 10000;
   uint32_t socket_maxconn = 10;
+  uint32_t socket_max_payload = 128 * 1024;
   ArenaList<LogTarget*> logs;
   Str log_tag = "haproxy";
   Str log_hostname;  // log-send-hostname

@@ -5,6 +5,9 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <string.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "control/control.h"
@@ -26,6 +29,7 @@ using haproxy::RuntimeAddress;
 master::Wish wish_for(const RuntimeAddress& a) {
   model::Listener l;
   l.addr = a.addr;
+  l.v6only = a.v6only;
   l.unix_mode = a.mode;
   l.unix_uid = a.uid;
   l.unix_gid = a.gid;
@@ -53,9 +57,32 @@ struct Sockets {
   }
 };
 
+// Where an inherited descriptor listens.
+std::string address_of(int fd) {
+  sockaddr_storage name{};
+  socklen_t size = sizeof name;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size) != 0) return "unknown";
+  if (name.ss_family == AF_UNIX) {
+    const auto& un = reinterpret_cast<const sockaddr_un&>(name);
+    size_t length = size - std::min<size_t>(size, offsetof(sockaddr_un, sun_path));
+    bool abstract = length > 0 && un.sun_path[0] == 0;
+    return abstract ? fmt::format("abns@{}", Str(un.sun_path + 1, length - 1))
+                    : fmt::format("unix@{}", Str(un.sun_path, strnlen(un.sun_path, length)));
+  }
+  return haproxy::socket_text(net::Addr::from(reinterpret_cast<sockaddr*>(&name), size));
+}
+
+// For scripts that the configuration starts, and `show env`.
+void tell_environment(const Sockets& sockets) {
+  std::string all;
+  for (const control::SocketConf& s : sockets.all) (all += all.empty() ? "" : ";") += s.text;
+  setenv("HAPROXY_CLI", all.c_str(), 1);
+}
+
 bool open(const std::vector<RuntimeAddress>& addresses, uint32_t timeout_ms, Sockets& sockets, std::string& problem) {
   for (const RuntimeAddress& a : addresses) {
     control::SocketConf conf{a.text, a.fd, level_of(a.level), timeout_ms};
+    control::parse_severity(a.severity, conf.severity);
     if (a.fd < 0) {
       master::Opened opened = master::open_socket(wish_for(a));
       if (opened.fd < 0) {
@@ -67,6 +94,8 @@ bool open(const std::vector<RuntimeAddress>& addresses, uint32_t timeout_ms, Soc
     } else if (fcntl(a.fd, F_SETFL, fcntl(a.fd, F_GETFL) | O_NONBLOCK) != 0) {
       problem = fmt::format("{}: {}", a.text, strerror(errno));
       return false;
+    } else {
+      conf.text = address_of(a.fd);
     }
     sockets.all.push_back(std::move(conf));
   }
@@ -103,6 +132,7 @@ bool serve(master::Worker& worker, master::Voice& voice, std::string& problem) {
   std::vector<RuntimeAddress> addresses = haproxy::runtime_addresses(model);
   auto sockets = std::make_shared<Sockets>();
   if (!addresses.empty() && !open(addresses, haproxy::global(model).socket_timeout_ms, *sockets, problem)) return false;
+  if (model.haproxy) tell_environment(*sockets);
   make_catalogue(model, worker.crew);
   if (addresses.empty()) return true;
   worker.crew.broken.wanted = true;
@@ -119,6 +149,8 @@ bool serve(master::Worker& worker, master::Voice& voice, std::string& problem) {
       haproxy::log_about(global, *p, news.level, news.logged);
   };
   access.max_sessions = global.socket_maxconn;
+  access.max_line = global.tune_bufsize;
+  access.max_payload = global.socket_max_payload;
   stats::catalogue()->listeners += static_cast<int>(sockets->all.size());
   sockets->server = control::Server::start(worker.loop(), std::move(access), sockets->all, problem);
   if (!sockets->server) return false;
