@@ -17,7 +17,7 @@ const std::vector<const Command*>& all_commands() {
   static const auto all = [] {
     std::vector<const Command*> rows;
     for (Commands table : {kSessionCommands, kShowCommands, kStatCommands, kErrorCommands, kServerCommands,
-                           kFrontendCommands, kLimitCommands, kStreamCommands, kPatternCommands, kVariableCommands})
+                           kFrontendCommands, kLimitCommands, kStreamCommands, kPatternCommands, kVariableCommands, kShardCommands, kAbsentCommands})
       for (const Command& c : table) rows.push_back(&c);
     return rows;
   }();

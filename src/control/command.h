@@ -64,5 +64,7 @@ extern const Commands kLimitCommands;
 extern const Commands kStreamCommands;
 extern const Commands kPatternCommands;
 extern const Commands kVariableCommands;
+extern const Commands kShardCommands;
+extern const Commands kAbsentCommands;  // the last ones: others may begin with the same words
 
 }  // namespace weir::control

@@ -173,7 +173,12 @@ Outcome set_name(Call& call, const model::Server&) {
 Outcome set_tls(Call& call, const model::Server& server) {
   if (!server.tls)
     return call.refuse("'set server <srv> ssl' cannot be set.  default-server should define ssl settings\n");
-  return call.refuse("'set server <srv> ssl' is not built yet.\n");
+  return call.refuse("'set server <srv> ssl' is not built in weir.\n");
+}
+
+Outcome rename(Call& call, const model::Server&) {
+  if (call.word(4).empty()) return call.refuse("set server <b>/<s> name requires a new name.\n");
+  return call.refuse("'set server <srv> name' is not built in weir.\n");
 }
 
 struct Aspect {
@@ -190,6 +195,7 @@ constexpr Aspect kAspects[] = {
     {"check-port", set_check_address},
     {"fqdn", set_name},
     {"health", set_health},
+    {"name", rename},
     {"ssl", set_tls},
     {"state", set_state},
     {"weight", [](Call& call, const model::Server& s) { return change_weight(call, s, call.word(4)); }},
@@ -202,7 +208,7 @@ Outcome set_server(Call& call) {
     if (a.name == call.word(3)) return a.set(call, *s);
   return call.refuse(
       "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | agent-send | check-addr | "
-      "check-port | fqdn | health | ssl | state | weight\n");
+      "check-port | fqdn | health | name | ssl | state | weight\n");
 }
 
 // --- the others ---
