@@ -77,7 +77,7 @@ def test_a_broken_request(proxy):
         r"  00000  GET /a\\b HTTP/1.1\r\n",
         r"  00019  Host: x\r\n",
         r"  00028  bad header: \e\xFF\t1\r\n",
-        r"  00045  \r\n",
+        r"  00046  \r\n",
     ]
 
 
