@@ -68,7 +68,8 @@ void activity_line(std::string& out, const Table& table, size_t column, long onl
   for (const Numbers& row : table) sum += row[column];
   out += fmt::format("{}:", kActivityNames[column]);
   if (only > 0) {
-    out += fmt::format(" {}", static_cast<size_t>(only) <= table.size() ? table[static_cast<size_t>(only) - 1][column] : 0);
+    out += fmt::format(" {}",
+                       static_cast<size_t>(only) <= table.size() ? table[static_cast<size_t>(only) - 1][column] : 0);
   } else {
     out += fmt::format(" {}", sum);
     if (only < 0 && table.size() > 1) {
@@ -188,9 +189,11 @@ Outcome show_pools(Call& call) {
       wish.most = strtoul(call.words[i].c_str(), nullptr, 10);
     else if (word != "detailed")
       return call.refuse(
-          "Expects either 'byname', 'bysize', 'byusage', 'match <pfx>', 'detailed', or a max number of output lines.\n");
+          "Expects either 'byname', 'bysize', 'byusage', 'match <pfx>', 'detailed', or a max number of output "
+          "lines.\n");
   }
-  return ask(call, count_slabs, [wish = std::move(wish)](Session&, const Table& table) { return pools_text(table, wish); });
+  return ask(call, count_slabs,
+             [wish = std::move(wish)](Session&, const Table& table) { return pools_text(table, wish); });
 }
 
 // --- connections to servers ---

@@ -47,7 +47,8 @@ Str protocol_name(const net::Addr& a) {
 
 // "5s", "2m10s", "1h2m", "3d5h": the two largest units.
 std::string human_time(uint64_t s) {
-  const std::pair<uint64_t, char> kUnits[] = {{s / 86400, 'd'}, {s / 3600 % 24, 'h'}, {s / 60 % 60, 'm'}, {s % 60, 's'}};
+  const std::pair<uint64_t, char> kUnits[] = {
+      {s / 86400, 'd'}, {s / 3600 % 24, 'h'}, {s / 60 % 60, 'm'}, {s % 60, 's'}};
   std::string text;
   int left = 2;
   for (auto [n, unit] : kUnits) {

@@ -84,7 +84,10 @@ bool parse_severity(Str word, SeverityForm& out) {
 }
 
 Server::Server(uv_loop_t* loop, Access access, std::span<const SocketConf> sockets)
-    : loop_(loop), access_(std::move(access)), sockets_(sockets.begin(), sockets.end()), inbox_(new Inbox(loop)),
+    : loop_(loop),
+      access_(std::move(access)),
+      sockets_(sockets.begin(), sockets.end()),
+      inbox_(new Inbox(loop)),
       drains_(loop, [this](const model::Server& server) { end_drain(server); }) {}
 
 std::unique_ptr<Server> Server::start(uv_loop_t* loop, Access access, std::span<const SocketConf> sockets,

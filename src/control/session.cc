@@ -17,7 +17,13 @@ constexpr size_t kMaxPending = 128 * 1024;
 }  // namespace
 
 Session::Session(Server& server, int fd, const SocketConf& conf, uint64_t id)
-    : level(conf.level), severity(conf.severity), timeout_ms(conf.timeout_ms), first_level(conf.level), server_(server), fd_(fd), id_(id) {
+    : level(conf.level),
+      severity(conf.severity),
+      timeout_ms(conf.timeout_ms),
+      first_level(conf.level),
+      server_(server),
+      fd_(fd),
+      id_(id) {
   uv_poll_init(server.loop(), &poll_, fd);
   uv_timer_init(server.loop(), &timer_);
   poll_.data = timer_.data = this;
