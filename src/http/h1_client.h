@@ -15,7 +15,8 @@ class ClientHooks {
  public:
   virtual void released(H1Client& c, bool reusable) = 0;  // the exchange is over; keep it or close it
   virtual void closed(H1Client& c) = 0;  // an idle or finished one is gone
-  virtual void broken(H1Client& c, const BadBytes& bytes) = 0;  // what the server sent is not HTTP; its user is told next
+  virtual void broken(H1Client& c,
+                      const BadBytes& bytes) = 0;  // what the server sent is not HTTP; its user is told next
 
  protected:
   ~ClientHooks() = default;

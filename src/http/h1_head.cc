@@ -510,7 +510,8 @@ bool HeadParser::host() {
   }
   if (hosts_ > 1) return fail(400, "more than one Host header", host_value_.data());
   Authority parts;
-  if (!split_authority(host_value_, !limits_.strict_names, parts)) return fail(400, "invalid Host header", host_value_.data());
+  if (!split_authority(host_value_, !limits_.strict_names, parts))
+    return fail(400, "invalid Host header", host_value_.data());
   // An empty host is legal where the target has none either (RFC 9112 3.2); nginx refuses it.
   if (parts.host.empty() && !limits_.strict_names) return fail(400, "empty Host header");
   if (!host_matches_target(parts)) {

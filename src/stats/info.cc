@@ -74,10 +74,9 @@ Line info_line(const Catalogue& catalogue, bool stopping, const Moment& m, bool 
     at(most) = u32(kMax, fronts.max_rate);
   }
   if (const Limits* l = catalogue.limits) {
-    for (auto [column, limit] : {std::pair{Info::conn_rate_limit, &l->connections},
-                                 std::pair{Info::sess_rate_limit, &l->sessions},
-                                 std::pair{Info::ssl_rate_limit, &l->tls_sessions},
-                                 std::pair{Info::compress_bps_rate_lim, &l->compression}})
+    for (auto [column, limit] :
+         {std::pair{Info::conn_rate_limit, &l->connections}, std::pair{Info::sess_rate_limit, &l->sessions},
+          std::pair{Info::ssl_rate_limit, &l->tls_sessions}, std::pair{Info::compress_bps_rate_lim, &l->compression}})
       at(column) = u32(kLimit, limit->limit.load(std::memory_order_relaxed));
   }
   at(Info::node) = text(kConfigOutput, catalogue.node);

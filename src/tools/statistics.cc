@@ -132,9 +132,9 @@ bool serve(master::Worker& worker, master::Voice& voice, std::string& problem) {
   std::vector<RuntimeAddress> addresses = haproxy::runtime_addresses(model);
   auto sockets = std::make_shared<Sockets>();
   if (!addresses.empty() && !open(addresses, haproxy::global(model).socket_timeout_ms, *sockets, problem)) return false;
-  if (model.haproxy) tell_environment(*sockets);
   make_catalogue(model, worker.crew);
   if (addresses.empty()) return true;
+  tell_environment(*sockets);
   worker.crew.broken.wanted = true;
   const haproxy::Global& global = haproxy::global(model);
   control::Access access;
