@@ -199,7 +199,7 @@ def test_an_inherited_descriptor_has_its_address(start, home):
 def test_severities(start, home):
     proxy = start(f"stats socket {home}/w0/number.sock severity-output number\n"
                   f"    stats socket {home}/w0/string.sock level admin severity-output string")
-    assert proxy.runtime("number.sock")("show map nosuch").startswith("[3]: Unknown map identifier.")
+    assert proxy.runtime("number.sock")("show servers state nosuch") == "[3]: Can't find backend."
     assert proxy.runtime("string.sock")("show cli level") == "[info]: admin"
     assert proxy.runtime("string.sock")("set severity-output none; show cli level") == "\nadmin"
     assert proxy.runtime("string.sock")("set severity-output").startswith("[err]: one of 'none', 'number', 'string'")
