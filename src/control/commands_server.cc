@@ -6,6 +6,7 @@
 #include "control/server_news.h"
 #include "control/words.h"
 #include "proxy/server_mark.h"
+#include "proxy/shard.h"
 #include "stats/server_change.h"
 
 namespace weir::control {
@@ -173,7 +174,11 @@ Outcome set_name(Call& call, const model::Server&) {
 Outcome set_tls(Call& call, const model::Server& server) {
   if (!server.tls)
     return call.refuse("'set server <srv> ssl' cannot be set.  default-server should define ssl settings\n");
-  return call.refuse("'set server <srv> ssl' is not built in weir.\n");
+  Str to = call.word(4);
+  if (to != "on" && to != "off") return call.refuse("'set server <srv> ssl' expects 'on' or 'off'.\n");
+  server.state->tls.store(to == "on");
+  call.server.on_shards([&server](proxy::Shard& shard) { shard.upstreams.close_idle(server); });
+  return call.say("server ssl setting updated.\n", Severity::notice);
 }
 
 Outcome rename(Call& call, const model::Server&) {

@@ -61,7 +61,7 @@ void state_line(std::string& out, const stats::ProxyEntry& p, const model::Serve
   out += fmt::format("{} {} {} {} {} {} {} {} {} {} 1 0 {} {} 0 {} {} {} {} - {} 0 - - 0\n", p.id, p.name, e.id, s.name,
                      address_only(s.address()), view.operational_state(), view.admin_state(s), view.weight, s.weight,
                      age, healthy ? 2 : 0, s.disabled ? 8 : 0, p.forced_id ? 1 : 0, e.forced_id ? 1 : 0,
-                     named ? e.host : Str("-"), s.address().is_ip() ? s.address().port : 0, s.tls ? 1 : 0);
+                     named ? e.host : Str("-"), s.address().is_ip() ? s.address().port : 0, int{s.state->tls.load()});
 }
 
 Outcome show_servers(Call& call) {

@@ -192,11 +192,13 @@ void add_server(Scope& scope, Str name, const Word& address_word, Str address_te
   auto* kept = scope.arena.make<ServerOptions>(options);
   s->conf = kept;
   if (!resolve(scope, *s, address, options, address_word)) return;
-  if (options.tls.on) {
+  // A server that `default-server` has TLS for may get it at run time.
+  if (options.tls.on || scope.proxy->s.server.tls.on) {
     set_sni(scope, *s, options);
     s->tls = make_server_tls(scope, options, where);
   }
   s->state = scope.arena.own<model::ServerState>();
+  s->state->tls = options.tls.on ? 1 : options.tls.refused ? -1 : 0;
   s->state->weight = s->weight;
   s->state->max_conns = s->max_conns;
   if (s->disabled) s->state->admin = static_cast<uint8_t>(model::Admin::maint);

@@ -10,6 +10,7 @@ namespace weir::haproxy {
 
 struct TlsOptions {
   bool on = false;
+  bool refused = false;      // `no-ssl`
   ArenaList<config::Word> certificates;
   bool elsewhere = false;    // certificates come from words that are not built yet (crt-list)
   config::Word ca_file;

@@ -52,6 +52,7 @@ struct alignas(64) ServerState {
   std::atomic<int32_t> max_current{0};
   std::atomic<int32_t> max_conns{0};  // starts as Server::max_conns
   std::atomic<bool> stopping{false};  // up, but takes no new streams
+  std::atomic<int8_t> tls{0};  // 1: it is spoken to with Server::tls; 0 and, by a word of the configuration, -1: without
   std::atomic<const net::Addr*> addr{
       nullptr};  // in place of Server::addr once that was changed; never freed while used
   std::atomic<int32_t> idle{0};  // connections kept open without a stream
@@ -78,13 +79,14 @@ struct Server {
   int32_t max_conns = 0;  // 0: no limit
   uint32_t max_fails = 1;  // nginx passive health; 0: never counted
   uint32_t fail_timeout = 10000;  // ms
-  ssl_ctx_st* tls = nullptr;
+  ssl_ctx_st* tls = nullptr;  // of TLS to it, for when it is spoken
   Str sni;
   uint8_t send_proxy = 0;  // PROXY protocol version to send, 0: none
   const Pool* pool = nullptr;
   ServerState* state = nullptr;
   const void* conf = nullptr;  // the personality's own
 
+  ssl_ctx_st* tls_now() const { return state->tls.load(std::memory_order_relaxed) > 0 ? tls : nullptr; }
   // Where it is now: as configured, or as it was changed since.
   const net::Addr& address() const {
     const net::Addr* changed = state->addr.load(std::memory_order_acquire);

@@ -207,7 +207,7 @@ H1Client* Upstreams::open(Transaction& txn, const model::Server& server, const F
   c->connecting(plan.connect_timeout);
   if (server.send_proxy) c->send_first(proxy_header(txn, server));
   server.state->connects.fetch_add(1, std::memory_order_relaxed);
-  if (ssl_ctx_st* tls = plan.tls ? plan.tls : server.tls) {
+  if (ssl_ctx_st* tls = plan.tls ? plan.tls : server.tls_now()) {
     SSL* ssl = SSL_new(tls);
     if (!ssl) {
       why = Error{Fault::resource, Side::proxy, Retry::fresh, 0, ENOMEM, "SSL_new() failed"};
@@ -228,7 +228,7 @@ H1Client* Upstreams::open(Transaction& txn, const model::Server& server, const F
 
 http::Stream* Upstreams::get(Transaction& txn, const Forward& plan, bool may_ask, bool& ready, Error& why) {
   const model::Server& server = *txn.server;
-  const ssl_ctx_st* tls = plan.tls ? plan.tls : server.tls;
+  const ssl_ctx_st* tls = plan.tls ? plan.tls : server.tls_now();
   H1Client* c = take_idle(txn, server, tls);
   ready = c != nullptr;
   if (!c && may_ask && ask_others(txn, server, tls)) return nullptr;
