@@ -52,8 +52,7 @@ struct alignas(64) ServerState {
   std::atomic<int32_t> max_current{0};
   std::atomic<int32_t> max_conns{0};  // starts as Server::max_conns
   std::atomic<bool> stopping{false};  // up, but takes no new streams
-  std::atomic<int8_t> tls{
-      0};  // 1: it is spoken to with Server::tls; 0 and, by a word of the configuration, -1: without
+  std::atomic<int8_t> tls{0};  // 1: with Server::tls; without it 0, or -1 where the configuration says so
   std::atomic<const net::Addr*> addr{
       nullptr};  // in place of Server::addr once that was changed; never freed while used
   std::atomic<int32_t> idle{0};  // connections kept open without a stream
