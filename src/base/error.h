@@ -22,6 +22,8 @@ enum class Fault : uint8_t {
   queue_timeout,
   tls,            // handshake or record failure
   cancelled,      // we ended it (shutdown, limit, the other side left)
+  marked_down,    // its server went down, and its requests end with it
+  marked_up,      // it was on a backup, and a server it stood in for is back
 };
 
 // Why a connection was closed before it could ask anything.

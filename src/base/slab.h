@@ -44,6 +44,12 @@ class Slab {
     poison_behind_link(n, sizeof *n);
   }
   size_t live() const { return live_; }
+  // For how many objects there are pages.
+  size_t room() const {
+    size_t n = 0;
+    for (const Page* page = pages_; page; page = page->next) n += sizeof(page->nodes) / sizeof(Node);
+    return n;
+  }
   // The objects that are not destroyed yet. For the end of the thread: it costs a search.
   std::vector<T*> remaining() const {
     std::vector<const Node*> unused;

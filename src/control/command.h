@@ -58,12 +58,16 @@ std::string usage_text(const std::vector<std::string>& words);
 extern const Commands kSessionCommands;
 extern const Commands kShowCommands;
 extern const Commands kStatCommands;
+extern const Commands kErrorCommands;
 extern const Commands kServerCommands;
 extern const Commands kFrontendCommands;
+extern const Commands kLimitCommands;
 extern const Commands kStreamCommands;
 extern const Commands kPatternCommands;
 extern const Commands kVariableCommands;
 extern const Commands kSocketCommands;
 extern const Commands kDebugCommands;
+extern const Commands kShardCommands;
+extern const Commands kAbsentCommands;  // the last ones: others may begin with the same words
 
 }  // namespace weir::control

@@ -4,6 +4,9 @@
 
 #include "control/command.h"
 #include "control/server_news.h"
+#include "control/words.h"
+#include "proxy/server_mark.h"
+#include "proxy/shard.h"
 #include "stats/server_change.h"
 
 namespace weir::control {
@@ -11,16 +14,23 @@ namespace {
 
 using model::Admin;
 
-// A change is told to operators, if it made a difference.
+stats::ProxyEntry& backend_of(Call& call, const model::Server& server) {
+  return *call.server.catalogue().find_back(server.pool->name);
+}
+
+// A change is told to operators, if it made a difference, and its consequences are drawn.
 template <class Change>
 void change_state(Call& call, const model::Server& server, Change change) {
-  ServerNews news(call.server, *call.server.catalogue().find_back(server.pool->name), server);
+  ServerNews news(call.server, backend_of(call, server), server);
+  proxy::ServerMark mark(server);
   change();
   news.tell();
+  call.server.on_shards(mark.since());
 }
 
 void set_admin(Call& call, const model::Server& server, Admin admin) {
   change_state(call, server, [&] { stats::set_admin(server, admin); });
+  call.server.drains().cancel(server);
 }
 
 void set_ready(Call& call, const model::Server& server) {
@@ -69,12 +79,29 @@ Outcome set_weight(Call& call) {
 
 // --- set server ---
 
+// "deadline <delay>", weir's own: what is left on the server by then is ended.
+Outcome set_drain(Call& call, const model::Server& server) {
+  if (call.word(5).empty()) {
+    set_admin(call, server, Admin::drain);
+    return Outcome::done;
+  }
+  if (call.word(5) != "deadline")
+    return call.refuse("'set server <srv> state drain' may be followed by 'deadline <delay>' only.\n");
+  if (call.word(6).empty()) return call.refuse("Expects a duration in milliseconds.\n");
+  auto ms = parse_duration(call.word(6), 1);
+  if (!ms || *ms < 1) return call.refuse("Invalid duration.\n");
+  set_admin(call, server, Admin::drain);
+  call.server.drains().begin(server, *ms);
+  tell_deadline(call.server, backend_of(call, server), server, *ms);
+  return Outcome::done;
+}
+
 Outcome set_state(Call& call, const model::Server& server) {
   Str to = call.word(4);
   if (to == "ready")
     set_ready(call, server);
   else if (to == "drain")
-    set_admin(call, server, Admin::drain);
+    return set_drain(call, server);
   else if (to == "maint")
     set_admin(call, server, Admin::maint);
   else
@@ -147,7 +174,16 @@ Outcome set_name(Call& call, const model::Server&) {
 Outcome set_tls(Call& call, const model::Server& server) {
   if (!server.tls)
     return call.refuse("'set server <srv> ssl' cannot be set.  default-server should define ssl settings\n");
-  return call.refuse("'set server <srv> ssl' is not built yet.\n");
+  Str to = call.word(4);
+  if (to != "on" && to != "off") return call.refuse("'set server <srv> ssl' expects 'on' or 'off'.\n");
+  server.state->tls.store(to == "on");
+  call.server.on_shards([&server](proxy::Shard& shard) { shard.upstreams.close_idle(server); });
+  return call.say("server ssl setting updated.\n", Severity::notice);
+}
+
+Outcome rename(Call& call, const model::Server&) {
+  if (call.word(4).empty()) return call.refuse("set server <b>/<s> name requires a new name.\n");
+  return call.refuse("'set server <srv> name' is not built in weir.\n");
 }
 
 struct Aspect {
@@ -164,6 +200,7 @@ constexpr Aspect kAspects[] = {
     {"check-port", set_check_address},
     {"fqdn", set_name},
     {"health", set_health},
+    {"name", rename},
     {"ssl", set_tls},
     {"state", set_state},
     {"weight", [](Call& call, const model::Server& s) { return change_weight(call, s, call.word(4)); }},
@@ -176,7 +213,7 @@ Outcome set_server(Call& call) {
     if (a.name == call.word(3)) return a.set(call, *s);
   return call.refuse(
       "usage: set server <backend>/<server> addr | agent | agent-addr | agent-port | agent-send | check-addr | "
-      "check-port | fqdn | health | ssl | state | weight\n");
+      "check-port | fqdn | health | name | ssl | state | weight\n");
 }
 
 // --- the others ---
@@ -200,6 +237,22 @@ Outcome enable_server(Call& call) {
 }
 Outcome disable_server(Call& call) {
   if (const model::Server* s = call.find_server(call.word(2))) set_admin(call, *s, Admin::maint);
+  return Outcome::done;
+}
+
+// Which servers drain, how much is left on them, and for how long they may ("-": no deadline).
+Outcome show_drains(Call& call) {
+  call.out += "# bkname/svname served deadline_ms\n";
+  for (const stats::ProxyEntry& p : call.server.catalogue().proxies) {
+    if (!p.back) continue;
+    for (const model::Server* s : p.pool->servers) {
+      stats::ServerView view(*s);
+      if (view.maint() || view.admin != Admin::drain) continue;
+      uint64_t left = call.server.drains().left_ms(*s);
+      call.out += fmt::format("{}/{} {} {}\n", p.name, s->name, std::max(0, s->state->current.read()),
+                              left ? std::to_string(left) : "-");
+    }
+  }
   return Outcome::done;
 }
 
@@ -231,6 +284,11 @@ constexpr Command kRows[] = {
      "set maxconn server <bk>/<srv>",
      "limit of requests on a server",
      set_maxconn},
+    {{"show", "servers", "drain"},
+     Level::user,
+     "show servers drain",
+     "servers that drain, and their deadlines",
+     show_drains},
     {{"enable", "server"},
      Level::admin,
      "enable server  (DEPRECATED)",

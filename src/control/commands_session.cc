@@ -82,14 +82,7 @@ Outcome run_timeout(Call& call) {
 
 Outcome run_severity(Call& call) {
   if (call.word(3) == "-") call.session.no_blank = true;
-  Str form = call.word(2);
-  if (form == "none")
-    call.session.severity = SeverityForm::none;
-  else if (form == "number")
-    call.session.severity = SeverityForm::number;
-  else if (form == "string")
-    call.session.severity = SeverityForm::string;
-  else
+  if (!parse_severity(call.word(2), call.session.severity))
     return call.refuse("one of 'none', 'number', 'string' is a required argument\n");
   return Outcome::done;
 }

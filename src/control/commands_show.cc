@@ -1,10 +1,8 @@
-// `show` commands about the process, the sockets and the servers.
+// `show` commands about the process, the sockets and what servers are doing.
 #include <fmt/format.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "control/command.h"
-#include "stats/counters.h"
 
 extern "C" char** environ;
 
@@ -49,45 +47,6 @@ Outcome show_backend(Call& call) {
   return Outcome::done;
 }
 
-// "[24/Nov/2026:10:11:12.013]"
-std::string timestamp() {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  tm local{};
-  localtime_r(&now.tv_sec, &local);
-  char day[32];
-  strftime(day, sizeof day, "%d/%b/%Y:%H:%M:%S", &local);
-  return fmt::format("[{}.{:03}]", day, now.tv_nsec / 1000000);
-}
-
-// Broken messages are not kept, so there is never one to show.
-Outcome show_errors(Call& call) {
-  Str name = call.word(2);
-  if (!name.empty() && !call.server.catalogue().find(name, false, false) && !parse_u64(name).value_or(0))
-    return call.refuse("No such proxy.\n");
-  call.out += fmt::format("Total events captured on {} : 0\n", timestamp());
-  return Outcome::done;
-}
-
-Outcome show_not_built(Call& call) {
-  return call.refuse(fmt::format("'show {}' is not built in weir.\n", call.word(1)));
-}
-
-Outcome show_activity(Call& call) {
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  stats::Moment m = call.server.moment();
-  uint64_t up = m.now_ms - m.start_ms;
-  stats::Totals t = stats::totals();
-  call.out += fmt::format("thread_id: 1 (1..{})\n", call.server.catalogue().shards);
-  call.out += fmt::format("date_now: {}.{:06}\n", now.tv_sec, now.tv_nsec / 1000);
-  call.out += fmt::format("uptime_now: {}.{:06}\n", up / 1000, up % 1000 * 1000);
-  call.out += fmt::format("accepted: {}\nrequests: {}\n", t.accepted, t.requests);
-  call.out +=
-      fmt::format("connections: {} (reading {}, writing {}, waiting {})\n", t.active, t.reading, t.writing, t.waiting);
-  return Outcome::done;
-}
-
 // --- servers ---
 
 std::string address_only(const net::Addr& a) {
@@ -103,46 +62,26 @@ void state_line(std::string& out, const stats::ProxyEntry& p, const model::Serve
   net::Addr numeric;
   bool named = !e.host.empty() && !net::parse_ip(e.host, numeric);
   // Status, result, health and state of checks are those of a server that has none.
-  bool healthy = view.up && !s.disabled;
+  bool healthy = view.running() && !s.disabled;
   out += fmt::format("{} {} {} {} {} {} {} {} {} {} 1 0 {} {} 0 {} {} {} {} - {} 0 - - 0\n", p.id, p.name, e.id, s.name,
                      address_only(s.address()), view.operational_state(), view.admin_state(s), view.weight, s.weight,
                      age, healthy ? 2 : 0, s.disabled ? 8 : 0, p.forced_id ? 1 : 0, e.forced_id ? 1 : 0,
-                     named ? e.host : Str("-"), s.address().is_ip() ? s.address().port : 0, s.tls ? 1 : 0);
-}
-
-void connections_line(std::string& out, const stats::ProxyEntry& p, const model::Server& s,
-                      const stats::ServerEntry& e) {
-  const model::ServerState& state = *s.state;
-  int32_t used = state.current.read(), idle = state.idle.read();
-  out += fmt::format("{}/{} {}/{} {} {} - {} {} {} {} {} 0 0 {} {} {}\n", p.name, s.name, p.id, e.id,
-                     address_only(s.address()), s.address().is_ip() ? s.address().port : 0, e.purge_delay, used, used,
-                     state.max_current.load(std::memory_order_relaxed), used, idle, e.max_idle, idle);
+                     named ? e.host : Str("-"), s.address().is_ip() ? s.address().port : 0, int{s.state->tls.load()});
 }
 
 Outcome show_servers(Call& call) {
-  bool connections = call.word(2) == "conn";
   stats::Catalogue& catalogue = call.server.catalogue();
-  Str only = call.word(3);
-  if (!only.empty() && !catalogue.find_back(only)) return call.refuse("Can't find backend.\n");
-  if (connections)
-    call.out +=
-        "# bkname/svname bkid/svid addr port - purge_delay served used_cur used_max need_est idle_sess "
-        "unsafe_nb safe_nb idle_lim idle_cur idle_per_thr[0]\n";
-  else
-    call.out +=
-        "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight "
-        "srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state "
-        "srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl "
-        "srv_check_port srv_check_addr srv_agent_addr srv_agent_port\n";
+  const stats::ProxyEntry* only = nullptr;
+  if (!call.word(3).empty() && !(only = catalogue.find_back(call.word(3)))) return call.refuse("Can't find backend.\n");
+  call.out +=
+      "1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight "
+      "srv_time_since_last_change srv_check_status srv_check_result srv_check_health srv_check_state "
+      "srv_agent_state bk_f_forced_id srv_f_forced_id srv_fqdn srv_port srvrecord srv_use_ssl "
+      "srv_check_port srv_check_addr srv_agent_addr srv_agent_port\n";
   stats::Moment m = call.server.moment();
   for (const stats::ProxyEntry& p : catalogue.proxies) {
-    if (!p.back || (!only.empty() && p.name != only)) continue;
-    for (const model::Server* s : p.pool->servers) {
-      if (connections)
-        connections_line(call.out, p, *s, catalogue.of(*s));
-      else
-        state_line(call.out, p, *s, catalogue.of(*s), m);
-    }
+    if (!p.back || (only && &p != only)) continue;
+    for (const model::Server* s : p.pool->servers) state_line(call.out, p, *s, catalogue.of(*s), m);
   }
   return Outcome::done;
 }
@@ -158,29 +97,11 @@ constexpr Command kRows[] = {
      "show servers state [<backend>]",
      "what servers are doing, as a state file",
      show_servers},
-    {{"show", "servers", "conn"}, Level::user, "show servers conn [<backend>]", "connections to servers", show_servers},
-    {{"show", "errors"},
-     Level::operate,
-     "show errors [<px>] [request|response]",
-     "messages that were broken",
-     show_errors},
-    {{"show", "cache"}, Level::user, "", "", show_not_built},
-    {{"show", "events"}, Level::user, "", "", show_not_built},
-    {{"show", "fd"}, Level::user, "", "", show_not_built},
-    {{"show", "peers"}, Level::user, "", "", show_not_built},
-    {{"show", "pools"}, Level::user, "", "", show_not_built},
-    {{"show", "profiling"}, Level::user, "", "", show_not_built},
-    {{"show", "resolvers"}, Level::user, "", "", show_not_built},
-    {{"show", "ssl"}, Level::user, "", "", show_not_built},
     {{"show", "startup-logs"},
      Level::operate,
      "show startup-logs",
      "what was said when this process started",
      show_startup_logs},
-    {{"show", "table"}, Level::user, "", "", show_not_built},
-    {{"show", "tasks"}, Level::user, "", "", show_not_built},
-    {{"show", "threads"}, Level::user, "", "", show_not_built},
-    {{"show", "activity"}, Level::operate, "show activity", "what the process has to do", show_activity},
 };
 
 }  // namespace

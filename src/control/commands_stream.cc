@@ -45,14 +45,30 @@ Str protocol_name(const net::Addr& a) {
   return a.family == AF_INET ? "tcpv4" : a.family == AF_INET6 ? "tcpv6" : "unix_stream";
 }
 
+// "5s", "2m10s", "1h2m", "3d5h": the two largest units.
+std::string human_time(uint64_t s) {
+  const std::pair<uint64_t, char> kUnits[] = {
+      {s / 86400, 'd'}, {s / 3600 % 24, 'h'}, {s / 60 % 60, 'm'}, {s % 60, 's'}};
+  std::string text;
+  int left = 2;
+  for (auto [n, unit] : kUnits) {
+    if (left == 0 || (!n && !(unit == 's' && text.empty()))) continue;
+    text += fmt::format("{}{}", n, unit);
+    left--;
+  }
+  return text;
+}
+
 void describe(std::string& out, const Transaction& t, const Filter& f, const stats::Catalogue& catalogue) {
   uint64_t age = (t.shard.loop.now() - t.times.head_ms) / 1000;
   std::string source = "unix:1";
   if (t.client && t.client->conn() && t.client->conn()->peer().is_ip()) source = t.client->conn()->peer().text();
-  out += fmt::format("{:#x}: proto={} src={} fe={} be={} srv={} ts=00 age={}s", t.id, protocol_name(t.listener.addr),
+  out += fmt::format("{:#x}: proto={} src={} fe={} be={} srv={} ts=00 age={}", t.id, protocol_name(t.listener.addr),
                      source, proxy_of(catalogue, t.listener), t.pool ? t.pool->name : Str("<NONE>"),
-                     t.server ? t.server->name : Str("<none>"), age);
-  if (f.uri && !t.request.target.empty()) out += fmt::format(" uri={}", t.request.target);
+                     t.server ? t.server->name : Str("<none>"), human_time(age));
+  if (f.uri && !t.request.target.empty())
+    out += fmt::format(" uri=\"{} {} HTTP/{}.{}\"", t.request.method_text, t.request.target, t.request.version / 10,
+                       t.request.version % 10);
   out += '\n';
   if (!f.full) return;
   out += fmt::format("  shard={} tries={} request={}:{} body={} response={}:{} status={}\n", t.shard.index,
@@ -119,6 +135,7 @@ Outcome show_sessions(Call& call) {
     auto seconds = parse_duration(call.word(at + 1), 1000);
     if (!seconds) return call.refuse("Invalid age.\n");
     f.min_age_ms = *seconds * 1000;
+    f.full = true;
     at += 2;
   } else if (first == "all") {
     f.full = true;
@@ -139,7 +156,9 @@ Outcome show_sessions(Call& call) {
           if (!t->finished() && matches(f, *t, shard.loop.now())) describe(out, *t, f, *catalogue);
         return out;
       },
-      [](Session&, std::string all) { return all; });
+      [one = f.id != 0](Session&, std::string all) {
+        return one && all.empty() ? std::string("Session not found.\n") : all;
+      });
   return Outcome::later;
 }
 

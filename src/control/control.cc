@@ -10,8 +10,10 @@
 #include <algorithm>
 
 #include "base/fault.h"
+#include "control/server_news.h"
 #include "control/session.h"
 #include "net/descriptor.h"
+#include "proxy/server_mark.h"
 #include "proxy/shard.h"
 
 namespace weir::control {
@@ -71,8 +73,23 @@ Str level_name(Level level) {
   return "unknown";
 }
 
+bool parse_severity(Str word, SeverityForm& out) {
+  constexpr std::pair<Str, SeverityForm> kForms[] = {
+      {"none", SeverityForm::none}, {"number", SeverityForm::number}, {"string", SeverityForm::string}};
+  for (auto [name, form] : kForms) {
+    if (word != name) continue;
+    out = form;
+    return true;
+  }
+  return false;
+}
+
 Server::Server(uv_loop_t* loop, Access access, std::span<const SocketConf> sockets)
-    : loop_(loop), access_(std::move(access)), sockets_(sockets.begin(), sockets.end()), inbox_(new Inbox(loop)) {}
+    : loop_(loop),
+      access_(std::move(access)),
+      sockets_(sockets.begin(), sockets.end()),
+      inbox_(new Inbox(loop)),
+      drains_(loop, [this](const model::Server& server) { end_drain(server); }) {}
 
 std::unique_ptr<Server> Server::start(uv_loop_t* loop, Access access, std::span<const SocketConf> sockets,
                                       std::string& problem) {
@@ -101,6 +118,7 @@ void Server::stop() {
   for (Gate* gate : gates_) close_gate(*gate);
   gates_.clear();
   while (!sessions_.empty()) sessions_.back()->close();
+  drains_.stop();
   if (!inbox_) return;
   uv_close(reinterpret_cast<uv_handle_t*>(&inbox_->wake), [](uv_handle_t* h) { delete static_cast<Inbox*>(h->data); });
   inbox_ = nullptr;
@@ -176,7 +194,8 @@ void Server::ask_shards(const Session& session, ShardFn fn, DoneFn done) {
     });
 }
 
-void Server::post_all(const std::function<void(proxy::Shard&)>& fn) {
+void Server::on_shards(const std::function<void(proxy::Shard&)>& fn) {
+  if (!fn) return;
   for (int i = 0; i < access_.shards; i++) access_.post(i, fn);
 }
 
@@ -184,18 +203,28 @@ void Server::move_server(const model::Server& server, const net::Addr& to) {
   const net::Addr& kept = *addresses_.emplace_back(std::make_unique<const net::Addr>(to));
   server.local->addr.store(&kept, std::memory_order_release);
   server.state->moved.set(to);
-  post_all([&server](proxy::Shard& shard) { shard.upstreams.close_idle(server); });
+  on_shards([&server](proxy::Shard& shard) { shard.upstreams.close_idle(server); });
+}
+
+void Server::end_drain(const model::Server& server) {
+  if (const stats::ProxyEntry* backend = catalogue().find_back(server.pool->name))
+    tell_drained(*this, *backend, server);
+  on_shards([&server](proxy::Shard& shard) { proxy::end_requests(shard, server, Fault::cancelled); });
 }
 
 void Server::server_changed(const model::Server& server) {
   if (server.pool->state->queued.read() > 0)
-    post_all([&server](proxy::Shard& shard) { shard.queue.place_free(*server.pool); });
+    on_shards([&server](proxy::Shard& shard) { shard.queue.place_free(*server.pool); });
+}
+
+void Server::limits_changed() {
+  on_shards([](proxy::Shard& shard) { shard.limits_changed(); });
 }
 
 void Server::retire(std::vector<std::unique_ptr<const expr::PatternSet>> sets) {
   // Whoever lets go of it last frees the sets: a shard's posted function, or this one when no shard is left.
   auto kept = std::make_shared<std::vector<std::unique_ptr<const expr::PatternSet>>>(std::move(sets));
-  post_all([kept](proxy::Shard&) {});
+  on_shards([kept](proxy::Shard&) {});
 }
 
 }  // namespace weir::control

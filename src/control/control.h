@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "control/drains.h"
 #include "model/model.h"
 #include "stats/catalogue.h"
 #include "stats/lines.h"
@@ -27,6 +28,11 @@ class Session;
 enum class Level : uint8_t { user, operate, admin };
 Str level_name(Level level);
 
+// Answers may carry their severity in front (`severity-output`, `set severity-output`).
+enum class SeverityForm : uint8_t { none, number, string };
+// False: it is none of these words.
+bool parse_severity(Str word, SeverityForm& out);
+
 // One listening socket, bound and non-blocking. Its descriptor stays the caller's.
 struct SocketConf {
   std::string text;  // as `show cli sockets` calls it: "unix@/run/weir.sock"
@@ -36,6 +42,7 @@ struct SocketConf {
   bool gives_sockets = false;  // `expose-fd listeners`: to a process that takes over
   bool pair = false;  // `sockpair@`: connections come over it as descriptors
   bool lasting = false;  // also while the process drains
+  SeverityForm severity = SeverityForm::none;
 };
 
 // A line for operators about a proxy.
@@ -58,6 +65,8 @@ struct Access {
   std::function<std::string()> startup_log;
   std::function<void(Str)> log;  // a line for the global logs
   uint32_t max_sessions = 10;
+  size_t max_line = 16384;  // bytes of a command line
+  size_t max_payload = 128 * 1024;
 };
 
 class Server {
@@ -88,8 +97,13 @@ class Server {
   // Makes the answer of what the shards gave; not called when the session is gone by then.
   using DoneFn = std::function<std::string(Session&, std::string)>;
   void ask_shards(const Session& session, ShardFn fn, DoneFn done);
+  // Runs a function on every shard's thread; null: nothing is done.
+  void on_shards(const std::function<void(proxy::Shard&)>& fn);
+  Drains& drains() { return drains_; }
   // Something about it was changed that may let waiting requests in.
   void server_changed(const model::Server& server);
+  // There may be more connections than before.
+  void limits_changed();
   // The server is elsewhere from now on. Idle connections to the old place are closed.
   void move_server(const model::Server& server, const net::Addr& to);
   // Sets that shards may still read; freed once each shard has passed between two events.
@@ -104,7 +118,7 @@ class Server {
   void watch_gates();
   bool has_room(const Gate& gate) const;
   static void close_gate(Gate& gate);
-  void post_all(const std::function<void(proxy::Shard&)>& fn);
+  void end_drain(const model::Server& server);
 
   uv_loop_t* loop_;
   Access access_;
@@ -113,6 +127,7 @@ class Server {
   std::vector<Session*> sessions_;
   std::vector<std::unique_ptr<const net::Addr>> addresses_;
   Inbox* inbox_;
+  Drains drains_;
   uint64_t next_id_ = 1;
 };
 

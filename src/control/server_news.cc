@@ -15,6 +15,11 @@ uint32_t usable_servers(const stats::ProxyEntry& backend) {
   return view.active + view.backup;
 }
 
+void say_about(Server& to, const stats::ProxyEntry& backend, const model::Server& server, Str what, uint8_t level) {
+  std::string line = fmt::format("{}Server {}/{} {}.", server.backup ? "Backup " : "", backend.name, server.name, what);
+  to.access().tell(backend, {line, line, level, false});
+}
+
 Str up_or_down(const stats::ServerView& v) {
   return v.up ? "UP" : "DOWN";
 }
@@ -79,9 +84,18 @@ void ServerNews::say_with_others(std::string what, bool leaves, uint8_t level) c
 }
 
 void ServerNews::say(std::string what, uint8_t level) const {
-  std::string line =
-      fmt::format("{}Server {}/{} {}.", server_.backup ? "Backup " : "", backend_.name, server_.name, what);
-  to_.access().tell(backend_, {line, line, level, false});
+  say_about(to_, backend_, server_, what, level);
+}
+
+void tell_deadline(Server& to, const stats::ProxyEntry& backend, const model::Server& server, uint64_t ms) {
+  say_about(to, backend, server, fmt::format("drains for {} ms, then its sessions are shut down", ms), kNotice);
+}
+
+void tell_drained(Server& to, const stats::ProxyEntry& backend, const model::Server& server) {
+  say_about(to, backend, server,
+            fmt::format("has drained for long enough, {} sessions are shut down",
+                        std::max(0, server.state->current.read())),
+            kNotice);
 }
 
 }  // namespace weir::control

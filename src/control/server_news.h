@@ -25,4 +25,8 @@ class ServerNews {
   uint32_t usable_;  // servers of the backend
 };
 
+// A drain with a deadline begins or has ended.
+void tell_deadline(Server& to, const stats::ProxyEntry& backend, const model::Server& server, uint64_t ms);
+void tell_drained(Server& to, const stats::ProxyEntry& backend, const model::Server& server);
+
 }  // namespace weir::control

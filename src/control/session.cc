@@ -12,14 +12,13 @@
 
 namespace weir::control {
 namespace {
-constexpr size_t kMaxLine = 16384;
-constexpr size_t kMaxPayload = 128 * 1024;
 constexpr size_t kPayloadEnd = 64;
 constexpr size_t kMaxPending = 128 * 1024;
 }  // namespace
 
 Session::Session(Server& server, int fd, const SocketConf& conf, uint64_t id)
     : level(conf.level),
+      severity(conf.severity),
       timeout_ms(conf.timeout_ms),
       first_level(conf.level),
       gives_sockets(conf.gives_sockets),
@@ -118,7 +117,7 @@ void Session::pump() {
 bool Session::take_line() {
   CommandLine line;
   if (!next_line(in_, line)) {
-    if (in_.size() >= kMaxLine)
+    if (in_.size() >= server_.access().max_line)
       refuse(
           "The command line is too big for the buffer size. Please change 'tune.bufsize' in the configuration to "
           "use a bigger command.\n");
@@ -136,8 +135,9 @@ bool Session::take_line() {
 // Reads payload lines up to the one that ends it. False: more is needed.
 bool Session::take_payload() {
   size_t at = in_.find('\n');
-  if (at == std::string::npos || payload_.size() + at > kMaxPayload) {
-    if (payload_.size() + in_.size() > kMaxPayload)
+  const size_t most = server_.access().max_payload;
+  if (at == std::string::npos || payload_.size() + at > most) {
+    if (payload_.size() + in_.size() > most)
       refuse(
           "The payload is too big. Please change 'tune.cli.max-payload-size' in the configuration to use a bigger "
           "payload.\n");

@@ -12,9 +12,6 @@
 
 namespace weir::control {
 
-// Answers may carry their severity in front (`set severity-output`).
-enum class SeverityForm : uint8_t { none, number, string };
-
 class Session {
  public:
   Session(Server& server, int fd, const SocketConf& conf, uint64_t id);
@@ -31,7 +28,7 @@ class Session {
   bool interactive = false;  // further lines are read
   bool timed = false;        // the prompt shows the uptime
   bool no_blank = false;     // no empty line after this answer
-  SeverityForm severity = SeverityForm::none;
+  SeverityForm severity;
   uint32_t timeout_ms;
   const Level first_level;  // of the socket
   const bool gives_sockets;

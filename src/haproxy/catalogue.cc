@@ -24,6 +24,7 @@ stats::ProxyEntry entry_of(const Proxy& p) {
   e.mode = p.s.mode == Mode::http ? "http" : p.s.mode == Mode::tcp ? "tcp" : p.s.mode == Mode::log ? "log" : "spop";
   e.description = p.description;
   e.max_conns = p.s.maxconn;
+  e.limits = p.front_limits;
   e.listeners = p.listeners;
   e.pool = p.pool;
   e.front_counters = p.front_counters;
@@ -46,12 +47,12 @@ void add_servers(const Proxy& p, std::vector<stats::ServerEntry>& out) {
   }
 }
 
-std::string address_text(const net::Addr& a) {
-  if (a.is_ip()) return fmt::format("{}@{}", a.family == AF_INET ? "ipv4" : "ipv6", a.text());
-  return fmt::format("{}@{}", a.exact ? "abnsz" : a.abstract ? "abns" : "unix", a.unix_path());
-}
-
 }  // namespace
+
+std::string socket_text(const net::Addr& a) {
+  if (a.is_ip()) return fmt::format("{}@{}", a.family == AF_INET ? "ipv4" : "ipv6", a.text());
+  return fmt::format("{}@{}", a.abstract ? "abns" : "unix", a.unix_path());
+}
 
 void fill_catalogue(const model::Model& model, stats::Catalogue& c) {
   if (!model.haproxy) return;
@@ -62,6 +63,12 @@ void fill_catalogue(const model::Model& model, stats::Catalogue& c) {
   if (!g.node.empty()) c.node = g.node;
   c.description = g.description;
   if (!c.max_conns) c.max_conns = g.maxconn;
+  if (c.limits) {
+    c.limits->connections.limit = g.max_conn_rate;
+    c.limits->sessions.limit = g.max_session_rate;
+    c.limits->tls_sessions.limit = g.max_tls_rate;
+    c.limits->compression.limit = g.max_compression_rate;
+  }
   c.patterns = &g.patterns;
   c.set_variable = set_process_variable;
   for (const Proxy* p : g.proxies) {
@@ -80,6 +87,8 @@ std::vector<RuntimeAddress> runtime_addresses(model::Model& model) {
     std::string problem;
     RuntimeAddress to;
     to.level = conf.level;
+    to.severity = conf.severity;
+    to.v6only = conf.v6only;
     to.mode = conf.mode;
     to.uid = conf.uid;
     to.gid = conf.gid;
@@ -98,7 +107,7 @@ std::vector<RuntimeAddress> runtime_addresses(model::Model& model) {
     if (!socket_addresses(address, model.arena, addrs, problem)) continue;
     for (const net::Addr& a : addrs) {
       to.addr = a;
-      to.text = address_text(a);
+      to.text = socket_text(a);
       all.push_back(to);
     }
   }

@@ -19,6 +19,8 @@ struct RuntimeAddress {
   net::Addr addr;
   int fd = -1;
   std::string level;
+  Str severity;
+  bool v6only = false;
   int mode = -1;
   int uid = -1;
   int gid = -1;
@@ -27,6 +29,8 @@ struct RuntimeAddress {
   bool gives_sockets = false;  // `expose-fd listeners`
   config::Where where;
 };
+// "unix@/run/x.sock", "ipv4@127.0.0.1:9999", as HAProxy shows addresses of sockets.
+std::string socket_text(const net::Addr& addr);
 // Empty for models without HAProxy sections. Paths in the result live in the model's arena.
 std::vector<RuntimeAddress> runtime_addresses(model::Model& model);
 

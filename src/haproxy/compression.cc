@@ -136,6 +136,8 @@ void add_compression(proxy::Transaction& txn, Exchange& x) {
   if (x.coding == Coding::none || txn.request.version < 11 || txn.request.method == http::Method::head) return;
   http::Message& r = txn.response;
   if (!response_allows(*s, r)) return;
+  proxy::Shard& shard = txn.shard;
+  if (x.coding != Coding::identity && shard.crew.limits.compression.wait_ms(shard.loop.now())) return;
   add_vary(txn);
   if (x.coding == Coding::identity) {
     r.headers.remove(http::Name::content_length);

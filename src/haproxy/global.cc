@@ -82,6 +82,12 @@ void bind_maxconn(void* s, const Directive& d, const Row& row) {
   scope.model.process.max_conns_waits = true;
   scope.global.maxconn = static_cast<uint32_t>(n);
 }
+template <uint32_t Global::* member, uint32_t unit = 1>
+void bind_rate(void* s, const Directive& d, const Row& row) {
+  uint64_t n = 0;
+  if (read_number(scope_of(s), first(d, row), row.name, 0, INT32_MAX / unit, n))
+    scope_of(s).global.*member = static_cast<uint32_t>(n * unit);
+}
 void bind_ulimit(void* s, const Directive& d, const Row& row) {
   uint64_t n = 0;
   if (read_number(scope_of(s), first(d, row), row.name, 0, INT32_MAX, n)) scope_of(s).model.process.rlimit_nofile = n;
@@ -213,6 +219,14 @@ constexpr Row kRows[] = {
     word("nbthread", 1, 1, bind_threads, "<number>", "number of threads (shards) that handle traffic"),
     word("nbproc", 0, 1, bind_processes, "<number>", "number of worker processes; replaced by: nbthread"),
     word("maxconn", 1, 1, bind_maxconn, "<number>", "limit of concurrent connections of the whole process"),
+    word("maxconnrate", 1, 1, bind_rate<&Global::max_conn_rate>, "<number>",
+         "limit of new connections per second of the whole process"),
+    word("maxsessrate", 1, 1, bind_rate<&Global::max_session_rate>, "<number>",
+         "limit of new sessions per second of the whole process"),
+    word("maxsslrate", 1, 1, bind_rate<&Global::max_tls_rate>, "<number>",
+         "limit of TLS handshakes per second of the whole process"),
+    word("maxcomprate", 1, 1, bind_rate<&Global::max_compression_rate, 1024>, "<number>",
+         "limit of input kilobytes per second that may be compressed"),
     word("ulimit-n", 1, 1, bind_ulimit, "<number>", "limit of file descriptors of the process"),
     word("hard-stop-after", 1, 1, bind_hard_stop, "<time>",
          "longest duration of a soft stop before the process is killed"),

@@ -14,12 +14,14 @@ namespace weir::haproxy {
 
 // One `stats socket` line.
 struct RuntimeSocketConf {
-  std::string address;  // as written
+  std::string address;  // as written, one of a list
   std::string level = "operator";  // user, operator, admin
   int mode = -1;
   int uid = -1;
   int gid = -1;
   bool expose_fd = false;
+  Str severity = "none";  // none, number, string
+  bool v6only = false;
   int backlog = 0;
   config::Where where;
 };
@@ -55,6 +57,7 @@ struct Global {
   std::vector<RuntimeSocketConf> sockets;
   uint32_t socket_timeout_ms = 10000;
   uint32_t socket_maxconn = 10;
+  uint32_t socket_max_payload = 128 * 1024;
   ArenaList<LogTarget*> logs;
   Str log_tag = "haproxy";
   Str log_hostname;  // log-send-hostname
@@ -69,6 +72,10 @@ struct Global {
   uint32_t tune_bufsize = 16384;
   uint32_t tune_max_headers = 101;
   uint32_t maxconn = 0;
+  uint32_t max_conn_rate = 0;  // a second; 0: no limit, also in the next three
+  uint32_t max_session_rate = 0;
+  uint32_t max_tls_rate = 0;
+  uint32_t max_compression_rate = 0;  // bytes
   TlsOptions bind_tls;  // ssl-default-bind-…
   TlsOptions server_tls;  // ssl-default-server-…
   bool server_verify_none = false;

@@ -12,6 +12,8 @@ char cause_of(const Error& why) {
     case Fault::queue_timeout: return 's';
     case Fault::connect_timeout: return 's';
     case Fault::cancelled: return 'K';
+    case Fault::marked_down: return 'D';
+    case Fault::marked_up: return 'U';
     case Fault::timeout: return why.side == Side::client ? 'c' : why.side == Side::server ? 's' : 'P';
     case Fault::too_large:
     case Fault::bad_message: return 'P';
@@ -47,7 +49,9 @@ uint16_t status_of(const Error& why) {
     case Fault::bad_message:
     case Fault::reset:
     case Fault::closed: return why.side == Side::client ? 400 : 502;
-    case Fault::cancelled: return 503;
+    case Fault::cancelled:
+    case Fault::marked_down:
+    case Fault::marked_up: return 503;
   }
   return 500;
 }

@@ -36,8 +36,6 @@ constexpr Row kRows[] = {
      "limit of concurrent connections on this socket"},
     {"nbconn", kBindOption, 1, 1, Block::none, Inherit::none, nullptr, "<nbconn>",
      "connections that a reverse HTTP listener keeps to its peer"},
-    {"severity-output", kBindOption, 1, 1, Block::none, Inherit::none, nullptr, "<format>",
-     "how answers on this runtime socket carry their severity"},
     // protocols
     {"accept-netscaler-cip", kBindOption, 1, 1, Block::none, Inherit::none, nullptr, "<magic number>",
      "expect a NetScaler CIP header on each connection"},

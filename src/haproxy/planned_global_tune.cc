@@ -65,8 +65,6 @@ constexpr Row kRows[] = {
     as_harmless({"tune.sndbuf.backend", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<size>",
                  "kernel send buffer of datagram sockets towards servers"}),
     // HTTP in general
-    as_harmless({"tune.cli.max-payload-size", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<size>",
-                 "largest payload of a runtime command"}),
     as_harmless({"tune.peers.max-updates-at-once", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
                  "table updates handled at once when peers exchange"}),
     as_harmless({"tune.stick-counters", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",

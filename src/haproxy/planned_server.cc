@@ -114,10 +114,6 @@ constexpr Row kRows[] = {
      "errors in live traffic until on-error acts"},
     {"on-error", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<mode>",
      "what to do when live traffic shows errors"},
-    {"on-marked-down", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<action>",
-     "what to do when the server goes down"},
-    {"on-marked-up", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<action>",
-     "what to do when the server comes up"},
     // persistence and redirection
     {"cookie", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<value>",
      "value of the persistence cookie for this server"},

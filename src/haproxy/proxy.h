@@ -103,6 +103,7 @@ struct Settings {
   ServerOptions server;  // default-server
 
   uint32_t maxconn = 0;
+  uint32_t max_rate = 0;  // rate-limit sessions; 0: none
   uint32_t backlog = 0;
   ArenaList<Page*> errors;
   Str monitor_uri;
@@ -200,6 +201,7 @@ struct Proxy {
   const LogFormat* unique_id = nullptr;
   const LogFormat* error_log_format = nullptr;
   ProxyCounters* front_counters = nullptr;
+  model::FrontLimits* front_limits = nullptr;
   ProxyCounters* back_counters = nullptr;
 
   bool is_front() const { return kind == Kind::frontend || kind == Kind::listen; }

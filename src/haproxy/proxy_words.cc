@@ -92,6 +92,8 @@ constexpr Row kRows[] = {
     word("enabled", kProxies, 0, 0, Inherit::copy, bind_disabled, "", "start the proxy even when defaults disable it"),
     word("maxconn", kFrontends | kBackend, 1, 1, Inherit::copy, bind_count<&Settings::maxconn>, "<conns>",
          "limit of concurrent connections of the frontend"),
+    word("rate-limit sessions", kFrontends, 1, 1, Inherit::copy, bind_count<&Settings::max_rate>, "<rate>",
+         "limit of new sessions per second"),
     word("backlog", kFrontends, 1, 1, Inherit::copy, bind_count<&Settings::backlog>, "<conns>",
          "hint for the length of the listen queue"),
     word("fullconn", kBackends, 1, 1, Inherit::copy, nullptr, "<conns>",

@@ -208,6 +208,8 @@ void make_client_side(const Global& g, Proxy& p) {
 
 void make_listeners(Scope& scope, Proxy& p) {
   if (p.s.disabled) return;
+  if (p.s.maxconn) p.front_limits->max_conns = p.s.maxconn;
+  p.front_limits->max_rate = p.s.max_rate;
   for (model::Listener* l : p.listeners) {
     l->id = static_cast<uint32_t>(scope.model.listeners.size()) + 1;
     if (l->name.empty()) l->name = p.name;
@@ -224,7 +226,7 @@ void make_listeners(Scope& scope, Proxy& p) {
     if (l->connection_rules || l->session_rules)
       for (const auto& source : scope.model.tree->sources) l->rules += source->text;
     l->connections = &p.front_counters->connections;
-    l->max_conns = p.s.maxconn;
+    l->front_limits = p.front_limits;
     scope.model.listeners.push_back(l);
   }
 }
@@ -378,6 +380,7 @@ void make_pools(Scope& scope) {
   for (Proxy* p : scope.global.proxies) {
     p->front_counters = stats::proxy_counters(fmt::format("haproxy/{}/front", p->name));
     p->back_counters = stats::proxy_counters(fmt::format("haproxy/{}/back", p->name));
+    p->front_limits = scope.arena.own<model::FrontLimits>();
     if (p->is_back()) make_pool(scope, *p);
   }
 }

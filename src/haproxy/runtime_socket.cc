@@ -22,6 +22,16 @@ bool take(Scope& scope, RuntimeSocketConf& conf, const Row& row, Words args) {
     conf.level = level;
   } else if (row.name == "expose-fd") {
     conf.expose_fd = true;
+  } else if (row.name == "severity-output") {
+    Str form = args[0].text;
+    if (form != "none" && form != "number" && form != "string") {
+      scope.error(args[0].where, fmt::format("'{}' is not a form of severities", form), "none, number or string",
+                  fmt::format("'severity-output' only supports 'none', 'number', and 'string' (got '{}')", form));
+      return false;
+    }
+    conf.severity = form;
+  } else if (row.name == "v4v6" || row.name == "v6only") {
+    conf.v6only = row.name == "v6only";
   } else if (row.name == "backlog") {
     if (read_number(scope, args[0], row.name, 1, INT32_MAX, n)) conf.backlog = static_cast<int>(n);
   } else {
@@ -30,21 +40,24 @@ bool take(Scope& scope, RuntimeSocketConf& conf, const Row& row, Words args) {
   return true;
 }
 
+void add_address(Scope& scope, RuntimeSocketConf conf, Str text) {
+  Address address;
+  std::string problem;
+  conf.address = text;
+  if (parse_address(text, address, problem, scope.arena))
+    scope.global.sockets.push_back(std::move(conf));
+  else
+    scope.error(conf.where, problem, {}, fmt::format("'stats socket' : {}", problem));
+}
+
 void bind_socket(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   Words words = args_of(d, row);
   RuntimeSocketConf conf;
-  conf.address = words[0].text;
   conf.where = words[0].where;
   conf.mode = scope.global.unix_mode;
   conf.uid = scope.global.unix_uid;
   conf.gid = scope.global.unix_gid;
-  Address address;
-  std::string problem;
-  if (!parse_address(words[0].text, address, problem, scope.arena)) {
-    scope.error(words[0].where, problem, {}, fmt::format("'stats socket' : {}", problem));
-    return;
-  }
   bool whole = true;
   for (size_t at = 1; at < words.size();) {
     const Word& word = words[at];
@@ -52,17 +65,34 @@ void bind_socket(void* s, const Directive& d, const Row& row) {
     Words args;
     if (!option || !take_option(scope, words, at, *option, args)) return;
     if (take(scope, conf, *option, args)) continue;
-    if (option->name == "name" || option->name == "process" || option->name == "thread" || option->name == "maxconn")
+    if (!option->no_effect.empty()) {
+      scope.diag.note(word.where, fmt::format("'{}' has no effect in weir: {}", option->name, option->no_effect));
       continue;
+    }
+    if (option->name == "name" || option->name == "maxconn") continue;
     scope.planned(word.where, fmt::format("stats socket … {}", option->name), true);
     whole = false;
   }
   // Without what an option asks for (TLS, a client certificate) it would let in whom it should not.
-  if (whole) scope.global.sockets.push_back(std::move(conf));
+  for (Str list = words[0].text; whole && !list.empty();) add_address(scope, conf, cut(list, ','));
 }
 
 void bind_timeout(void* s, const Directive& d, const Row& row) {
-  read_time_ms(scope_of(s), args_of(d, row)[0], row.name, scope_of(s).global.socket_timeout_ms);
+  Scope& scope = scope_of(s);
+  uint32_t ms = 0;
+  const Word& word = args_of(d, row)[0];
+  if (!read_time_ms(scope, word, row.name, ms)) return;
+  if (ms)
+    scope.global.socket_timeout_ms = ms;
+  else
+    scope.error(word.where, "nobody could ask anything in no time", "write: stats timeout 2m",
+                "'stats timeout' expects a positive value");
+}
+
+void bind_payload(void* s, const Directive& d, const Row& row) {
+  uint64_t n = 0;
+  if (read_size(scope_of(s), args_of(d, row)[0], row.name, n))
+    scope_of(s).global.socket_max_payload = static_cast<uint32_t>(n);
 }
 
 void bind_maxconn(void* s, const Directive& d, const Row& row) {
@@ -80,10 +110,14 @@ constexpr Row kRows[] = {
      "inactivity limit of the runtime socket"},
     {"stats maxconn", kGlobal, 1, 1, Block::none, Inherit::none, bind_maxconn, "<connections>",
      "limit of concurrent connections on the runtime sockets"},
+    {"tune.cli.max-payload-size", kGlobal, 1, 1, Block::none, Inherit::none, bind_payload, "<size>",
+     "largest payload of a runtime command"},
     {"stats bind-process", kGlobal, 1, -1, Block::none, Inherit::none, nullptr, "<process-set>",
      "processes of the runtime socket; replaced by: thread on the stats socket line", "every shard serves it"},
     {"level", kBindOption, 1, 1, Block::none, Inherit::none, on_line, "<level>",
      "rights of commands on this runtime socket"},
+    {"severity-output", kBindOption, 1, 1, Block::none, Inherit::none, on_line, "<format>",
+     "how answers on this runtime socket carry their severity"},
     {"expose-fd", kBindOption, 1, 1, Block::none, Inherit::none, on_line, "listeners",
      "let other processes fetch listening sockets through this one"},
 };

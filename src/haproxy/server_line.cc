@@ -54,6 +54,18 @@ void take_proxy_tlv(Scope& scope, ServerOptions& o, const Word& word, Words args
   o.proxy_tlvs.push(scope.arena, tlv);
 }
 
+// `on-marked-down` and `on-marked-up`: each knows one action.
+void take_mark(Scope& scope, ServerOptions& o, Str name, const Word& action) {
+  bool down = name == "on-marked-down";
+  Str known = down ? Str("shutdown-sessions") : Str("shutdown-backup-sessions");
+  if (action == known)
+    (down ? o.end_on_down : o.end_backups_on_up) = true;
+  else
+    scope.error(action.where, fmt::format("'{}' is nothing that {} can do", action.text, name),
+                fmt::format("write: {} {}", name, known),
+                fmt::format("'{}' expects '{}' but got '{}'", name, known, action.text));
+}
+
 void take(Scope& scope, ServerOptions& o, Str name, Words args) {
   if (take_tls_option(scope, o.tls, name, args)) return;
   uint64_t n = 0;
@@ -80,6 +92,8 @@ void take(Scope& scope, ServerOptions& o, Str name, Words args) {
     o.send_proxy = name.starts_with("no-") ? 0 : name.ends_with("v2") ? 2 : 1;
   } else if (name == "proxy-v2-options") {
     take_proxy_options(scope, o, args[0]);
+  } else if (name.starts_with("on-marked-")) {
+    take_mark(scope, o, name, args[0]);
   } else if (name == "cookie") {
     o.cookie = args[0].text;
   } else if (name == "init-addr") {
@@ -171,17 +185,21 @@ void add_server(Scope& scope, Str name, const Word& address_word, Str address_te
   s->backup = options.backup;
   s->disabled = options.disabled;
   s->max_conns = static_cast<int32_t>(options.maxconn);
+  s->end_on_down = options.end_on_down;
+  s->end_backups_on_up = options.end_backups_on_up;
   s->max_fails = 0;
   s->send_proxy = options.send_proxy;
   auto* kept = scope.arena.make<ServerOptions>(options);
   s->conf = kept;
   if (!resolve(scope, *s, address, options, address_word)) return;
-  if (options.tls.on) {
+  // A server that `default-server` has TLS for may get it at run time.
+  if (options.tls.on || scope.proxy->s.server.tls.on) {
     set_sni(scope, *s, options);
     s->tls = make_server_tls(scope, options, where);
   }
   s->state = model::server_state(fmt::format("haproxy/{}/{}", scope.proxy->name, name));
   s->local = scope.arena.own<model::ServerLocal>();
+  s->tls_mode = options.tls.on ? 1 : options.tls.refused ? -1 : 0;
   for (const model::Server* other : scope.proxy->servers)
     if (other->name == name)
       scope.error(where, fmt::format("another server of '{}' is called '{}'", scope.proxy->name, name), {},
@@ -258,6 +276,8 @@ constexpr Row kOptionRows[] = {
     option("no-backup", 0, "", "an ordinary server, after a default made it backup"),
     option("disabled", 0, "", "start in maintenance"),
     option("enabled", 0, "", "start in service, after a default disabled it"),
+    option("on-marked-down", 1, "<action>", "what to do when the server goes down"),
+    option("on-marked-up", 1, "<action>", "what to do when the server comes up"),
     option("maxconn", 1, "<maxconn>", "limit of concurrent requests on the server"),
     option("id", 1, "<value>", "fixed number of the server in statistics"),
     option("max-reuse", 1, "<count>", "requests that one connection may serve"),

@@ -10,6 +10,7 @@ namespace weir::haproxy {
 
 struct TlsOptions {
   bool on = false;
+  bool refused = false;      // `no-ssl`
   ArenaList<config::Word> certificates;
   bool elsewhere = false;    // certificates come from words that are not built yet (crt-list)
   config::Word ca_file;
@@ -46,6 +47,8 @@ struct ServerOptions {
   bool proxy_unique_id = false;           // the PROXY header carries the unique id
   ArenaList<ProxyTlv> proxy_tlvs;
   uint32_t max_reuse = 0;                 // 0: no limit
+  bool end_on_down = false;               // on-marked-down shutdown-sessions
+  bool end_backups_on_up = false;         // on-marked-up shutdown-backup-sessions
   Str cookie;
   Str init_addr;
   TlsOptions tls;

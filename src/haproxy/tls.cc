@@ -315,10 +315,8 @@ void take_alpn(Scope& scope, TlsOptions& o, Str name, const Word& list) {
 
 bool take_tls_option(Scope& scope, TlsOptions& o, Str name, Words args) {
   if (set_tls_word(o, name)) return true;
-  if (name == "ssl")
-    o.on = true;
-  else if (name == "no-ssl")
-    o.on = false;
+  if (name == "ssl" || name == "no-ssl")
+    o.refused = !(o.on = name == "ssl");
   else if (name == "crt")
     o.certificates.push(scope.arena, args[0]);
   else if (name == "ca-file")

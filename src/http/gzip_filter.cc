@@ -54,6 +54,7 @@ class GzipFilter final : public proxy::Filter {
   explicit GzipFilter(const GzipOptions& options) : options_(options) {}
 
   bool head(proxy::Transaction& txn, Message& m) override {
+    shard_ = &txn.shard;
     deflater_ = t_deflaters.take(options_.level, options_.zlib_format);
     if (!deflater_) return false;
     m.headers.set(Name::content_encoding, "Content-Encoding", options_.zlib_format ? "deflate" : "gzip");
@@ -68,6 +69,7 @@ class GzipFilter final : public proxy::Filter {
 
   void data(Str in, bool end) override {
     if (!deflater_) return emit(in, end);
+    shard_->crew.limits.compression.count(shard_->loop.now(), static_cast<uint32_t>(in.size()));
     z_stream& z = deflater_->z;
     z.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(in.data()));
     z.avail_in = static_cast<uInt>(in.size());
@@ -91,6 +93,7 @@ class GzipFilter final : public proxy::Filter {
 
  private:
   GzipOptions options_;
+  proxy::Shard* shard_ = nullptr;
   std::unique_ptr<Deflater> deflater_;
 };
 

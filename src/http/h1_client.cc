@@ -144,6 +144,7 @@ size_t H1Client::take_head(Str in) {
   scanned_ = static_cast<uint32_t>(scanned);
   if (size == 0) {
     if (in.size() >= std::min<size_t>(limits_->max_head, net::Loop::kReadBuffer)) {
+      bad_bytes({in, 0, "upstream sent too big header"});
       fail(Fault::too_large, "upstream sent too big header");
       return in.size();
     }
@@ -155,6 +156,7 @@ size_t H1Client::take_head(Str in) {
   m.headers.clear();
   H1Error error = parse_response_head(arena.dup(in.substr(0, size)), *limits_, method_, asked_upgrade_, m);
   if (!error.ok()) {
+    bad_bytes({in.substr(0, size), error.at, error.reason});
     fail(Fault::bad_message, error.reason);
     return in.size();
   }

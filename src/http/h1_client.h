@@ -15,6 +15,8 @@ class ClientHooks {
  public:
   virtual void released(H1Client& c, bool reusable) = 0;  // the exchange is over; keep it or close it
   virtual void closed(H1Client& c) = 0;  // an idle or finished one is gone
+  virtual void broken(H1Client& c,
+                      const BadBytes& bytes) = 0;  // what the server sent is not HTTP; its user is told next
 
  protected:
   ~ClientHooks() = default;
@@ -85,6 +87,7 @@ class H1Client final : public H1Conn, public PoolLink, public AgeLink {
     // More than the answer: whatever it is, it belongs to nobody.
     if (more) keep_alive_ = false;
   }
+  void bad_bytes(const BadBytes& bytes) override { hooks_->broken(*this, bytes); }
   void body_bad(Str why) override;
   void on_open() override;
   void on_connected() override;

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include <algorithm>
+
 #include "http/h1_writer.h"
 
 namespace weir::http {
@@ -81,7 +83,9 @@ size_t H1Conn::pump_body(Str in) {
         credit_ -= static_cast<int64_t>(held.size());
         user->on_data(*this, held, false);
       }
-      if (alive()) body_bad(rx->body.error());
+      if (!alive()) return used;
+      bad_bytes({in, std::min(used, in.size() - 1), rx->body.error()});
+      body_bad(rx->body.error());
       return used;
     }
     Str ready = data.empty() ? Str{} : held;

@@ -33,6 +33,8 @@ class H1Conn : public net::Conn, public Stream {
   virtual void peer_failed(Fault fault) = 0;  // reset or read error
   // The peer's message has ended (just before its last on_data); `more`: bytes behind it have come with it.
   virtual void body_complete(bool more) = 0;
+  // What the peer sent is not HTTP, for operators; the exchange is told otherwise.
+  virtual void bad_bytes(const BadBytes& bytes) = 0;
   virtual void body_bad(Str why) = 0;
 
   // What an errno of the socket, or of the file that is sent on it, says about who failed.

@@ -190,8 +190,10 @@ class HeadParser {
   H1Error response(Method request_method, bool asked_upgrade);
 
  private:
-  [[gnu::cold, gnu::noinline]] bool fail(uint16_t status, Str reason) {
-    error_ = {response_ ? uint16_t{502} : status, reason};
+  // `at`: the wrong byte, or where what is wrong begins; null: in the line that is being read.
+  [[gnu::cold, gnu::noinline]] bool fail(uint16_t status, Str reason, const char* at = nullptr) {
+    const char* head = out_.raw_head.data();
+    error_ = {response_ ? uint16_t{502} : status, reason, head ? static_cast<size_t>((at ? at : p_) - head) : 0};
     return false;
   }
   bool start();
@@ -263,7 +265,7 @@ bool HeadParser::start() {
 // At CR LF or LF: goes to the next line. Any other byte, a lone CR among them, fails.
 bool HeadParser::end_line(const char* p) {
   const char* next = next_line(p);
-  if (!next) return fail(400, *p == '\r' ? Str("carriage return without line feed") : Str("control character"));
+  if (!next) return fail(400, *p == '\r' ? Str("carriage return without line feed") : Str("control character"), p);
   p_ = next;
   return true;
 }
@@ -284,7 +286,7 @@ bool HeadParser::request_line() {
   const char* line = p_;
   const char* p = skip_class<kToken>(line);
   out_.method_text = {line, static_cast<size_t>(p - line)};
-  if (p == line || *p != ' ') return fail(400, "invalid method");
+  if (p == line || *p != ' ') return fail(400, "invalid method", p);
   out_.method = method_id(out_.method_text);
   const char* text = ++p;
   const char* fragment = nullptr;
@@ -298,7 +300,7 @@ bool HeadParser::request_line() {
   out_.target = {text, static_cast<size_t>((fragment ? fragment : p) - text)};
   if (*p != ' ') {
     bool line_end = *p == '\n' || *p == '\r';
-    return fail(400, line_end ? Str("request without HTTP version") : Str("invalid character in request target"));
+    return fail(400, line_end ? Str("request without HTTP version") : Str("invalid character in request target"), p);
   }
   constexpr size_t kVersion = sizeof(" HTTP/1.1") - 1;
   if (static_cast<size_t>(p - line) + kVersion > limits_.max_line) return fail(414, "request line too long");
@@ -325,7 +327,7 @@ bool HeadParser::target(Str text) {
 bool HeadParser::connect_target(Str text) {
   out_.path = out_.authority = text;
   if (!split_authority(text, false, target_) || target_.host.empty() || target_.port.empty()) {
-    if (!unsafe_ || text.starts_with('/')) return fail(400, "CONNECT without host and port");
+    if (!unsafe_ || text.starts_with('/')) return fail(400, "CONNECT without host and port", text.data());
     target_ = {};
   }
   return true;
@@ -336,9 +338,9 @@ bool HeadParser::absolute_target(Str text) {
   while (n < text.size() && (is(text[n], kPlainName) || text[n] == '+' || text[n] == '.')) n++;
   Str scheme = text.substr(0, n);
   bool letter_first = n && lower(text[0]) >= 'a' && lower(text[0]) <= 'z';
-  if (!letter_first || text.substr(n, 3) != "://") return fail(400, "invalid request target");
+  if (!letter_first || text.substr(n, 3) != "://") return fail(400, "invalid request target", text.data());
   if (limits_.strict_names && !unsafe_ && !iequals(scheme, "http") && !iequals(scheme, "https"))
-    return fail(400, "unsupported scheme in request target");
+    return fail(400, "unsupported scheme in request target", text.data());
   Str rest = text.substr(n + 3);
   size_t slash = rest.find_first_of("/?#");
   Str authority = rest.substr(0, slash);
@@ -348,7 +350,7 @@ bool HeadParser::absolute_target(Str text) {
   bool good = split_authority(authority, !limits_.strict_names, target_) && !authority.empty() &&
               (!target_.host.empty() || limits_.strict_names);
   if (!good) {
-    if (!unsafe_) return fail(400, "invalid authority in request target");
+    if (!unsafe_) return fail(400, "invalid authority in request target", rest.data());
     target_ = {};
   }
   out_.scheme = scheme;
@@ -373,14 +375,14 @@ bool HeadParser::status_line() {
   unsigned status = 0;
   for (; is_digit(*p) && p - code < 5; p++) status = status * 10 + static_cast<unsigned>(*p - '0');
   bool length_ok = p - code == 3 || (unsafe_ && p - code > 3 && status <= 65535);
-  if (!length_ok || status < 100) return fail(502, "invalid status code");
+  if (!length_ok || status < 100) return fail(502, "invalid status code", p);
   out_.status = static_cast<uint16_t>(status);
   if (*p == ' ') {
     const char* reason = ++p;
     p = skip_value(p, end_);
     out_.reason = {reason, static_cast<size_t>(p - reason)};
   } else if (*p != '\r' && *p != '\n') {
-    return fail(502, "invalid status code");
+    return fail(502, "invalid status code", p);
   }
   return end_line(p);
 }
@@ -427,12 +429,12 @@ bool HeadParser::fields() {
     token = false;
     if (*p == '\n' || *p == '\r') {
       bool folded = *line == ' ' || *line == '\t';
-      return fail(400, folded ? Str("folded header line") : Str("header line without colon"));
+      return fail(400, folded ? Str("folded header line") : Str("header line without colon"), p);
     }
     uint8_t c = static_cast<uint8_t>(*p);
     if (unsafe_ || (c > 0x20 && c != 0x7f)) continue;
-    if (c != ' ' && c != '\t') return fail(400, "control character in header name");
-    return fail(400, p == line ? Str("folded header line") : Str("space in header name"));
+    if (c != ' ' && c != '\t') return fail(400, "control character in header name", p);
+    return fail(400, p == line ? Str("folded header line") : Str("space in header name"), p);
   }
   if (p == line) return fail(400, "empty header name");
   if (*line == ' ' || *line == '\t') return fail(400, "folded header line");
@@ -442,9 +444,11 @@ bool HeadParser::fields() {
 
 // Whether a name that is not plain is kept, dropped or an error.
 bool HeadParser::invalid_name(Str name, bool token, bool& drop) {
+  const char* wrong = name.data();
+  while (wrong != name.data() + name.size() && is(*wrong, kToken)) wrong++;
   if (limits_.strict_names) {
     if (token) return true;
-    if (!unsafe_) return fail(400, "invalid character in header name");
+    if (!unsafe_) return fail(400, "invalid character in header name", wrong);
     drop = true;
   } else if (response_) {
     drop = !token;  // nginx forwards such a line; weir forwards no name that is not a token
@@ -453,7 +457,7 @@ bool HeadParser::invalid_name(Str name, bool token, bool& drop) {
     for (char c : name) plain = plain && (is(c, kPlainName) || (c == '_' && limits_.underscores_in_headers));
     if (plain) return true;
     drop = limits_.ignore_invalid_headers;
-    if (!drop && !token) return fail(400, "invalid character in header name");
+    if (!drop && !token) return fail(400, "invalid character in header name", wrong);
   }
   if (!drop) return true;
   char known[32];
@@ -504,14 +508,15 @@ bool HeadParser::host() {
     if (out_.version > 10) return fail(400, "no Host header");
     return true;
   }
-  if (hosts_ > 1) return fail(400, "more than one Host header");
+  if (hosts_ > 1) return fail(400, "more than one Host header", host_value_.data());
   Authority parts;
-  if (!split_authority(host_value_, !limits_.strict_names, parts)) return fail(400, "invalid Host header");
+  if (!split_authority(host_value_, !limits_.strict_names, parts))
+    return fail(400, "invalid Host header", host_value_.data());
   // An empty host is legal where the target has none either (RFC 9112 3.2); nginx refuses it.
   if (parts.host.empty() && !limits_.strict_names) return fail(400, "empty Host header");
   if (!host_matches_target(parts)) {
     if (limits_.strict_names || out_.method == Method::connect)
-      return fail(400, "Host header differs from the request target");
+      return fail(400, "Host header differs from the request target", host_value_.data());
     out_.headers.find(Name::host)->value = out_.authority;
   }
   if (out_.authority.empty()) out_.authority = host_value_;
@@ -530,22 +535,22 @@ bool HeadParser::host_matches_target(const Authority& host) {
 
 // Sets the length; leading zeros count as digits.
 bool HeadParser::content_length() {
-  if (lengths_ > 1) return fail(400, "more than one Content-Length header");
+  if (lengths_ > 1) return fail(400, "more than one Content-Length header", length_.data());
   uint64_t n = 0;
   bool good = !length_.empty() && length_.size() <= 19;  // 19 digits fit 64 bits
   for (const char* p = length_.data(); good && p != length_.data() + length_.size(); p++) {
     good = is_digit(*p);
     n = n * 10 + static_cast<uint64_t>(*p - '0');
   }
-  if (!good || n > static_cast<uint64_t>(INT64_MAX)) return fail(400, "invalid Content-Length header");
+  if (!good || n > static_cast<uint64_t>(INT64_MAX)) return fail(400, "invalid Content-Length header", length_.data());
   out_.content_length = n;
   return true;
 }
 
 // Transfer-Encoding: the only one that weir decodes is a lone "chunked".
 bool HeadParser::coding() {
-  if (codings_ > 1) return fail(400, "more than one Transfer-Encoding header");
-  if (lengths_) return fail(400, "Content-Length together with Transfer-Encoding");
+  if (codings_ > 1) return fail(400, "more than one Transfer-Encoding header", coding_.data());
+  if (lengths_) return fail(400, "Content-Length together with Transfer-Encoding", coding_.data());
   if (iequals(coding_, "chunked")) {
     if (out_.version == 10) return fail(400, "Transfer-Encoding in HTTP/1.0");
     return true;

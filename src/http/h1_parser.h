@@ -32,7 +32,15 @@ struct H1Limits {
 struct H1Error {
   uint16_t status = 0;  // what the client gets: 400, 413, 414, 422, 431, 501, 505 (for a response: 502)
   Str reason;  // why, for the log; static text
+  size_t at = 0;  // which byte of the head is wrong, or begins what is
   bool ok() const { return status == 0; }
+};
+
+// Bytes of a peer that are not HTTP.
+struct BadBytes {
+  Str bytes;
+  size_t at;  // where in them
+  Str why;
 };
 
 // Length of the head that starts at data[0] including its empty line, or 0 when it is not complete. `scanned` remembers how far

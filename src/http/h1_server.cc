@@ -217,16 +217,16 @@ size_t H1Server::take_head(Str in) {
   const H1Limits& limits = *listener_->limits;
   if (size == 0) {
     if (!may_begin_request(in)) {
-      refuse(400, "invalid method");  // a TLS handshake, say: its end would not come
+      refuse(400, "invalid method", in);  // a TLS handshake, say: its end would not come
       return in.size();
     }
     size_t line = in.find('\n');
     if (line == Str::npos && in.size() > limits.max_line) {
-      refuse(414, "request line is too long");
+      refuse(414, "request line is too long", in);
       return in.size();
     }
     if (in.size() >= std::min<size_t>(limits.max_head, net::Loop::kReadBuffer)) {
-      refuse(limits.big_header_status, "request head is too large");
+      refuse(limits.big_header_status, "request head is too large", in);
       return in.size();
     }
     return 0;
@@ -254,6 +254,7 @@ void H1Server::parse(Str head) {
   expects_continue_ = m.expect_continue;
   if (!error.ok()) {
     close_after_ = true;
+    bad_bytes({head, error.at, error.reason});
     return hooks_->reject(*this, error);
   }
   if (m.body != Body::none) {
@@ -285,8 +286,10 @@ bool H1Server::begin_refusal() {
   return request_ != nullptr;
 }
 
-void H1Server::refuse(uint16_t status, Str reason) {
-  if (begin_refusal()) hooks_->reject(*this, H1Error{status, reason});
+void H1Server::refuse(uint16_t status, Str reason, Str bytes) {
+  if (!begin_refusal()) return;
+  bad_bytes({bytes, 0, reason});
+  hooks_->reject(*this, H1Error{status, reason});
 }
 
 void H1Server::head_timed_out() {

@@ -25,6 +25,7 @@ class ServerHooks {
   virtual Message* begin(H1Server& s) = 0;
   virtual void request(H1Server& s) = 0;  // the head was parsed into that message
   virtual void reject(H1Server& s, const H1Error& error) = 0;  // it was not
+  virtual void broken(H1Server& s, const BadBytes& bytes) = 0;  // before that, or in a body: why not
   // Runs rules about the connection itself. False: they have ended it.
   virtual bool screen(H1Server& s, const proxy::Segment& rules) = 0;
   // Its PROXY header or handshake failed (`detail`: OpenSSL's error); it is closed next.
@@ -105,6 +106,7 @@ class H1Server final : public H1Conn, public IdleLink {
   void peer_closed() override;
   void peer_failed(Fault fault) override;
   void body_complete(bool) override {}
+  void bad_bytes(const BadBytes& bytes) override { hooks_->broken(*this, bytes); }
   void body_bad(Str why) override;
   void on_connected() override { begin_session(); }
   void on_blocked() override;
@@ -125,7 +127,7 @@ class H1Server final : public H1Conn, public IdleLink {
   bool begin_refusal();
   size_t take_head(Str in);
   void parse(Str head);
-  void refuse(uint16_t status, Str reason);
+  void refuse(uint16_t status, Str reason, Str bytes);
   void head_timed_out();
   uint32_t waiting_time() const;
   void next_request();

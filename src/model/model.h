@@ -40,10 +40,13 @@ struct Server {
   bool backup = false;
   bool disabled = false;  // starts in maintenance (HAProxy `disabled`) or is never used (nginx `down`)
   bool unresolved = false;  // no address yet
+  bool end_on_down = false;  // HAProxy's on-marked-down shutdown-sessions
+  bool end_backups_on_up = false;  // and on-marked-up shutdown-backup-sessions
   int32_t max_conns = 0;  // 0: no limit
   uint32_t max_fails = 1;  // nginx passive health; 0: never counted
   uint32_t fail_timeout = 10000;  // ms
-  ssl_ctx_st* tls = nullptr;
+  ssl_ctx_st* tls = nullptr;  // of TLS to it, for when it is spoken
+  int8_t tls_mode = 0;  // as ServerState::tls begins
   Str sni;
   uint8_t send_proxy = 0;  // PROXY protocol version to send, 0: none
   const Pool* pool = nullptr;
@@ -51,6 +54,7 @@ struct Server {
   ServerLocal* local = nullptr;
   const void* conf = nullptr;  // the personality's own
 
+  ssl_ctx_st* tls_now() const { return state->tls.load(std::memory_order_relaxed) > 0 ? tls : nullptr; }
   // Where it is now: as configured, or as it was changed since.
   const net::Addr& address() const {
     const net::Addr* changed = local->addr.load(std::memory_order_acquire);
@@ -97,6 +101,12 @@ struct ClientTimeouts {
   bool operator==(const ClientTimeouts&) const = default;
 };
 
+// What operators may change about a frontend; all its listeners point to the same one.
+struct FrontLimits {
+  std::atomic<int64_t> max_conns{-1};  // with so many in Listener::connections nothing is accepted; -1: no limit
+  std::atomic<uint32_t> max_rate{0};  // the same for a second; 0: no limit
+};
+
 struct Listener {
   // Rules about connections, run when one is accepted and when its handshakes are over. Null: none.
   const proxy::Segment* connection_rules = nullptr;
@@ -129,8 +139,8 @@ struct Listener {
   const proxy::Personality* personality = nullptr;
   const void* conf = nullptr;  // the personality's own: nginx's servers of this address, haproxy::Proxy
   stats::Connections* connections = nullptr;  // counted there, when somebody wants to know
-  uint32_t max_conns = 0;  // with so many in `connections` nothing is accepted; 0: no limit
   std::string rules;  // the text of the rules that a connection has passed when it is idle, where there are any
+  FrontLimits* front_limits = nullptr;  // null: none; else `connections` is there
   config::Where where;
   // Equal for listeners between which an idle connection makes no difference: their address and what comes before requests.
   // Set when it begins to serve.

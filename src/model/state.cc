@@ -29,6 +29,7 @@ void settle(Model& model, const Server& server) {
   bool known = was.known.exchange(true);
   follow(was.weight, server.weight, known, [&] { s.weight = server.weight; });
   follow(was.max_conns, server.max_conns, known, [&] { s.max_conns = server.max_conns; });
+  follow(was.tls, server.tls_mode, known, [&] { s.tls = server.tls_mode; });
   follow(was.disabled, server.disabled, known,
          [&] { s.admin = static_cast<uint8_t>(server.disabled ? Admin::maint : Admin::ready); });
   auto begin_anew = [&] {

@@ -37,6 +37,7 @@ struct Configured {
   std::atomic<bool> known{false};
   std::atomic<bool> disabled{false};
   std::atomic<bool> unresolved{false};
+  std::atomic<int8_t> tls{0};
   std::atomic<int32_t> weight{0};
   std::atomic<int32_t> max_conns{0};
   std::atomic<uint64_t> addr{0};  // a hash
@@ -48,6 +49,7 @@ struct alignas(64) ServerState {
   std::atomic<uint8_t> admin{0};  // Admin
   std::atomic<bool> up{true};  // as health has it
   std::atomic<bool> stopping{false};  // up, but takes no new streams
+  std::atomic<int8_t> tls{0};  // 1: with Server::tls; without it 0, or -1 where the configuration says so
   std::atomic<int32_t> weight{1};
   std::atomic<int32_t> max_conns{0};
   std::atomic<int32_t> queued{0};

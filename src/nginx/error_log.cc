@@ -138,7 +138,7 @@ void add_upstream(Line& line, const Transaction& txn) {
     add(line, ", upstream: \"http://{}{}\"", txn.pool->name, of(txn).unparsed_uri);
   if (!txn.server) return;
   const net::Addr& a = txn.server->address();
-  add(line, ", upstream: \"{}{}{}{}\"", txn.server->tls ? "https://" : "http://", a.text(),
+  add(line, ", upstream: \"{}{}{}{}\"", txn.server->tls_now() ? "https://" : "http://", a.text(),
       a.family == AF_UNIX ? ":" : "", of(txn).unparsed_uri);
 }
 

@@ -42,9 +42,30 @@ void Acceptor::on_timer() {
 }
 
 bool Acceptor::full() const {
-  if (listener_.max_conns && static_cast<uint32_t>(listener_.connections->current.read()) >= listener_.max_conns)
-    return true;
-  return shard_.model.process.max_conns_waits && shard_.full();
+  if (const model::FrontLimits* front = listener_.front_limits) {
+    int64_t most = front->max_conns.load(std::memory_order_relaxed);
+    if (most >= 0 && listener_.connections->current.read() >= most) return true;
+  }
+  return shard_.waits_at_limit() && shard_.full();
+}
+
+// Until the limits of a second's connections let another one in; 0: now.
+uint32_t Acceptor::wait_ms() const {
+  uint64_t now = shard_.loop.now();
+  const stats::Limits& all = shard_.crew.limits;
+  uint32_t ms = std::max(all.connections.wait_ms(now), all.sessions.wait_ms(now));
+  if (listener_.tls) ms = std::max(ms, all.tls_sessions.wait_ms(now));
+  const model::FrontLimits* front = listener_.front_limits;
+  if (uint32_t most = front ? front->max_rate.load(std::memory_order_relaxed) : 0)
+    ms = std::max(ms, stats::pause_ms(listener_.connections->rate.read(now), most));
+  return ms;
+}
+
+// Leaves what comes in the backlog for that time.
+void Acceptor::rest(uint64_t ms) {
+  shard_.loop.remove(listener_.fd);
+  on_ = false;
+  shard_.loop.arm(*this, ms);
 }
 
 // Leaves what comes in the backlog. The count of paused acceptors is raised before the limit is looked at again, so a
@@ -65,12 +86,13 @@ void Acceptor::resume() {
 void Acceptor::place_free() {
   if (!paused_ || full()) return;
   resume();
-  start();
+  on_timer();
 }
 
 void Acceptor::accept_some() {
   for (int i = 0; i < kBatch; i++) {
     if (full()) return pause();
+    if (uint32_t ms = wait_ms()) return rest(ms);
     sockaddr_storage ss;
     ss.ss_family = AF_UNIX;  // of a pair
     socklen_t len = sizeof ss;
@@ -85,11 +107,7 @@ void Acceptor::accept_some() {
     if (errno == ECONNRESET) return stop();  // a pair's other side has gone
     int why = errno;
     if (why != EAGAIN) shard_.complain(listener_, why, "accept4() failed");
-    if (why == EMFILE || why == ENFILE || why == ENOBUFS || why == ENOMEM) {
-      shard_.loop.remove(listener_.fd);
-      on_ = false;
-      shard_.loop.arm(*this, kPauseMs);
-    }
+    if (why == EMFILE || why == ENFILE || why == ENOBUFS || why == ENOMEM) rest(kPauseMs);
     return;
   }
 }

@@ -14,7 +14,7 @@ class Acceptor final : public net::IoHandler, public net::Task, public Timer {
   void stop();
   // Takes what is queued, which would be reset when the socket is closed.
   void accept_last() { on_io(0); }
-  // A connection has ended: goes on when a limit had stopped it.
+  // A connection has ended, or a limit was changed: goes on when that had stopped it.
   void place_free();
   const model::Listener& listener() const { return listener_; }
 
@@ -24,6 +24,8 @@ class Acceptor final : public net::IoHandler, public net::Task, public Timer {
   void on_timer() override;
   void accept_some();
   bool full() const;
+  uint32_t wait_ms() const;
+  void rest(uint64_t ms);
   void pause();
   void resume();
 

@@ -5,6 +5,9 @@
 #include <cstdint>
 #include <functional>
 
+#include "stats/broken.h"
+#include "stats/limits.h"
+
 namespace weir::proxy {
 
 class Shard;
@@ -12,9 +15,11 @@ class Shard;
 struct Crew {
   // Runs the function on the thread of that shard; false when it has ended. Null where a shard is alone.
   std::function<bool(int, std::function<void(Shard&)>)> post;
-  std::atomic<int64_t> connections{0};  // that count against model::Process::max_conns
+  stats::Limits limits;
+  stats::BrokenMessages broken;
+  std::atomic<int64_t> connections{0};  // open ones of clients, where their number may be limited
   std::atomic<int32_t> ancestors{0};  // older workers that may still send connections
-  std::atomic<int32_t> paused{0};  // acceptors that wait until there are fewer
+  std::atomic<int32_t> paused{0};  // acceptors that wait until there are fewer, or may be more
 };
 
 }  // namespace weir::proxy

@@ -156,25 +156,30 @@ bool Shard::may_keep_alive(const http::H1Server& s) {
   return !draining_ || (heir_ && s.portable() && heir_->wants(s.listener().identity));
 }
 
+// 0: no limit.
+uint64_t Shard::most_connections() const {
+  uint64_t set = crew.limits.max_conns.load(kRelaxed);
+  return set ? set : model.process.max_conns;
+}
+
 bool Shard::full() const {
-  uint64_t limit = model.process.max_conns;
-  return limit && static_cast<uint64_t>(crew.connections.load(std::memory_order_relaxed)) >= limit;
+  uint64_t limit = most_connections();
+  return limit && static_cast<uint64_t>(crew.connections.load(kRelaxed)) >= limit;
 }
 
 bool Shard::take_place() {
-  if (!model.process.max_conns) return true;
   for (http::H1Server *s = idle_.front(), *next; s && full(); s = next) {
-    if (model.process.max_conns_waits || s->requests() == 0) break;
+    if (waits_at_limit() || s->requests() == 0) break;
     next = idle_.next(s);
     s->drain();  // one that has its next request waiting stays for it
   }
   if (full()) return false;
-  crew.connections.fetch_add(1, std::memory_order_relaxed);
+  crew.connections.fetch_add(1, kRelaxed);
   return true;
 }
 
 void Shard::place_free() {
-  if (model.process.max_conns) crew.connections.fetch_sub(1);
+  crew.connections.fetch_sub(1);
   if (crew.paused.load() == 0) return;
   acceptors_go_on();
   post_others([](Shard& other) { other.acceptors_go_on(); });
@@ -206,6 +211,10 @@ void Shard::accepted(const model::Listener& listener, int fd, const net::Addr& p
   s->set_peer(peer);
   connections_++;
   if (listener.connections) listener.connections->opened(loop.now());
+  stats::Limits& limits = crew.limits;
+  limits.connections.count(loop.now());
+  limits.sessions.count(loop.now());
+  if (listener.tls) limits.tls_sessions.count(loop.now());
   stats::bump(count.handled);
   stats::bump(count.active);
   if (!s->start(false)) {
@@ -222,6 +231,18 @@ void Shard::complain(const model::Listener& listener, int sys, Str text) const {
 
 void Shard::out_of_memory(http::H1Server& s) {
   complain(s.listener(), ENOMEM, "no memory for what a client sent");
+}
+
+stats::BrokenMessage Shard::message_of(const Transaction& txn, const http::BadBytes& bytes) const {
+  stats::BrokenMessage m;
+  m.when_us = loop.wall_us();
+  m.listener = &txn.listener;
+  m.pool = txn.pool;
+  m.bytes = bytes.bytes.substr(0, stats::BrokenMessages::kMost);
+  m.size = bytes.bytes.size();
+  m.at = bytes.at;
+  m.why = bytes.why;
+  return m;
 }
 
 http::Message* Shard::begin(http::H1Server& s) {
@@ -248,6 +269,14 @@ void Shard::reject(http::H1Server& s, const http::H1Error& error) {
   e.status = error.status;
   e.text = error.reason;
   static_cast<Transaction*>(s.user)->reject(e);
+}
+
+void Shard::broken(http::H1Server& s, const http::BadBytes& bytes) {
+  if (!crew.broken.wanted.load(kRelaxed)) return;
+  const auto& txn = *static_cast<const Transaction*>(s.user);
+  stats::BrokenMessage m = message_of(txn, bytes);
+  m.source = s.peer();
+  crew.broken.keep(std::move(m));
 }
 
 bool Shard::quiet_timeout(http::H1Server& s, bool silent) {

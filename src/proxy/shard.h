@@ -68,6 +68,10 @@ class Shard final : public http::ServerHooks {
   uint64_t connections() const { return connections_; }
   // Whether the process has as many connections as it may have.
   bool full() const;
+  // Whether more of them stay in the backlog then (HAProxy), or are closed (nginx).
+  bool waits_at_limit() const { return model.process.max_conns_waits || crew.limits.max_conns.load(kRelaxed); }
+  // An operator changed how many there may be: what a limit had stopped goes on where it may.
+  void limits_changed() { acceptors_go_on(); }
   // Takes a place for one more connection, where the process has a limit; an idle client may have to go for it (nginx).
   // False: there is none. place_free() gives it back.
   bool take_place();
@@ -81,6 +85,7 @@ class Shard final : public http::ServerHooks {
   http::Message* begin(http::H1Server& s) override;
   void request(http::H1Server& s) override;
   void reject(http::H1Server& s, const http::H1Error& error) override;
+  void broken(http::H1Server& s, const http::BadBytes& bytes) override;
   bool quiet_timeout(http::H1Server& s, bool silent) override;
   void timed_out(http::H1Server& s) override;
   bool screen(http::H1Server& s, const Segment& rules) override;
@@ -93,7 +98,12 @@ class Shard final : public http::ServerHooks {
 
   static Shard& current() { return *t_current; }
 
+  // What is kept of bytes that one side of an exchange should not have sent.
+  stats::BrokenMessage message_of(const Transaction& txn, const http::BadBytes& bytes) const;
+
  private:
+  static constexpr auto kRelaxed = std::memory_order_relaxed;
+  uint64_t most_connections() const;
   void acceptors_go_on();
   void hand_idle_over();
   bool hand_over(http::H1Server& s);

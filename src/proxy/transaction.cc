@@ -457,10 +457,12 @@ void Transaction::client_gone(const Error& why) {
   finish();
 }
 
-void Transaction::kill() {
+void Transaction::kill(Fault why) {
   if (finished_) return;
-  error = Error{Fault::cancelled, Side::proxy};
-  error.text = "ended by an operator";
+  error = Error{why, Side::proxy};
+  error.text = why == Fault::cancelled     ? Str("ended by an operator")
+               : why == Fault::marked_down ? Str("ended with its server")
+                                           : Str("ended on a backup server");
   response_ended_ = false;
   close_client = true;
   finish();

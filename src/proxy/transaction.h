@@ -174,8 +174,8 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   bool tunnelling() const { return tunnel_; }
   // Ends it now: log, cancel, give the streams back, free later.
   void finish();
-  // Ends it on an operator's word, whatever its state: nothing more is sent to either side.
-  void kill();
+  // Ends it on an operator's word, or with its server, whatever its state: nothing more is sent to either side.
+  void kill(Fault why = Fault::cancelled);
   // Ends it with the shard: nobody is told, no log either, and the client's connection is left as it is.
   void abandon();
 

@@ -207,7 +207,7 @@ H1Client* Upstreams::open(Transaction& txn, const model::Server& server, const F
   c->connecting(plan.connect_timeout);
   if (server.send_proxy) c->send_first(proxy_header(txn, server));
   server.state->connects.fetch_add(1, std::memory_order_relaxed);
-  if (ssl_ctx_st* tls = plan.tls ? plan.tls : server.tls) {
+  if (ssl_ctx_st* tls = plan.tls ? plan.tls : server.tls_now()) {
     SSL* ssl = SSL_new(tls);
     if (!ssl) {
       why = Error{Fault::resource, Side::proxy, Retry::fresh, 0, ENOMEM, "SSL_new() failed"};
@@ -228,7 +228,7 @@ H1Client* Upstreams::open(Transaction& txn, const model::Server& server, const F
 
 http::Stream* Upstreams::get(Transaction& txn, const Forward& plan, bool may_ask, bool& ready, Error& why) {
   const model::Server& server = *txn.server;
-  const ssl_ctx_st* tls = plan.tls ? plan.tls : server.tls;
+  const ssl_ctx_st* tls = plan.tls ? plan.tls : server.tls_now();
   H1Client* c = take_idle(txn, server, tls);
   ready = c != nullptr;
   if (!c && may_ask && ask_others(txn, server, tls)) return nullptr;
@@ -302,6 +302,17 @@ void Upstreams::closed(H1Client& c) {
   c.server().state->idle.down();
   c.AgeLink::unlink();
   pool_idle_[c.server().pool->id].count--;
+}
+
+void Upstreams::broken(H1Client& c, const http::BadBytes& bytes) {
+  if (!shard_.crew.broken.wanted.load(std::memory_order_relaxed)) return;
+  const auto& txn = *static_cast<const Transaction*>(c.user);
+  stats::BrokenMessage m = shard_.message_of(txn, bytes);
+  m.response = true;
+  m.pool = c.server().pool;
+  m.server = &c.server();
+  if (txn.client && txn.client->conn()) m.source = txn.client->conn()->peer();
+  shard_.crew.broken.keep(std::move(m));
 }
 
 }  // namespace weir::proxy

@@ -33,6 +33,7 @@ class Upstreams final : public http::ClientHooks {
 
   void released(http::H1Client& c, bool reusable) override;
   void closed(http::H1Client& c) override;
+  void broken(http::H1Client& c, const http::BadBytes& bytes) override;
 
  private:
   struct Idle {

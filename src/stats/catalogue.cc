@@ -15,15 +15,21 @@ void set_catalogue(Catalogue* catalogue) {
   served = catalogue;
 }
 
-uint64_t Catalogue::connection_limit() const {
+uint64_t Catalogue::hard_connection_limit() const {
   rlimit limit{};
   if (max_conns || getrlimit(RLIMIT_NOFILE, &limit) != 0) return max_conns;
   return limit.rlim_cur / 2;  // one descriptor to each side
 }
 
+uint64_t Catalogue::connection_limit() const {
+  uint64_t set = limits ? limits->max_conns.load(std::memory_order_relaxed) : 0;
+  return set ? set : hard_connection_limit();
+}
+
 ProxyEntry* Catalogue::find(Str name, bool front, bool back) {
+  auto id = name.starts_with('#') ? parse_u64(name.substr(1)) : std::nullopt;
   for (ProxyEntry& p : proxies)
-    if (p.name == name && (!front || p.front) && (!back || p.back)) return &p;
+    if ((id ? p.id == *id : p.name == name) && (!front || p.front) && (!back || p.back)) return &p;
   return nullptr;
 }
 

@@ -9,6 +9,8 @@
 
 #include "expr/pattern.h"
 #include "model/model.h"
+#include "stats/broken.h"
+#include "stats/limits.h"
 #include "stats/proxy_counters.h"
 
 namespace weir::stats {
@@ -27,7 +29,8 @@ struct ProxyEntry {
   Str algorithm;  // of a backend, as `show stat` calls it
   Str cookie;  // name, or empty
   Str description;
-  uint32_t max_conns = 0;  // of a frontend
+  uint32_t max_conns = 0;  // of a frontend, as configured
+  model::FrontLimits* limits = nullptr;  // of a frontend that has some
   uint32_t full_conns = 0;  // of a backend: fullconn
   std::vector<model::Listener*> listeners;
   const model::Pool* pool = nullptr;  // of a backend
@@ -35,6 +38,12 @@ struct ProxyEntry {
   ProxyCounters* back_counters = nullptr;
   mutable FrontState state = FrontState::open;  // of a frontend; written on the control thread
 
+  // What a frontend is limited to now.
+  uint32_t connection_limit() const {
+    int64_t set = limits ? limits->max_conns.load(std::memory_order_relaxed) : -1;
+    return set < 0 ? max_conns : static_cast<uint32_t>(set);
+  }
+  uint32_t rate_limit() const { return limits ? limits->max_rate.load(std::memory_order_relaxed) : 0; }
   FrontState state_now() const { return std::atomic_ref(state).load(std::memory_order_relaxed); }
   void set_state(FrontState to) { std::atomic_ref(state).store(to, std::memory_order_relaxed); }
 };
@@ -61,12 +70,16 @@ struct Catalogue {
   std::string token;  // what forms of the page have to bring along; of this process, not to be guessed
   std::vector<ProxyEntry> proxies;  // in the order of the file
   std::vector<ServerEntry> servers;  // by model::Server::id
+  Limits* limits = nullptr;  // of the whole process
+  BrokenMessages* broken = nullptr;
   expr::PatternSources* patterns = nullptr;  // maps and ACLs; texts change
   // Sets a process-wide variable to what the words of an expression, or a format, evaluate to. The text says what is wrong.
   std::string (*set_variable)(Str name, const std::vector<std::string>& words, bool format) = nullptr;
 
-  // How many connections the process can have: as configured, or what its descriptors allow.
+  // How many connections the process can have: as configured, or what its descriptors allow; and may have now.
+  uint64_t hard_connection_limit() const;
   uint64_t connection_limit() const;
+  // By name, or by "#" and the number.
   ProxyEntry* find(Str name, bool front, bool back);
   ProxyEntry* find_front(Str name) { return find(name, true, false); }
   ProxyEntry* find_back(Str name) { return find(name, false, true); }

@@ -65,7 +65,7 @@ Line info_line(const Catalogue& catalogue, bool stopping, const Moment& m, bool 
   at(Info::ulimit_n) = u32(kLimit, descriptors);
   at(Info::maxsock) = u32(kLimit, descriptors);
   at(Info::maxconn) = u32(kLimit, catalogue.connection_limit());
-  at(Info::hard_maxconn) = u32(kLimit, catalogue.connection_limit());
+  at(Info::hard_maxconn) = u32(kLimit, catalogue.hard_connection_limit());
   at(Info::curr_conns) = u32(kGauge, static_cast<uint64_t>(std::max<int64_t>(0, totals.active)));
   at(Info::cum_conns) = u32(kCounter, totals.accepted);
   at(Info::cum_req) = u32(kCounter, totals.requests);
@@ -78,6 +78,12 @@ Line info_line(const Catalogue& catalogue, bool stopping, const Moment& m, bool 
     at(now) = real_numbers ? real(kRate, static_cast<double>(fronts.rate)) : u32(kRate, fronts.rate);
     at(limit) = u32(kLimit, 0);
     at(most) = u32(kMax, fronts.max_rate);
+  }
+  if (const Limits* l = catalogue.limits) {
+    for (auto [column, limit] :
+         {std::pair{Info::conn_rate_limit, &l->connections}, std::pair{Info::sess_rate_limit, &l->sessions},
+          std::pair{Info::ssl_rate_limit, &l->tls_sessions}, std::pair{Info::compress_bps_rate_lim, &l->compression}})
+      at(column) = u32(kLimit, limit->limit.load(std::memory_order_relaxed));
   }
   at(Info::node) = text(kConfigOutput, catalogue.node);
   if (!catalogue.description.empty()) at(Info::description) = text(kConfigOutput, catalogue.description);

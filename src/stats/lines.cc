@@ -127,7 +127,7 @@ Line front_line(const ProxyEntry& p, const Moment& m) {
   b[Col::status] = text(kStatus, kStates[static_cast<size_t>(p.state_now())]);
   b.gauge(Col::scur, conns.current);
   b.most(Col::smax, conns.max_current);
-  b[Col::slim] = u32(kLimit, p.max_conns);
+  b[Col::slim] = u32(kLimit, p.connection_limit());
   b.count(Col::stot, conns.total);
   b.count(Col::bin, c.bytes_in);
   b.count(Col::bout, c.bytes_out);
@@ -135,7 +135,7 @@ Line front_line(const ProxyEntry& p, const Moment& m) {
   b.count(Col::dresp, c.denied_responses);
   b.count(Col::ereq, c.bad_requests);
   b[Col::rate] = u32(kRate, conns.rate.read(m.now_ms));
-  b[Col::rate_lim] = u32(kLimit, 0);
+  b[Col::rate_lim] = u32(kLimit, p.rate_limit());
   b[Col::rate_max] = u32(kMax, conns.rate.max());
   b[Col::req_rate] = u32(kRate, c.request_rate.read(m.now_ms));
   b[Col::req_rate_max] = u32(kMax, c.request_rate.max());

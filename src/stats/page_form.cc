@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "expr/encode.h"
+#include "proxy/server_mark.h"
 #include "proxy/shard.h"
 #include "proxy/transaction.h"
 #include "stats/page.h"
@@ -62,16 +63,10 @@ void wake_queue(proxy::Transaction& txn, const model::Pool& pool) {
   txn.shard.post_others([&pool](proxy::Shard& shard) { shard.queue.place_free(pool); });
 }
 
-void end_requests(proxy::Transaction& txn, const model::Server& server) {
-  auto end = [&server](proxy::Shard& shard) {
-    for (proxy::Transaction* t = shard.live.front(); t;) {
-      proxy::Transaction* next = shard.live.next(t);
-      if (!t->finished() && t->server == &server) t->kill();
-      t = next;
-    }
-  };
-  end(txn.shard);
-  txn.shard.post_others(end);
+void on_all_shards(proxy::Transaction& txn, const std::function<void(proxy::Shard&)>& fn) {
+  if (!fn) return;
+  fn(txn.shard);
+  txn.shard.post_others(fn);
 }
 
 // What a form can ask for. False: it does not apply to this server.
@@ -79,7 +74,9 @@ using ActionFn = bool (*)(proxy::Transaction& txn, const model::Server& server);
 
 template <Admin to>
 bool set(proxy::Transaction& txn, const model::Server& s) {
+  proxy::ServerMark mark(s);
   set_admin(s, to);
+  on_all_shards(txn, mark.since());
   if (to == Admin::ready) wake_queue(txn, *s.pool);
   return true;
 }
@@ -94,7 +91,9 @@ bool leave(proxy::Transaction& txn, const model::Server& s) {
 }
 template <bool up, bool stopping>
 bool force_health(proxy::Transaction& txn, const model::Server& s) {
+  proxy::ServerMark mark(s);
   set_health(s, up, stopping);
+  on_all_shards(txn, mark.since());
   if (up && !stopping) wake_queue(txn, *s.pool);
   return true;
 }
@@ -103,7 +102,7 @@ bool no_check(proxy::Transaction&, const model::Server&) {
   return false;
 }
 bool end_all(proxy::Transaction& txn, const model::Server& s) {
-  end_requests(txn, s);
+  on_all_shards(txn, [&s](proxy::Shard& shard) { proxy::end_requests(shard, s, Fault::cancelled); });
   return true;
 }
 

@@ -20,11 +20,11 @@ void raise(std::atomic<T>& highest, T value) {
 // Events per second over a sliding second. Times are monotonic milliseconds (Loop::now, and monotonic_ms elsewhere).
 class Rate {
  public:
-  void add(uint64_t now_ms) {
+  void add(uint64_t now_ms, uint32_t n = 1) {
     auto second = static_cast<uint32_t>(now_ms / 1000);
     uint32_t seen = second_.load(std::memory_order_relaxed);
     if (seen != second) turn(seen, second);
-    raise(max_, current_.fetch_add(1, std::memory_order_relaxed) + 1);
+    raise(max_, current_.fetch_add(n, std::memory_order_relaxed) + n);
   }
   uint32_t read(uint64_t now_ms) const {
     auto second = static_cast<uint32_t>(now_ms / 1000);

@@ -57,9 +57,15 @@ void name_by_address(control::SocketConf& socket) {
   sockaddr_storage at{};
   socklen_t size = sizeof at;
   if (socket.pair || getsockname(socket.fd, reinterpret_cast<sockaddr*>(&at), &size) != 0) return;
-  if (at.ss_family != AF_INET && at.ss_family != AF_INET6) return;
-  net::Addr addr = net::Addr::from(reinterpret_cast<sockaddr*>(&at), size);
-  socket.text = fmt::format("{}@{}", at.ss_family == AF_INET ? "ipv4" : "ipv6", addr.text());
+  if (at.ss_family != AF_UNIX) {
+    socket.text = haproxy::socket_text(net::Addr::from(reinterpret_cast<sockaddr*>(&at), size));
+    return;
+  }
+  const auto& un = reinterpret_cast<const sockaddr_un&>(at);
+  size_t length = size - std::min<size_t>(size, offsetof(sockaddr_un, sun_path));
+  bool abstract = length > 0 && un.sun_path[0] == 0;
+  socket.text = abstract ? fmt::format("abns@{}", Str(un.sun_path + 1, length - 1))
+                         : fmt::format("unix@{}", Str(un.sun_path, strnlen(un.sun_path, length)));
 }
 
 // `global` with one `stats socket` line, so that the master's sockets have the words of the others.

@@ -36,6 +36,7 @@ bool open(const std::vector<RuntimeAddress>& addresses, uint32_t timeout_ms, Soc
     control::SocketConf conf;
     bool own = false;
     if (!open_runtime_socket(a, timeout_ms, conf, own, problem)) return false;
+    control::parse_severity(a.severity, conf.severity);
     if (own) sockets.own.push_back(conf.fd);
     sockets.all.push_back(std::move(conf));
   }
@@ -57,12 +58,14 @@ Str host_name(Arena& arena) {
   return arena.dup(name);
 }
 
-void make_catalogue(model::Model& model) {
+void make_catalogue(model::Model& model, proxy::Crew& crew) {
   auto* c = model.arena.own<stats::Catalogue>();
   c->product = "weir";
   c->version = kVersion;
   c->node = host_name(model.arena);
   c->max_conns = model.process.max_conns;
+  c->limits = &crew.limits;
+  c->broken = &crew.broken;
   c->start_ms = stats::monotonic_ms();
   c->shards = std::max(model.process.shards, 1);
   c->listeners = static_cast<int>(model.listeners.size());
@@ -75,14 +78,16 @@ void make_catalogue(model::Model& model) {
 
 bool serve(master::Worker& worker, const master::Job& job, std::string& problem) {
   auto& model = const_cast<model::Model&>(worker.model());
-  make_catalogue(model);
+  auto sockets = std::make_shared<Sockets>();
+  uint32_t timeout_ms = model.haproxy ? haproxy::global(model).socket_timeout_ms : 0;
+  if (model.haproxy && !open(haproxy::runtime_addresses(model), timeout_ms, *sockets, problem)) return false;
+  make_catalogue(model, worker.crew);
   if (!model.haproxy) return true;
   const haproxy::Global& global = haproxy::global(model);
   master::Voice& voice = *job.voice;
-  auto sockets = std::make_shared<Sockets>();
-  if (!open(haproxy::runtime_addresses(model), global.socket_timeout_ms, *sockets, problem)) return false;
-  if (job.command_line >= 0) sockets->all.push_back(master_line(job.command_line, global.socket_timeout_ms));
+  if (job.command_line >= 0) sockets->all.push_back(master_line(job.command_line, timeout_ms));
   if (sockets->all.empty()) return true;
+  worker.crew.broken.wanted = true;
   control::Access access;
   access.model = &model;
   access.catalogue = stats::catalogue();
@@ -97,6 +102,8 @@ bool serve(master::Worker& worker, const master::Job& job, std::string& problem)
   access.log = [&global](Str line) { haproxy::log_globally(global, line); };
   access.startup_log = [&voice] { return voice.startup_log.text(); };
   access.max_sessions = global.socket_maxconn;
+  access.max_line = global.tune_bufsize;
+  access.max_payload = global.socket_max_payload;
   stats::catalogue()->listeners += static_cast<int>(sockets->all.size());
   sockets->server = control::Server::start(worker.loop(), std::move(access), sockets->all, problem);
   if (!sockets->server) return false;

@@ -47,3 +47,46 @@ frontend web
 """, own=certs.leaf("localhost"), ca=certs.ca)
     answer = proxy.get(tls=certs.client_context("someone"))
     assert [answer.header(name) for name in "abcd"] == ["someone", "localhost", "weir test CA", "<>"]
+
+
+def test_tls_to_a_server_goes_on_and_off(weir, origins, certs):
+    plain, tls = origins(), origins(tls=certs.server_context())
+    proxy = weir("haproxy", plain=plain, tls=tls, text="""
+global
+    stats socket {dir}/admin.sock mode 600 level admin
+    ssl-server-verify none
+
+defaults
+    mode http
+    timeout connect 2s
+    timeout client 20s
+    timeout server 20s
+
+frontend web
+    bind 127.0.0.1:{port}
+    use_backend p if { path /plain }
+    default_backend t
+
+backend p
+    server never {plain} no-ssl
+    default-server ssl
+    server s {plain} no-ssl backup
+
+backend t
+    server s {tls} ssl
+""")
+    admin = proxy.runtime()
+    status = lambda path: proxy.get(path).status
+    uses = lambda: [admin.servers()[key]["srv_use_ssl"] for key in (("p", "never"), ("p", "s"), ("t", "s"))]
+    assert uses() == ["-1", "-1", "1"]
+    assert "cannot be set" in admin("set server p/never ssl on")
+    assert admin("set server p/s ssl maybe") == "'set server <srv> ssl' expects 'on' or 'off'."
+    admin("disable server p/never")
+    assert (status("/plain"), status("/tls")) == (200, 200)
+    for server in ("p/s ssl on", "t/s ssl off"):
+        assert admin(f"set server {server}") == "server ssl setting updated."
+    assert uses() == ["-1", "1", "0"]
+    assert status("/plain") >= 500 and status("/tls") >= 500
+    for server in ("p/s ssl off", "t/s ssl on"):
+        assert admin(f"set server {server}") == "server ssl setting updated."
+    assert (status("/plain"), status("/tls")) == (200, 200)

@@ -246,9 +246,11 @@ def test_sessions_are_shown_and_ended(proxy, admin, one):
         line = begin_slow(client, one, admin)
         assert "fe=web be=b srv=s1" in line
         identity = line.split(":")[0]
-        assert "uri=/slow" in admin(f"show sess {identity} show-uri")
+        assert re.search(r" age=\d+s", line)
+        assert 'uri="GET /slow HTTP/1.1"' in admin(f"show sess {identity} show-uri")
         assert admin("show sess backend b").startswith(identity)
         assert admin("show sess frontend other") == ""
+        assert admin("show sess 0x999999") == "Session not found."
         assert admin("shutdown session 0x999999") == "No such session (use 'show sess')."
         assert admin("shutdown sessions server b/s1") == ""
         assert client.sock.recv(100) == b"", "no answer, only the end"

@@ -1,0 +1,71 @@
+// Commands of HAProxy that weir does not have: each is told so, instead of being taken for a mistake. `help` leaves them out.
+#include <fmt/format.h>
+
+#include "control/command.h"
+
+namespace weir::control {
+namespace {
+
+// HAProxy's name of it: its word, with the next one where there are several of that kind.
+Outcome say_absent(Call& call) {
+  bool alone = call.words.size() < 2 || call.words[0] == "trace" || call.words[0] == "httpclient";
+  std::string name = alone ? call.words[0] : fmt::format("{} {}", call.words[0], call.words[1]);
+  return call.refuse(fmt::format("'{}' is not built in weir.\n", name));
+}
+
+constexpr Command absent(Str first, Str second = {}) {
+  return {{first, second}, Level::user, "", "", say_absent};
+}
+
+constexpr Command kRows[] = {
+    absent("abort", "ssl"),
+    absent("acme"),
+    absent("add", "backend"),
+    absent("add", "server"),
+    absent("add", "ssl"),
+    absent("clear", "table"),
+    absent("commit", "ssl"),
+    absent("debug"),
+    absent("del", "backend"),
+    absent("del", "server"),
+    absent("del", "ssl"),
+    absent("disable", "dynamic-cookie"),
+    absent("dump", "ssl"),
+    absent("dump", "stats-file"),
+    absent("enable", "dynamic-cookie"),
+    absent("httpclient"),
+    absent("new", "ssl"),
+    absent("publish", "backend"),
+    absent("set", "anon"),
+    absent("set", "dynamic-cookie-key"),
+    absent("set", "profiling"),
+    absent("set", "ssl"),
+    absent("set", "table"),
+    absent("show", "anon"),
+    absent("show", "cache"),
+    absent("show", "default-server"),
+    absent("show", "defaults"),
+    absent("show", "dev"),
+    absent("show", "events"),
+    absent("show", "fd"),
+    absent("show", "libs"),
+    absent("show", "peers"),
+    absent("show", "profiling"),
+    absent("show", "quic"),
+    absent("show", "resolvers"),
+    absent("show", "schema"),
+    absent("show", "ssl"),
+    absent("show", "table"),
+    absent("show", "tasks"),
+    absent("show", "tls-keys"),
+    absent("show", "trace"),
+    absent("trace"),
+    absent("unpublish", "backend"),
+    absent("update", "ssl"),
+};
+
+}  // namespace
+
+const Commands kAbsentCommands = kRows;
+
+}  // namespace weir::control
