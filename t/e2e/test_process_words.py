@@ -88,8 +88,12 @@ def test_nginx_words_with_bad_values_are_refused(weir, words):
                                              ("cpu-map auto:1/all 0-1", ["0", "1"]), ("cpu-map 1/odd 1", ["1", None])])
 def test_haproxy_threads_have_their_processors(weir, words, expected):
     proxy = haproxy(weir, words)
-    got = processors(proxy.process.pid)[:2]
-    assert all(want in (None, have) for want, have in zip(expected, got)), got
+
+    def as_expected():
+        got = processors(proxy.process.pid)[:2]
+        return len(got) == 2 and all(want in (None, have) for want, have in zip(expected, got))
+
+    net.wait_until(as_expected, lambda: f"{expected}, not {processors(proxy.process.pid)}")
 
 
 def test_haproxy_descriptors_have_an_upper_bound(weir):
