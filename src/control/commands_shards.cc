@@ -201,8 +201,7 @@ Outcome show_pools(Call& call) {
 std::string connections_line(const stats::ProxyEntry& p, const model::Server& s, const stats::ServerEntry& e,
                              const Table& idle) {
   const model::ServerState& state = *s.state;
-  auto read = [](const std::atomic<int32_t>& n) { return std::max(0, n.load(std::memory_order_relaxed)); };
-  int32_t used = read(state.current);
+  int32_t used = std::max(0, state.current.read());
   const net::Addr& a = s.address();
   Arena arena;
   uint64_t sum = 0;
@@ -213,7 +212,7 @@ std::string connections_line(const stats::ProxyEntry& p, const model::Server& s,
   }
   return fmt::format("{}/{} {}/{} {} {} - {} {} {} {} {} 0 0 {} {} {}{}\n", p.name, s.name, p.id, e.id,
                      a.is_ip() ? a.ip_text(arena) : Str("-"), a.is_ip() ? a.port : 0, e.purge_delay, used, used,
-                     read(state.max_current), used, sum, e.max_idle, sum, per_shard);
+                     std::max(0, state.max_current.load(std::memory_order_relaxed)), used, sum, e.max_idle, sum, per_shard);
 }
 
 Outcome show_connections(Call& call) {
