@@ -127,6 +127,24 @@ Test(request, splits_a_browser_request) {
   }
 }
 
+Test(request, says_where_it_is_wrong) {
+  auto at = [](const std::string& head) { return Parsed(head, kHaproxy).error.at; };
+  const std::string line = "GET / HTTP/1.1\r\n", host = "Host: h\r\n", end = "\r\n";
+  cr_expect_eq(at("GE(T / HTTP/1.1\r\n" + host + end), 2u);
+  cr_expect_eq(at("GET /a\x01 HTTP/1.1\r\n" + host + end), 6u);
+  cr_expect_eq(at("GET ftp:x HTTP/1.1\r\n" + host + end), 4u);
+  cr_expect_eq(at("GET / HTTX/1.1\r\n" + host + end), 6u);
+  cr_expect_eq(at(line + host + "bad name: 1\r\n" + end), line.size() + host.size() + 3);
+  cr_expect_eq(at(line + host + "na/me: 1\r\n" + end), line.size() + host.size() + 2);
+  cr_expect_eq(at(line + host +
+                  "a: b\x01"
+                  "c\r\n" +
+                  end),
+               line.size() + host.size() + 4);
+  cr_expect_eq(at(line + host + "Content-Length: x\r\n" + end), line.size() + host.size() + 16);
+  cr_expect_eq(Parsed("HTTP/1.1 20x OK\r\n\r\n", Method::get).error.at, 11u);
+}
+
 Test(request, line_ends) {
   EXPECT_BOTH(0, "GET / HTTP/1.1\nHost: h\n\n");
   EXPECT_BOTH(0, "GET / HTTP/1.1\r\nHost: h\n\r\n");
