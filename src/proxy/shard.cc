@@ -75,12 +75,13 @@ void Shard::run_posted() {
   for (auto& fn : work) fn();
 }
 
+void Shard::accept_last() {
+  for (auto& a : acceptors_) a->accept_last();
+}
+
 void Shard::drain(bool now) {
   draining_ = true;
-  for (auto& a : acceptors_) {
-    if (!now) a->accept_last();
-    a->stop();
-  }
+  for (auto& a : acceptors_) a->stop();
   // A connection that has not asked anything yet may have its first request on the way: it gets one answer.
   for (http::H1Server *s = idle_.front(), *next; s; s = next) {
     next = idle_.next(s);

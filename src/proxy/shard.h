@@ -43,6 +43,8 @@ class Shard final : public http::ServerHooks {
   void run_posted();  // on this shard's thread; the loop calls it
   // Stops accepting, lets what runs finish, then leaves the loop; at once with `now`. On this shard's thread.
   void drain(bool now);
+  // In front of it, when the listening sockets are to be closed: takes what is queued there and would be reset.
+  void accept_last();
   bool draining() const { return draining_; }
   // Stops taking connections from this listener, or takes them again. On this shard's thread.
   void accept_from(const model::Listener& listener, bool on);
