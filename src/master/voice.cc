@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "config/planned.h"
 #include "tools/version.h"
 
@@ -117,6 +119,7 @@ void Voice::show_nginx(const config::Diagnostics& diag, bool allow_planned) {
 
 void Voice::show_haproxy(const config::Diagnostics& diag, bool allow_planned) {
   bool failed = false;
+  std::vector<std::string> files;  // with errors in them
   for (const Diagnostic& d : diag.all()) {
     std::string place;
     if (d.where.source && d.where.line > 0)
@@ -125,7 +128,11 @@ void Voice::show_haproxy(const config::Diagnostics& diag, bool allow_planned) {
     if (!refuses(d, allow_planned)) continue;
     say(Level::alert, "config : " + place + refusal(d));
     failed = true;
+    if (!place.empty() && std::ranges::find(files, d.where.source->path) == files.end())
+      files.push_back(d.where.source->path);
   }
+  for (const std::string& file : files)
+    say(Level::alert, fmt::format("config : Error(s) found in configuration file : {}", file));
   if (failed) say(Level::alert, "config : Fatal errors found in configuration.");
 }
 

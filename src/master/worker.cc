@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <system_error>
+
 #include "base/arena.h"
 #include "master/sockets.h"
 #include "master/title.h"
@@ -60,9 +62,17 @@ bool Worker::start() {
   int count = std::max(model_.process.shards, 1);
   crew.post = [this](int i, std::function<void(proxy::Shard&)> fn) { return post(i, std::move(fn)); };
   for (int i = 0; i < count; i++) seats_.push_back(std::make_unique<Seat>());
-  for (int i = 0; i < count; i++) seats_[static_cast<size_t>(i)]->thread = std::thread([this, i] { serve(i); });
+  int started = 0;
+  std::string problem;
+  try {
+    for (; started < count; started++)
+      seats_[static_cast<size_t>(started)]->thread = std::thread([this, i = started] { serve(i); });
+  } catch (const std::system_error& e) {
+    problem = fmt::format("cannot start thread {} of {}: {}", started + 1, count, e.what());
+  }
   std::unique_lock lock(lock_);
-  changed_.wait(lock, [&] { return ready_ == count; });
+  changed_.wait(lock, [&] { return ready_ == started; });
+  if (!problem.empty()) problem_ = problem;
   go_ = true;
   changed_.notify_all();
   if (problem_.empty()) return true;
@@ -149,7 +159,11 @@ void Worker::drain(bool now) {
   draining_ = true;
   if (first && voice_.face() == config::Dialect::nginx) set_title("nginx: worker process is shutting down");
   if (first && on_drain) on_drain();
-  post_all([now, heir = heir_](proxy::Shard& shard) { shard.drain(now, heir); });
+  bool last = first && !now && channel_ < 0;  // a master keeps the sockets
+  post_all([now, last, heir = heir_](proxy::Shard& shard) {
+    if (last) shard.accept_last();
+    shard.drain(now, heir);
+  });
   if (first) release_listeners();
   if (first && !now && model_.process.shutdown_timeout > 0)
     uv_timer_start(

@@ -12,7 +12,7 @@ class Acceptor final : public net::IoHandler, public net::Task, public Timer {
   Acceptor(Shard& shard, const model::Listener& listener) : shard_(shard), listener_(listener) {}
   bool start();
   void stop();
-  // Takes what is queued, which would be reset when the socket is closed.
+  // See Shard::accept_last.
   void accept_last() { on_io(0); }
   // A connection has ended, or a limit was changed: goes on when that had stopped it.
   void place_free();

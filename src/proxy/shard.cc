@@ -80,13 +80,14 @@ void Shard::run_posted() {
   for (auto& fn : work) fn();
 }
 
+void Shard::accept_last() {
+  for (auto& a : acceptors_) a->accept_last();
+}
+
 void Shard::drain(bool now, std::shared_ptr<Heir> heir) {
   draining_ = true;
   heir_ = std::move(heir);
-  for (auto& a : acceptors_) {
-    if (!now) a->accept_last();
-    a->stop();
-  }
+  for (auto& a : acceptors_) a->stop();
   if (heir_ && !now) {
     hand_idle_over();
   } else {

@@ -52,6 +52,8 @@ class Shard final : public http::ServerHooks {
   // Stops accepting, lets what runs finish, then leaves the loop; at once with `now`. Idle connections are closed, or
   // where there is an heir (null: none), go there. On this shard's thread.
   void drain(bool now, std::shared_ptr<Heir> heir);
+  // In front of it, when the listening sockets are to be closed: takes what is queued there and would be reset.
+  void accept_last();
   bool draining() const { return draining_; }
   // A connection that an old worker had, with its passport. On this shard's thread.
   void arrive(const model::Listener& listener, const Arrival& arrival);

@@ -52,7 +52,9 @@ void show_plain_version(Str kind) {
 
 }  // namespace
 
-void haproxy_usage(const char* name) {
+void haproxy_usage(const char* program) {
+  Str name = program;
+  name = name.substr(name.rfind('/') + 1);
   show_version();
   fflush(stdout);
   fmt::print(stderr,
@@ -256,11 +258,14 @@ class Parser {
     while (!list.empty()) {
       Str word = cut(list, ' ');
       if (word.empty()) continue;
-      auto pid = parse_u64(word);
-      if (!pid || *pid == 0 || *pid > INT32_MAX) {
-        voice_.say(Level::alert, fmt::format("-{} option: failed to parse {{{}}}", flag, word));
+      size_t digits = std::min(word.find_first_not_of("0123456789"), word.size());
+      auto pid = parse_u64(word.substr(0, digits));
+      if (digits < word.size()) {
+        Str rest = word.substr(digits);
+        voice_.say(Level::alert, fmt::format("-{} option: some bytes unconsumed in PID list {{{}}}", flag, rest));
         leave(1);
       }
+      if (!pid || *pid == 0 || *pid > INT32_MAX) haproxy_usage(name_);
       o_.old_pids.push_back(static_cast<pid_t>(*pid));
     }
   }

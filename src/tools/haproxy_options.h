@@ -31,7 +31,7 @@ struct HaproxyOptions {
 HaproxyOptions read_haproxy_options(int argc, char** argv, master::Voice& voice);
 
 // What `haproxy` says to a command line that it does not understand, with exit code 1.
-[[noreturn]] void haproxy_usage(const char* name);
+[[noreturn]] void haproxy_usage(const char* program);
 
 // -dL: the program and its libraries, one a line, with their addresses when `addresses`.
 void print_libraries(bool addresses);

@@ -69,6 +69,11 @@ def test_the_libraries_are_listed(face):
     assert re.fullmatch(r"0x[0-9a-f]{12}-0x[0-9a-f]{12} \(0x[0-9a-f]+\) /\S+", lines[0])
 
 
+def test_a_limit_that_is_too_low_is_told(face):
+    done = face.run("-db", "-m", "1", "-f", str(face.conf))
+    assert done.returncode == 1 and "cannot start thread 1 of 1: " in done.stderr
+
+
 @pytest.mark.parametrize("how", [("-db",), ("-W", "-db")], ids=["alone", "master"])
 def test_memory_is_limited(face, how):
     face.start(*how, "-m", "512", "-f", str(face.conf))
@@ -89,7 +94,7 @@ def test_limits_of_connections(face):
 @pytest.mark.parametrize("arguments, words", [
     ([], "Usage : "), (["-x"], "Unix socket path expected with the -x flag"),
     (["-S"], "Socket and optional bind parameters expected with the -S flag"), (["-f"], "Usage : "), (["-z"], "Usage : "),
-    (["-sf", "12x"], "failed to parse {12x}"), (["what"], "Usage : "), (["-C", "/none", "-f", "x"],
+    (["-sf", "12x"], "some bytes unconsumed in PID list {x}"), (["what"], "Usage : "), (["-C", "/none", "-f", "x"],
                                                                        "Could not change to directory /none")])
 def test_command_lines_that_are_refused(face, arguments, words):
     if arguments:

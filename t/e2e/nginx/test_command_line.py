@@ -76,3 +76,31 @@ def test_worker_rlimit_nofile_lowers_the_limit_too(weir):
     proxy = weir("nginx", text="daemon off; master_process off; worker_rlimit_nofile 200;" + CONF)
     [line] = [one for one in open(f"/proc/{proxy.process.pid}/limits", encoding="ascii") if "open files" in one]
     assert line.split()[3:5] == ["200", "200"]
+
+
+@pytest.mark.parametrize("text, said", [
+    (None, '[error] open() "{dir}/nginx.pid" failed (2: No such file or directory)'),
+    ("abc\n", '[error] invalid PID number "abc" in "{dir}/nginx.pid"'),
+    ("0\n", '[error] invalid PID number "0" in "{dir}/nginx.pid"'),
+    ("4194400\n", "[alert] kill(4194400, 1) failed (3: No such process)")])
+def test_a_signal_for_nobody(weir, text, said):
+    face = weir("nginx", text=CONF, start=False)
+    if text:
+        (face.dir / "nginx.pid").write_text(text, "utf-8")
+    done = face.run("-s", "reload")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "nginx: " + said.replace("{dir}", str(face.dir))
+
+
+def test_options_may_be_joined(weir):
+    face = weir("nginx", text=CONF, start=False)
+    done = face.run("-tq")
+    assert (done.returncode, done.stderr) == (0, "")
+    both = face.run("-tv")
+    assert both.stderr.startswith("nginx version: nginx/") and both.stderr.endswith("test is successful\n")
+    for flag in ("-h", "-?"):
+        helped = face.run(flag)
+        assert helped.returncode == 0 and helped.stdout == ""
+        for option in ("-?,-h", "-v", "-V", "-t", "-T", "-q", "-s signal", "-p prefix", "-e filename", "-c filename",
+                       "-g directives"):
+            assert f"\n  {option} " in helped.stderr
