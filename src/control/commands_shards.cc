@@ -212,7 +212,8 @@ std::string connections_line(const stats::ProxyEntry& p, const model::Server& s,
   }
   return fmt::format("{}/{} {}/{} {} {} - {} {} {} {} {} 0 0 {} {} {}{}\n", p.name, s.name, p.id, e.id,
                      a.is_ip() ? a.ip_text(arena) : Str("-"), a.is_ip() ? a.port : 0, e.purge_delay, used, used,
-                     std::max(0, state.max_current.load(std::memory_order_relaxed)), used, sum, e.max_idle, sum, per_shard);
+                     std::max(0, state.max_current.load(std::memory_order_relaxed)), used, sum, e.max_idle, sum,
+                     per_shard);
 }
 
 Outcome show_connections(Call& call) {
