@@ -63,7 +63,7 @@ bool H1Server::arrive(const Passport& p, Str tlvs) {
     preface_->info.tlvs = preface_->tlvs;
   }
   if (!start(false)) return false;
-  uint32_t limit = requests_ ? timeouts_->keepalive : timeouts_->head_from_accept ? timeouts_->head : 0;
+  uint32_t limit = timeouts_->keepalive;
   uint64_t waited = loop().now() - std::min(loop().now(), idle_since_ms_);
   if (limit) arm(limit > waited ? limit - waited : 1);
   hooks_->idle(*this);

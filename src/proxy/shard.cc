@@ -116,7 +116,8 @@ void Shard::check_drained() {
   if (draining_ && connections_ == 0 && crew.ancestors.load() == 0) loop.stop();
 }
 
-// What may not go stays for one more request, which is answered with "Connection: close".
+// What may not go stays for one more request, which is answered with "Connection: close". What has asked nothing yet stays for its
+// first request, within the time that draining may take.
 void Shard::hand_idle_over() {
   for (http::H1Server *s = idle_.front(), *next; s; s = next) {
     next = idle_.next(s);
@@ -126,7 +127,7 @@ void Shard::hand_idle_over() {
 
 // False: it is still here.
 bool Shard::hand_over(http::H1Server& s) {
-  if (!heir_ || !heir_->wants(s.listener().identity) || !s.ready_to_leave()) return false;
+  if (!heir_ || s.requests() == 0 || !heir_->wants(s.listener().identity) || !s.ready_to_leave()) return false;
   Heir::Sent sent = heir_->send(s.passport(), s.tlvs(), s.fd());
   if (sent == Heir::Sent::yes) {
     s.left();
