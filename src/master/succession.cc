@@ -79,7 +79,7 @@ void Master::rename_pid_file(bool back) {
 }
 
 void Master::program_ended(int status) {
-  voice_.say(Level::alert,
+  voice_.say(status == 0 ? Level::notice : Level::alert,
              fmt::format("the new program {} has ended (status {}): this one goes on", successor_, status));
   successor_ = -1;
   close(successor_link_);
