@@ -289,6 +289,7 @@ void Worker::run() {
   take_signals();
   watch_master();
   uv_run(&loop_, UV_RUN_DEFAULT);
+  block_signals();  // nobody takes them any more: one more must not end what ends already
   for (auto& seat : seats_) seat->thread.join();
 }
 

@@ -232,6 +232,7 @@ int send_signal(const Options& o, const master::Job& job, const Loaded& loaded, 
 }  // namespace
 
 int nginx_main(int argc, char** argv) {
+  master::Heritage heritage = master::take_heritage();  // before the environment is moved
   master::make_room_for_title(argc, argv);
   Options o;
   if (std::string problem = parse(argc, argv, o); !problem.empty()) return complain(problem);
@@ -243,7 +244,7 @@ int nginx_main(int argc, char** argv) {
   Voice voice(config::Dialect::nginx);
   master::Job job = make_job(o, voice);
   job.argv = argv;
-  if (!o.test && o.signal.empty()) job.heritage = master::take_heritage();
+  job.heritage = std::move(heritage);
   if (job.heritage.any()) job.daemon = false;  // the old program has no terminal to be let go of either
   try_error_log(o, voice);
   Loaded loaded = master::load_and_show(job);

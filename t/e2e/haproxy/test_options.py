@@ -6,6 +6,7 @@ import signal
 import pytest
 
 from rig import net
+from rig.proxy import sanitized
 
 CONF = """
 global
@@ -69,11 +70,16 @@ def test_the_libraries_are_listed(face):
     assert re.fullmatch(r"0x[0-9a-f]{12}-0x[0-9a-f]{12} \(0x[0-9a-f]+\) /\S+", lines[0])
 
 
+NO_LIMIT = pytest.mark.skipif(sanitized(), reason="a sanitizer maps more memory than any limit would leave")
+
+
+@NO_LIMIT
 def test_a_limit_that_is_too_low_is_told(face):
     done = face.run("-db", "-m", "1", "-f", str(face.conf))
     assert done.returncode == 1 and "cannot start thread 1 of 1: " in done.stderr
 
 
+@NO_LIMIT
 @pytest.mark.parametrize("how", [("-db",), ("-W", "-db")], ids=["alone", "master"])
 def test_memory_is_limited(face, how):
     face.start(*how, "-m", "512", "-f", str(face.conf))

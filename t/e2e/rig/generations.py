@@ -30,6 +30,7 @@ class Generations:
 
     def __init__(self, proxy):
         self.proxy = proxy
+        proxy.wait_log("Loading success")  # it listens before
 
     def served(self):
         return len(re.findall("serves the new configuration", self.proxy.log_text()))

@@ -1,6 +1,7 @@
 """The process under test: starts the real binary in one of its faces on a configuration made from a template, and
 checks at the end that it left in peace: exit code, no sanitizer report, no process left over."""
 
+import functools
 import getpass
 import grp
 import os
@@ -35,6 +36,12 @@ def binary():
     if not os.access(path, os.X_OK):
         raise FileNotFoundError(f"no weir to test at {path}: build it or set WEIR_BINARY")
     return path
+
+
+@functools.cache
+def sanitized():
+    """Whether the weir to test was built with a sanitizer, whose shadow memory no limit on memory leaves room for."""
+    return b"san.so" in subprocess.run(["ldd", binary()], capture_output=True, check=True).stdout
 
 
 def faces(*names, only=FACES):
