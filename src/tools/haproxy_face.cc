@@ -151,6 +151,7 @@ bool open_command_line(const MasterSockets& sockets, const HaproxyOptions& o, ma
 int start(const HaproxyOptions& o, const char* program, master::Job& job, Loaded loaded, const MasterSockets& sockets) {
   Voice& voice = *job.voice;
   job.master = o.master || wants_master(*loaded.model);
+  if (*job.master) setenv("HAPROXY_MWORKER", "1", 1);
   if (!listens(*loaded.model) && !*job.master) {
     voice.say(Level::alert,
               fmt::format("[{}.main()] No enabled listener found (check for 'bind' directives) ! Exiting.", program));

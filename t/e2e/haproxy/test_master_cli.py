@@ -402,3 +402,11 @@ def test_without_a_master_there_is_no_command_line(stopped):
     done = stopped.run("-db", *arguments)
     assert done.returncode == 1 and "master-worker mode (-W) is not enabled" in done.stderr
     assert stopped.run("-c", *arguments).returncode == 0
+
+
+def test_the_word_in_the_file_is_as_good_as_the_option(stopped):
+    stopped.conf.write_text(stopped.conf.read_text("utf-8").replace("global\n", "global\n    master-worker\n"), "utf-8")
+    stopped.start("-db", "-f", str(stopped.conf), "-S", f"{stopped.dir}/m.sock")
+    stopped.wait_log("Loading success")
+    master = MasterSocket(stopped.dir / "m.sock")
+    assert master("@1 show env HAPROXY_MWORKER") == "HAPROXY_MWORKER=1"
