@@ -92,10 +92,10 @@ void tell_deadline(Server& to, const stats::ProxyEntry& backend, const model::Se
 }
 
 void tell_drained(Server& to, const stats::ProxyEntry& backend, const model::Server& server) {
-  say_about(to, backend, server,
-            fmt::format("has drained for long enough, {} sessions are shut down",
-                        std::max(0, server.state->current.read())),
-            kNotice);
+  say_about(
+      to, backend, server,
+      fmt::format("has drained for long enough, {} sessions are shut down", std::max(0, server.state->current.read())),
+      kNotice);
 }
 
 }  // namespace weir::control
