@@ -5,6 +5,7 @@ import re
 import signal
 
 from rig import net
+from rig.proxy import sanitized
 
 
 def _threads(pid):
@@ -36,8 +37,8 @@ class Generations:
         return len(re.findall("serves the new configuration", self.proxy.log_text()))
 
     def workers(self):
-        """Those that serve. What has one thread is the master, a standby, or not that far yet."""
-        return [pid for pid in self.proxy.pids() if _threads(pid) > 1]
+        """Those that serve. What has one thread is the master, a standby, or not that far yet; ThreadSanitizer adds one."""
+        return [pid for pid in self.proxy.pids() if _threads(pid) > 1 + sanitized(b"libtsan")]
 
     def worker(self):
         """The only one, when it serves."""

@@ -39,9 +39,9 @@ def binary():
 
 
 @functools.cache
-def sanitized():
-    """Whether the weir to test was built with a sanitizer, whose shadow memory no limit on memory leaves room for."""
-    return b"san.so" in subprocess.run(["ldd", binary()], capture_output=True, check=True).stdout
+def sanitized(library=b"san.so"):
+    """Whether the weir to test was built with a sanitizer, or with the one that `library` belongs to."""
+    return library in subprocess.run(["ldd", binary()], capture_output=True, check=True).stdout
 
 
 def faces(*names, only=FACES):
