@@ -55,6 +55,9 @@ Outcome run_command(Call& call, Str text);
 // What `help` answers, and an unknown command.
 std::string usage_text(const std::vector<std::string>& words);
 
+// Lines NAME=VALUE of the environment, all or the one of that name.
+std::string environment(Str name);
+
 extern const Commands kSessionCommands;
 extern const Commands kShowCommands;
 extern const Commands kStatCommands;

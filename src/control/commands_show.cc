@@ -7,6 +7,15 @@
 extern "C" char** environ;
 
 namespace weir::control {
+std::string environment(Str name) {
+  std::string out;
+  for (char** v = environ; v && *v; v++) {
+    Str line = *v;
+    if (name.empty() || (line.starts_with(name) && line.substr(name.size()).starts_with('='))) (out += line) += '\n';
+  }
+  return out;
+}
+
 namespace {
 
 Outcome show_version(Call& call) {
@@ -18,15 +27,9 @@ Outcome show_level(Call& call) {
 }
 
 Outcome show_env(Call& call) {
-  Str name = call.word(2);
-  for (char** v = environ; v && *v; v++) {
-    Str line = *v;
-    bool wanted = name.empty() || (line.starts_with(name) && line.substr(name.size()).starts_with('='));
-    if (!wanted) continue;
-    (call.out += line) += '\n';
-    if (!name.empty()) return Outcome::done;
-  }
-  return name.empty() ? Outcome::done : call.refuse("Variable not found\n");
+  std::string lines = environment(call.word(2));
+  call.out += lines;
+  return lines.empty() ? call.refuse("Variable not found\n") : Outcome::done;
 }
 
 Outcome show_startup_logs(Call& call) {

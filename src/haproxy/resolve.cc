@@ -8,6 +8,7 @@
 
 #include "balance/balancer.h"
 #include "config/place.h"
+#include "expr/hash.h"
 #include "expr/hooks.h"
 #include "haproxy/capture.h"
 #include "haproxy/check.h"
@@ -224,7 +225,7 @@ void make_listeners(Scope& scope, Proxy& p) {
     if (p.segment(Ruleset::connection).size) l->connection_rules = &p.segment(Ruleset::connection);
     if (p.segment(Ruleset::session).size) l->session_rules = &p.segment(Ruleset::session);
     if (l->connection_rules || l->session_rules)
-      for (const auto& source : scope.model.tree->sources) l->rules += source->text;
+      for (const auto& source : scope.model.tree->sources) l->rules = expr::hash_xxh3(source->text, l->rules);
     l->connections = &p.front_counters->connections;
     l->front_limits = p.front_limits;
     scope.model.listeners.push_back(l);

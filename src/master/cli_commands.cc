@@ -8,8 +8,6 @@
 #include "control/command.h"
 #include "master/cli_session.h"
 
-extern "C" char** environ;
-
 namespace weir::master {
 namespace {
 
@@ -88,12 +86,7 @@ void show_cli_level(CliSession& session, const Words&) {
 }
 
 void show_env(CliSession& session, const Words& words) {
-  Str name = word(words, 2);
-  std::string out;
-  for (char** v = environ; v && *v; v++) {
-    Str line = *v;
-    if (name.empty() || (line.starts_with(name) && line.substr(name.size()).starts_with('='))) (out += line) += '\n';
-  }
+  std::string out = control::environment(word(words, 2));
   if (out.empty()) return session.refuse("Variable not found\n");
   session.answer(out);
 }

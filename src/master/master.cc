@@ -91,7 +91,7 @@ int Master::run(tools::Loaded first) {
   if (voice_.face() == config::Dialect::nginx) set_title(fmt::format("nginx: master process {}", command_line()));
   signals_ = make_signal_fd();
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);  // a standby becomes our child when its worker dies
-  take_sockets();
+  link_ = job_.link;
   if (!job_.cli_sockets.empty())
     cli_ = std::make_unique<Cli>(
         std::move(job_.cli_sockets),
@@ -106,8 +106,7 @@ int Master::run(tools::Loaded first) {
 int Master::finish() {
   for (auto& [key, kept] : sockets_) {
     close(kept.fd);
-    bool shared = successor_ > 0 || (kept.inherited && link_ >= 0);  // another program serves there
-    if (!kept.path.empty() && !shared) unlink(kept.path.c_str());
+    if (!kept.path.empty() && !shares_sockets()) unlink(kept.path.c_str());
   }
   if (served_ && !pid_file_.empty()) unlink((pid_file_ + (successor_ > 0 ? kOldSuffix : "")).c_str());
   voice_.say(Level::notice, fmt::format("all workers ended, leaving ({})", exit_code_));
@@ -188,6 +187,7 @@ void Master::be_worker(int channel, tools::Loaded* loaded) {
     loaded = &own;
   }
   auto wait = [this] {
+    if (voice_.face() == config::Dialect::nginx) set_title("nginx: standby process");
     daemon_.let_go(!job_.keep_output);
     if (job_.command_line >= 0) close(job_.command_line);
   };
@@ -419,7 +419,7 @@ void Master::drop_unused(const Child& child) {
       continue;
     }
     close(it->second.fd);
-    if (!it->second.path.empty() && !it->second.inherited) unlink(it->second.path.c_str());
+    if (!it->second.path.empty() && !shares_sockets()) unlink(it->second.path.c_str());
     it = sockets_.erase(it);
   }
 }

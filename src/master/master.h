@@ -40,7 +40,6 @@ class Master {
   struct Kept {
     int fd = -1;
     std::string path;  // to be removed at the end, or empty
-    bool inherited = false;  // from an older program
   };
 
   void spawn(tools::Loaded* loaded);
@@ -52,7 +51,6 @@ class Master {
   void on_ready(Child& child, const Packet& packet);
   void give_socket(Child& child, const Wish& wish);
   bool introduce(Child& old, int heir);
-  void take_sockets();
   void change_program();
   void program_ended(int status);
   void on_link();
@@ -61,6 +59,7 @@ class Master {
   void rename_pid_file(bool back);
   void take_zone(Child& child, const Packet& packet, int fd);
   void drop_zones();
+  bool shares_sockets() const { return successor_ > 0 || link_ >= 0; }  // with another program
   void drop_unused(const Child& child);
   void on_child_ends();
   void child_ended(Child child, int status);

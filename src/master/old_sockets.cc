@@ -99,16 +99,20 @@ bool OldSockets::fetch(const std::string& where, std::string& problem) {
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
   int count = ask(fd);
   if (count < 0) problem = "Failed to get the number of sockets to be transferred !";
-  for (int got : count > 0 ? receive(fd, count) : std::vector<int>()) {
-    Socket& s = sockets_.emplace_back(Socket{got, {}, sizeof(sockaddr_storage)});
-    if (getsockname(got, reinterpret_cast<sockaddr*>(&s.at), &s.size) != 0) s.at.ss_family = AF_UNSPEC;
-  }
+  if (count > 0) add(receive(fd, count));
   close(fd);
   if (count < 0) return false;
   if (static_cast<int>(sockets_.size()) == count) return true;
   problem = fmt::format("We didn't get the expected number of sockets (expecting {} got {})", count, sockets_.size());
   drop();
   return false;
+}
+
+void OldSockets::add(const std::vector<int>& fds) {
+  for (int fd : fds) {
+    Socket& s = sockets_.emplace_back(Socket{fd, {}, sizeof(sockaddr_storage)});
+    if (getsockname(fd, reinterpret_cast<sockaddr*>(&s.at), &s.size) != 0) s.at.ss_family = AF_UNSPEC;
+  }
 }
 
 bool OldSockets::fits(const Socket& s, const Wish& wish) const {
@@ -131,7 +135,7 @@ Opened OldSockets::open(const Wish& wish) {
   int fd = it->fd;
   sockets_.erase(it);
   fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-  listen(fd, wish.backlog);  // the queue's length may be another now
+  adjust_socket(fd, wish);
   return {fd, 0, ""};
 }
 

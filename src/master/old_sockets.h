@@ -1,7 +1,7 @@
 #pragma once
-// Listening sockets of the process that runs already, for one that takes over (HAProxy's -x). The old one is asked with
-// `_getsocks` on a runtime socket with `expose-fd listeners` (control/commands_sockets.cc); what is bound to an address that
-// the new configuration names is used, the rest is closed. Lives through the start, in the process that opens sockets.
+// Listening sockets of the process that runs already, for one that takes over. HAProxy's -x asks the old one with
+// `_getsocks` on a runtime socket with `expose-fd listeners` (control/commands_sockets.cc); nginx's upgrade leaves them to the
+// new program (master/upgrade.h). What is bound to an address that the new configuration names is used, the rest is closed. Lives through the start, in the process that opens sockets.
 #include <sys/socket.h>
 
 #include <string>
@@ -20,6 +20,8 @@ class OldSockets {
 
   // Asks at a path, or on the socket pair of "sockpair@N". False with a sentence about what went wrong.
   bool fetch(const std::string& where, std::string& problem);
+  // These were left to us.
+  void add(const std::vector<int>& fds);
   // The one that fits, or a new one.
   Opened open(const Wish& wish);
   // Closes what nobody wanted.

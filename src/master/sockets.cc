@@ -13,6 +13,7 @@
 #include <unordered_set>
 
 #include "base/fault.h"
+#include "net/descriptor.h"
 #include "proxy/personality.h"
 
 namespace weir::master {
@@ -228,42 +229,18 @@ void remove_paths(const model::Model& model, config::Dialect face) {
 }
 
 bool send_packet(int channel, const Packet& packet, int fd) {
-  iovec iov{const_cast<Packet*>(&packet), sizeof packet};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &iov;
-  message.msg_iovlen = 1;
-  if (fd >= 0) {
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    cmsghdr* c = CMSG_FIRSTHDR(&message);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(c), &fd, sizeof fd);
-  }
-  ssize_t n;
-  do n = sendmsg(channel, &message, MSG_NOSIGNAL);
-  while (n < 0 && errno == EINTR);
-  return n == static_cast<ssize_t>(sizeof packet);
+  std::span<const int> fds(&fd, fd >= 0 ? 1 : 0);
+  return net::send_descriptors(channel, &packet, sizeof packet, fds) == static_cast<long>(sizeof packet);
 }
 
 bool receive_packet(int channel, Packet& packet, int& fd) {
-  iovec iov{&packet, sizeof packet};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = &iov;
-  message.msg_iovlen = 1;
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
+  std::vector<int> fds;
+  long n = net::receive_descriptors(channel, &packet, sizeof packet, 1, fds);
+  fd = fds.empty() ? -1 : fds[0];
+  if (n == static_cast<long>(sizeof packet)) return true;
+  if (fd >= 0) close(fd);
   fd = -1;
-  ssize_t n;
-  do n = recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
-  while (n < 0 && errno == EINTR);
-  if (n != static_cast<ssize_t>(sizeof packet)) return false;
-  for (cmsghdr* c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c))
-    if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) memcpy(&fd, CMSG_DATA(c), sizeof fd);
-  return true;
+  return false;
 }
 
 }  // namespace weir::master

@@ -88,6 +88,23 @@ int serve(Job& job, model::Model& model, Opener& opener, int channel, const Stag
   return good ? 0 : 1;
 }
 
+void use_old_sockets(Job& job, std::shared_ptr<OldSockets> old, bool reuseport) {
+  job.open = [old, reuseport](Wish wish) {
+    wish.reuseport &= reuseport;
+    return old->open(wish);
+  };
+  job.drop_old_sockets = [old] { old->drop(); };
+}
+
+bool use_heritage(Job& job, const Heritage& heritage) {
+  job.link = heritage.link;
+  if (heritage.sockets.empty()) return false;
+  auto old = std::make_shared<OldSockets>();
+  old->add(heritage.sockets);
+  use_old_sockets(job, std::move(old));
+  return true;
+}
+
 int run(Job& job, tools::Loaded loaded) {
   const model::Process& process = loaded.model->process;
   Daemon daemon;

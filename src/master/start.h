@@ -2,11 +2,13 @@
 // Starting. `run` is what every face calls once its command line is understood and the configuration was read: it goes
 // into the background when asked, serves in this process or supervises workers, and returns the exit code.
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "control/control.h"
+#include "master/old_sockets.h"
 #include "master/sockets.h"
 #include "master/upgrade.h"
 #include "master/voice.h"
@@ -19,7 +21,7 @@ class Worker;
 struct Job {
   Voice* voice = nullptr;
   char** argv = nullptr;            // of this program, to start it anew
-  Heritage heritage;                // from an older program
+  int link = -1;                    // to the master of an older program; master/upgrade.h
   tools::LoadRequest request;       // how to read the configuration, now and at each reload
   std::optional<bool> daemon;       // the command line's word; else the configuration's
   std::optional<bool> master;
@@ -38,6 +40,11 @@ struct Job {
 };
 
 int run(Job& job, tools::Loaded loaded);
+
+// These sockets are used for what opens sockets from here on. `reuseport`: SO_REUSEPORT where it is asked for.
+void use_old_sockets(Job& job, std::shared_ptr<OldSockets> old, bool reuseport = true);
+// What an old program left is used. True when there was one: then nobody waits for this one to go into the background.
+bool use_heritage(Job& job, const Heritage& heritage);
 
 // --- for the master ---
 tools::Loaded load_and_show(Job& job);

@@ -36,15 +36,6 @@ bool Master::introduce(Child& old, int heir) {
   return good;
 }
 
-// The listening sockets that an older program left.
-void Master::take_sockets() {
-  link_ = job_.heritage.link;
-  for (int fd : job_.heritage.sockets) {
-    std::string path, key = key_of_socket(fd, path);
-    if (key.empty() || !sockets_.emplace(key, Kept{fd, path, true}).second) close(fd);
-  }
-}
-
 // USR2: starts the program anew, from the file that now has its name.
 void Master::change_program() {
   if (successor_ > 0 || link_ >= 0 || !served_) {

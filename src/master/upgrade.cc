@@ -5,15 +5,11 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/shared_zone.h"
 #include "base/str.h"
-#include "master/sockets.h"
 #include "master/worker.h"
 
 namespace weir::master {
@@ -50,12 +46,6 @@ void take_zones(Str list) {
   }
 }
 
-int option(int fd, int level, int name) {
-  int value = 0;
-  socklen_t size = sizeof value;
-  return getsockopt(fd, level, name, &value, &size) == 0 ? value : 0;
-}
-
 }  // namespace
 
 Heritage take_heritage() {
@@ -68,32 +58,6 @@ Heritage take_heritage() {
   take_zones(zones);
   if (auto fd = parse_u64(link); fd && keep_to_ourselves(static_cast<int>(*fd))) out.link = static_cast<int>(*fd);
   return out;
-}
-
-std::string key_of_socket(int fd, std::string& path) {
-  sockaddr_storage ss{};
-  socklen_t size = sizeof ss;
-  if (!option(fd, SOL_SOCKET, SO_ACCEPTCONN) || getsockname(fd, reinterpret_cast<sockaddr*>(&ss), &size) != 0)
-    return {};
-  net::Addr addr = net::Addr::from(reinterpret_cast<sockaddr*>(&ss), size);
-  Wish wish;
-  net::FlatAddr flat = net::FlatAddr::of(addr);
-  wish.family = addr.family;
-  wish.port = addr.port;
-  memcpy(wish.ip, flat.ip, sizeof wish.ip);
-  if (addr.family == AF_UNIX) {
-    auto& un = reinterpret_cast<sockaddr_un&>(ss);
-    size_t length = size - offsetof(sockaddr_un, sun_path);
-    wish.abstract = length > 0 && un.sun_path[0] == 0;
-    Str name(un.sun_path + wish.abstract, length - wish.abstract);
-    name = name.substr(0, name.find('\0'));
-    wish.path_size = static_cast<uint16_t>(name.size());
-    memcpy(wish.path, name.data(), name.size());
-    if (!wish.abstract) path = name;
-  }
-  if (addr.family == AF_INET6) wish.v6only = option(fd, IPPROTO_IPV6, IPV6_V6ONLY);
-  wish.transparent = addr.is_ip() && option(fd, SOL_IP, IP_TRANSPARENT);
-  return wish.key();
 }
 
 pid_t start_program(char** argv, const std::vector<int>& sockets, int link) {

@@ -12,14 +12,10 @@ namespace weir::master {
 struct Heritage {
   std::vector<int> sockets;
   int link = -1;  // to the old master, where that is a weir
-  bool any() const { return !sockets.empty(); }
 };
 
 // What an old program left for this process; its shared memory is taken over at once. Clears the environment of it.
 Heritage take_heritage();
-
-// Equal to Wish::key() of what would open this listening socket; empty where it is none. `path`: of a Unix socket.
-std::string key_of_socket(int fd, std::string& path);
 
 // Starts argv[0] anew. -1 with errno.
 pid_t start_program(char** argv, const std::vector<int>& sockets, int link);

@@ -16,6 +16,7 @@
 namespace weir::master {
 namespace {
 
+constexpr uint64_t kPatienceMs = 1000;
 constexpr int kArrivals = 64;  // taken from an older worker before other things have their turn
 
 sigset_t handled_signals() {
@@ -46,7 +47,8 @@ Worker::Worker(model::Model& model, Voice& voice, int channel) : model_(model), 
   uv_async_init(&loop_, &ended_, [](uv_async_t* a) { static_cast<Worker*>(a->data)->shard_ended(); });
   uv_timer_init(&loop_, &deadline_);
   uv_timer_init(&loop_, &grace_);
-  ended_.data = deadline_.data = grace_.data = this;
+  uv_timer_init(&loop_, &patience_);
+  ended_.data = deadline_.data = grace_.data = patience_.data = this;
 }
 
 Worker::~Worker() {
@@ -224,19 +226,42 @@ void Worker::on_master() {
     uv_poll_stop(&master_);
     return drain(false);
   }
-  if (fd >= 0 && packet.type == Message::heir) return take_heir(fd);
+  if (fd >= 0 && packet.type == Message::heir) return await_heir(fd);
   if (fd >= 0 && packet.type == Message::ancestor) return meet_ancestor(fd);
   if (fd >= 0) close(fd);
 }
 
-void Worker::take_heir(int channel) {
+Worker::Relative& Worker::watch(int channel, uv_poll_cb on_readable) {
+  auto& relative = *relatives_.emplace_back(std::make_unique<Relative>());
+  relative.channel = channel;
+  relative.worker = this;
+  uv_poll_init(&loop_, &relative.poll, channel);
+  relative.poll.data = &relative;
+  uv_poll_start(&relative.poll, UV_READABLE, on_readable);
+  return relative;
+}
+
+void Worker::await_heir(int channel) {
+  awaited_ = &watch(channel, [](uv_poll_t* p, int, int) {
+    auto& heir = *static_cast<Relative*>(p->data);
+    heir.worker->take_heir(heir, true);
+  });
+  auto give_up = [](uv_timer_t* t) {
+    auto* self = static_cast<Worker*>(t->data);
+    self->take_heir(*self->awaited_, false);
+  };
+  uv_timer_start(&patience_, give_up, kPatienceMs, 0);
+}
+
+// One that has died, is no weir, or reads other passports than ours takes nobody: then each connection gets one more answer.
+void Worker::take_heir(Relative& heir, bool told) {
+  uv_poll_stop(&heir.poll);
   std::vector<uint64_t> listeners;
-  if (proxy::receive_listeners(channel, listeners)) {
-    heir_ = std::make_shared<proxy::Heir>(channel, listeners);
-  } else {
-    close(channel);
-    heir_ = nullptr;
-  }
+  if (told && !proxy::receive_listeners(heir.channel, listeners)) listeners.clear();
+  auto taken = std::make_shared<proxy::Heir>(heir.channel, listeners);
+  if (awaited_ != &heir) return;
+  uv_timer_stop(&patience_);
+  heir_ = std::move(taken);
   drain(false);
 }
 
@@ -250,19 +275,14 @@ void Worker::meet_ancestor(int channel) {
     close(channel);
     return;
   }
-  auto& ancestor = *ancestors_.emplace_back(std::make_unique<Ancestor>());
-  ancestor.channel = channel;
-  ancestor.worker = this;
   crew.ancestors.fetch_add(1);
-  uv_poll_init(&loop_, &ancestor.poll, channel);
-  ancestor.poll.data = &ancestor;
-  uv_poll_start(&ancestor.poll, UV_READABLE, [](uv_poll_t* p, int, int) {
-    auto& from = *static_cast<Ancestor*>(p->data);
+  watch(channel, [](uv_poll_t* p, int, int) {
+    auto& from = *static_cast<Relative*>(p->data);
     from.worker->on_ancestor(from);
   });
 }
 
-void Worker::on_ancestor(Ancestor& ancestor) {
+void Worker::on_ancestor(Relative& ancestor) {
   proxy::Arrival arrival;
   for (int i = 0; i < kArrivals; i++) {
     switch (proxy::receive(ancestor.channel, arrival)) {
@@ -278,7 +298,7 @@ void Worker::on_ancestor(Ancestor& ancestor) {
   }
 }
 
-void Worker::ancestor_ended(Ancestor& ancestor) {
+void Worker::ancestor_ended(Relative& ancestor) {
   uv_poll_stop(&ancestor.poll);
   close(ancestor.channel);
   crew.ancestors.fetch_sub(1);

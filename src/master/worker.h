@@ -50,8 +50,9 @@ class Worker {
   std::function<void()> on_end;     // after the shards, before the loop is closed
 
  private:
-  // An older worker that sends its idle connections.
-  struct Ancestor {
+  // Another worker at the other end of a socket pair: an older one that sends its idle connections, or a newer one that is
+  // about to tell which it takes.
+  struct Relative {
     uv_poll_t poll;
     int channel = -1;
     Worker* worker = nullptr;
@@ -71,10 +72,12 @@ class Worker {
   void take_signals();
   void watch_master();
   void on_master();
-  void take_heir(int channel);
+  Relative& watch(int channel, uv_poll_cb on_readable);
+  void await_heir(int channel);
+  void take_heir(Relative& heir, bool told);
   void meet_ancestor(int channel);
-  void on_ancestor(Ancestor& ancestor);
-  void ancestor_ended(Ancestor& ancestor);
+  void on_ancestor(Relative& ancestor);
+  void ancestor_ended(Relative& ancestor);
   void obey(int signal);
   void quit();
   void tell_state();
@@ -87,6 +90,7 @@ class Worker {
   uv_async_t ended_;
   uv_timer_t deadline_;
   uv_timer_t grace_;
+  uv_timer_t patience_;  // with an heir that does not tell
   uv_poll_t master_;
   uv_signal_t signals_[std::size(kSignals)];
   std::vector<std::unique_ptr<Seat>> seats_;
@@ -98,7 +102,8 @@ class Worker {
   bool go_ = false;
   bool draining_ = false;
   std::shared_ptr<proxy::Heir> heir_;
-  std::vector<std::unique_ptr<Ancestor>> ancestors_;
+  std::vector<std::unique_ptr<Relative>> relatives_;
+  Relative* awaited_ = nullptr;  // the newest of those that have not told yet
   std::unordered_map<uint64_t, const model::Listener*> listeners_;  // by identity
   size_t next_shard_ = 0;  // for what arrives
 };

@@ -18,8 +18,8 @@ Model::~Model() {
 }
 
 uint64_t identity_of(const Listener& l) {
-  std::string text = fmt::format("{}\n{}\n{}{}{}\n{}", l.personality ? l.personality->name() : Str{}, l.addr.text(),
-                                 l.tcp, l.accept_proxy, l.tls != nullptr, l.rules);
+  std::string text = fmt::format("{}\n{}\n{}\n{}{}{}\n{}", l.personality ? l.personality->name() : Str{}, l.addr.text(),
+                                 l.text, l.tcp, l.accept_proxy, l.tls != nullptr, l.rules);
   return XXH3_64bits(text.data(), text.size());
 }
 

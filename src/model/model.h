@@ -139,7 +139,8 @@ struct Listener {
   const proxy::Personality* personality = nullptr;
   const void* conf = nullptr;  // the personality's own: nginx's servers of this address, haproxy::Proxy
   stats::Connections* connections = nullptr;  // counted there, when somebody wants to know
-  std::string rules;  // the text of the rules that a connection has passed when it is idle, where there are any
+  uint64_t rules =
+      0;  // a hash of the rules that a connection has passed when it is idle, and of what they may refer to
   FrontLimits* front_limits = nullptr;  // null: none; else `connections` is there
   config::Where where;
   // Equal for listeners between which an idle connection makes no difference: their address and what comes before requests.

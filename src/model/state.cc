@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "model/model.h"
 
 namespace weir::model {
@@ -12,7 +15,8 @@ const KindOf<ServerState> kServers("server 1");
 const KindOf<PoolState> kPools("pool 1");
 
 uint64_t hash_of(const net::Addr& addr) {
-  return std::hash<std::string>{}(addr.text());
+  std::string text = addr.text();
+  return XXH3_64bits(text.data(), text.size());  // equal in every version of the program
 }
 
 // Stores what the file says where that is not what it said before.

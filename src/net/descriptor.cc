@@ -12,7 +12,7 @@ namespace {
 constexpr size_t kBytes = 2;  // that come with a connection, as HAProxy has it
 }  // namespace
 
-long send_descriptors(int channel, const void* bytes, size_t size, std::span<const int> fds) {
+long send_descriptors(int channel, const void* bytes, size_t size, std::span<const int> fds, int flags) {
   iovec iov{const_cast<void*>(bytes), size};
   std::vector<char> control(CMSG_SPACE(fds.size_bytes()));
   msghdr message{};
@@ -28,12 +28,12 @@ long send_descriptors(int channel, const void* bytes, size_t size, std::span<con
     memcpy(CMSG_DATA(c), fds.data(), fds.size_bytes());
   }
   ssize_t n;
-  do n = sendmsg(channel, &message, MSG_NOSIGNAL);
+  do n = sendmsg(channel, &message, MSG_NOSIGNAL | flags);
   while (n < 0 && errno == EINTR);
   return n;
 }
 
-long receive_descriptors(int channel, void* bytes, size_t size, size_t room, std::vector<int>& fds) {
+long receive_descriptors(int channel, void* bytes, size_t size, size_t room, std::vector<int>& fds, int flags) {
   iovec iov{bytes, size};
   std::vector<char> control(CMSG_SPACE(room * sizeof(int)));
   msghdr message{};
@@ -42,7 +42,7 @@ long receive_descriptors(int channel, void* bytes, size_t size, size_t room, std
   message.msg_control = control.data();
   message.msg_controllen = control.size();
   ssize_t n;
-  do n = recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
+  do n = recvmsg(channel, &message, MSG_CMSG_CLOEXEC | flags);
   while (n < 0 && errno == EINTR);
   if (n < 0) return n;
   for (cmsghdr* c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {

@@ -14,9 +14,9 @@ bool send_descriptor(int channel, int fd);
 int receive_descriptor(int channel);
 
 // One message with as many descriptors as `room` allows; they are added to `fds`. The number of bytes read, 0 at the end, or
-// -1 with errno set.
-long receive_descriptors(int channel, void* bytes, size_t size, size_t room, std::vector<int>& fds);
+// -1 with errno set. `flags` as for recvmsg().
+long receive_descriptors(int channel, void* bytes, size_t size, size_t room, std::vector<int>& fds, int flags = 0);
 // The same way out: `size` bytes and all of `fds`. The number of bytes written, or -1 with errno set.
-long send_descriptors(int channel, const void* bytes, size_t size, std::span<const int> fds);
+long send_descriptors(int channel, const void* bytes, size_t size, std::span<const int> fds, int flags = 0);
 
 }  // namespace weir::net

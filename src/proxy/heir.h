@@ -44,7 +44,7 @@ Received receive(int channel, Arrival& out);
 
 // What begins the talk: the heir tells which listeners it has. False: the other side is gone.
 bool send_listeners(int channel, const std::vector<uint64_t>& listeners);
-// Waits for them, for at most a second.
+// To be called when the first of them have come; the rest follows at once.
 bool receive_listeners(int channel, std::vector<uint64_t>& listeners);
 
 }  // namespace weir::proxy

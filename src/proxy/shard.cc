@@ -87,8 +87,9 @@ void Shard::accept_last() {
 void Shard::drain(bool now, std::shared_ptr<Heir> heir) {
   draining_ = true;
   heir_ = std::move(heir);
+  stays_promised_ |= heir_ != nullptr;
   for (auto& a : acceptors_) a->stop();
-  if (heir_ && !now) {
+  if (stays_promised_ && !now) {
     hand_idle_over();
   } else {
     // A connection that has not asked anything yet may have its first request on the way: it gets one answer.
@@ -133,12 +134,13 @@ bool Shard::hand_over(http::H1Server& s) {
     s.left();
     return true;
   }
+  if (sent == Heir::Sent::gone) heir_ = nullptr;  // until the master names another one
   if (sent == Heir::Sent::later && !handing_over_.armed()) loop.arm(handing_over_, kHandOverPause);
   return false;
 }
 
 void Shard::arrive(const model::Listener& listener, const Arrival& arrival) {
-  crew.connections.fetch_add(model.process.max_conns ? 1 : 0, std::memory_order_relaxed);
+  crew.connections.fetch_add(1, kRelaxed);
   auto* s = Slab<http::H1Server>::local().make(loop, arrival.fd, listener, *this);
   if (!s) {
     ::close(arrival.fd);
@@ -309,7 +311,7 @@ void Shard::preface_failed(http::H1Server& s, Refusal why, Str text, Str detail)
 }
 
 void Shard::idle(http::H1Server& s) {
-  if (draining_ && !heir_ && s.requests() > 0) return s.drain();
+  if (draining_ && !stays_promised_ && s.requests() > 0) return s.drain();
   idle_.push_back(&s);
   stats::bump(stats::counters().waiting);
   if (heir_) hand_over(s);

@@ -118,6 +118,7 @@ class Shard final : public http::ServerHooks {
   List<http::H1Server, http::IdleLink> idle_;
   bool draining_ = false;
   std::shared_ptr<Heir> heir_;
+  bool stays_promised_ = false;  // there was an heir: clients may count on one more answer
   HandingOver handing_over_;  // while the heir is busy
   uint64_t connections_ = 0;
   uint64_t ids_ = 0;

@@ -120,11 +120,7 @@ bool take_over(const HaproxyOptions& o, master::Job& job) {
     job.voice->say(Level::alert, "Failed to get the sockets from the old process!");
     if (!*job.master) return false;
   }
-  job.open = [old, reuseport = !o.no_reuseport](master::Wish wish) {
-    wish.reuseport &= reuseport;
-    return old->open(wish);
-  };
-  job.drop_old_sockets = [old] { old->drop(); };
+  master::use_old_sockets(job, std::move(old), !o.no_reuseport);
   return true;
 }
 

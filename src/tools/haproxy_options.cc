@@ -98,7 +98,7 @@ constexpr WithoutEffect kWithoutEffect[] = {
     {'S', "it does not splice"},
     {'T', "it does not use kTLS"},
     {'Z', "it has no zero-copy forwarding to switch off"},
-    {'c', "its threads are not bound to CPUs"},
+    {'c', "it tells nothing about how its threads are bound to CPUs"},
     {'e', "epoll is the only way in which it waits for sockets"},
     {'k', "there is no kqueue on this system"},
     {'p', "it does not use poll()"},

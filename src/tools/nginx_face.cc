@@ -244,8 +244,7 @@ int nginx_main(int argc, char** argv) {
   Voice voice(config::Dialect::nginx);
   master::Job job = make_job(o, voice);
   job.argv = argv;
-  job.heritage = std::move(heritage);
-  if (job.heritage.any()) job.daemon = false;  // the old program has no terminal to be let go of either
+  if (master::use_heritage(job, heritage)) job.daemon = false;
   try_error_log(o, voice);
   Loaded loaded = master::load_and_show(job);
   if (o.test) return test(o, job, loaded, voice);

@@ -75,10 +75,10 @@ master::Job make_job(const RunOptions& o, Voice& voice) {
   master::Job job;
   job.voice = &voice;
   job.argv = o.argv;
-  job.heritage = master::take_heritage();
   job.reopen_logs = nginx::reopen_logs;
   job.log_paths = nginx::log_paths;
-  job.daemon = o.daemon && !job.heritage.any();
+  bool follows = master::use_heritage(job, master::take_heritage());
+  job.daemon = o.daemon && !follows;
   job.master = o.master || o.daemon;
   job.pid_file = o.pid_file;
   LoadRequest& r = job.request;

@@ -8,7 +8,7 @@ import pytest
 
 from rig import net
 from rig.checking import Checkers
-from rig.generations import Generations
+from rig.generations import Generations, listens
 
 pytestmark = pytest.mark.threads
 
@@ -262,3 +262,37 @@ def test_listeners_come_and_go(proxy):
                     net.wait_until(lambda r=reservation, w=wanted: net.is_listening(r.port) == w, f"{ports} alone")
             wait_for_answers(checkers, 50)
     assert (checkers.lost, checkers.refused) == ([], [])
+
+
+@pytest.mark.parametrize("proxy", ["haproxy"], indirect=True)
+def test_a_connection_that_came_over_counts_once(proxy):
+    """A limit set afterwards is not reached by what came from the old worker and has gone since."""
+    generations = Generations(proxy)
+    with proxy.client() as client:
+        assert client.request("/echo?a").body == b"a"
+        generations.reload()
+        net.wait_until(lambda: len(generations.workers()) == 1, "one worker")
+        assert client.request("/echo?b").body == b"b"
+    admin = proxy.runtime()
+    admin("set maxconn global 1")
+    assert proxy.get("/echo?c").body == b"c"
+
+
+def test_an_upgrade_to_a_program_that_takes_no_connections(nginx):
+    """nginx itself, say: the old workers answer what is idle there once more, and go."""
+    link = nginx.dir / "nginx"
+    link.unlink()
+    link.write_text("#!/bin/sh\nexec sleep 60\n")
+    link.chmod(0o755)
+    with nginx.client() as client:
+        assert client.request("/echo?a").body == b"a"
+        nginx.signal(signal.SIGUSR2)
+        nginx.wait_log("started the new program")
+        (old,) = Generations(nginx).workers()
+        nginx.signal(signal.SIGQUIT)
+        net.wait_until(lambda: not listens(old), nginx.log_text)
+        reply = client.request("/echo?b")
+        assert (reply.body, reply.header("Connection")) == (b"b", "close")
+    net.wait_until(lambda: old not in nginx.pids(), nginx.log_text)
+    for pid in set(nginx.pids()) - {nginx.process.pid}:
+        os.kill(pid, signal.SIGTERM)

@@ -144,9 +144,11 @@ def test_error_page_of_big_heads(proxy):
 
 
 def test_processes_have_titles(proxy):
-    names = sorted(pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode() for pid in proxy.pids())
-    assert names[0].startswith("nginx: master process ") and "-c " in names[0]
-    assert names[1] == "nginx: worker process"
+    def titles():
+        return sorted(pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode() for pid in proxy.pids())
+
+    net.wait_until(lambda: titles()[1:] == ["nginx: standby process", "nginx: worker process"], lambda: str(titles()))
+    assert titles()[0].startswith("nginx: master process ") and "-c " in titles()[0]
 
 
 def test_a_pooled_connection_speaks_each_requests_version(proxy, origin):

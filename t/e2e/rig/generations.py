@@ -15,7 +15,7 @@ def _threads(pid):
         return 0
 
 
-def _listens(pid):
+def listens(pid):
     """Whether the process has a listening TCP socket."""
     with open("/proc/net/tcp", encoding="ascii") as table:
         listening = {line.split()[9] for line in table if line.split()[3] == "0A"}
@@ -53,7 +53,7 @@ class Generations:
         """Until the old worker, which stays, does not listen any more."""
         (old,) = self.workers()
         self.reload()
-        net.wait_until(lambda: not _listens(old), lambda: f"{old} to drain\n{self.proxy.log_text()}")
+        net.wait_until(lambda: not listens(old), lambda: f"{old} to drain\n{self.proxy.log_text()}")
 
     def kill(self):
         before = self.served()
