@@ -23,6 +23,7 @@
 #include "base/gauge.h"
 #include "base/shared_records.h"
 #include "base/shared_zone.h"
+#include "master/background.h"
 #include "master/standby.h"
 #include "master/start.h"
 #include "master/title.h"
@@ -182,6 +183,7 @@ void Master::be_worker(int channel, tools::Loaded* loaded) {
   tools::Loaded own;
   if (!loaded) {
     SharedZone::forget_use();
+    Background background;
     own = load_and_show(job_);
     if (!own.good(job_.request.options.allow_planned)) _exit(1);
     loaded = &own;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/gauge.h"
+#include "master/background.h"
 #include "master/sockets.h"
 
 namespace weir::master {
@@ -28,7 +29,10 @@ int leave_standby(int channel, const std::function<void()>& wait, const std::fun
     wait();
     Packet packet;
     int fd = -1;
-    if (!receive_packet(channel, packet, fd) || packet.type != Message::serve) _exit(0);
+    if (!receive_packet(channel, packet, fd) || packet.type != Message::serve) {
+      Background::for_good();
+      _exit(0);
+    }
     g_worker_slot = packet.slot;
     revive(fd);
   }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "master/background.h"
 #include "master/daemon.h"
 #include "master/master.h"
 #include "master/privileges.h"
@@ -85,6 +86,7 @@ int serve(Job& job, model::Model& model, Opener& opener, int channel, const Stag
   if (!good) worker.drain(true);
   voice.started();
   worker.run();
+  if (channel >= 0) Background::for_good();
   return good ? 0 : 1;
 }
 

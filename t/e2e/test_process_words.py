@@ -76,6 +76,27 @@ def test_nginx_priority_core_files_and_directory(weir):
     assert os.readlink(f"/proc/{worker}/cwd") == str(proxy.dir)
 
 
+def test_a_file_is_read_at_a_lower_priority_than_requests_are_served(weir):
+    if os.geteuid():
+        pytest.skip("only root may raise a priority again")
+    proxy = weir("nginx", text="daemon off; user {user}; pid nginx.pid; error_log error.log info; events {}\n"
+                 "http { access_log off; include {dir}/part; server { listen 127.0.0.1:{port}; return 200 ok; } }", start=False)
+    part = proxy.dir / "part"
+    part.write_text("")
+    proxy.start()
+    generations = Generations(proxy)
+    known = proxy.pids()
+    part.unlink()
+    os.mkfifo(part)  # the file takes as long as the test wants
+    before = generations.served()
+    proxy.signal(signal.SIGHUP)
+    with open(part, "w", encoding="ascii"):
+        (reader,) = set(proxy.pids()) - set(known)
+        assert os.getpriority(os.PRIO_PROCESS, reader) == 10
+    net.wait_until(lambda: generations.served() > before, proxy.log_text)
+    assert [os.getpriority(os.PRIO_PROCESS, int(thread)) for thread in os.listdir(f"/proc/{reader}/task")] == [0, 0]
+
+
 @pytest.mark.parametrize("words", ["worker_cpu_affinity 012;", "worker_priority 21;", "worker_rlimit_core many;"])
 def test_nginx_words_with_bad_values_are_refused(weir, words):
     name = words.split()[0]
