@@ -1,10 +1,7 @@
 // See base/counter_zone.h.
 #include "base/counter_zone.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -19,18 +16,8 @@ namespace {
 
 constexpr uint64_t kVersion = 2;  // of the layout below
 constexpr uint64_t kMagic = 0x77656972636f756e;
-constexpr int kSpins = 200;
-
 CounterZone::Key no_key() {
   return {0, 0};
-}
-
-// Of this thread, asked for once; a forked child asks again.
-uint32_t thread_id() {
-  static thread_local uint32_t id = 0;
-  [[maybe_unused]] static const int watched = pthread_atfork(nullptr, nullptr, [] { id = 0; });
-  if (id == 0) id = static_cast<uint32_t>(gettid());
-  return id;
 }
 
 }  // namespace
@@ -71,7 +58,7 @@ void CounterZone::forget(int slot) {
   for (uint32_t i = 0; i < kStripes; i++) {
     lock(i);
     for (uint32_t index = 1; index <= stripe(i).used; index++) node(i, index).holders.forget(slot);
-    stripe(i).owner.store(0, std::memory_order_release);
+    stripe(i).lock.unlock();
   }
 }
 
@@ -99,16 +86,7 @@ uint32_t* CounterZone::bucket(uint32_t i, const Key& key) const {
 }
 
 void CounterZone::lock(uint32_t i) {
-  Stripe& s = stripe(i);
-  const uint32_t self = thread_id();
-  for (int spins = 0;; spins++) {
-    uint32_t owner = 0;
-    if (s.owner.compare_exchange_weak(owner, self, std::memory_order_acquire)) return;
-    if (spins < kSpins || owner == 0) continue;
-    sched_yield();
-    if (spins % 1000 != 0 || kill(static_cast<pid_t>(owner), 0) == 0 || errno != ESRCH) continue;
-    if (s.owner.compare_exchange_strong(owner, self, std::memory_order_acquire)) return clear(i);
-  }
+  if (!stripe(i).lock.lock()) clear(i);
 }
 
 void CounterZone::clear(uint32_t i) {
@@ -152,7 +130,7 @@ CounterZone::Guard::Guard(CounterZone& zone, const Key& key)
 }
 
 CounterZone::Guard::~Guard() {
-  zone_.stripe(stripe_).owner.store(0, std::memory_order_release);
+  zone_.stripe(stripe_).lock.unlock();
 }
 
 CounterZone::Node* CounterZone::Guard::find() {

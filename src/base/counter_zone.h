@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "base/gauge.h"
+#include "base/shared_lock.h"
 #include "base/shared_zone.h"
 
 namespace weir {
@@ -73,7 +74,7 @@ class CounterZone {
 
  private:
   struct alignas(64) Stripe {
-    std::atomic<uint32_t> owner;  // thread id of the holder, 0: free
+    SharedLock lock;
     uint32_t newest, oldest;
     uint32_t free;  // list through `next`
     uint32_t used;  // nodes ever taken from the array

@@ -267,7 +267,10 @@ void H1Client::on_broken() {
     }
     return fail(send_fault(fault_of(last_errno())), "send() failed");
   }
-  if (opened_ && tls_ != Tls::off) return fail(Fault::tls, "TLS handshake with the server failed");
+  if (opened_ && tls_ != Tls::off) {
+    Str certificate = net::certificate_error(ssl());
+    return fail(Fault::tls, certificate.empty() ? Str("TLS handshake with the server failed") : certificate);
+  }
   int e = last_errno();
   fail(e == ECONNREFUSED || e == ENOENT ? Fault::refused : Fault::unreachable, "connect() failed");
 }

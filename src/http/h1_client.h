@@ -32,7 +32,6 @@ class H1Client final : public H1Conn, public PoolLink, public AgeLink {
 
   const model::Server& server() const { return *server_; }
   const net::Conn* owner = nullptr;  // the client connection that it serves alone; null: anybody's
-  const void* tls_context = nullptr;  // what its TLS was made of: only requests that want the same may reuse it
   uint32_t requests() const { return requests_; }
   uint64_t created_ms() const { return created_ms_; }
   bool connected() const { return state_ != State::connecting; }

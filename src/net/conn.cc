@@ -125,11 +125,15 @@ Conn::~Conn() {
   if (fd_ >= 0) ::close(fd_);
 }
 
-Addr Conn::local() const {
+Addr local_address(int fd) {
   sockaddr_storage ss;
   socklen_t len = sizeof ss;
-  if (fd_ < 0 || getsockname(fd_, reinterpret_cast<sockaddr*>(&ss), &len) != 0) return {};
+  if (fd < 0 || getsockname(fd, reinterpret_cast<sockaddr*>(&ss), &len) != 0) return {};
   return Addr::from(reinterpret_cast<sockaddr*>(&ss), len);
+}
+
+Addr Conn::local() const {
+  return local_address(fd_);
 }
 
 bool Conn::start(bool connecting) {

@@ -55,6 +55,9 @@ struct FileSpan {
   uint64_t left = 0;
 };
 
+// The socket's own address; asks the kernel.
+Addr local_address(int fd);
+
 class Conn : public IoHandler, public Timer, public Task {
  public:
   enum class Io : uint8_t { ok, again, eof, error };

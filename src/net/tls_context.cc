@@ -1,10 +1,22 @@
 // See net/tls_context.h.
 #include "net/tls_context.h"
 
+#include <errno.h>
 #include <fmt/format.h>
 #include <openssl/err.h>
+#include <openssl/ocsp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <string.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+
+#include "net/tls_client.h"
+#include "net/tls_session_cache.h"
+#include "net/tls_tickets.h"
 
 namespace weir::net {
 namespace {
@@ -46,32 +58,247 @@ void set_common(SSL_CTX* ctx) {
   SSL_CTX_set_read_ahead(ctx, 1);
 }
 
-bool load_pair(SSL_CTX* ctx, const std::string& cert, const std::string& key, std::string& problem) {
-  if (SSL_CTX_use_certificate_chain_file(ctx, cert.c_str()) != 1) {
-    problem = fmt::format("cannot load certificate \"{}\": {}", cert, openssl_error());
-    return false;
+// The pass phrases that keys are tried with; OpenSSL would ask the terminal.
+std::vector<std::string> read_passwords(const std::string& path, std::string& problem) {
+  std::vector<std::string> list;
+  if (path.empty()) return list;
+  std::ifstream file(path);
+  if (!file) problem = fmt::format("cannot read pass phrases from \"{}\": {}", path, strerror(errno));
+  for (std::string line; std::getline(file, line);) {
+    if (line.ends_with('\r')) line.pop_back();
+    if (!line.empty()) list.push_back(line);
   }
-  if (SSL_CTX_use_PrivateKey_file(ctx, key.c_str(), SSL_FILETYPE_PEM) != 1) {
-    problem = fmt::format("cannot load certificate key \"{}\": {}", key, openssl_error());
-    return false;
+  return list;
+}
+
+int give_password(char* to, int size, int, void* phrase) {
+  const auto* text = static_cast<const std::string*>(phrase);
+  if (!text || text->size() > static_cast<size_t>(size)) return 0;
+  memcpy(to, text->data(), text->size());
+  return static_cast<int>(text->size());
+}
+
+bool load_key(SSL_CTX* ctx, const std::string& key, const std::vector<std::string>& passwords, std::string& problem) {
+  SSL_CTX_set_default_passwd_cb(ctx, give_password);
+  bool loaded = false;
+  for (size_t i = 0; !loaded && i < std::max<size_t>(passwords.size(), 1); i++) {
+    ERR_clear_error();
+    SSL_CTX_set_default_passwd_cb_userdata(ctx, passwords.empty() ? nullptr : const_cast<std::string*>(&passwords[i]));
+    loaded = SSL_CTX_use_PrivateKey_file(ctx, key.c_str(), SSL_FILETYPE_PEM) == 1;
   }
-  if (SSL_CTX_check_private_key(ctx) != 1) {
+  SSL_CTX_set_default_passwd_cb_userdata(ctx, nullptr);
+  if (!loaded) problem = fmt::format("cannot load certificate key \"{}\": {}", key, openssl_error());
+  return loaded;
+}
+
+bool load_pairs(SSL_CTX* ctx, const TlsOptions& o, std::string& problem) {
+  const std::vector<std::string> passwords = read_passwords(o.passwords, problem);
+  if (!problem.empty()) return false;
+  for (const auto& [cert, key] : o.pairs) {
+    if (SSL_CTX_use_certificate_chain_file(ctx, cert.c_str()) != 1) {
+      problem = fmt::format("cannot load certificate \"{}\": {}", cert, openssl_error());
+      return false;
+    }
+    if (!load_key(ctx, key.empty() ? cert : key, passwords, problem)) return false;
+    if (SSL_CTX_check_private_key(ctx) == 1) continue;
     problem = fmt::format("certificate \"{}\" and key \"{}\" do not belong together: {}", cert, key, openssl_error());
     return false;
   }
   return true;
 }
 
-bool set_ciphers(SSL_CTX* ctx, const std::string& ciphers, const std::string& suites, std::string& problem) {
-  if (!ciphers.empty() && SSL_CTX_set_cipher_list(ctx, ciphers.c_str()) != 1) {
-    problem = fmt::format("no usable cipher in \"{}\": {}", ciphers, openssl_error());
+bool set_ciphers(SSL_CTX* ctx, const TlsOptions& o, std::string& problem) {
+  if (!o.ciphers.empty() && SSL_CTX_set_cipher_list(ctx, o.ciphers.c_str()) != 1) {
+    problem = fmt::format("no usable cipher in \"{}\": {}", o.ciphers, openssl_error());
     return false;
   }
-  if (!suites.empty() && SSL_CTX_set_ciphersuites(ctx, suites.c_str()) != 1) {
-    problem = fmt::format("no usable cipher suite in \"{}\": {}", suites, openssl_error());
+  if (!o.ciphersuites.empty() && SSL_CTX_set_ciphersuites(ctx, o.ciphersuites.c_str()) != 1) {
+    problem = fmt::format("no usable cipher suite in \"{}\": {}", o.ciphersuites, openssl_error());
     return false;
   }
   return true;
+}
+
+bool load_authorities(SSL_CTX* ctx, const std::string& file, std::string& problem) {
+  if (file.empty()) return true;
+  if ((file == "@system-ca" ? SSL_CTX_set_default_verify_paths(ctx) : SSL_CTX_load_verify_file(ctx, file.c_str())) == 1)
+    return true;
+  problem = fmt::format("cannot load certificates of authorities from \"{}\": {}", file, openssl_error());
+  return false;
+}
+
+bool load_revoked(SSL_CTX* ctx, const std::string& file, std::string& problem) {
+  if (file.empty()) return true;
+  X509_STORE* store = SSL_CTX_get_cert_store(ctx);
+  X509_LOOKUP* lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+  if (!lookup || X509_LOOKUP_load_file(lookup, file.c_str(), X509_FILETYPE_PEM) != 1) {
+    problem = fmt::format("cannot load revocation lists from \"{}\": {}", file, openssl_error());
+    return false;
+  }
+  X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+  return true;
+}
+
+bool run_commands(SSL_CTX* ctx, const TlsOptions& o, unsigned side, std::string& problem) {
+  if (o.commands.empty()) return true;
+  SSL_CONF_CTX* conf = SSL_CONF_CTX_new();
+  SSL_CONF_CTX_set_flags(conf, SSL_CONF_FLAG_FILE | SSL_CONF_FLAG_SHOW_ERRORS | SSL_CONF_FLAG_CERTIFICATE | side);
+  SSL_CONF_CTX_set_ssl_ctx(conf, ctx);
+  bool ok = true;
+  for (const auto& [name, value] : o.commands) {
+    int r = SSL_CONF_cmd_value_type(conf, name.c_str()) == SSL_CONF_TYPE_UNKNOWN
+                ? -2
+                : SSL_CONF_cmd(conf, name.c_str(), value.c_str());
+    if (r > 0) continue;
+    problem = r == -2 ? fmt::format("OpenSSL has no command \"{}\"", name)
+                      : fmt::format("OpenSSL does not take \"{} {}\": {}", name, value, openssl_error());
+    ok = false;
+    break;
+  }
+  ok = SSL_CONF_CTX_finish(conf) == 1 && ok;
+  SSL_CONF_CTX_free(conf);
+  return ok;
+}
+
+bool set_up(SSL_CTX* ctx, const TlsOptions& o, std::string& problem) {
+  set_common(ctx);
+  set_protocols(ctx, o.protocols);
+  SSL_CTX_set_verify_depth(ctx, o.verify_depth);
+  return set_ciphers(ctx, o, problem) && load_pairs(ctx, o, problem) && load_authorities(ctx, o.authorities, problem) &&
+         load_revoked(ctx, o.revoked, problem);
+}
+
+bool load_dh_params(SSL_CTX* ctx, const std::string& file, std::string& problem) {
+  if (file.empty()) return true;
+  BIO* bio = BIO_new_file(file.c_str(), "r");
+  EVP_PKEY* params = bio ? PEM_read_bio_Parameters(bio, nullptr) : nullptr;
+  BIO_free(bio);
+  if (params && SSL_CTX_set0_tmp_dh_pkey(ctx, params) == 1) return true;
+  EVP_PKEY_free(params);
+  problem = fmt::format("cannot load DH parameters from \"{}\": {}", file, openssl_error());
+  return false;
+}
+
+// The default is to accept a bad certificate here and to answer the request accordingly.
+int take_any(int, X509_STORE_CTX*) {
+  return 1;
+}
+
+bool ask_clients(SSL_CTX* ctx, const TlsServerOptions& o, std::string& problem) {
+  if (!load_authorities(ctx, o.client_authorities, problem)) return false;
+  if (!o.client_authorities.empty()) {
+    ERR_clear_error();
+    STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(o.client_authorities.c_str());
+    if (names) SSL_CTX_set_client_CA_list(ctx, names);
+  }
+  if (o.verify == TlsVerify::ask) SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, take_any);
+  return true;
+}
+
+// What callbacks of a context need as long as it lives.
+struct Kept {
+  std::string stapled;  // DER
+  std::string alpn;     // each protocol behind its length
+  bool alpn_must_match = false;
+};
+
+void free_kept(void*, void* kept, CRYPTO_EX_DATA*, int, long, void*) {
+  delete static_cast<Kept*>(kept);
+}
+
+int staple(SSL* ssl, void* arg) {
+  const std::string& response = static_cast<const Kept*>(arg)->stapled;
+  auto* copy = static_cast<unsigned char*>(OPENSSL_memdup(response.data(), response.size()));
+  if (!copy) return SSL_TLSEXT_ERR_NOACK;
+  SSL_set_tlsext_status_ocsp_resp(ssl, copy, static_cast<long>(response.size()));
+  return SSL_TLSEXT_ERR_OK;
+}
+
+int choose_alpn(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* in, unsigned in_size,
+                void* arg) {
+  const auto& kept = *static_cast<const Kept*>(arg);
+  unsigned char* chosen = nullptr;
+  int r = SSL_select_next_proto(&chosen, out_size, reinterpret_cast<const unsigned char*>(kept.alpn.data()),
+                                static_cast<unsigned>(kept.alpn.size()), in, in_size);
+  *out = chosen;
+  if (r == OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_OK;
+  return kept.alpn_must_match ? SSL_TLSEXT_ERR_ALERT_FATAL : SSL_TLSEXT_ERR_NOACK;
+}
+
+bool load_stapled(const std::string& path, std::string& der, std::string& problem) {
+  std::ifstream file(path, std::ios::binary);
+  der.assign(std::istreambuf_iterator<char>(file), {});
+  const auto* from = reinterpret_cast<const unsigned char*>(der.data());
+  OCSP_RESPONSE* response = file ? d2i_OCSP_RESPONSE(nullptr, &from, static_cast<long>(der.size())) : nullptr;
+  const bool good = response && OCSP_response_status(response) == OCSP_RESPONSE_STATUS_SUCCESSFUL;
+  OCSP_RESPONSE_free(response);
+  if (!good)
+    problem = fmt::format("cannot load an OCSP response from \"{}\": {}", path,
+                          file ? "it holds no successful response in DER form" : strerror(errno));
+  return good;
+}
+
+bool answer_extensions(SSL_CTX* ctx, const TlsServerOptions& o, std::string& problem) {
+  static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, free_kept);
+  auto* kept = new Kept;
+  SSL_CTX_set_ex_data(ctx, index, kept);
+  if (!o.stapled.empty()) {
+    if (!load_stapled(o.stapled, kept->stapled, problem)) return false;
+    SSL_CTX_set_tlsext_status_cb(ctx, staple);
+    SSL_CTX_set_tlsext_status_arg(ctx, kept);
+  }
+  for (const std::string& protocol : o.alpn) kept->alpn.append(1, static_cast<char>(protocol.size())).append(protocol);
+  kept->alpn_must_match = o.alpn_must_match;
+  if (!o.alpn.empty()) SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, kept);
+  return true;
+}
+
+void set_sessions(SSL_CTX* ctx, const TlsServerOptions& o) {
+  SSL_CTX_set_timeout(ctx, static_cast<long>(o.session_timeout_s));
+  if (!o.tickets) SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+  if (o.ticket_keys) use_ticket_keys(ctx, o.ticket_keys);
+  switch (o.cache) {
+    case TlsCache::off:
+      SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+      break;
+    case TlsCache::none:
+      SSL_CTX_set_session_cache_mode(
+          ctx, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL | SSL_SESS_CACHE_NO_AUTO_CLEAR);
+      break;
+    case TlsCache::builtin:
+      SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER);
+      if (o.builtin_sessions) SSL_CTX_sess_set_cache_size(ctx, static_cast<long>(o.builtin_sessions));
+      break;
+    case TlsCache::shared:
+      o.sessions->serve(ctx);
+      break;
+  }
+}
+
+void add_file(EVP_MD_CTX* digest, const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  EVP_DigestUpdate(digest, path.data(), path.size() + 1);
+  EVP_DigestUpdate(digest, bytes.data(), bytes.size());
+}
+
+// A session is resumed only where the same certificate stands and clients are verified in the same way: their digest is the
+// session id context, equal in all processes.
+void set_id_context(SSL_CTX* ctx, const TlsServerOptions& o) {
+  EVP_MD_CTX* digest = EVP_MD_CTX_new();
+  EVP_DigestInit_ex(digest, EVP_sha256(), nullptr);
+  unsigned char sum[EVP_MAX_MD_SIZE];
+  unsigned n = 0;
+  for (int r = SSL_CTX_set_current_cert(ctx, SSL_CERT_SET_FIRST); r; r = SSL_CTX_set_current_cert(ctx, SSL_CERT_SET_NEXT))
+    if (X509_digest(SSL_CTX_get0_certificate(ctx), EVP_sha256(), sum, &n)) EVP_DigestUpdate(digest, sum, n);
+  const int verify[] = {SSL_CTX_get_verify_mode(ctx), o.verify_depth};
+  EVP_DigestUpdate(digest, verify, sizeof verify);
+  if (verify[0] != SSL_VERIFY_NONE)
+    for (const std::string* path : {&o.authorities, &o.client_authorities, &o.revoked}) add_file(digest, *path);
+  EVP_DigestFinal_ex(digest, sum, &n);
+  EVP_MD_CTX_free(digest);
+  static_assert(SSL_MAX_SID_CTX_LENGTH >= 32);
+  SSL_CTX_set_session_id_context(ctx, sum, n);
 }
 
 }  // namespace
@@ -86,45 +313,31 @@ uint32_t tls_protocol_bit(Str name) {
 
 ssl_ctx_st* make_tls_server(const TlsServerOptions& o, std::string& problem) {
   SSL_CTX* ctx = SSL_CTX_new(TLS_server_method());
-  set_common(ctx);
-  set_protocols(ctx, o.protocols);
-  bool ok = set_ciphers(ctx, o.ciphers, o.ciphersuites, problem);
-  for (const auto& [cert, key] : o.pairs) ok = ok && load_pair(ctx, cert, key, problem);
+  bool ok = set_up(ctx, o, problem) && load_dh_params(ctx, o.dh_params, problem) && ask_clients(ctx, o, problem) &&
+            answer_extensions(ctx, o, problem);
   if (ok && !o.curves.empty() && o.curves != "auto" && SSL_CTX_set1_curves_list(ctx, o.curves.c_str()) != 1) {
     problem = fmt::format("unknown curve in \"{}\": {}", o.curves, openssl_error());
     ok = false;
   }
+  if (o.prefer_server_ciphers) SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
+  set_sessions(ctx, o);
+  ok = ok && run_commands(ctx, o, SSL_CONF_FLAG_SERVER, problem);
   if (!ok) {
     SSL_CTX_free(ctx);
     return nullptr;
   }
-  if (o.prefer_server_ciphers) SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
-  if (!o.tickets) SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
-  static constexpr unsigned char kIdContext[] = "weir";
-  SSL_CTX_set_session_id_context(ctx, kIdContext, sizeof kIdContext - 1);
+  set_id_context(ctx, o);
   return ctx;
 }
 
 ssl_ctx_st* make_tls_client(const TlsClientOptions& o, std::string& problem) {
   SSL_CTX* ctx = SSL_CTX_new(TLS_client_method());
-  set_common(ctx);
-  set_protocols(ctx, o.protocols);
-  bool ok = set_ciphers(ctx, o.ciphers, {}, problem);
-  if (ok && !o.certificate.empty()) ok = load_pair(ctx, o.certificate, o.key.empty() ? o.certificate : o.key, problem);
-  if (ok && o.verify) {
-    int r = o.ca_file == "@system-ca" || o.ca_file.empty()
-                ? SSL_CTX_set_default_verify_paths(ctx)
-                : SSL_CTX_load_verify_locations(ctx, o.ca_file.c_str(), nullptr);
-    if (r != 1) {
-      problem = fmt::format("cannot load CA file \"{}\": {}", o.ca_file, openssl_error());
-      ok = false;
-    }
-    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
-  }
-  if (!ok) {
+  if (!set_up(ctx, o, problem) || !run_commands(ctx, o, SSL_CONF_FLAG_CLIENT, problem)) {
     SSL_CTX_free(ctx);
     return nullptr;
   }
+  if (o.verify) SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
+  if (o.resume) TlsSessions::keep_of(ctx);
   return ctx;
 }
 
@@ -133,10 +346,25 @@ void free_tls(ssl_ctx_st* context) {
 }
 
 void switch_tls_context(ssl_st* ssl, ssl_ctx_st* context) {
+  if (SSL_get_SSL_CTX(ssl) == context) return;
   SSL_set_SSL_CTX(ssl, context);
   SSL_set_verify(ssl, SSL_CTX_get_verify_mode(context), SSL_CTX_get_verify_callback(context));
+  SSL_set_verify_depth(ssl, SSL_CTX_get_verify_depth(context));
+  SSL_set_min_proto_version(ssl, static_cast<int>(SSL_CTX_get_min_proto_version(context)));
+  SSL_set_max_proto_version(ssl, static_cast<int>(SSL_CTX_get_max_proto_version(context)));
   SSL_clear_options(ssl, SSL_get_options(ssl) & ~SSL_CTX_get_options(context));
   SSL_set_options(ssl, SSL_CTX_get_options(context));
+}
+
+Str tls_hello_name(ssl_st* ssl) {
+  const unsigned char* p = nullptr;
+  size_t n = 0;
+  // A list of two bytes' length; of each name, one byte for the type (0: host name) and two for the length.
+  if (!SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &p, &n) || n < 5) return {};
+  const size_t list = static_cast<size_t>(p[0]) << 8 | p[1], name = static_cast<size_t>(p[3]) << 8 | p[4];
+  if (list + 2 != n || p[2] != TLSEXT_NAMETYPE_host_name || name + 5 > n || name > TLSEXT_MAXLEN_host_name) return {};
+  Str text(reinterpret_cast<const char*>(p + 5), name);
+  return text.find('\0') == Str::npos ? text : Str();
 }
 
 }  // namespace weir::net

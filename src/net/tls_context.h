@@ -11,35 +11,72 @@ struct ssl_st;
 
 namespace weir::net {
 
+class TlsSessionCache;
+struct TicketKeys;
+
 enum TlsProtocol : uint32_t { kTls10 = 1, kTls11 = 2, kTls12 = 4, kTls13 = 8 };
 // The bit of "TLSv1.2" and its like, 0 when unknown.
 uint32_t tls_protocol_bit(Str name);
 
-struct TlsServerOptions {
+// What both sides of a connection can be told.
+struct TlsOptions {
   uint32_t protocols = kTls12 | kTls13;
   std::string ciphers;       // TLS 1.2 and older, OpenSSL's notation; empty: OpenSSL's default
   std::string ciphersuites;  // TLS 1.3
+  std::vector<std::pair<std::string, std::string>> pairs;  // certificate file, key file
+  std::string passwords;     // file with the keys' pass phrases, one a line
+  std::string authorities;   // certificates that the peer's is verified with; "@system-ca" for the system's
+  std::string revoked;       // certificate revocation lists for it
+  int verify_depth = 1;
+  std::vector<std::pair<std::string, std::string>> commands;  // SSL_CONF_cmd(3), in order
+};
+
+// How a server takes its clients' certificates.
+enum class TlsVerify : uint8_t {
+  off,
+  ask,  // wants one; the handshake goes on without one or with a bad one, and SSL_get_verify_result tells
+};
+
+enum class TlsCache : uint8_t {
+  off,      // no session id is given out
+  none,     // ids are given out and nothing is kept
+  builtin,  // OpenSSL's, in this process
+  shared,   // `sessions`
+};
+
+struct TlsServerOptions : TlsOptions {
   std::string curves;        // "auto" or empty: OpenSSL's default
+  std::string dh_params;     // file
   bool prefer_server_ciphers = false;
   bool tickets = true;
   bool reject = false;       // no certificate is needed: every handshake ends with an alert
-  std::vector<std::pair<std::string, std::string>> pairs;  // certificate file, key file
+  TlsVerify verify = TlsVerify::off;
+  std::string client_authorities;  // like `authorities`, and told to clients
+  TlsCache cache = TlsCache::none;
+  size_t builtin_sessions = 0;  // 0: OpenSSL's default
+  TlsSessionCache* sessions = nullptr;
+  TicketKeys* ticket_keys = nullptr;  // null: OpenSSL's own, of this context
+  int64_t session_timeout_s = 300;
+  std::vector<std::string> alpn;  // protocols in the order of preference (RFC 7301); empty: the extension is not answered
+  bool alpn_must_match = false;   // a client that offers none of them gets an alert; else it gets no answer
+  std::string stapled;  // file with the OCSP response of the first certificate, in DER
 };
 
 // Null with the reason in `problem`.
 ssl_ctx_st* make_tls_server(const TlsServerOptions& options, std::string& problem);
 
-struct TlsClientOptions {
+struct TlsClientOptions : TlsOptions {
   bool verify = false;
-  std::string ca_file;       // with verify; "@system-ca" for the system's
-  std::string certificate, key;
-  std::string ciphers;
-  uint32_t protocols = kTls12 | kTls13;
+  bool resume = true;  // sessions of earlier connections (net/tls_client.h)
 };
 ssl_ctx_st* make_tls_client(const TlsClientOptions& options, std::string& problem);
 
 void free_tls(ssl_ctx_st* context);
-// In a servername callback: goes on with another context, its options and verification included.
+// In a client hello callback: goes on with another context, its options and verification included. What a session may be
+// resumed for is decided by the context that is chosen here, before OpenSSL looks for the session: one of a host that asks for
+// client certificates does not let in who resumes a session of another (RFC 8446 4.6.1; RFC 6066 3).
 void switch_tls_context(ssl_st* ssl, ssl_ctx_st* context);
+// In a client hello callback, the host name that the client sent, as it sent it; empty: none, or not a host name (RFC 6066 3).
+Str tls_hello_name(ssl_st* ssl);
 
 }  // namespace weir::net

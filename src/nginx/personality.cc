@@ -19,6 +19,7 @@
 #include "nginx/proxy.h"
 #include "nginx/request.h"
 #include "nginx/server_tokens.h"
+#include "nginx/ssl.h"
 #include "nginx/traffic.h"
 #include "nginx/upstream_error.h"
 #include "proxy/shard.h"
@@ -121,7 +122,8 @@ class NginxPersonality final : public proxy::Personality {
     const net::Conn* conn = txn.client->conn();
     r->over_tls = txn.listener.tls && (!conn || conn->ssl());
     const expr::Regex* regex = nullptr;
-    r->server = names_for(txn, address).find(r->host, &regex);
+    const Names& names = names_for(txn, address);
+    r->server = names.find(r->host, &regex);
     r->location = &r->server->level;
     txn.where = &r->server->level.request_segment;
     if (regex) match(txn, *regex, r->host);
@@ -136,8 +138,9 @@ class NginxPersonality final : public proxy::Personality {
       return txn.cursors[Transaction::kRequest].start(&kBadUri);
     }
     if (core.timeouts != txn.listener.timeouts) static_cast<http::H1Server*>(txn.client)->set_timeouts(core.timeouts);
-    bool plain = txn.listener.tls && !r->over_tls;
-    txn.cursors[Transaction::kRequest].start(plain ? &kPlain : &r->server->entry);
+    const proxy::Segment* problem = nullptr;
+    if (txn.listener.tls) problem = r->over_tls ? certificate_problem(txn, names, *r) : &kPlain;
+    txn.cursors[Transaction::kRequest].start(problem ? problem : &r->server->entry);
   }
 
   void response(Transaction& txn) const override {

@@ -1,28 +1,76 @@
 // ngx_http_ssl_module's words for listeners. A server's context is made once, whatever it listens on.
 #include "nginx/ssl.h"
 
+#include <errno.h>
 #include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <string.h>
 
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+
+#include "net/conn.h"
 #include "net/tls_context.h"
+#include "net/tls_session_cache.h"
+#include "net/tls_tickets.h"
 #include "nginx/listen.h"
+#include "nginx/request.h"
+#include "proxy/transaction.h"
 
 namespace weir::nginx {
 namespace {
+
+enum class VerifyClient : uint8_t { off, on, optional, optional_no_ca };
+
+struct NameValue {
+  Str name, value;
+};
+
+struct SessionCache {
+  net::TlsCache kind = net::TlsCache::none;
+  uint64_t builtin = 0;
+  net::TlsSessionCache* shared = nullptr;
+};
 
 struct SslConf {
   ArenaList<Str> certificates;
   ArenaList<config::Where> certificate_places;
   ArenaList<Str> keys;
+  ArenaList<NameValue> commands;
+  ArenaList<config::Where> command_places;
+  ArenaList<Str> ticket_keys;
+  ArenaList<config::Where> ticket_places;
+  Setting<Str> passwords;
+  Setting<Str> dh_params;
   Setting<Str> ciphers;
   Setting<Str> curves;
+  Setting<Str> client_certificate;
+  Setting<Str> trusted_certificate;
+  Setting<Str> crl;
+  Setting<Str> stapling_file;
+  Setting<VerifyClient> verify;
+  Setting<int64_t> verify_depth;
+  Setting<SessionCache> cache;
+  Setting<int64_t> session_timeout;
   Setting<bool> on;
   Setting<bool> prefer_server_ciphers;
   Setting<bool> session_tickets;
   Setting<bool> reject_handshake;
+  Setting<bool> stapling;
   Setting<uint32_t> protocols;
+  config::Where verify_where;
   ssl_ctx_st* made = nullptr;
+};
+
+// Once for a configuration.
+struct SslMain {
+  std::unordered_map<std::string, net::TlsSessionCache*> caches;
+  std::unordered_map<std::string, uint64_t> sizes;
+  std::unordered_map<std::string, net::TicketKeys*> ticket_files;  // by the files' names
+  net::TicketKeys* tickets = nullptr;
 };
 
 Scope& scope_of(void* s) {
@@ -41,6 +89,92 @@ void bind_certificate(void* s, const Directive& d, const Row&) {
 void bind_key(void* s, const Directive& d, const Row&) {
   Scope& scope = scope_of(s);
   conf_of(s).keys.push(scope.arena, scope.arena.dup(full_path(scope, d.arg(0).text, true)));
+}
+
+void bind_file(void* s, const Directive& d, const Row& row) {
+  Scope& scope = scope_of(s);
+  auto* setting = reinterpret_cast<Setting<Str>*>(static_cast<char*>(scope.conf) + row.offset);
+  set_str(s, d, row);
+  if (!setting->value.empty()) setting->value = scope.arena.dup(full_path(scope, d.arg(0).text, true));
+}
+
+void bind_verify(void* s, const Directive& d, const Row& row) {
+  constexpr Str kNames[] = {"off", "on", "optional", "optional_no_ca"};
+  auto& c = conf_of(s);
+  if (c.verify.set) return set_str(s, d, row);
+  const auto* name = std::find(std::begin(kNames), std::end(kNames), d.arg(0).text);
+  if (name == std::end(kNames)) return bad_value(scope_of(s), d, 0, "on, off, optional or optional_no_ca");
+  c.verify = static_cast<VerifyClient>(name - kNames);
+  c.verify_where = d.where;
+}
+
+void bind_command(void* s, const Directive& d, const Row&) {
+  Scope& scope = scope_of(s);
+  conf_of(s).commands.push(scope.arena, {d.arg(0).text, d.arg(1).text});
+  conf_of(s).command_places.push(scope.arena, d.arg(0).where);
+}
+
+void bind_ticket_key(void* s, const Directive& d, const Row&) {
+  Scope& scope = scope_of(s);
+  conf_of(s).ticket_keys.push(scope.arena, scope.arena.dup(full_path(scope, d.arg(0).text, true)));
+  conf_of(s).ticket_places.push(scope.arena, d.arg(0).where);
+}
+
+// shared:NAME:SIZE
+net::TlsSessionCache* shared_cache(Scope& scope, const Directive& d, size_t arg) {
+  Str rest = d.arg(arg).text.substr(7);
+  const size_t colon = rest.find(':');
+  uint64_t size = 0;
+  if (colon == 0 || colon == Str::npos || !parse_size(rest.substr(colon + 1), size)) {
+    bad_value(scope, d, arg, "shared:NAME:SIZE");
+    return nullptr;
+  }
+  constexpr uint64_t kSmallest = 8 * 4096;
+  if (size < kSmallest) {
+    bad_value(scope, d, arg, "a size of 32k or more");
+    return nullptr;
+  }
+  auto& main = scope.main<SslMain>(kSslModule);
+  std::string name(rest.substr(0, colon));
+  uint64_t& known = main.sizes[name];
+  if (known && known != size) {
+    std::string text = fmt::format("the size {} of shared memory zone \"{}\" conflicts with already declared size {}", size,
+                                   name, known);
+    scope.error(d.arg(arg).where, text, "give it the same size everywhere").product = text;
+    return nullptr;
+  }
+  known = size;
+  net::TlsSessionCache*& cache = main.caches[name];
+  if (cache) return cache;
+  cache = scope.arena.own<net::TlsSessionCache>();
+  if (cache->open("tls_sessions:" + name, size)) return cache;
+  scope.error(d.arg(arg).where, fmt::format("cannot make a zone of {} bytes: {}", size, strerror(errno)));
+  return nullptr;
+}
+
+void bind_cache(void* s, const Directive& d, const Row& row) {
+  Scope& scope = scope_of(s);
+  auto& c = conf_of(s);
+  if (c.cache.set) return set_str(s, d, row);
+  SessionCache cache;
+  for (size_t i = 0; i < d.args(); i++) {
+    Str word = d.arg(i).text;
+    if (word == "off" || word == "none") {
+      cache.kind = word == "off" ? net::TlsCache::off : net::TlsCache::none;
+    } else if (word == "builtin" || word.starts_with("builtin:")) {
+      if (!cache.shared) cache.kind = net::TlsCache::builtin;
+      auto sessions = parse_u64(word.substr(std::min<size_t>(word.size(), 8)));
+      if (word != "builtin" && (!sessions || !*sessions)) return bad_value(scope, d, i, "builtin[:SESSIONS]");
+      cache.builtin = sessions.value_or(0);
+    } else if (word.starts_with("shared:")) {
+      cache.shared = shared_cache(scope, d, i);
+      if (!cache.shared) return;
+      cache.kind = net::TlsCache::shared;
+    } else {
+      return bad_value(scope, d, i, "off, none, builtin[:SESSIONS] or shared:NAME:SIZE");
+    }
+  }
+  c.cache = cache;
 }
 
 void bind_protocols(void* s, const Directive& d, const Row&) {
@@ -85,20 +219,107 @@ void merge_ssl(Scope&, void* child, const void* parent) {
     c.certificate_places = p.certificate_places;
   }
   if (c.keys.empty()) c.keys = p.keys;
+  if (c.commands.empty()) {
+    c.commands = p.commands;
+    c.command_places = p.command_places;
+  }
+  if (c.ticket_keys.empty()) {
+    c.ticket_keys = p.ticket_keys;
+    c.ticket_places = p.ticket_places;
+  }
+  if (!c.verify_where.line) c.verify_where = p.verify_where;
 }
 
-ssl_ctx_st* context_of(Scope& scope, ServerBlock& server) {
-  auto& c = server.level.of<SslConf>(kSslModule);
-  if (c.made) return c.made;
+// Reads the keys of ssl_session_ticket_key; the first one seals.
+net::TicketKeys* read_ticket_keys(Scope& scope, const SslConf& c) {
+  std::string names;
+  for (Str path : c.ticket_keys) names.append(path).append(1, '\n');
+  net::TicketKeys*& keys = scope.main<SslMain>(kSslModule).ticket_files[names];
+  if (keys) return keys;
+  keys = scope.arena.own<net::TicketKeys>();
+  for (uint32_t i = 0; i < c.ticket_keys.size; i++) {
+    std::string path(c.ticket_keys[i]);
+    std::ifstream file(path, std::ios::binary);
+    std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    net::TicketKey key;
+    if (net::parse_ticket_key(bytes, key)) {
+      keys->fixed.push_back(key);
+      continue;
+    }
+    std::string text = !file ? fmt::format("cannot read \"{}\": {}", path, strerror(errno))
+                             : fmt::format("\"{}\" must be 48 or 80 bytes", path);
+    if (!file && scope.options.offline)
+      scope.diag.note(c.ticket_places[i], text);
+    else
+      scope.error(c.ticket_places[i], text, "openssl rand 80 > FILE makes one").product = text;
+  }
+  return keys;
+}
+
+net::TicketKeys* ticket_keys(Scope& scope, const SslConf& c) {
+  if (!c.ticket_keys.empty()) {
+    net::TicketKeys* read = read_ticket_keys(scope, c);
+    if (!read->fixed.empty()) return read;
+  }
+  net::TicketKeys*& keys = scope.main<SslMain>(kSslModule).tickets;
+  if (!keys) {
+    keys = scope.arena.own<net::TicketKeys>();
+    keys->shared = net::shared_ticket_keys();
+  }
+  keys->period_s = std::max(keys->period_s, c.session_timeout.get(300));
+  return keys;
+}
+
+// Whether the clients' certificates can be verified as the server wants; reports it.
+bool knows_authorities(Scope& scope, const SslConf& c) {
+  VerifyClient verify = c.verify.get(VerifyClient::off);
+  if (verify == VerifyClient::off || verify == VerifyClient::optional_no_ca) return true;
+  if (!c.client_certificate.get({}).empty() || !c.trusted_certificate.get({}).empty()) return true;
+  constexpr Str kText = "no ssl_client_certificate or ssl_trusted_certificate for ssl_verify_client";
+  scope.error(c.verify_where, std::string(kText), "name the authorities that sign your clients' certificates").product =
+      kText;
+  return false;
+}
+
+net::TlsServerOptions options_of(Scope& scope, const SslConf& c) {
   net::TlsServerOptions o;
   o.protocols = c.protocols.get(net::kTls12 | net::kTls13);
   o.ciphers = std::string(c.ciphers.get("HIGH:!aNULL:!MD5"));
   o.curves = std::string(c.curves.get("auto"));
   o.prefer_server_ciphers = c.prefer_server_ciphers.get(false);
+  o.passwords = std::string(c.passwords.get({}));
+  o.dh_params = std::string(c.dh_params.get({}));
   o.tickets = c.session_tickets.get(true);
   o.reject = c.reject_handshake.get(false);
+  o.alpn = {"http/1.1", "http/1.0", "http/0.9"};
+  o.alpn_must_match = true;
+  if (c.verify.get(VerifyClient::off) != VerifyClient::off) {
+    o.verify = net::TlsVerify::ask;
+    o.client_authorities = std::string(c.client_certificate.get({}));
+  }
+  o.verify_depth = static_cast<int>(c.verify_depth.get(1));
+  o.authorities = std::string(c.trusted_certificate.get({}));
+  o.revoked = std::string(c.crl.get({}));
+  const SessionCache cache = c.cache.get({});
+  o.cache = cache.kind;
+  o.builtin_sessions = cache.builtin;
+  o.sessions = cache.shared;
+  o.session_timeout_s = c.session_timeout.get(300);
+  o.ticket_keys = ticket_keys(scope, c);
+  if (c.stapling.get(false)) o.stapled = std::string(c.stapling_file.get({}));
+  for (const NameValue& command : c.commands)
+    o.commands.emplace_back(command.name, command.name.ends_with("File") || command.name.ends_with("Path")
+                                              ? full_path(scope, command.value, true)
+                                              : std::string(command.value));
   for (uint32_t i = 0; i < c.certificates.size; i++)
-    o.pairs.push_back({std::string(c.certificates[i]), std::string(i < c.keys.size ? c.keys[i] : Str())});
+    o.pairs.emplace_back(c.certificates[i], i < c.keys.size ? c.keys[i] : Str());
+  return o;
+}
+
+ssl_ctx_st* context_of(Scope& scope, ServerBlock& server) {
+  auto& c = server.level.of<SslConf>(kSslModule);
+  if (c.made) return c.made;
+  net::TlsServerOptions o = options_of(scope, c);
   if (o.pairs.empty() && !o.reject) {
     auto& e =
         scope.error(server.directive->where, "no \"ssl_certificate\" is defined for the \"listen … ssl\" directive",
@@ -113,6 +334,10 @@ ssl_ctx_st* context_of(Scope& scope, ServerBlock& server) {
         .product = text;
     return nullptr;
   }
+  if (!knows_authorities(scope, c)) return nullptr;
+  if (c.stapling.get(false) && o.stapled.empty())
+    scope.diag.warning(server.directive->where, "\"ssl_stapling\" ignored: weir does not ask OCSP responders",
+                       "name the answer with ssl_stapling_file; openssl ocsp -respout FILE gets it");
   std::string problem;
   c.made = net::make_tls_server(o, problem);
   if (!c.made) {
@@ -128,110 +353,107 @@ ssl_ctx_st* context_of(Scope& scope, ServerBlock& server) {
   return c.made;
 }
 
-int choose_by_name(SSL* ssl, int*, void* arg) {
-  const auto* address = static_cast<const Address*>(arg);
-  const char* sent = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-  std::string host;
-  for (const char* p = sent ? sent : ""; *p; p++) host += lower(*p);
-  const expr::Regex* regex = nullptr;
-  const ServerBlock* server = host.empty() ? address->any.fallback : address->any.find(host, &regex);
-  const auto& c = server->level.of<SslConf>(kSslModule);
-  if (c.reject_handshake.get(false)) return SSL_TLSEXT_ERR_ALERT_FATAL;
-  if (c.made && SSL_get_SSL_CTX(ssl) != c.made) net::switch_tls_context(ssl, c.made);
-  return SSL_TLSEXT_ERR_OK;
+const Names& names_of(SSL* ssl, const Address& address) {
+  if (address.specific.empty()) return address.any;
+  const net::Addr local = net::local_address(SSL_get_fd(ssl));
+  for (const auto& [addr, names] : address.specific)
+    if (addr == local) return *names;
+  return address.any;
 }
+
+// Before OpenSSL looks for a session: which one may be resumed depends on the server.
+int choose_by_name(SSL* ssl, int* alert, void* arg) {
+  Str sent = net::tls_hello_name(ssl);
+  char host[TLSEXT_MAXLEN_host_name];
+  std::transform(sent.begin(), sent.end(), host, lower);
+  if (sent.ends_with('.')) sent.remove_suffix(1);
+  const Names& names = names_of(ssl, *static_cast<const Address*>(arg));
+  const expr::Regex* regex = nullptr;
+  const ServerBlock* server = sent.empty() ? names.fallback : names.find({host, sent.size()}, &regex);
+  const auto& c = server->level.of<SslConf>(kSslModule);
+  if (c.reject_handshake.get(false)) {
+    *alert = SSL_AD_UNRECOGNIZED_NAME;
+    return SSL_CLIENT_HELLO_ERROR;
+  }
+  if (c.made) net::switch_tls_context(ssl, c.made);
+  return SSL_CLIENT_HELLO_SUCCESS;
+}
+
+// ngx_ssl_verify_error_optional
+bool only_unknown_authority(long result) {
+  return result == X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT || result == X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN ||
+         result == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY || result == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE;
+}
+
+proxy::Next misdirected(proxy::Transaction& txn, proxy::Cursor&, const void*) {
+  return finish_with(txn, 421, "client attempted to request the server name different from the one that was negotiated");
+}
+proxy::Next bad_certificate(proxy::Transaction& txn, proxy::Cursor&, const void*) {
+  const long result = SSL_get_verify_result(txn.client->conn()->ssl());
+  std::string text = fmt::format("client SSL certificate verify error: ({}:{})", result,
+                                 X509_verify_cert_error_string(result));
+  return finish_with(txn, 495, txn.arena.dup(text));
+}
+proxy::Next no_certificate(proxy::Transaction& txn, proxy::Cursor&, const void*) {
+  return finish_with(txn, 496, "client sent no required SSL certificate");
+}
+constexpr proxy::Step kMisdirectedSteps[] = {{misdirected, nullptr, {}}};
+constexpr proxy::Step kBadCertificateSteps[] = {{bad_certificate, nullptr, {}}};
+constexpr proxy::Step kNoCertificateSteps[] = {{no_certificate, nullptr, {}}};
+constexpr proxy::Segment kMisdirected{"misdirected request", kMisdirectedSteps, 1, nullptr};
+constexpr proxy::Segment kBadCertificate{"client certificate", kBadCertificateSteps, 1, nullptr};
+constexpr proxy::Segment kNoCertificate{"client certificate", kNoCertificateSteps, 1, nullptr};
 
 constexpr ContextMask kHS = kHttp | kServer;
 
+// A word whose value is a Setting of the configuration.
+constexpr Row row(Str name, int8_t most, config::BindFn bind, uint32_t offset, void (*merge)(void*, const void*),
+                  Str syntax, Str help, Str fallback = {}) {
+  return {name, kHS, 1, most, Block::none, Inherit::scalar, bind, syntax, help, {}, offset, merge, fallback};
+}
+#define FIELD(member) WEIR_FIELD(SslConf, member)
+
 const Row kTable[] = {
-    {"ssl",
-     kHS,
-     1,
-     1,
-     Block::none,
-     Inherit::scalar,
-     bind_ssl,
-     "on | off",
-     "speaks TLS on all addresses of the server; an old word for listen … ssl",
-     {},
-     WEIR_FIELD(SslConf, on),
-     "off"},
+    row("ssl", 1, bind_ssl, FIELD(on), "on | off",
+        "speaks TLS on all addresses of the server; an old word for listen … ssl", "off"),
     {"ssl_certificate", kHS, 1, 1, Block::none, Inherit::array, bind_certificate, "file",
      "certificate chain in PEM form"},
     {"ssl_certificate_key", kHS, 1, 1, Block::none, Inherit::array, bind_key, "file", "private key in PEM form"},
-    {"ssl_protocols",
-     kHS,
-     1,
-     -1,
-     Block::none,
-     Inherit::scalar,
-     bind_protocols,
-     "[TLSv1] [TLSv1.1] [TLSv1.2] [TLSv1.3]",
-     "protocol versions that are accepted",
-     {},
-     WEIR_FIELD(SslConf, protocols),
-     "TLSv1.2 TLSv1.3"},
-    {"ssl_ciphers",
-     kHS,
-     1,
-     1,
-     Block::none,
-     Inherit::scalar,
-     bind_ciphers,
-     "ciphers",
-     "cipher suites in OpenSSL's notation",
-     {},
-     WEIR_FIELD(SslConf, ciphers),
-     "HIGH:!aNULL:!MD5"},
-    {"ssl_ecdh_curve",
-     kHS,
-     1,
-     1,
-     Block::none,
-     Inherit::scalar,
-     set_str,
-     "curve",
-     "curves for key exchange",
-     {},
-     WEIR_FIELD(SslConf, curves),
-     "auto"},
-    {"ssl_prefer_server_ciphers",
-     kHS,
-     1,
-     1,
-     Block::none,
-     Inherit::scalar,
-     set_flag,
-     "on | off",
-     "our order of ciphers counts",
-     {},
-     WEIR_FIELD(SslConf, prefer_server_ciphers),
-     "off"},
-    {"ssl_session_tickets",
-     kHS,
-     1,
-     1,
-     Block::none,
-     Inherit::scalar,
-     set_flag,
-     "on | off",
-     "resumption by tickets",
-     {},
-     WEIR_FIELD(SslConf, session_tickets),
-     "on"},
-    {"ssl_reject_handshake",
-     kHS,
-     1,
-     1,
-     Block::none,
-     Inherit::scalar,
-     set_flag,
-     "on | off",
-     "refuses handshakes for this server's names",
-     {},
-     WEIR_FIELD(SslConf, reject_handshake),
-     "off"},
+    row("ssl_password_file", 1, bind_file, FIELD(passwords), "file",
+        "pass phrases of the keys, one a line, that are tried in turn"),
+    row("ssl_protocols", -1, bind_protocols, FIELD(protocols), "[TLSv1] [TLSv1.1] [TLSv1.2] [TLSv1.3]",
+        "protocol versions that are accepted", "TLSv1.2 TLSv1.3"),
+    row("ssl_ciphers", 1, bind_ciphers, FIELD(ciphers), "ciphers", "cipher suites in OpenSSL's notation",
+        "HIGH:!aNULL:!MD5"),
+    row("ssl_dhparam", 1, bind_file, FIELD(dh_params), "file", "parameters for DHE ciphers; without them there are none"),
+    row("ssl_ecdh_curve", 1, set_str, FIELD(curves), "curve", "curves for key exchange", "auto"),
+    row("ssl_prefer_server_ciphers", 1, set_flag, FIELD(prefer_server_ciphers), "on | off",
+        "our order of ciphers counts", "off"),
+    row("ssl_verify_client", 1, bind_verify, FIELD(verify), "on | off | optional | optional_no_ca",
+        "whether clients are asked for a certificate, and must have a good one", "off"),
+    row("ssl_verify_depth", 1, set_num, FIELD(verify_depth), "number", "longest chain of a client's certificate", "1"),
+    row("ssl_client_certificate", 1, bind_file, FIELD(client_certificate), "file",
+        "authorities that clients' certificates are verified with; clients are told their names"),
+    row("ssl_trusted_certificate", 1, bind_file, FIELD(trusted_certificate), "file",
+        "authorities that clients' certificates are verified with; clients are not told"),
+    row("ssl_crl", 1, bind_file, FIELD(crl), "file", "revoked certificates, in PEM form"),
+    row("ssl_session_cache", 2, bind_cache, FIELD(cache), "off | none | [builtin[:size]] [shared:name:size]",
+        "where the sessions of clients without tickets are kept; a shared one serves every shard and outlives reloads",
+        "none"),
+    row("ssl_session_timeout", 1, set_sec, FIELD(session_timeout), "time", "how long a session can be resumed", "5m"),
+    row("ssl_session_tickets", 1, set_flag, FIELD(session_tickets), "on | off", "resumption by tickets", "on"),
+    {"ssl_session_ticket_key", kHS, 1, 1, Block::none, Inherit::array, bind_ticket_key, "file",
+     "48 or 80 random bytes that tickets are sealed with; the first file seals, all open"},
+    row("ssl_stapling", 1, set_flag, FIELD(stapling), "on | off",
+        "whether the OCSP answer of ssl_stapling_file is sent along with the certificate", "off"),
+    row("ssl_stapling_file", 1, bind_file, FIELD(stapling_file), "file",
+        "OCSP answer about the certificate, in DER form (openssl ocsp -respout)"),
+    row("ssl_reject_handshake", 1, set_flag, FIELD(reject_handshake), "on | off",
+        "refuses handshakes for this server's names", "off"),
+    {"ssl_conf_command", kHS, 2, 2, Block::none, Inherit::array, bind_command, "name value",
+     "a command of OpenSSL's own configuration (SSL_CONF_cmd)"},
 };
+#undef FIELD
 
 }  // namespace
 
@@ -240,18 +462,40 @@ bool all_tls(const ServerBlock& server) {
 }
 
 ssl_ctx_st* make_tls(Scope& scope, Address& address) {
+  auto named = [](const Names& names, const ServerBlock* s) {
+    auto is = [s](const auto& named) { return named.second == s; };
+    return names.fallback == s || std::any_of(names.exact.begin(), names.exact.end(), is) ||
+           std::any_of(names.leading.begin(), names.leading.end(), is) ||
+           std::any_of(names.trailing.begin(), names.trailing.end(), is) ||
+           std::any_of(names.regexes.begin(), names.regexes.end(), is);
+  };
   for (ServerBlock* s : scope.http->servers) {
-    bool mine = s == address.any.fallback;
-    for (const auto& [name, server] : address.any.exact) mine |= !name.empty() && server == s;
-    for (const auto& [name, server] : address.any.leading) mine |= server == s;
-    for (const auto& [name, server] : address.any.trailing) mine |= server == s;
+    bool mine = named(address.any, s);
+    for (const auto& [addr, names] : address.specific) mine |= named(*names, s);
     if (mine) context_of(scope, *s);
   }
   ssl_ctx_st* first = address.any.fallback->level.of<SslConf>(kSslModule).made;
   if (!first) return nullptr;
-  SSL_CTX_set_tlsext_servername_callback(first, choose_by_name);
-  SSL_CTX_set_tlsext_servername_arg(first, &address);
+  SSL_CTX_set_client_hello_cb(first, choose_by_name, &address);
   return first;
+}
+
+const proxy::Segment* certificate_problem(const proxy::Transaction& txn, const Names& names, const Request& r) {
+  const auto& c = r.server->level.of<SslConf>(kSslModule);
+  const VerifyClient verify = c.verify.get(VerifyClient::off);
+  if (verify == VerifyClient::off) return nullptr;
+  const net::Conn* conn = txn.client->conn();
+  SSL* ssl = conn ? conn->ssl() : nullptr;
+  if (!ssl) return nullptr;
+  const char* sent = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+  Str named = sent ? Str(sent) : Str();
+  if (named.ends_with('.')) named.remove_suffix(1);
+  if (!names.simple && !named.empty() && !iequals(named, r.host)) return &kMisdirected;
+  const long result = SSL_get_verify_result(ssl);
+  if (result != X509_V_OK && !(verify == VerifyClient::optional_no_ca && only_unknown_authority(result)))
+    return &kBadCertificate;
+  if (verify == VerifyClient::on && !SSL_get0_peer_certificate(ssl)) return &kNoCertificate;
+  return nullptr;
 }
 
 const Module kSslModule{"ssl", sizeof(SslConf), module_create<SslConf>, kTable, merge_ssl};

@@ -4,14 +4,24 @@
 
 struct ssl_ctx_st;
 
+namespace weir::proxy {
+struct Segment;
+class Transaction;
+}  // namespace weir::proxy
+
 namespace weir::nginx {
 
 struct Address;
+struct Names;
+struct Request;
 extern const Module kSslModule;
 
 // Whether the old `ssl on` makes every address of the server speak TLS. Good once levels are merged.
 bool all_tls(const ServerBlock& server);
 // The TLS context of a listener: the fallback server's, with the others chosen by SNI. Null after reporting what is wrong.
 ssl_ctx_st* make_tls(Scope& scope, Address& address);
+// Of a request over TLS: what answers it instead, when the server wants a certificate that the client did not show, or when
+// another server was named in the handshake (421, 495, 496). Null: nothing is wrong.
+const proxy::Segment* certificate_problem(const proxy::Transaction& txn, const Names& names, const Request& request);
 
 }  // namespace weir::nginx

@@ -44,8 +44,8 @@ struct Forward {
   bool drop_request_trailers = false;
   bool close_upstream = false;  // no keep-alive towards the server
   uint8_t version = 11;  // HTTP version towards the server
-  ssl_ctx_st* tls = nullptr;  // towards the servers; null: as the server itself says
-  Str sni;  // name to send with `tls`; empty: none
+  // How TLS is spoken to the servers; null: as the server itself says.
+  net::TlsTo (*tls)(Transaction& txn, const Forward& plan) = nullptr;
   // Writes the request for the server into `out` (a copy of the request head's fields, empty header list). Null: the
   // request goes as it stands after the rules.
   void (*build)(Transaction& txn, http::Message& out, const Forward& plan) = nullptr;

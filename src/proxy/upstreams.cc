@@ -22,6 +22,7 @@
 namespace weir::proxy {
 
 using http::H1Client;
+using net::TlsTo;
 
 namespace {
 const http::H1Limits kResponseLimits = [] {
@@ -31,6 +32,12 @@ const http::H1Limits kResponseLimits = [] {
   limits.underscores_in_headers = true;
   return limits;
 }();
+
+TlsTo tls_of(const model::Server& server) {
+  ssl_ctx_st* context = server.tls_now();
+  return {context, server.sni, context != nullptr, context != nullptr};
+}
+
 constexpr uint64_t kPatience = 250;  // ms that another shard may take to give an idle connection away
 }  // namespace
 
@@ -54,7 +61,7 @@ void Upstreams::close_idle(const model::Server& server) {
 
 // The first request of a client may only use a connection that it cannot lose by the server's closing it just now: none with
 // `safe`, one that was reused before with `aggressive` (configuration.txt, http-reuse).
-bool Upstreams::need_of(const Transaction& txn, const model::Server& server, const void* tls, Need& need) {
+bool Upstreams::need_of(const Transaction& txn, const model::Server& server, const TlsTo& tls, Need& need) {
   using model::Reuse;
   Reuse reuse = server.pool->reuse;
   need.tls = tls;
@@ -74,7 +81,7 @@ H1Client* Upstreams::find_idle(const model::Server& server, const Need& need) {
     if (!proven && need.proven) return nullptr;
     for (H1Client *c = idle.list.front(), *next; c; c = next) {
       next = idle.list.next(c);
-      if (c->tls_context != need.tls || c->owner != need.owner || (proven && c->requests() < 2)) continue;
+      if (c->owner != need.owner || (proven && c->requests() < 2) || !net::same_tls(need.tls, c->ssl())) continue;
       closed(*c);
       if (c->usable()) return c;
       c->close();
@@ -83,12 +90,12 @@ H1Client* Upstreams::find_idle(const model::Server& server, const Need& need) {
   return nullptr;
 }
 
-H1Client* Upstreams::take_idle(Transaction& txn, const model::Server& server, const ssl_ctx_st* tls) {
+H1Client* Upstreams::take_idle(Transaction& txn, const model::Server& server, const TlsTo& tls) {
   Need need;
   return need_of(txn, server, tls, need) ? find_idle(server, need) : nullptr;
 }
 
-bool Upstreams::ask_others(Transaction& txn, const model::Server& server, const ssl_ctx_st* tls) {
+bool Upstreams::ask_others(Transaction& txn, const model::Server& server, const TlsTo& tls) {
   Need need;
   uint64_t own = shard_.index < 64 ? 1ull << shard_.index : 0;
   uint64_t others = server.local->idle_shards.load(std::memory_order_relaxed) & ~own;
@@ -98,18 +105,22 @@ bool Upstreams::ask_others(Transaction& txn, const model::Server& server, const 
   uint64_t ticket = ++tickets_;
   asked_.emplace_back(ticket, &txn);
   if (!patience_.armed()) shard_.loop.arm(patience_, kPatience);
-  bool sent = shard_.post_to(who, [&server, tls, proven = need.proven, to = shard_.index, ticket](Shard& other) {
-    other.upstreams.give_away(server, tls, proven, to, ticket);
-  });
+  // The name is the asking transaction's and may be gone by then.
+  bool sent = shard_.post_to(
+      who, [&server, tls, name = std::string(tls.name), proven = need.proven, to = shard_.index, ticket](Shard& other) {
+        TlsTo wanted = tls;
+        wanted.name = name;
+        other.upstreams.give_away(server, wanted, proven, to, ticket);
+      });
   if (!sent) asked_.pop_back();
   return sent;
 }
 
-void Upstreams::give_away(const model::Server& server, const ssl_ctx_st* tls, bool proven, int to, uint64_t ticket) {
+void Upstreams::give_away(const model::Server& server, const TlsTo& tls, bool proven, int to, uint64_t ticket) {
   Parcel parcel;
   if (H1Client* c = find_idle(server, {tls, nullptr, proven})) {
     parcel.peer = c->peer();
-    parcel.tls = c->tls_context;
+    if (c->ssl()) net::TlsSessions::leave(c->ssl());
     parcel.requests = c->requests();
     parcel.created_ms = c->created_ms();
     parcel.conn = c->detach();
@@ -133,7 +144,7 @@ void Upstreams::receive(const model::Server& server, const Parcel& parcel, uint6
   if (parcel.conn.fd >= 0) {
     if (auto* c = Slab<H1Client>::local().make(shard_.loop, parcel.conn.fd, server, *this)) {
       c->set_peer(parcel.peer);
-      c->tls_context = parcel.tls;
+      if (parcel.conn.ssl) tls_sessions_.follow(parcel.conn.ssl, server.id);
       c->taken_over(parcel.requests, parcel.created_ms);
       if (c->adopt(parcel.conn) && c->peer() == server.address())
         keep(*c);
@@ -171,7 +182,7 @@ std::string proxy_header(Transaction& txn, const model::Server& server) {
 }
 }  // namespace
 
-H1Client* Upstreams::open(Transaction& txn, const model::Server& server, const Forward& plan, Error& why) {
+H1Client* Upstreams::open(Transaction& txn, const model::Server& server, const Forward& plan, const TlsTo& tls, Error& why) {
   const net::Addr& addr = server.address();
   int fd = fault::socket(fault::Site::socket, addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) {
@@ -207,20 +218,14 @@ H1Client* Upstreams::open(Transaction& txn, const model::Server& server, const F
   c->connecting(plan.connect_timeout);
   if (server.send_proxy) c->send_first(proxy_header(txn, server));
   server.state->connects.fetch_add(1, std::memory_order_relaxed);
-  if (ssl_ctx_st* tls = plan.tls ? plan.tls : server.tls_now()) {
-    SSL* ssl = SSL_new(tls);
+  if (tls.context) {
+    SSL* ssl = net::make_tls_session(tls);
     if (!ssl) {
       why = Error{Fault::resource, Side::proxy, Retry::fresh, 0, ENOMEM, "SSL_new() failed"};
       c->close();
       return nullptr;
     }
-    Str sni = plan.tls ? plan.sni : server.sni;
-    if (!sni.empty()) {
-      std::string name(sni);
-      SSL_set_tlsext_host_name(ssl, name.c_str());
-      if (!plan.tls && SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER) SSL_set1_host(ssl, name.c_str());
-    }
-    c->tls_context = tls;
+    tls_sessions_.resume(ssl, server.id);
     c->start_tls(ssl, false);
   }
   return c;
@@ -228,13 +233,13 @@ H1Client* Upstreams::open(Transaction& txn, const model::Server& server, const F
 
 http::Stream* Upstreams::get(Transaction& txn, const Forward& plan, bool may_ask, bool& ready, Error& why) {
   const model::Server& server = *txn.server;
-  const ssl_ctx_st* tls = plan.tls ? plan.tls : server.tls_now();
+  const TlsTo tls = plan.tls ? plan.tls(txn, plan) : tls_of(server);
   H1Client* c = take_idle(txn, server, tls);
   ready = c != nullptr;
   if (!c && may_ask && ask_others(txn, server, tls)) return nullptr;
   if (c)
     server.state->reuses.fetch_add(1, std::memory_order_relaxed);
-  else if (!(c = open(txn, server, plan, why)))
+  else if (!(c = open(txn, server, plan, tls, why)))
     return nullptr;
   c->begin(txn, txn.response, txn.request.method, txn.request.upgrade, kResponseLimits, txn.tcp);
   c->set_timeouts(plan.send_timeout, plan.read_timeout, plan.tunnel_timeout, plan.fin_timeout);

@@ -7,6 +7,7 @@
 
 #include "http/h1_client.h"
 #include "model/model.h"
+#include "net/tls_client.h"
 
 namespace weir::proxy {
 
@@ -54,26 +55,25 @@ class Upstreams final : public http::ClientHooks {
   struct Parcel {
     net::Conn::Detached conn;
     net::Addr peer;
-    const void* tls = nullptr;
     uint32_t requests = 0;
     uint64_t created_ms = 0;
   };
   // Which idle connections an exchange may take.
   struct Need {
-    const void* tls;
+    net::TlsTo tls;
     const net::Conn* owner = nullptr;  // that serve this client alone
     bool proven = false;  // that have served more than one request
   };
   // What the pool's http-reuse allows; false: nothing.
-  static bool need_of(const Transaction& txn, const model::Server& server, const void* tls, Need& need);
-  bool ask_others(Transaction& txn, const model::Server& server, const ssl_ctx_st* tls);
-  void give_away(const model::Server& server, const ssl_ctx_st* tls, bool proven, int to, uint64_t ticket);
+  static bool need_of(const Transaction& txn, const model::Server& server, const net::TlsTo& tls, Need& need);
+  bool ask_others(Transaction& txn, const model::Server& server, const net::TlsTo& tls);
+  void give_away(const model::Server& server, const net::TlsTo& tls, bool proven, int to, uint64_t ticket);
   void stop_asking();
   void receive(const model::Server& server, const Parcel& parcel, uint64_t ticket);
   void keep(http::H1Client& c);
   http::H1Client* find_idle(const model::Server& server, const Need& need);
-  http::H1Client* take_idle(Transaction& txn, const model::Server& server, const ssl_ctx_st* tls);
-  http::H1Client* open(Transaction& txn, const model::Server& server, const Forward& plan, Error& why);
+  http::H1Client* take_idle(Transaction& txn, const model::Server& server, const net::TlsTo& tls);
+  http::H1Client* open(Transaction& txn, const model::Server& server, const Forward& plan, const net::TlsTo& tls, Error& why);
 
   Shard& shard_;
   std::unique_ptr<Idle[]> idle_;
@@ -81,6 +81,7 @@ class Upstreams final : public http::ClientHooks {
   std::vector<std::pair<uint64_t, Transaction*>> asked_;  // who waits for another shard's answer, by ticket
   uint64_t tickets_ = 0;
   Patience patience_{*this};
+  net::TlsSessions tls_sessions_;
   uint32_t owned_ = 0;  // idle connections with an owner
 };
 
