@@ -5,6 +5,7 @@
 
 #include "base/slab.h"
 #include "http/h1_writer.h"
+#include "net/tls_client.h"
 
 namespace weir::http {
 namespace {

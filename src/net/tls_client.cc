@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -44,7 +45,10 @@ Str sent_name(SSL* ssl) {
 std::string checked_name(SSL* ssl) {
   X509_VERIFY_PARAM* param = SSL_get0_param(ssl);
   if (const char* host = X509_VERIFY_PARAM_get0_host(param, 0)) return host;
+  // No address is an error to OpenSSL, which whoever reads from the connection would take for its own.
+  ERR_set_mark();
   char* address = X509_VERIFY_PARAM_get1_ip_asc(param);
+  ERR_pop_to_mark();
   std::string text = address ? address : "";
   OPENSSL_free(address);
   return text;
@@ -66,8 +70,7 @@ ssl_st* make_tls_session(const TlsTo& to) {
   return ssl;
 }
 
-bool same_tls(const TlsTo& to, ssl_st* ssl) {
-  if (!to.context || !ssl) return !to.context && !ssl;
+bool same_tls_names(const TlsTo& to, ssl_st* ssl) {
   if (SSL_get_SSL_CTX(ssl) != to.context) return false;
   const std::string name = bare(to.name);
   const bool address = is_address(name);

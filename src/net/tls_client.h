@@ -24,7 +24,10 @@ struct TlsTo {
 // A new session for it; null when there is no memory.
 ssl_st* make_tls_session(const TlsTo& to);
 // Whether a connection with that session was opened for the same context and names. Both may be of plain connections.
-bool same_tls(const TlsTo& to, ssl_st* ssl);
+bool same_tls_names(const TlsTo& to, ssl_st* ssl);
+inline bool same_tls(const TlsTo& to, ssl_st* ssl) {
+  return to.context && ssl ? same_tls_names(to, ssl) : !to.context && !ssl;
+}
 // The reason why a handshake failed, where it is the certificate; lives for ever. Empty: it was something else.
 Str certificate_error(const ssl_st* ssl);
 

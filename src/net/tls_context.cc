@@ -258,20 +258,16 @@ void set_sessions(SSL_CTX* ctx, const TlsServerOptions& o) {
   if (!o.tickets) SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
   if (o.ticket_keys) use_ticket_keys(ctx, o.ticket_keys);
   switch (o.cache) {
-    case TlsCache::off:
-      SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-      break;
+    case TlsCache::off: SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF); break;
     case TlsCache::none:
-      SSL_CTX_set_session_cache_mode(
-          ctx, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL | SSL_SESS_CACHE_NO_AUTO_CLEAR);
+      SSL_CTX_set_session_cache_mode(ctx,
+                                     SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL | SSL_SESS_CACHE_NO_AUTO_CLEAR);
       break;
     case TlsCache::builtin:
       SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER);
       if (o.builtin_sessions) SSL_CTX_sess_set_cache_size(ctx, static_cast<long>(o.builtin_sessions));
       break;
-    case TlsCache::shared:
-      o.sessions->serve(ctx);
-      break;
+    case TlsCache::shared: o.sessions->serve(ctx); break;
   }
 }
 
@@ -289,7 +285,8 @@ void set_id_context(SSL_CTX* ctx, const TlsServerOptions& o) {
   EVP_DigestInit_ex(digest, EVP_sha256(), nullptr);
   unsigned char sum[EVP_MAX_MD_SIZE];
   unsigned n = 0;
-  for (int r = SSL_CTX_set_current_cert(ctx, SSL_CERT_SET_FIRST); r; r = SSL_CTX_set_current_cert(ctx, SSL_CERT_SET_NEXT))
+  for (int r = SSL_CTX_set_current_cert(ctx, SSL_CERT_SET_FIRST); r;
+       r = SSL_CTX_set_current_cert(ctx, SSL_CERT_SET_NEXT))
     if (X509_digest(SSL_CTX_get0_certificate(ctx), EVP_sha256(), sum, &n)) EVP_DigestUpdate(digest, sum, n);
   const int verify[] = {SSL_CTX_get_verify_mode(ctx), o.verify_depth};
   EVP_DigestUpdate(digest, verify, sizeof verify);
@@ -339,6 +336,15 @@ ssl_ctx_st* make_tls_client(const TlsClientOptions& o, std::string& problem) {
   if (o.verify) SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
   if (o.resume) TlsSessions::keep_of(ctx);
   return ctx;
+}
+
+bool tls_command_takes_path(const std::string& command) {
+  SSL_CONF_CTX* conf = SSL_CONF_CTX_new();
+  SSL_CONF_CTX_set_flags(conf,
+                         SSL_CONF_FLAG_FILE | SSL_CONF_FLAG_CERTIFICATE | SSL_CONF_FLAG_SERVER | SSL_CONF_FLAG_CLIENT);
+  const int type = SSL_CONF_cmd_value_type(conf, command.c_str());
+  SSL_CONF_CTX_free(conf);
+  return type == SSL_CONF_TYPE_FILE || type == SSL_CONF_TYPE_DIR;
 }
 
 void free_tls(ssl_ctx_st* context) {

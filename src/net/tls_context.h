@@ -57,7 +57,8 @@ struct TlsServerOptions : TlsOptions {
   TlsSessionCache* sessions = nullptr;
   TicketKeys* ticket_keys = nullptr;  // null: OpenSSL's own, of this context
   int64_t session_timeout_s = 300;
-  std::vector<std::string> alpn;  // protocols in the order of preference (RFC 7301); empty: the extension is not answered
+  std::vector<std::string>
+      alpn;  // protocols in the order of preference (RFC 7301); empty: the extension is not answered
   bool alpn_must_match = false;   // a client that offers none of them gets an alert; else it gets no answer
   std::string stapled;  // file with the OCSP response of the first certificate, in DER
 };
@@ -70,6 +71,9 @@ struct TlsClientOptions : TlsOptions {
   bool resume = true;  // sessions of earlier connections (net/tls_client.h)
 };
 ssl_ctx_st* make_tls_client(const TlsClientOptions& options, std::string& problem);
+
+// Whether the value of that command of SSL_CONF_cmd(3) is the name of a file or a directory.
+bool tls_command_takes_path(const std::string& command);
 
 void free_tls(ssl_ctx_st* context);
 // In a client hello callback: goes on with another context, its options and verification included. What a session may be

@@ -13,6 +13,7 @@
 #include "nginx/listen.h"
 #include "nginx/log_file.h"
 #include "nginx/modules.h"
+#include "nginx/proxy.h"
 #include "nginx/request.h"
 #include "nginx/syslog.h"
 #include "proxy/transaction.h"
@@ -135,10 +136,11 @@ void add(Line& line, fmt::format_string<Args...> format, Args&&... args) {
 
 void add_upstream(Line& line, const Transaction& txn) {
   if (!txn.server && txn.pool && txn.error.fault == Fault::no_server)
-    add(line, ", upstream: \"http://{}{}\"", txn.pool->name, of(txn).unparsed_uri);
+    add(line, ", upstream: \"{}{}{}\"", serves_over_tls(txn) ? "https://" : "http://", txn.pool->name,
+        of(txn).unparsed_uri);
   if (!txn.server) return;
   const net::Addr& a = txn.server->address();
-  add(line, ", upstream: \"{}{}{}{}\"", txn.server->tls_now() ? "https://" : "http://", a.text(),
+  add(line, ", upstream: \"{}{}{}{}\"", serves_over_tls(txn) ? "https://" : "http://", a.text(),
       a.family == AF_UNIX ? ":" : "", of(txn).unparsed_uri);
 }
 

@@ -107,6 +107,8 @@ bool has_builtin_page(uint16_t status) {
     case 421:
     case 429:
     case 494:
+    case 495:
+    case 496:
     case 497:
     case 507: return true;
     default: break;
@@ -116,8 +118,13 @@ bool has_builtin_page(uint16_t status) {
 
 // nginx's own statuses that a client sees as 400: what is wrong, else empty.
 Str told_as_400(uint16_t status) {
-  if (status == 494) return "Request Header Or Cookie Too Large";
-  return status == 497 ? Str{"The plain HTTP request was sent to HTTPS port"} : Str{};
+  switch (status) {
+    case 494: return "Request Header Or Cookie Too Large";
+    case 495: return "The SSL certificate error";
+    case 496: return "No required SSL certificate was sent";
+    case 497: return "The plain HTTP request was sent to HTTPS port";
+    default: return {};
+  }
 }
 
 const Row kTable[] = {

@@ -5,6 +5,7 @@
 #include "nginx/balancing.h"
 #include "nginx/body_file.h"
 #include "nginx/keepalive.h"
+#include "nginx/proxy_ssl.h"
 #include "nginx/stats_page.h"
 
 namespace weir::nginx {
@@ -49,6 +50,7 @@ const std::vector<const Module*>& modules() {
       &kStubStatusModule,
       &kStatsPageModule,
       &kEmptyGifModule,
+      &kProxySslModule,
       &kProxyModule,
       &kLimitRateModule,
       &kIndexModule,

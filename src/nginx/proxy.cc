@@ -6,10 +6,10 @@
 #include <algorithm>
 
 #include "http/h1_server.h"
-#include "net/tls_context.h"
 #include "nginx/body_file.h"
 #include "nginx/client_addr.h"
 #include "nginx/core.h"
+#include "nginx/proxy_ssl.h"
 #include "nginx/request.h"
 #include "nginx/upstream.h"
 #include "proxy/transaction.h"
@@ -216,20 +216,16 @@ void add_to_mask(Arena& arena, uint64_t (&mask)[2], ArenaList<Str>& others, Str 
     mask[n / 64] |= 1ull << (n % 64);
 }
 
-// The context of proxy_pass https://…: one for all, since nothing about it can be configured yet.
-ssl_ctx_st* client_tls(Scope& scope, config::Where where) {
-  struct Shared {
-    ssl_ctx_st* context = nullptr;
-  };
-  auto& shared = scope.main<Shared>(kProxyModule);
-  if (shared.context) return shared.context;
-  std::string problem;
-  shared.context = net::make_tls_client({}, problem);
-  if (shared.context)
-    scope.model.keep_tls(shared.context);
-  else
-    scope.error(where, problem);
-  return shared.context;
+// Of a URL with variables.
+bool may_be_https(Str url) {
+  return !istarts_with(url, "http://");
+}
+
+net::TlsTo server_tls(Transaction& txn, const proxy::Forward& plan) {
+  const auto& c = *static_cast<const ProxyConf*>(plan.conf);
+  const bool dynamic = c.target_script != nullptr;
+  if (dynamic && !of(txn).proxy_tls) return {};
+  return tls_to_server(txn, *c.ssl, dynamic ? of(txn).proxy_host : c.host_header);
 }
 
 void make_plan(Scope& scope, Location& l, ProxyConf& c) {
@@ -251,7 +247,9 @@ void make_plan(Scope& scope, Location& l, ProxyConf& c) {
   p.client.max_temp_file = c.max_temp_file.get(1024ull << 20);
   p.client.ignore_client_abort = c.ignore_client_abort.get(false);
   p.version = c.http_version.get("1.1") == "1.0" ? 10 : 11;
-  if (c.tls) p.tls = client_tls(scope, c.target_where);
+  // What is to be spoken is known with the request only where the URL has variables; those that can be of no use are no fault.
+  if (c.tls || (c.target_script && may_be_https(c.target.value))) c.ssl = make_proxy_ssl(scope, l, c.target_where);
+  if (c.ssl) p.tls = server_tls;
   p.client.temp_dir = c.temp_path.get("/tmp");
   p.build = build_request;
   p.conf = &c;
@@ -266,7 +264,7 @@ void compile_proxy(Scope& scope, Location& l, void* conf) {
   if (!c.target_script && !c.pool) {
     Target t = split_target(c.target.value);
     if (!t.ok) return;
-    c.pool = find_or_make_pool(scope, t.host, t.tls ? 443 : 80, t.tls, c.target_where);
+    c.pool = find_or_make_pool(scope, t.host, t.tls ? 443 : 80, c.target_where);
   }
   make_plan(scope, l, c);
   l.has_content = true;
@@ -615,6 +613,11 @@ const VariableDef kVariables[] = {
 };
 
 }  // namespace
+
+bool serves_over_tls(const Transaction& txn) {
+  if (!txn.plan || txn.plan->tls != server_tls) return txn.server && txn.server->tls_now();
+  return !static_cast<const ProxyConf*>(txn.plan->conf)->target_script || of(txn).proxy_tls;
+}
 
 const Module kProxyModule{"proxy", sizeof(ProxyConf), module_create<ProxyConf>, kTable, merge_proxy, compile_proxy};
 const std::span<const VariableDef> kProxyVariables{kVariables};

@@ -7,6 +7,8 @@
 
 namespace weir::nginx {
 
+struct ProxySsl;
+
 struct HeaderLine {
   Str name;
   http::Name id = http::Name::other;
@@ -87,6 +89,7 @@ struct ProxyConf {
 
   // Made at compile.
   proxy::Forward plan;
+  const ProxySsl* ssl = nullptr;  // of https; null: plain
   uint64_t set_mask[2] = {};  // interned names that set_headers covers
   ArenaList<Str> set_others;
   uint64_t hide_mask[2] = {};
@@ -109,5 +112,7 @@ void count_answer(proxy::Transaction& txn);
 // Where a request goes whose proxy_pass has variables; sets the request's proxy_host and proxy_uri.
 const model::Pool* choose_dynamic(proxy::Transaction& txn, const ProxyConf& conf);
 const model::Pool* choose_pool(proxy::Transaction& txn, const proxy::Forward& plan);
+// Whether the transaction's server is spoken to over TLS.
+bool serves_over_tls(const proxy::Transaction& txn);
 
 }  // namespace weir::nginx

@@ -3,6 +3,7 @@
 #include "nginx/literal_pools.h"
 #include "nginx/proxy.h"
 #include "nginx/request.h"
+#include "nginx/upstream.h"
 #include "proxy/shard.h"
 #include "proxy/transaction.h"
 
@@ -16,9 +17,8 @@ const model::Pool* nowhere(proxy::Transaction& txn, uint16_t status, Str text) {
   return nullptr;
 }
 
-// "https://" is passed over: the location says whether TLS is spoken.
-bool cut_scheme(Str& url, uint16_t& port) {
-  bool tls = istarts_with(url, "https://");
+bool cut_scheme(Str& url, uint16_t& port, bool& tls) {
+  tls = istarts_with(url, "https://");
   if (!tls && !istarts_with(url, "http://")) return false;
   url.remove_prefix(tls ? 8 : 7);
   port = tls ? 443 : 80;
@@ -32,12 +32,14 @@ const model::Pool* choose_dynamic(proxy::Transaction& txn, const ProxyConf& c) {
   Str url = c.target_script->eval(txn);
   Str whole = url;
   uint16_t port = 80;
-  if (!cut_scheme(url, port)) return nowhere(txn, 500, txn.arena.cat("invalid URL prefix in \"", whole, "\""));
+  if (!cut_scheme(url, port, r.proxy_tls))
+    return nowhere(txn, 500, txn.arena.cat("invalid URL prefix in \"", whole, "\""));
   size_t end = url.starts_with("unix:") ? url.find(':', 5) : url.find_first_of("/?");
   r.proxy_host = url.substr(0, end);
   r.proxy_uri = end == Str::npos ? Str{} : url.substr(end + (url.starts_with("unix:") ? 1 : 0));
   if (r.proxy_host.empty()) return nowhere(txn, 500, txn.arena.cat("no host in upstream \"", whole, "\""));
   auto it = r.http->pools.find(std::string(r.proxy_host));
+  if (it == r.http->pools.end()) it = r.http->pools.find(pool_key(r.proxy_host, port));
   if (it != r.http->pools.end()) return it->second;
   if (const model::Pool* pool = txn.shard.model.find_pool(r.proxy_host)) return pool;
   if (const model::Pool* pool = r.http->literals->find(txn.shard.model, r.proxy_host, port)) return pool;

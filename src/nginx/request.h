@@ -48,6 +48,7 @@ struct Request {
   Str alias_uri;  // what try_files found under a regular expression's alias: follows it while it is the URI
   Str proxy_uri;  // URI part of a proxy_pass with variables
   Str proxy_host;  // and its host, as $proxy_host has it
+  bool proxy_tls = false;  // and whether it begins with https://
   Str redirect_to;  // the Location header of the answer that is being made
   Str www_authenticate;  // of an intercepted 401
   ArenaList<http::Header> server_headers;  // of an answer that one from here took the place of

@@ -40,7 +40,6 @@ struct SslConf {
   ArenaList<config::Where> certificate_places;
   ArenaList<Str> keys;
   ArenaList<NameValue> commands;
-  ArenaList<config::Where> command_places;
   ArenaList<Str> ticket_keys;
   ArenaList<config::Where> ticket_places;
   Setting<Str> passwords;
@@ -110,8 +109,9 @@ void bind_verify(void* s, const Directive& d, const Row& row) {
 
 void bind_command(void* s, const Directive& d, const Row&) {
   Scope& scope = scope_of(s);
-  conf_of(s).commands.push(scope.arena, {d.arg(0).text, d.arg(1).text});
-  conf_of(s).command_places.push(scope.arena, d.arg(0).where);
+  Str value = d.arg(1).text;
+  if (net::tls_command_takes_path(std::string(d.arg(0).text))) value = scope.arena.dup(full_path(scope, value, true));
+  conf_of(s).commands.push(scope.arena, {d.arg(0).text, value});
 }
 
 void bind_ticket_key(void* s, const Directive& d, const Row&) {
@@ -138,8 +138,8 @@ net::TlsSessionCache* shared_cache(Scope& scope, const Directive& d, size_t arg)
   std::string name(rest.substr(0, colon));
   uint64_t& known = main.sizes[name];
   if (known && known != size) {
-    std::string text = fmt::format("the size {} of shared memory zone \"{}\" conflicts with already declared size {}", size,
-                                   name, known);
+    std::string text = fmt::format("the size {} of shared memory zone \"{}\" conflicts with already declared size {}",
+                                   size, name, known);
     scope.error(d.arg(arg).where, text, "give it the same size everywhere").product = text;
     return nullptr;
   }
@@ -219,10 +219,7 @@ void merge_ssl(Scope&, void* child, const void* parent) {
     c.certificate_places = p.certificate_places;
   }
   if (c.keys.empty()) c.keys = p.keys;
-  if (c.commands.empty()) {
-    c.commands = p.commands;
-    c.command_places = p.command_places;
-  }
+  if (c.commands.empty()) c.commands = p.commands;
   if (c.ticket_keys.empty()) {
     c.ticket_keys = p.ticket_keys;
     c.ticket_places = p.ticket_places;
@@ -307,10 +304,7 @@ net::TlsServerOptions options_of(Scope& scope, const SslConf& c) {
   o.session_timeout_s = c.session_timeout.get(300);
   o.ticket_keys = ticket_keys(scope, c);
   if (c.stapling.get(false)) o.stapled = std::string(c.stapling_file.get({}));
-  for (const NameValue& command : c.commands)
-    o.commands.emplace_back(command.name, command.name.ends_with("File") || command.name.ends_with("Path")
-                                              ? full_path(scope, command.value, true)
-                                              : std::string(command.value));
+  for (const NameValue& command : c.commands) o.commands.emplace_back(command.name, command.value);
   for (uint32_t i = 0; i < c.certificates.size; i++)
     o.pairs.emplace_back(c.certificates[i], i < c.keys.size ? c.keys[i] : Str());
   return o;
@@ -386,12 +380,13 @@ bool only_unknown_authority(long result) {
 }
 
 proxy::Next misdirected(proxy::Transaction& txn, proxy::Cursor&, const void*) {
-  return finish_with(txn, 421, "client attempted to request the server name different from the one that was negotiated");
+  return finish_with(txn, 421,
+                     "client attempted to request the server name different from the one that was negotiated");
 }
 proxy::Next bad_certificate(proxy::Transaction& txn, proxy::Cursor&, const void*) {
   const long result = SSL_get_verify_result(txn.client->conn()->ssl());
-  std::string text = fmt::format("client SSL certificate verify error: ({}:{})", result,
-                                 X509_verify_cert_error_string(result));
+  std::string text =
+      fmt::format("client SSL certificate verify error: ({}:{})", result, X509_verify_cert_error_string(result));
   return finish_with(txn, 495, txn.arena.dup(text));
 }
 proxy::Next no_certificate(proxy::Transaction& txn, proxy::Cursor&, const void*) {
@@ -425,7 +420,8 @@ const Row kTable[] = {
         "protocol versions that are accepted", "TLSv1.2 TLSv1.3"),
     row("ssl_ciphers", 1, bind_ciphers, FIELD(ciphers), "ciphers", "cipher suites in OpenSSL's notation",
         "HIGH:!aNULL:!MD5"),
-    row("ssl_dhparam", 1, bind_file, FIELD(dh_params), "file", "parameters for DHE ciphers; without them there are none"),
+    row("ssl_dhparam", 1, bind_file, FIELD(dh_params), "file",
+        "parameters for DHE ciphers; without them there are none"),
     row("ssl_ecdh_curve", 1, set_str, FIELD(curves), "curve", "curves for key exchange", "auto"),
     row("ssl_prefer_server_ciphers", 1, set_flag, FIELD(prefer_server_ciphers), "on | off",
         "our order of ciphers counts", "off"),

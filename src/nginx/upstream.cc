@@ -75,7 +75,8 @@ bool lookup(Scope& scope, Str text, uint16_t default_port, config::Where where, 
   return true;
 }
 
-model::Pool* new_pool(Scope& scope, Str name) {
+// `key`: how the configuration finds it.
+model::Pool* new_pool(Scope& scope, Str name, const std::string& key) {
   auto* pool = scope.arena.own<model::Pool>();
   pool->name = scope.arena.dup(name);
   pool->id = static_cast<uint32_t>(scope.model.pools.size());
@@ -85,7 +86,7 @@ model::Pool* new_pool(Scope& scope, Str name) {
   pool->reuse = model::Reuse::always;
   pool->passive_health = true;
   scope.model.pools.push_back(pool);
-  scope.http->pools[std::string(name)] = pool;
+  scope.http->pools[key] = pool;
   return pool;
 }
 
@@ -111,7 +112,7 @@ void bind_upstream(void* s, const Directive& d, const Row&) {
     e.product = e.text;
     return;
   }
-  model::Pool* pool = new_pool(scope, name);
+  model::Pool* pool = new_pool(scope, name, std::string(name));
   scope.pool = pool;
   scope.bind_block(d, kUpstream);
   scope.pool = nullptr;
@@ -231,18 +232,26 @@ const Row kTable[] = {
 
 }  // namespace
 
-model::Pool* find_or_make_pool(Scope& scope, Str target, uint16_t default_port, bool tls, config::Where where) {
+std::string pool_key(Str target, uint16_t default_port) {
+  const size_t colon = target.rfind(':');
+  const bool whole = target.starts_with("unix:") || (colon != Str::npos && target.find(']', colon) == Str::npos);
+  return whole ? std::string(target) : fmt::format("{}:{}", target, default_port);
+}
+
+model::Pool* find_or_make_pool(Scope& scope, Str target, uint16_t default_port, config::Where where) {
   auto it = scope.http->pools.find(std::string(target));
   if (it != scope.http->pools.end()) return it->second;
-  if (model::Pool* other = scope.model.find_pool(target)) return other;
+  model::Pool* other = scope.model.find_pool(target);
+  if (other && other->personality != &personality()) return other;
+  const std::string key = pool_key(target, default_port);
+  if (it = scope.http->pools.find(key); it != scope.http->pools.end()) return it->second;
   std::vector<net::Addr> addrs;
   bool found = lookup(scope, target, default_port, where, addrs);
   if (!found && !scope.options.offline && scope.options.face != config::Dialect::weir) return nullptr;
-  model::Pool* pool = new_pool(scope, target);
+  model::Pool* pool = new_pool(scope, target, key);
   pool->keepalive = 0;
   model::Server pattern;
   pattern.host = scope.arena.dup(target.substr(0, target.rfind(':')));
-  (void)tls;
   if (addrs.empty()) {
     pattern.unresolved = true;
     addrs.emplace_back();

@@ -4,6 +4,7 @@
 
 #include "http/message.h"
 #include "model/model.h"
+#include "net/tls_client.h"
 
 namespace weir::proxy {
 

@@ -182,7 +182,8 @@ std::string proxy_header(Transaction& txn, const model::Server& server) {
 }
 }  // namespace
 
-H1Client* Upstreams::open(Transaction& txn, const model::Server& server, const Forward& plan, const TlsTo& tls, Error& why) {
+H1Client* Upstreams::open(Transaction& txn, const model::Server& server, const Forward& plan, const TlsTo& tls,
+                          Error& why) {
   const net::Addr& addr = server.address();
   int fd = fault::socket(fault::Site::socket, addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) {
@@ -233,7 +234,8 @@ H1Client* Upstreams::open(Transaction& txn, const model::Server& server, const F
 
 http::Stream* Upstreams::get(Transaction& txn, const Forward& plan, bool may_ask, bool& ready, Error& why) {
   const model::Server& server = *txn.server;
-  const TlsTo tls = plan.tls ? plan.tls(txn, plan) : tls_of(server);
+  TlsTo tls = plan.tls ? plan.tls(txn, plan) : TlsTo();
+  if (!tls.context) tls = tls_of(server);
   H1Client* c = take_idle(txn, server, tls);
   ready = c != nullptr;
   if (!c && may_ask && ask_others(txn, server, tls)) return nullptr;

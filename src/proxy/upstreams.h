@@ -73,7 +73,8 @@ class Upstreams final : public http::ClientHooks {
   void keep(http::H1Client& c);
   http::H1Client* find_idle(const model::Server& server, const Need& need);
   http::H1Client* take_idle(Transaction& txn, const model::Server& server, const net::TlsTo& tls);
-  http::H1Client* open(Transaction& txn, const model::Server& server, const Forward& plan, const net::TlsTo& tls, Error& why);
+  http::H1Client* open(Transaction& txn, const model::Server& server, const Forward& plan, const net::TlsTo& tls,
+                       Error& why);
 
   Shard& shard_;
   std::unique_ptr<Idle[]> idle_;
