@@ -85,6 +85,7 @@ def test_a_file_is_read_at_a_lower_priority_than_requests_are_served(weir):
     part.write_text("")
     proxy.start()
     generations = Generations(proxy)
+    net.wait_until(lambda: len(proxy.pids()) == 3, "the worker and its standby")
     known = proxy.pids()
     part.unlink()
     os.mkfifo(part)  # the file takes as long as the test wants
