@@ -23,6 +23,8 @@
 #include "base/gauge.h"
 #include "base/shared_records.h"
 #include "base/shared_zone.h"
+#include "master/program.h"
+#include "master/replacement.h"
 #include "master/standby.h"
 #include "master/start.h"
 #include "master/title.h"
@@ -89,16 +91,27 @@ Master::Master(Job& job, Daemon& daemon) : job_(job), daemon_(daemon), voice_(*j
 
 int Master::run(tools::Loaded first) {
   if (voice_.face() == config::Dialect::nginx) set_title(fmt::format("nginx: master process {}", command_line()));
+  prepare();
+  if (!job_.cli_sockets.empty()) open_command_line(std::move(job_.cli_sockets));
+  spawn(&first);
+  first = {};
+  return supervise();
+}
+
+void Master::prepare() {
   signals_ = make_signal_fd();
   prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);  // a standby becomes our child when its worker dies
   link_ = job_.link;
-  if (!job_.cli_sockets.empty())
-    cli_ = std::make_unique<Cli>(
-        std::move(job_.cli_sockets),
-        CliAccess{[this](bool hard) { reload(hard); }, [this] { return voice_.startup_log.text(); },
-                  voice_.face() == config::Dialect::haproxy ? kHaproxyVersion : kVersion});
-  spawn(&first);
-  first = {};
+}
+
+void Master::open_command_line(std::vector<control::SocketConf> sockets) {
+  CliAccess access{[this](bool hard) { reload(hard); }, [this] { return reloading(); },
+                   [this] { return voice_.startup_log.text(); },
+                   voice_.face() == config::Dialect::haproxy ? kHaproxyVersion : kVersion};
+  cli_ = std::make_unique<Cli>(std::move(sockets), std::move(access));
+}
+
+int Master::supervise() {
   while (!stopping_ || !children_.empty()) wait_for_events();
   return finish();
 }
@@ -169,7 +182,7 @@ void Master::add_child(pid_t pid, int channel, int slot) {
 void Master::be_worker(int channel, tools::Loaded* loaded) {
   if (voice_.face() == config::Dialect::nginx) set_title("nginx: worker process");
   close(signals_);
-  for (int link : {link_, successor_link_})
+  for (int link : {link_, successor_link_, rehearsal_words_})
     if (link >= 0) close(link);
   for (Child& c : children_)
     for (int channel : {c.channel, c.standby_channel})
@@ -183,7 +196,7 @@ void Master::be_worker(int channel, tools::Loaded* loaded) {
   if (!loaded) {
     SharedZone::forget_use();
     own = load_and_show(job_);
-    if (!own.good(job_.request.options.allow_planned)) _exit(1);
+    if (!own.good(job_.request.options.allow_planned) || (job_.accept && !job_.accept(own))) _exit(1);
     loaded = &own;
   }
   auto wait = [this] {
@@ -428,6 +441,10 @@ void Master::on_child_ends() {
   int status;
   for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
     if (pid == successor_) program_ended(status);
+    if (pid == rehearsal_) {
+      rehearsal_ = 0;
+      rehearsal_status_ = status;
+    }
     auto it = std::find_if(children_.begin(), children_.end(), [&](const Child& c) { return c.pid == pid; });
     if (it == children_.end()) continue;
     Child child = *it;
@@ -445,6 +462,7 @@ void Master::on_child_ends() {
     child_ended(child, status);
     if (cli_) cli_->ended(pid);
   }
+  if (rehearsal_ == 0) rehearsed();
 }
 
 void Master::child_ended(Child child, int status) {
@@ -461,16 +479,17 @@ void Master::child_ended(Child child, int status) {
       stopping_ = true;
       return;
     }
-    if (current()) {
-      voice_.say(Level::alert, text + " before it was ready: the configuration that runs stays");
-      notify_systemd("READY=1\nSTATUS=Reload failed!\n");
-      voice_.started();
-      reload_wanted_ = false;
-      return;
-    }
+    if (current()) return reload_failed(text + " before it was ready");
   }
   voice_.say(Level::alert, text + ", starting another one");
   start_again(child);
+}
+
+void Master::reload_failed(const std::string& why) {
+  voice_.say(Level::alert, why + ": the configuration that runs stays");
+  notify_systemd("READY=1\nSTATUS=Reload failed!\n");
+  voice_.started();
+  reload_wanted_ = false;
 }
 
 void Master::start_again(Child& died) {
@@ -514,7 +533,7 @@ void Master::drop_standby(Child& child) {
 void Master::reload(bool hard) {
   if (stopping_) return;
   retired_ = false;
-  if (starting()) {
+  if (reloading()) {
     reload_wanted_ = true;
     return;
   }
@@ -523,6 +542,7 @@ void Master::reload(bool hard) {
   voice_.say(Level::notice, hard ? "reloading the configuration, cutting connections" : "reloading the configuration");
   if (cli_) cli_->reloading();
   notify_systemd(reloading_state());
+  if (job_.program && job_.program->replaced()) return rehearse();
   respawn_at_ms_ = 0;
   spawn(nullptr);
 }
@@ -540,6 +560,7 @@ void Master::stop(Order order, int signal) {
   for (Child& c : children_) drop_standby(c);
   drop_standby(dead_);
   if (order == Order::stop) kill_at_ms_ = now_ms() + kKillAfterMs;
+  if (rehearsal_ > 0) kill(rehearsal_, SIGKILL);
 }
 
 void Master::tell(Order order) {

@@ -18,6 +18,10 @@ class Master {
  public:
   Master(Job& job, Daemon& daemon);
   int run(tools::Loaded first);
+  // Goes on where the program left off that was in this process before, and reloads; see master/replacement.h. False: what it left
+  // is not understood.
+  bool restore(Str testament);
+  int resume();
 
  private:
   static constexpr const char* kOldSuffix = ".oldbin";  // of the pid file while the new program has its name
@@ -42,6 +46,23 @@ class Master {
     std::string path;  // to be removed at the end, or empty
   };
 
+  // What a program leaves that belongs to the process rather than to the Master.
+  struct Estate {
+    struct Zone {
+      std::string name;
+      uint64_t layout = 0, size = 0;
+      int fd = -1;
+    };
+    std::vector<Zone> zones;
+    std::string said;  // since the reload began
+    std::vector<int> descriptors;  // all of them
+  };
+  template <class Archive>
+  void fields(Archive& a, Estate& estate);
+
+  void prepare();
+  void open_command_line(std::vector<control::SocketConf> sockets);
+  int supervise();
   void spawn(tools::Loaded* loaded);
   void end_oldest();
   [[noreturn]] void be_worker(int channel, tools::Loaded* loaded);
@@ -75,6 +96,11 @@ class Master {
   void kill_late();
   Child* current();
   bool starting() const;
+  bool reloading() const { return starting() || rehearsal_ > 0; }
+  void reload_failed(const std::string& why);
+  void rehearse();
+  void rehearsed();
+  void give_way();
   int finish();
 
   Job& job_;
@@ -91,6 +117,10 @@ class Master {
   bool stopping_ = false;
   bool served_ = false;  // one worker has been ready
   std::unique_ptr<Cli> cli_;  // null: not asked for
+  pid_t rehearsal_ = -1;  // the new program tries whether it could go on here; 0: it has ended
+  int rehearsal_status_ = 0;
+  int rehearsal_words_ = -1;  // what it said
+  Estate estate_;  // between restore and resume
   bool cut_old_ = false;  // by a reload: connections of the old worker do not end in peace
   bool reload_wanted_ = false;  // came while another was under way
   int exit_code_ = 0;
