@@ -84,6 +84,8 @@ struct Global {
   int unix_gid = -1;
   std::string unix_prefix;
   std::string path_origin;  // default-path
+  Str server_state_base;
+  Str server_state_file;
 
   std::vector<Proxy*> proxies;  // in the order of the file, without defaults
   std::vector<Proxy*> all_defaults;

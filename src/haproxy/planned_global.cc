@@ -35,10 +35,6 @@ constexpr Row kRows[] = {
                  "keep the statistics counters in a shared memory file"}),
     as_harmless({"shm-stats-file-max-objects", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
                  "how many counter objects the shared statistics file can hold"}),
-    as_harmless({"server-state-base", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<directory>",
-                 "folder of the files with server states"}),
-    {"server-state-file", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<file>",
-     "file with the state of all servers, read at start"},
     // environment and variables
     // threads and processors
     as_harmless({"thread-hard-limit", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",

@@ -12,6 +12,7 @@ extern const config::Table kProxyTable;
 extern const config::Table kBindTable;
 extern const config::Table kBindOptionTable;
 extern const config::Table kServerTable;
+extern const config::Table kStateFileTable;
 extern const config::Table kServerOptionTable;
 extern const config::Table kTlsOptionTable;
 extern const config::Table kTimeoutTable;

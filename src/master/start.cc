@@ -71,7 +71,11 @@ int serve(Job& job, model::Model& model, Opener& opener, int channel, const Stag
   block_signals();
   if (!open_listeners(model, opener, voice, job.old_pids)) return 1;
   if (stages.bound && !stages.bound()) return 1;
+  std::vector<const model::Server*> fresh;
+  for (const model::Server* s : model.servers)
+    if (!s->state->configured.known.load()) fresh.push_back(s);
   model.settle();
+  if (job.begun) job.begun(model, fresh);
   set_limits(model.process, voice);
   Watchdog watchdog;
   Worker worker(model, voice, channel);

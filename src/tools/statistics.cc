@@ -9,6 +9,7 @@
 #include "haproxy/global.h"
 #include "haproxy/haproxy.h"
 #include "haproxy/personality.h"
+#include "haproxy/state_file.h"
 #include "master/start.h"
 #include "master/worker.h"
 #include "nginx/catalogue.h"
@@ -115,6 +116,11 @@ bool serve(master::Worker& worker, const master::Job& job, std::string& problem)
 }  // namespace
 
 void add_statistics(master::Job& job) {
+  job.begun = [&job](model::Model& model, const std::vector<const model::Server*>& fresh) {
+    haproxy::load_server_states(model, fresh, [&job](bool warning, const std::string& text) {
+      job.voice->say(warning ? master::Level::warn : master::Level::notice, text);
+    });
+  };
   job.before_threads = [&job](master::Worker& worker) {
     std::string problem;
     if (serve(worker, job, problem)) return true;
