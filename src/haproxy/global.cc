@@ -67,6 +67,7 @@ void bind_threads(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   if (!read_number(scope, first(d, row), row.name, 1, 256, n)) return;
   scope.model.process.shards = static_cast<int>(n);
+  scope.global.threads_given = true;
 }
 // Processes became threads; a file that asked for several of them gets as many shards.
 void bind_processes(void* s, const Directive& d, const Row& row) {

@@ -42,6 +42,7 @@ void bind_sections(Scope& scope, const std::vector<const config::Directive*>& se
     else
       report_stray(scope, *d);
   }
+  limit_threads(scope);
   Global& g = scope.global;
   if (!g.log_hostname_on || !g.log_hostname.empty()) return;
   char name[256] = {};

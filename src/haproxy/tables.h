@@ -6,6 +6,7 @@ namespace weir::haproxy {
 
 extern const config::Table kSectionTable;
 extern const config::Table kGlobalTable;
+extern const config::Table kGlobalProcessTable;
 extern const config::Table kCpuMapTable;
 extern const config::Table kGlobalTuneTable;
 extern const config::Table kProxyTable;

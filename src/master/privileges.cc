@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fmt/format.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -50,7 +52,39 @@ bool find_group(const std::string& name, Identity& out) {
   return true;
 }
 
-bool change(const Identity& id, const std::string& name, Voice& voice) {
+// glibc has no wrapper for it.
+bool set_capabilities(const __user_cap_data_struct (&sets)[_LINUX_CAPABILITY_U32S_3]) {
+  __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
+  return syscall(SYS_capset, &head, sets) == 0;
+}
+
+// As root: what is to be kept, and what is needed to become another user, survives that.
+bool keep_capabilities(uint32_t bits, Voice& voice) {
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
+  sets[0].effective = sets[0].permitted = bits | (1u << CAP_SETUID);
+  if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0 && set_capabilities(sets)) return true;
+  voice.say(Level::alert,
+            fmt::format("Failed to preset the capabilities to preserve using capset(): {}", strerror(errno)));
+  return false;
+}
+
+// As the other user: nothing else is left, the right to become a third one least of all. Whoever was started without being root
+// uses what the program's file gives.
+bool have_capabilities(uint32_t bits, bool changed, Voice& voice) {
+  __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
+  if (!changed && syscall(SYS_capget, &head, sets) != 0) return true;
+  if (!changed) bits &= sets[0].permitted;
+  sets[0].effective = changed ? bits : sets[0].effective | bits;
+  if (changed) sets[0].permitted = bits;
+  if (set_capabilities(sets)) return true;
+  voice.say(Level::alert,
+            fmt::format("Failed to set the capabilities that are kept using capset(): {}", strerror(errno)));
+  return !changed;
+}
+
+bool change(const Identity& id, const std::string& name, uint32_t capabilities, Voice& voice) {
+  bool keeps = capabilities && geteuid() == 0 && id.set_user && id.user != 0;
   if (id.set_group) {
     bool named = !name.empty() && !parse_u64(name);
     if ((named ? initgroups(name.c_str(), id.group) : setgroups(0, nullptr)) != 0)
@@ -60,10 +94,12 @@ bool change(const Identity& id, const std::string& name, Voice& voice) {
       return false;
     }
   }
+  if (keeps && !keep_capabilities(capabilities, voice)) return false;
   if (id.set_user && setuid(id.user) != 0) {
     voice.say(Level::alert, fmt::format("setuid({}) failed ({}: {})", id.user, errno, strerror(errno)));
     return false;
   }
+  if (capabilities && geteuid() != 0 && !have_capabilities(capabilities, keeps, voice)) return false;
   // A change of user clears it; core dumps and debuggers of that user stay possible, as in nginx.
   prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   return true;
@@ -131,7 +167,7 @@ bool drop_privileges(const model::Process& process, Voice& voice) {
     voice.say(Level::alert, fmt::format("cannot chroot({}): {}", process.chroot, strerror(errno)));
     return false;
   }
-  if (!change(id, user, voice)) return false;
+  if (!change(id, user, process.capabilities, voice)) return false;
   if (process.working_directory.empty() || chdir(process.working_directory.c_str()) == 0) return true;
   voice.say(Level::alert,
             fmt::format("chdir(\"{}\") failed ({}: {})", process.working_directory, errno, strerror(errno)));

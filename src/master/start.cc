@@ -58,6 +58,7 @@ int run_alone(Job& job, tools::Loaded& loaded, Daemon& daemon) {
 
 tools::Loaded load_and_show(Job& job) {
   tools::Loaded loaded = tools::load(job.request);
+  if (job.heed) job.heed(loaded);
   job.voice->show(*loaded.diag, job.request.options.allow_planned);
   return loaded;
 }

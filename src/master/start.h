@@ -25,6 +25,8 @@ struct Job {
   Program* program = nullptr;       // that a reload takes when it was replaced; null: it does not
   int link = -1;                    // to the master of an older program; master/upgrade.h
   tools::LoadRequest request;       // how to read the configuration, now and at each reload
+  // What was read tells how this process speaks, before anything is said about it.
+  std::function<void(const tools::Loaded&)> heed;
   // What the command line has to say about what was read without a mistake, at each reload. False, having said why, refuses it.
   std::function<bool(tools::Loaded&)> accept;
   std::optional<bool> daemon;  // the command line's word; else the configuration's

@@ -19,6 +19,7 @@ struct LoadOptions {
   std::string access_log = "logs/access.log";  // nginx: unless the file names one, as this and the next
   std::string pid_file = "logs/nginx.pid";
   bool ignore_resolution = false;  // HAProxy -dr: servers that cannot be resolved do not refuse the file
+  bool keeps_peer = false;  // HAProxy -L: `localpeer` says nothing
   bool no_server_verify = false;  // HAProxy -dV: servers' certificates are not verified
   uint64_t proxy_max_conns = 0;  // HAProxy -N: `maxconn` of a proxy that does not say; 0: the product's own
 };

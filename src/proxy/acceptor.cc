@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/fault.h"
 #include "net/descriptor.h"
@@ -61,6 +62,12 @@ uint32_t Acceptor::wait_ms() const {
   return ms;
 }
 
+bool Acceptor::refused(const net::Addr& from) const {
+  constexpr uint16_t kFirstUnprivileged = 1024;
+  return shard_.model.process.refuses_privileged_ports && from.is_ip() && from.port > 0 &&
+         from.port < kFirstUnprivileged;
+}
+
 // Leaves what comes in the backlog for that time.
 void Acceptor::rest(uint64_t ms) {
   shard_.loop.remove(listener_.fd);
@@ -100,7 +107,11 @@ void Acceptor::accept_some() {
                             : fault::accept4(fault::Site::accept, listener_.fd, reinterpret_cast<sockaddr*>(&ss), &len,
                                              SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-      shard_.accepted(listener_, fd, net::Addr::from(reinterpret_cast<sockaddr*>(&ss), len));
+      net::Addr from = net::Addr::from(reinterpret_cast<sockaddr*>(&ss), len);
+      if (refused(from))
+        ::close(fd);
+      else
+        shard_.accepted(listener_, fd, from);
       continue;
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;

@@ -35,9 +35,13 @@ int check_condition(const HaproxyOptions& o, Voice& voice) {
   return 2;
 }
 
+const haproxy::Global* global_of(const Loaded& loaded) {
+  return loaded.model ? static_cast<const haproxy::Global*>(loaded.model->haproxy) : nullptr;
+}
+
 // Warnings may be asked to count as errors; what the command line says wins over the file.
 bool accept(const HaproxyOptions& o, Voice& voice, Loaded& loaded) {
-  if (o.no_warnings && loaded.diag->count(config::Severity::warning) > 0) {
+  if ((o.no_warnings || global_of(loaded)->zero_warning) && loaded.diag->count(config::Severity::warning) > 0) {
     voice.say(Level::alert, "Some warnings were found and 'zero-warning' is set. Aborting.");
     return false;
   }
@@ -105,6 +109,9 @@ master::Job make_job(const HaproxyOptions& o, Voice& voice) {
   job.pid_file = o.pid_file;
   job.old_pids = o.old_pids;
   job.old_signal = o.old_signal;
+  job.heed = [&o, &voice](const Loaded& loaded) {
+    if (const haproxy::Global* g = global_of(loaded); g && g->quiet && !o.verbose) voice.quiet(true);
+  };
   job.accept = [&o, &voice](Loaded& loaded) { return accept(o, voice, loaded); };
   LoadRequest& r = job.request;
   r.dialect = config::Dialect::haproxy;
@@ -115,6 +122,7 @@ master::Job make_job(const HaproxyOptions& o, Voice& voice) {
   r.options.face = config::Dialect::haproxy;
   r.options.check_only = o.check;
   r.options.allow_planned = o.allow_planned;
+  r.read.keeps_peer = r.options.keeps_peer = !o.peer.empty();
   r.options.ignore_resolution = o.ignore_resolution;
   r.options.no_server_verify = o.no_server_verify;
   r.options.proxy_max_conns = o.max_proxy_conns;
@@ -209,6 +217,7 @@ int haproxy_main(int argc, char** argv) {
     if (!o.check && !master_sockets.add(argument, voice)) return 1;
   master::Job job = make_job(o, voice);
   job.program = &program;
+  if (follows && o.check) job.heed = {};
   if (follows && !o.check) {
     if (int code = resume(o, job, testament); code >= 0) return code;
     voice.say(Level::alert, "what the program before has left is not understood: starting anew");
