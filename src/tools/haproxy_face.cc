@@ -92,7 +92,7 @@ master::Job make_job(const HaproxyOptions& o, Voice& voice) {
   master::Job job;
   job.voice = &voice;
   job.master = o.master;
-  job.daemon = o.daemon && !o.foreground && !o.debug && !o.systemd;
+  if (o.daemon || o.foreground) job.daemon = o.daemon;  // -D wins
   job.pid_file = o.pid_file;
   job.old_pids = o.old_pids;
   job.old_signal = o.old_signal;
@@ -153,7 +153,6 @@ int start(const HaproxyOptions& o, const char* program, master::Job& job, Loaded
               fmt::format("[{}.main()] No enabled listener found (check for 'bind' directives) ! Exiting.", program));
     return 1;
   }
-  if (!o.daemon && loaded.model->process.daemon && !o.foreground && !o.debug) job.daemon = true;
   if (!limit_memory(o, program, voice) || !open_command_line(sockets, o, job) || !take_over(o, job)) return 1;
   warn_of_unused_descriptors(*loaded.model, job.cli_sockets, voice);
   add_statistics(job);
