@@ -165,10 +165,6 @@ void bind_access_log(void* s, const Directive& d, const Row&) {
 void bind_log_cache(void* s, const Directive& d, const Row&) {
   auto& scope = *static_cast<Scope*>(s);
   auto& conf = *static_cast<LogConf*>(scope.conf);
-  if (conf.cache.set) {
-    scope.error(d.where, "\"open_log_file_cache\" directive is duplicate", "keep one of them");
-    return;
-  }
   if (d.arg(0).text == "off") {
     conf.cache = nullptr;
     return;
