@@ -12,6 +12,7 @@ namespace weir::model {
 struct LoadOptions {
   bool offline = false;  // judge the text alone: missing certificates, hosts, users and includes are notes
   bool check_only = false;  // nothing will be started
+  bool opens_nothing = false;  // nginx -s: what the file names is neither opened nor made
   bool allow_planned = false;  // planned words do not refuse the file: their places answer 501
   config::Dialect face = config::Dialect::weir;  // as whom weir was started: decides names, defaults and refusals
   std::string prefix = "./";  // nginx: relative paths are below it

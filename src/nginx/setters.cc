@@ -118,7 +118,7 @@ Str make_folder(Scope& scope, const Directive& d) {
 }
 
 void make_folders(Scope& scope) {
-  if (scope.options.offline) return;
+  if (scope.options.offline || scope.options.opens_nothing) return;
   // nginx's workers are nobody's where no user is named.
   std::string user = scope.model.process.user;
   if (user.empty() && scope.options.face == config::Dialect::nginx) user = "nobody";
