@@ -14,7 +14,7 @@
 namespace weir {
 namespace {
 
-constexpr uint64_t kVersion = 2;  // of the layout below
+constexpr uint64_t kVersion = 3;  // of the layout below
 constexpr uint64_t kMagic = 0x77656972636f756e;
 CounterZone::Key no_key() {
   return {0, 0};
@@ -55,9 +55,13 @@ void CounterZone::worker_ended(int slot) {
 }
 
 void CounterZone::forget(int slot) {
+  // The master does this, and does not take a worker's word for where the zone ends.
+  const size_t whole = (zone_->size - sizeof(Header)) / sizeof(Node) / kStripes;
+  const auto most = static_cast<uint32_t>(std::min<size_t>(whole, reinterpret_cast<const Header*>(zone_->data)->nodes));
   for (uint32_t i = 0; i < kStripes; i++) {
     lock(i);
-    for (uint32_t index = 1; index <= stripe(i).used; index++) node(i, index).holders.forget(slot);
+    const uint32_t used = std::min(stripe(i).used, most);
+    for (uint32_t index = 1; index <= used; index++) node(i, index).holders.forget(slot);
     stripe(i).lock.unlock();
   }
 }

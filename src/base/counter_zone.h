@@ -18,22 +18,41 @@ class CounterZone {
     uint64_t high;
     uint64_t low;
   };
-  // Who holds a node, by worker: what one held that was killed is taken back. Only under the stripe's lock.
+  // Who holds a node, by worker: what one held that was killed is taken back. Only under the stripe's lock. Where more workers
+  // hold one than there is room for, the last entry counts for all of them.
   class Holders {
    public:
     uint32_t total() const {
       uint32_t sum = 0;
-      for (uint16_t n : by_worker_) sum += n;
+      for (const Entry& e : entries_) sum += e.count;
       return sum;
     }
-    void up() { by_worker_[g_worker_slot]++; }
+    void up() { entry().count++; }
     void down() {
-      if (by_worker_[g_worker_slot]) by_worker_[g_worker_slot]--;
+      if (Entry& e = entry(); e.count) e.count--;
     }
-    void forget(int slot) { by_worker_[slot] = 0; }
+    void forget(int slot) {
+      for (Entry& e : entries_)
+        if (e.slot == slot) e.count = 0;
+    }
 
    private:
-    uint16_t by_worker_[kWorkerSlots];
+    struct Entry {
+      uint16_t count;
+      uint8_t slot;
+    };
+    Entry& entry() {
+      for (Entry& e : entries_)
+        if (e.count && e.slot == g_worker_slot) return e;
+      for (Entry& e : entries_) {
+        if (e.count) continue;
+        e.slot = static_cast<uint8_t>(g_worker_slot);
+        return e;
+      }
+      return entries_[kMost - 1];
+    }
+    static constexpr int kMost = 4;
+    Entry entries_[kMost];
   };
   struct Node {
     Key key;

@@ -23,8 +23,9 @@ namespace weir {
 namespace {
 
 constexpr size_t kZone = size_t{1} << 20;
-constexpr uint64_t kLayout = 1;
+constexpr uint64_t kLayout = 2;
 constexpr size_t kLine = 64;
+constexpr size_t kZoneHead = 4 * kLine;
 
 struct Key {
   uint64_t high, low;
@@ -48,8 +49,10 @@ struct alignas(kLine) Head {
 struct ZoneHead {
   std::atomic<uint32_t> used;  // bytes behind this head that were given out
   std::atomic<uint32_t> loads;  // of the first zone: configurations that were read
+  std::atomic<int32_t> slots_end;  // of the first zone: g_slots_end
   std::atomic<int32_t> masters[kWorkerSlots];  // of the first zone: process ids of those that claimed the slots
 };
+static_assert(sizeof(ZoneHead) <= kZoneHead);
 
 struct Book {
   std::mutex lock;
@@ -91,16 +94,38 @@ void refresh(Book& b) {
   b.zones.clear();
   while (SharedZone* zone = SharedZone::find(zone_name(b.zones.size()), kLayout, kZone)) b.zones.push_back(zone);
   b.index.clear();
+  if (!b.zones.empty()) g_slots_end = &head_of(*b.zones[0]).slots_end;
   for (SharedZone* zone : b.zones) {
-    size_t used = std::min<size_t>(head_of(*zone).used.load(), kZone - kLine);
-    for (size_t at = 0; at < used;) {
-      auto* head = reinterpret_cast<Head*>(zone->data + kLine + at);
+    size_t used = std::min<size_t>(head_of(*zone).used.load(), kZone - kZoneHead);
+    for (size_t at = 0; at + sizeof(Head) < used;) {
+      auto* head = reinterpret_cast<Head*>(zone->data + kZoneHead + at);
       uint32_t size = head->size.load();
       if (size == 0) break;  // whoever made it was killed there and then
+      if (size % kLine != 0 || size > used - at - sizeof(Head))
+        break;  // workers may write here, and need not be what they were
       if (head->ready.load(std::memory_order_acquire)) b.index[head->key] = head;
       at += sizeof(Head) + size;
     }
   }
+}
+
+void raise_slots_end(ZoneHead& head, int32_t end) {
+  int32_t now = head.slots_end.load();
+  while (now < end && !head.slots_end.compare_exchange_weak(now, end)) {
+  }
+}
+
+int32_t claimed_end(const ZoneHead& head) {
+  int32_t end = kWorkerSlots;
+  while (end > 0 && head.masters[end - 1].load() == 0) end--;
+  return end;
+}
+
+// A slot was given back. Another master may claim one at the same time.
+void lower_slots_end(ZoneHead& head) {
+  int32_t now = head.slots_end.load(), end = claimed_end(head);
+  if (end < now) head.slots_end.compare_exchange_strong(now, end);
+  raise_slots_end(head, claimed_end(head));
 }
 
 Head* reclaim(Book& b, uint64_t kind, uint32_t size) {
@@ -130,10 +155,10 @@ Head* allocate(Book& b, uint32_t size) {
     uint32_t need = static_cast<uint32_t>(sizeof(Head)) + size;
     ZoneHead& zone = head_of(*b.zones[i]);
     uint32_t at = zone.used.load();
-    while (at + need <= kZone - kLine && !zone.used.compare_exchange_weak(at, at + need)) {
+    while (at + need <= kZone - kZoneHead && !zone.used.compare_exchange_weak(at, at + need)) {
     }
-    if (at + need > kZone - kLine) continue;
-    auto* head = reinterpret_cast<Head*>(b.zones[i]->data + kLine + at);
+    if (at + need > kZone - kZoneHead) continue;
+    auto* head = reinterpret_cast<Head*>(b.zones[i]->data + kZoneHead + at);
     head->size.store(size);
     return head;
   }
@@ -188,6 +213,7 @@ void SharedRecords::hold() {
   Book& b = book();
   std::lock_guard lock(b.lock);
   for (Head* head : b.given) head->users.fetch_or(1u << g_worker_slot);
+  if (!b.zones.empty()) raise_slots_end(head_of(*b.zones[0]), g_worker_slot + 1);
 }
 
 void SharedRecords::forget(int slot) {
@@ -195,7 +221,7 @@ void SharedRecords::forget(int slot) {
   for (auto& [key, head] : book().index) {
     if (!(head->users.fetch_and(~bit) & bit)) continue;
     for (const RecordKind* k = g_kinds; k; k = k->next_)
-      if (k->id() == head->kind) k->forget_(head->data(), slot);
+      if (k->id() == head->kind && k->size() <= head->size.load()) k->forget_(head->data(), slot);
   }
 }
 
@@ -210,6 +236,7 @@ int SharedRecords::claim_slot() {
     if (who != 0 && (kill(who, 0) == 0 || errno != ESRCH)) continue;
     if (!master.compare_exchange_strong(who, getpid())) continue;
     if (who != 0) forget(slot);  // its master died without a word
+    raise_slots_end(head_of(*b.zones[0]), slot + 1);
     return slot;
   }
   return -1;
@@ -220,7 +247,9 @@ void SharedRecords::worker_ended(int slot) {
   std::lock_guard lock(b.lock);
   refresh(b);
   forget(slot);
-  if (!b.zones.empty()) head_of(*b.zones[0]).masters[slot].store(0);
+  if (b.zones.empty()) return;
+  head_of(*b.zones[0]).masters[slot].store(0);
+  lower_slots_end(head_of(*b.zones[0]));
 }
 
 }  // namespace weir

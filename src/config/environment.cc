@@ -7,7 +7,7 @@
 
 namespace weir::config {
 
-Environment::Environment(const std::vector<std::string>& defines) {
+Environment::Environment(const std::vector<std::string>& defines, bool keeps_peer) : keeps_peer_(keeps_peer) {
   auto put = [this](Str entry) {
     Str name = cut(entry, '=');
     values_.insert_or_assign(std::string(name), std::string(entry));
@@ -33,6 +33,8 @@ void Environment::apply(const Directive& directive) {
       values_.emplace(std::move(key), std::move(value));
   } else if (name == "unsetenv") {
     for (size_t i = 0; i < directive.args(); i++) values_.erase(std::string(directive.arg(i).text));
+  } else if (name == "localpeer" && directive.args() == 1 && !keeps_peer_) {
+    values_.insert_or_assign("HAPROXY_LOCALPEER", std::string(directive.arg(0).text));
   } else if (name == "resetenv") {
     std::erase_if(values_, [&](const auto& entry) {
       return std::none_of(directive.words.begin() + 1, directive.words.end(),

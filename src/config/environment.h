@@ -14,15 +14,17 @@ namespace weir::config {
 class Environment {
  public:
   // The process environment and `defines` (NAME or NAME=VALUE) over it.
-  explicit Environment(const std::vector<std::string>& defines = {});
+  // `keeps_peer`: `localpeer` has nothing to say.
+  explicit Environment(const std::vector<std::string>& defines = {}, bool keeps_peer = false);
 
   std::optional<Str> get(Str name) const;
-  // Takes effect of a global section's setenv, presetenv, unsetenv or resetenv; other directives change nothing.
+  // Takes effect of a global section's setenv, presetenv, unsetenv, resetenv or localpeer; other directives change nothing.
   // Whether the arguments are right is the binder's business.
   void apply(const Directive& directive);
 
  private:
   std::map<std::string, std::string, std::less<>> values_;
+  bool keeps_peer_;
 };
 
 }  // namespace weir::config

@@ -18,6 +18,7 @@ struct ReadOptions {
   // itself provides (HAPROXY_BRANCH, HAPROXY_HTTP_LOG_FMT …).
   std::vector<std::string> defines;
   bool strict_last_line = false;  // HAProxy: a last line without LF is an error, as the product has it; else a warning
+  bool keeps_peer = false;  // HAProxy -L: the name is that of the command line, whatever `localpeer` says
   bool diagnostic_mode = false;  // HAProxy -dD: `.diag` messages are notes; else they are not said
 };
 

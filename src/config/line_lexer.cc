@@ -317,7 +317,7 @@ void read_lines(Tree& tree, Diagnostics& diag, const std::vector<std::string>& p
     else
       files.push_back(path);
   }
-  Environment environment(options.defines);
+  Environment environment(options.defines, options.keeps_peer);
   for (const std::string& file : files) {
     int error = 0;
     const Source* source = load_source(tree, file, error);
@@ -333,7 +333,7 @@ void read_lines(Tree& tree, Diagnostics& diag, const std::vector<std::string>& p
 void read_lines_text(Tree& tree, Diagnostics& diag, const std::string& path, std::string text,
                      const Predicates& predicates, const ReadOptions& options) {
   prepare_root(tree);
-  Environment environment(options.defines);
+  Environment environment(options.defines, options.keeps_peer);
   const Source* source = add_source(tree, path, std::move(text));
   LineLexer(tree, diag, predicates, options, environment, *source).read();
 }

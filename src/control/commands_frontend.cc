@@ -19,6 +19,9 @@ bool deafen(const model::Listener& l) {
   return ::connect(l.fd, &nowhere, sizeof nowhere) == 0;
 }
 
+// Its descriptors are closed, and their numbers may be something else's by now.
+constexpr Str kStopping = "This process is stopping and listens no more.\n";
+
 Outcome let_shards(Call& call, stats::ProxyEntry& front, bool accept) {
   auto* entry = &front;
   call.server.ask_shards(
@@ -37,6 +40,7 @@ Outcome let_shards(Call& call, stats::ProxyEntry& front, bool accept) {
 }
 
 Outcome disable_frontend(Call& call) {
+  if (call.server.stopping()) return call.refuse(kStopping);
   stats::ProxyEntry* p = call.front(call.word(2));
   if (!p) return Outcome::done;
   if (p->disabled || p->state == FrontState::stopped)
@@ -48,6 +52,7 @@ Outcome disable_frontend(Call& call) {
 }
 
 Outcome enable_frontend(Call& call) {
+  if (call.server.stopping()) return call.refuse(kStopping);
   stats::ProxyEntry* p = call.front(call.word(2));
   if (!p) return Outcome::done;
   if (p->disabled || p->state == FrontState::stopped)

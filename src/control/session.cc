@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/fault.h"
 #include "control/command.h"
 #include "control/words.h"
@@ -50,11 +52,12 @@ void Session::close() {
 
 // What is waited for: input until it ends (a closed side would be reported forever), output while some is left.
 void Session::watch() {
-  int events = (end_of_input_ || finishing_ ? 0 : UV_READABLE) | (out_.empty() ? 0 : UV_WRITABLE);
-  if (events == 0) {
-    uv_poll_stop(&poll_);
-    return;
-  }
+  // What cannot be worked on yet stays in the kernel, beyond one more line or payload.
+  const bool held_up = busy_ || out_.size() >= kMaxPending;
+  const bool enough = held_up && in_.size() >= std::max(server_.access().max_line, server_.access().max_payload);
+  int events = (end_of_input_ || finishing_ || enough ? 0 : UV_READABLE) | (out_.empty() ? 0 : UV_WRITABLE);
+  // Nothing urgent ever comes: that the client has gone is told with it.
+  if (events == 0) events = UV_PRIORITIZED;
   uv_poll_start(&poll_, events,
                 [](uv_poll_t* p, int status, int e) { static_cast<Session*>(p->data)->on_io(status, e); });
 }
@@ -81,7 +84,7 @@ void Session::sleep(uint64_t ms, std::function<void()> then) {
 }
 
 void Session::on_io(int status, int events) {
-  if (status < 0) return close();
+  if (status < 0 || (events & UV_PRIORITIZED)) return close();
   if ((events & UV_READABLE) && !read_some()) return;
   pump();
 }

@@ -229,7 +229,7 @@ const config::Index& index() {
           kStatsPageTable,  kRedirectTable,    kVariableRuleTable, kControlRuleTable,   kTcpRuleTable,
           kErrorfileTable,  kBalanceTable,     kLogTable,          kCaptureTable,       kUniqueIdTable,
           kMonitorTable,    kCompressionTable, kUserlistTable,     kRuntimeSocketTable, kLuaTable,
-          kOldWordsTable})
+          kOldWordsTable,   kStateFileTable,   kGlobalProcessTable})
       i.add(t);
     add_planned(i);
     return i;

@@ -6,6 +6,8 @@ namespace weir::haproxy {
 
 // Binds the lines of a section in `context`.
 void bind_lines(Scope& scope, const Directive& section, ContextMask context);
+// After all lines: `thread-hard-limit` wins over the number of threads, however that was found.
+void limit_threads(Scope& scope);
 // One line, or the opening of a section, in scope.context.
 void bind_directive(Scope& scope, const Directive& d);
 // Looks up the option word of a `bind` or `server` line in its context; reports an unknown one. Null after that.

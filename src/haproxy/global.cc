@@ -67,6 +67,7 @@ void bind_threads(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   if (!read_number(scope, first(d, row), row.name, 1, 256, n)) return;
   scope.model.process.shards = static_cast<int>(n);
+  scope.global.threads_given = true;
 }
 // Processes became threads; a file that asked for several of them gets as many shards.
 void bind_processes(void* s, const Directive& d, const Row& row) {
@@ -104,10 +105,13 @@ void bind_max_reloads(void* s, const Directive& d, const Row& row) {
   if (read_number(scope_of(s), first(d, row), row.name, 0, INT32_MAX, n))
     scope_of(s).model.process.max_reloads = static_cast<uint32_t>(n);
 }
+void bind_may_gain_privileges(void* s, const Directive&, const Row&) {
+  scope_of(s).model.process.may_gain_privileges = true;
+}
 void bind_no_reuseport(void* s, const Directive&, const Row&) {
   scope_of(s).model.process.reuseport = false;
 }
-// Core files are possible anyway; the word lifts the limit on their size.
+// The word lifts the limit on the size of core files, too.
 void bind_dumpable(void* s, const Directive& d, const Row& row) {
   Words args = args_of(d, row);
   bool off = d.negated || (!args.empty() && args[0] == "off");
@@ -115,7 +119,9 @@ void bind_dumpable(void* s, const Directive& d, const Row& row) {
     scope_of(s).error(args[0].where, fmt::format("'{}' is no value of set-dumpable", args[0].text), "on, off or libs");
     return;
   }
-  if (!off) scope_of(s).model.process.rlimit_core = UINT64_MAX;
+  if (off) return;
+  scope_of(s).model.process.rlimit_core = UINT64_MAX;
+  scope_of(s).model.process.dumpable = true;
 }
 void bind_hard_stop(void* s, const Directive& d, const Row& row) {
   read_time_ms(scope_of(s), first(d, row), row.name, scope_of(s).model.process.shutdown_timeout);
@@ -232,10 +238,12 @@ constexpr Row kRows[] = {
          "longest duration of a soft stop before the process is killed"),
     word("grace", 1, 1, bind_grace, "<time>", "delay between the stop signal and the real soft stop"),
     word("mworker-max-reloads", 1, 1, bind_max_reloads, "<number>",
-         "end a worker that has lived through more reloads than that"),
+         "end a worker that has lived through more reloads than that; 50 unless said otherwise"),
     word("fd-hard-limit", 1, 1, bind_hard_limit, "<number>",
          "upper bound of file descriptors, whatever the system allows"),
     word("noreuseport", 0, 0, bind_no_reuseport, "", "do not set SO_REUSEPORT on listening sockets"),
+    word("insecure-setuid-wanted", 0, 0, bind_may_gain_privileges, "",
+         "allow executed programs to gain privileges through setuid bits"),
     word("set-dumpable", 0, 1, bind_dumpable, "[ on | off | libs ]", "lift the limit on the size of core dumps"),
     word("node", 1, 1, bind_text<&Global::node>, "<name>", "name of this node, shown on the statistics page"),
     word("description", 1, -1, bind_description, "<text>", "text that describes this instance on the statistics page"),
@@ -292,8 +300,6 @@ constexpr Row kRows[] = {
          "a limit that cannot be raised is always said"),
     idle("insecure-fork-wanted", 0, 0, "", "allow forks after start, which external checks and some Lua modules need",
          "forks are not forbidden"),
-    idle("insecure-setuid-wanted", 0, 0, "", "allow executed programs to gain privileges through setuid bits",
-         "nothing is executed"),
     idle("limited-quic", 0, 0, "", "allow QUIC listeners with a TLS library that lacks the full QUIC interface",
          "QUIC is not built"),
     idle("no-quic", 0, 0, "", "no QUIC at all; replaced by: tune.quic.listen off", "QUIC is not built"),

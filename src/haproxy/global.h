@@ -84,6 +84,12 @@ struct Global {
   int unix_gid = -1;
   std::string unix_prefix;
   std::string path_origin;  // default-path
+  bool quiet = false;
+  bool zero_warning = false;  // a warning refuses the file
+  uint32_t thread_limit = 0;  // thread-hard-limit; 0: none
+  bool threads_given = false;
+  Str server_state_base;
+  Str server_state_file;
 
   std::vector<Proxy*> proxies;  // in the order of the file, without defaults
   std::vector<Proxy*> all_defaults;

@@ -42,6 +42,7 @@ void bind_sections(Scope& scope, const std::vector<const config::Directive*>& se
     else
       report_stray(scope, *d);
   }
+  limit_threads(scope);
   Global& g = scope.global;
   if (!g.log_hostname_on || !g.log_hostname.empty()) return;
   char name[256] = {};
@@ -77,6 +78,7 @@ std::unique_ptr<model::Model> load(std::unique_ptr<config::Tree> tree, config::D
   auto model = std::make_unique<model::Model>();
   model->tree = std::move(tree);
   model->process.master = false;
+  model->process.max_reloads = 50;
   model->process.shards = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   std::vector<const config::Directive*> sections;
   for (const config::Directive& d : model->tree->root.block) sections.push_back(&d);

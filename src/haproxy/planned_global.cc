@@ -15,18 +15,7 @@ using config::Inherit;
 using config::Row;
 
 constexpr Row kRows[] = {
-    // identity of the process and its privileges
-    {"setcap", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<name>[,<name>...]",
-     "keep these Linux capabilities after privileges are dropped"},
-    {"harden.reject-privileged-ports.tcp", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "{ on | off }",
-     "refuse TCP clients whose source port is below 1024"},
-    {"harden.reject-privileged-ports.quic", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "{ on | off }",
-     "refuse QUIC clients whose source port is below 1024"},
     // start, reload and stop
-    as_harmless({"close-spread-time", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<time>",
-                 "spread the closing of idle connections over this time during a soft stop"}),
-    {"localpeer", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<name>",
-     "name of this instance in the peers sections"},
     {"cluster-secret", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<secret>",
      "secret shared by the nodes of one cluster, used for QUIC tokens and resets"},
     as_harmless({"stats-file", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<path>",
@@ -35,14 +24,6 @@ constexpr Row kRows[] = {
                  "keep the statistics counters in a shared memory file"}),
     as_harmless({"shm-stats-file-max-objects", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
                  "how many counter objects the shared statistics file can hold"}),
-    as_harmless({"server-state-base", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<directory>",
-                 "folder of the files with server states"}),
-    {"server-state-file", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<file>",
-     "file with the state of all servers, read at start"},
-    // environment and variables
-    // threads and processors
-    as_harmless({"thread-hard-limit", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
-                 "upper bound of the number of threads, however it was chosen"}),
     // limits
     {"maxsslconn", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
      "limit of concurrent TLS connections of the whole process"},
@@ -85,9 +66,6 @@ constexpr Row kRows[] = {
     // debugging
     as_harmless({"anonkey", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<key>",
                  "key that hashes names in anonymised dumps"}),
-    as_harmless({"quiet", kGlobal, 0, 0, Block::none, Inherit::none, nullptr, "", "print nothing at start"}),
-    {"zero-warning", kGlobal, 0, 0, Block::none, Inherit::none, nullptr, "",
-     "refuse to start when the configuration raises a warning"},
     as_harmless({"debug.counters", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "{ on | off }",
                  "update the debugging event counters"}),
     as_harmless({"force-cfg-parser-pause", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<timeout>",

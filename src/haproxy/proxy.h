@@ -83,6 +83,9 @@ enum class NamePolicy : uint8_t { unset, preserve, remove, reject };
 // How a response may be compressed. `identity` only cuts it into chunks.
 enum class Coding : uint8_t { undecided, none, identity, gzip, deflate };
 
+// load-server-state-from-file
+enum class StateSource : uint8_t { none, global, local };
+
 // What a section starts with from its `defaults`.
 struct Settings {
   Mode mode = Mode::tcp;
@@ -101,6 +104,9 @@ struct Settings {
   bool redispatch = false;
   int redispatch_after = -1;
   ServerOptions server;  // default-server
+
+  StateSource states = StateSource::none;
+  Str state_file;  // of `local` states; empty: named like the backend
 
   uint32_t maxconn = 0;
   uint32_t max_rate = 0;  // rate-limit sessions; 0: none

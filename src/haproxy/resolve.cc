@@ -15,6 +15,7 @@
 #include "haproxy/chosen_server.h"
 #include "haproxy/monitor.h"
 #include "haproxy/personality.h"
+#include "haproxy/state_file.h"
 #include "haproxy/stats_page.h"
 #include "haproxy/switching.h"
 
@@ -417,6 +418,7 @@ void resolve(Scope& scope) {
     resolve_names(scope, *p);
     make_listeners(scope, *p);
     check_proxy(scope, *p);
+    check_state_file(scope, *p);
   }
   scope.proxy = nullptr;
   check_references(scope);

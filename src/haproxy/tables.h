@@ -6,12 +6,14 @@ namespace weir::haproxy {
 
 extern const config::Table kSectionTable;
 extern const config::Table kGlobalTable;
+extern const config::Table kGlobalProcessTable;
 extern const config::Table kCpuMapTable;
 extern const config::Table kGlobalTuneTable;
 extern const config::Table kProxyTable;
 extern const config::Table kBindTable;
 extern const config::Table kBindOptionTable;
 extern const config::Table kServerTable;
+extern const config::Table kStateFileTable;
 extern const config::Table kServerOptionTable;
 extern const config::Table kTlsOptionTable;
 extern const config::Table kTimeoutTable;

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 
+#include "master/archive.h"
 #include "master/cli_session.h"
 #include "net/descriptor.h"
 
@@ -84,9 +85,7 @@ void Cli::ended(pid_t pid) {
   bool failed = !it->ready;
   shut(it->line);
   workers_.erase(it);
-  if (!failed) return;
-  failures_++;
-  answer_reloads(false);
+  if (failed) reload_failed();
 }
 
 void Cli::answer_reloads(bool success) {
@@ -106,16 +105,34 @@ const WorkerView* Cli::current() const {
   return best;
 }
 
-bool Cli::starting() const {
-  return std::ranges::any_of(workers_, [](const WorkerView& w) { return !w.ready; });
-}
-
 void Cli::reload(bool hard) {
   access_.reload(hard);
-  if (starting()) return;
+  if (!starting()) reload_failed();
+}
+
+void Cli::reload_failed() {
   failures_++;
   answer_reloads(false);
 }
+
+template <class Archive>
+void Cli::fields(Archive& a) {
+  a.each(sockets_, [&](control::SocketConf& s) {
+    a.descriptor(s.fd);
+    a(s.text, s.level, s.timeout_ms, s.gives_sockets, s.pair, s.lasting, s.severity);
+  });
+  a.each(workers_, [&](WorkerView& w) {
+    a.descriptor(w.line);
+    a(w.pid, w.far_end, w.since, w.reloads, w.ready, w.leaving, w.version);
+  });
+  a.each(sessions_, [&](std::unique_ptr<CliSession>& s) {
+    if (!s) s = std::make_unique<CliSession>(*this);
+    s->fields(a);
+  });
+  a(reloads_, failures_, since_);
+}
+template void Cli::fields(Writer&);
+template void Cli::fields(Reader&);
 
 void Cli::watch(std::vector<pollfd>& fds) const {
   if (sessions_.size() < kMaxSessions)

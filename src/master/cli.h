@@ -19,9 +19,10 @@ namespace weir::master {
 
 class CliSession;
 
-// What the command line asks of the master. Both functions come back before anything has changed.
+// What the command line asks of the master. All functions come back before anything has changed.
 struct CliAccess {
   std::function<void(bool hard)> reload;  // hard: connections of the old worker are cut
+  std::function<bool()> reloading;  // or starting
   std::function<std::string()> startup_log;
   Str version;
 };
@@ -35,7 +36,7 @@ struct WorkerView {
   uint32_t reloads = 0;  // since it was started, failed ones included
   bool ready = false;
   bool leaving = false;
-  Str version;
+  std::string version;
 };
 
 class Cli {
@@ -56,6 +57,10 @@ class Cli {
   void reloading();  // a reload was asked for, whoever did
   void ready(pid_t pid);
   void ended(pid_t pid);
+  void reload_failed();  // before there was a worker
+  // For a master that goes on with another program, everything but the access; see master/archive.h.
+  template <class Archive>
+  void fields(Archive& a);
 
   // --- the poll loop ---
   void watch(std::vector<pollfd>& fds) const;
@@ -68,7 +73,7 @@ class Cli {
   const WorkerView* find(pid_t pid) const;
   // The one that serves; the youngest of those that do.
   const WorkerView* current() const;
-  bool starting() const;
+  bool starting() const { return access_.reloading(); }
   // A reload for a session: its answer comes through CliSession::reload_ended.
   void reload(bool hard);
   uint32_t reloads() const { return reloads_; }

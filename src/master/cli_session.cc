@@ -84,7 +84,7 @@ CliSession::CliSession(Cli& cli, int fd, const control::SocketConf& socket)
     : cli_(cli), client_(fd), level_(socket.level) {}
 
 CliSession::~CliSession() {
-  close(client_);
+  if (client_ >= 0) close(client_);
   if (worker_ >= 0) close(worker_);
 }
 

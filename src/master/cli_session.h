@@ -17,6 +17,8 @@ class CliSession {
  public:
   // Takes the descriptor over.
   CliSession(Cli& cli, int fd, const control::SocketConf& socket);
+  // One whose state is read; see Cli::fields.
+  explicit CliSession(Cli& cli) : cli_(cli) {}
   ~CliSession();
   CliSession(const CliSession&) = delete;
   CliSession& operator=(const CliSession&) = delete;
@@ -25,6 +27,13 @@ class CliSession {
   bool owns(int fd) const { return fd == client_ || fd == worker_; }
   void on_event(int fd, short events);
   bool closed() const { return closed_; }
+  template <class Archive>
+  void fields(Archive& a) {
+    a.descriptor(client_);
+    a.descriptor(worker_);
+    a(level_, context_, prompt_, timed_, expert_, experimental_, debug_, severity_, in_, out_, to_worker_, here_);
+    a(command_, payload_, payload_end_, in_payload_, busy_, end_of_input_, gone_, finishing_, closed_);
+  }
   // Answers a session that asked for the reload, and ends it.
   void reload_ended(bool success, const std::string& log);
 
@@ -66,9 +75,9 @@ class CliSession {
   void flush();
 
   Cli& cli_;
-  int client_;
+  int client_ = -1;
   int worker_ = -1;
-  control::Level level_;
+  control::Level level_ = control::Level::user;
   pid_t context_ = 0;  // where commands without a prefix go; 0: here
   bool prompt_ = false;
   bool timed_ = false;

@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/str.h"
+
 namespace weir::master {
 
 bool Daemon::detach() {
@@ -27,6 +29,7 @@ bool Daemon::detach() {
   }
   close(ends[0]);
   pipe_ = ends[1];
+  detached_ = true;
   setsid();
   return true;
 }
@@ -63,6 +66,18 @@ bool write_pid_file(const std::string& path) {
   bool good = write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
   close(fd);
   return good;
+}
+
+pid_t read_pid_file(const std::string& path) {
+  char text[32];
+  int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
+  if (fd >= 0) close(fd);
+  if (n <= 0) return -1;
+  Str number(text, static_cast<size_t>(n));
+  while (!number.empty() && (number.back() == '\n' || number.back() == ' ')) number.remove_suffix(1);
+  auto pid = parse_u64(number);
+  return pid ? static_cast<pid_t>(*pid) : -1;
 }
 
 }  // namespace weir::master

@@ -24,6 +24,8 @@
 #include "base/shared_records.h"
 #include "base/shared_zone.h"
 #include "master/background.h"
+#include "master/program.h"
+#include "master/replacement.h"
 #include "master/standby.h"
 #include "master/start.h"
 #include "master/title.h"
@@ -90,26 +92,52 @@ Master::Master(Job& job, Daemon& daemon) : job_(job), daemon_(daemon), voice_(*j
 
 int Master::run(tools::Loaded first) {
   if (voice_.face() == config::Dialect::nginx) set_title(fmt::format("nginx: master process {}", command_line()));
-  signals_ = make_signal_fd();
-  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);  // a standby becomes our child when its worker dies
-  link_ = job_.link;
-  if (!job_.cli_sockets.empty())
-    cli_ = std::make_unique<Cli>(
-        std::move(job_.cli_sockets),
-        CliAccess{[this](bool hard) { reload(hard); }, [this] { return voice_.startup_log.text(); },
-                  voice_.face() == config::Dialect::haproxy ? kHaproxyVersion : kVersion});
+  prepare();
+  if (!job_.cli_sockets.empty()) open_command_line(std::move(job_.cli_sockets));
   spawn(&first);
   first = {};
+  return supervise();
+}
+
+void Master::prepare() {
+  signals_ = make_signal_fd();
+  // It has no descriptors of connections, but the sockets of every configuration.
+  getrlimit(RLIMIT_NOFILE, &descriptors_);
+  const rlimit most{descriptors_.rlim_max, descriptors_.rlim_max};
+  setrlimit(RLIMIT_NOFILE, &most);
+  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);  // a standby becomes our child when its worker dies
+  link_ = job_.link;
+  inherited_ = link_ >= 0;
+}
+
+void Master::open_command_line(std::vector<control::SocketConf> sockets) {
+  CliAccess access{[this](bool hard) { reload(hard); }, [this] { return reloading() || respawn_at_ms_ != 0; },
+                   [this] { return voice_.startup_log.text(); },
+                   voice_.face() == config::Dialect::haproxy ? kHaproxyVersion : kVersion};
+  cli_ = std::make_unique<Cli>(std::move(sockets), std::move(access));
+}
+
+int Master::supervise() {
   while (!stopping_ || !children_.empty()) wait_for_events();
   return finish();
 }
 
-int Master::finish() {
+// Nobody but a worker that still serves accepts from them any more.
+void Master::close_sockets() {
   for (auto& [key, kept] : sockets_) {
-    close(kept.fd);
-    if (!kept.path.empty() && !shares_sockets()) unlink(kept.path.c_str());
+    if (kept.fd >= 0) close(kept.fd);
+    kept.fd = -1;
   }
-  if (served_ && !pid_file_.empty()) unlink((pid_file_ + (successor_ > 0 ? kOldSuffix : "")).c_str());
+}
+
+int Master::finish() {
+  close_sockets();
+  for (auto& [key, kept] : sockets_)
+    if (!kept.path.empty() && !shares_sockets()) unlink(kept.path.c_str());
+  // HAProxy leaves its pid file where it is, and so does who finds another one's in it.
+  const std::string pid_file = pid_file_ + (successor_ > 0 ? kOldSuffix : "");
+  if (served_ && !pid_file_.empty() && voice_.face() != config::Dialect::haproxy && read_pid_file(pid_file) == getpid())
+    unlink(pid_file.c_str());
   voice_.say(Level::notice, fmt::format("all workers ended, leaving ({})", exit_code_));
   return exit_code_;
 }
@@ -120,14 +148,19 @@ void Master::end_oldest() {
     respawn_at_ms_ = now_ms() + kRoomMs;
     return;
   }
-  Child& oldest = children_.front();
-  if (!oldest.ending) {
-    oldest.ending = true;
-    voice_.say(Level::alert,
-               fmt::format("{} workers still live, ending the oldest one ({})", children_.size(), oldest.pid));
-    kill(oldest.pid, voice_.signal_for(Order::stop));
-  }
   respawn_at_ms_ = now_ms() + kRoomMs;
+  // The others may be another master's: one that serves is not given up for one that might.
+  auto oldest = std::find_if(children_.begin(), children_.end(), [](const Child& c) { return c.leaving; });
+  if (oldest == children_.end()) return;
+  if (!oldest->ending) {
+    oldest->ending = true;
+    oldest->kill_at_ms = now_ms() + kKillAfterMs;
+    voice_.say(Level::alert,
+               fmt::format("{} workers still live, ending the oldest one ({})", children_.size(), oldest->pid));
+    kill(oldest->pid, voice_.signal_for(Order::stop));
+  } else if (oldest->kill_at_ms <= now_ms()) {
+    kill(oldest->pid, SIGKILL);
+  }
 }
 
 void Master::spawn(tools::Loaded* loaded) {
@@ -169,8 +202,10 @@ void Master::add_child(pid_t pid, int channel, int slot) {
 // In the child: everything of the master is let go, and the process starts as one without a master would.
 void Master::be_worker(int channel, tools::Loaded* loaded) {
   if (voice_.face() == config::Dialect::nginx) set_title("nginx: worker process");
+  job_.supervisor = getppid();
   close(signals_);
-  for (int link : {link_, successor_link_})
+  setrlimit(RLIMIT_NOFILE, &descriptors_);
+  for (int link : {link_, successor_link_, rehearsal_words_})
     if (link >= 0) close(link);
   for (Child& c : children_)
     for (int channel : {c.channel, c.standby_channel})
@@ -185,7 +220,7 @@ void Master::be_worker(int channel, tools::Loaded* loaded) {
     SharedZone::forget_use();
     Background background;
     own = load_and_show(job_);
-    if (!own.good(job_.request.options.allow_planned)) _exit(1);
+    if (!own.good(job_.request.options.allow_planned) || (job_.accept && !job_.accept(own))) _exit(1);
     loaded = &own;
   }
   auto wait = [this] {
@@ -247,7 +282,7 @@ void Master::wait_for_events() {
   if (link_ >= 0 && fds[link_at].revents != 0) on_link();
   if (fds[0].revents != 0 && !starting) on_signals();
   now = now_ms();
-  watchdog_.beat(now, current() != nullptr);
+  if (const Child* serving = current()) watchdog_.beat(now, serving->alive_ms);
   if (kill_at_ms_ != 0 && kill_at_ms_ <= now) kill_late();
   if (respawn_at_ms_ != 0 && respawn_at_ms_ <= now && !stopping_) {
     respawn_at_ms_ = 0;
@@ -274,7 +309,8 @@ void Master::on_signals() {
       continue;
     }
     if (signal == SIGWINCH) {
-      if (isatty(STDIN_FILENO))
+      // Of one that is not in the background it may be a terminal's, unless a program is being changed (ngx_process.c).
+      if (haproxy || (!daemon_.was_detached() && successor_ < 0 && !inherited_))
         voice_.say_ignored(signal);
       else
         retire_workers();
@@ -323,7 +359,11 @@ void Master::on_message(Child& child) {
   }
   if (packet.type == Message::zone && !child.ready) return take_zone(child, packet, fd);
   if (fd >= 0) close(fd);
-  if (child.ready) return;
+  if (child.ready) {
+    if (packet.type == Message::alive) child.alive_ms = now_ms();
+    if (packet.type == Message::leaving) worker_leaves(child);
+    return;
+  }
   if (packet.type == Message::wish) give_socket(child, packet.wish);
   if (packet.type == Message::log_file) child.logs.emplace_back(packet.path);
   if (packet.type == Message::ready) on_ready(child, packet);
@@ -370,6 +410,7 @@ void Master::give_socket(Child& child, const Wish& wish) {
 // The new worker listens: the old ones drain, and sockets that nobody wants any more are closed.
 void Master::on_ready(Child& child, const Packet& packet) {
   child.ready = true;
+  child.alive_ms = now_ms();
   child.user = packet.user;
   if (stopping_ || retired_) return;
   for (Child& old : children_) {
@@ -378,14 +419,14 @@ void Master::on_ready(Child& child, const Packet& packet) {
     if (!told && (cut_old_ || !old.leaving)) kill(old.pid, voice_.signal_for(cut_old_ ? Order::stop : Order::quit));
     old.leaving = true;
     drop_standby(old);
-    if (packet.max_reloads && ++old.reloads > packet.max_reloads && !old.ending) {
+    if (++old.reloads > packet.max_reloads && !old.ending) {
       old.ending = true;
       voice_.say(Level::alert, fmt::format("worker {} has lived through {} reloads, ending it", old.pid, old.reloads));
       kill(old.pid, voice_.signal_for(Order::stop));
     }
   }
   drop_standby(dead_);
-  drop_unused(child);
+  drop_unused();
   drop_zones();
   if (!served_) {
     served_ = true;
@@ -402,6 +443,7 @@ void Master::on_ready(Child& child, const Packet& packet) {
     voice_.say(Level::notice, "Loading success.");
     daemon_.ready(!job_.keep_output);
   } else {
+    follow_pid_file(pid_file_path(job_, packet.path));
     voice_.say(Level::notice, fmt::format("worker {} serves the new configuration", child.pid));
     if (voice_.face() == config::Dialect::haproxy) voice_.say(Level::notice, "Loading success.");
   }
@@ -414,9 +456,27 @@ void Master::on_ready(Child& child, const Packet& packet) {
   }
 }
 
-void Master::drop_unused(const Child& child) {
+// The configuration names another pid file than before.
+void Master::follow_pid_file(const std::string& path) {
+  if (path == pid_file_ || successor_ > 0) return;
+  if (!path.empty() && !write_pid_file(path)) {
+    voice_.say(Level::emerg, fmt::format("open() \"{}\" failed ({}: {})", path, errno, strerror(errno)));
+    return;
+  }
+  if (!pid_file_.empty()) unlink(pid_file_.c_str());
+  pid_file_ = path;
+}
+
+// By a worker that serves or is about to, or by the standby of one.
+bool Master::wanted(const std::string& key) const {
+  auto names = [&](const Child& c) { return std::find(c.keys.begin(), c.keys.end(), key) != c.keys.end(); };
+  return (dead_.standby_channel >= 0 && names(dead_)) ||
+         std::any_of(children_.begin(), children_.end(), [&](const Child& c) { return !c.leaving && names(c); });
+}
+
+void Master::drop_unused() {
   for (auto it = sockets_.begin(); it != sockets_.end();) {
-    if (std::find(child.keys.begin(), child.keys.end(), it->first) != child.keys.end()) {
+    if (wanted(it->first)) {
       ++it;
       continue;
     }
@@ -430,6 +490,10 @@ void Master::on_child_ends() {
   int status;
   for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
     if (pid == successor_) program_ended(status);
+    if (pid == rehearsal_) {
+      rehearsal_ = 0;
+      rehearsal_status_ = status;
+    }
     auto it = std::find_if(children_.begin(), children_.end(), [&](const Child& c) { return c.pid == pid; });
     if (it == children_.end()) continue;
     Child child = *it;
@@ -447,6 +511,7 @@ void Master::on_child_ends() {
     child_ended(child, status);
     if (cli_) cli_->ended(pid);
   }
+  if (rehearsal_ == 0) rehearsed();
 }
 
 void Master::child_ended(Child child, int status) {
@@ -463,23 +528,28 @@ void Master::child_ended(Child child, int status) {
       stopping_ = true;
       return;
     }
-    if (current()) {
-      voice_.say(Level::alert, text + " before it was ready: the configuration that runs stays");
-      notify_systemd("READY=1\nSTATUS=Reload failed!\n");
-      voice_.started();
-      reload_wanted_ = false;
-      return;
-    }
+    if (current() || starting()) return reload_failed(text + " before it was ready");
   }
   voice_.say(Level::alert, text + ", starting another one");
   start_again(child);
 }
 
+void Master::reload_failed(const std::string& why) {
+  voice_.say(Level::alert, why + ": the configuration that runs stays");
+  notify_systemd("READY=1\nSTATUS=Reload failed!\n");
+  voice_.started();
+  drop_unused();
+  if (!reload_wanted_) return;
+  reload_wanted_ = false;
+  reload();
+}
+
 void Master::start_again(Child& died) {
-  if (starting()) return drop_standby(died);
   if (died.ready) {
     drop_standby(dead_);
     dead_ = died;
+    // A configuration that is being read meanwhile takes its time, and may be none.
+    if (starting() && dead_.standby_channel < 0) return;
   }
   // One that has served is replaced at once, whatever it died of; one that cannot even start, with growing pauses.
   back_off_ms_ = died.ready ? 0 : std::min(std::max(back_off_ms_ * 2, kFirstBackOffMs), kMaxBackOffMs);
@@ -513,10 +583,15 @@ void Master::drop_standby(Child& child) {
   child.standby_channel = -1;
 }
 
+// The workers that were sent away come back as they were, without a look at the file (nginx.org, control).
 void Master::reload(bool hard) {
   if (stopping_) return;
-  retired_ = false;
-  if (starting()) {
+  if (retired_) {
+    retired_ = false;
+    voice_.say(Level::notice, "starting the workers again");
+    return respawn();
+  }
+  if (reloading()) {
     reload_wanted_ = true;
     return;
   }
@@ -525,8 +600,19 @@ void Master::reload(bool hard) {
   voice_.say(Level::notice, hard ? "reloading the configuration, cutting connections" : "reloading the configuration");
   if (cli_) cli_->reloading();
   notify_systemd(reloading_state());
+  if (job_.program && job_.program->replaced()) return rehearse();
   respawn_at_ms_ = 0;
   spawn(nullptr);
+}
+
+// It drains because somebody told it so, and not the master: another one takes its place now.
+void Master::worker_leaves(Child& child) {
+  if (stopping_ || retired_ || child.leaving) return;
+  voice_.say(Level::alert, fmt::format("worker {} was told to leave, starting another one", child.pid));
+  child.leaving = true;
+  Child place = child;
+  child.standby_channel = -1;
+  start_again(place);
 }
 
 void Master::stop(Order order, int signal) {
@@ -541,7 +627,9 @@ void Master::stop(Order order, int signal) {
     tell(order);
   for (Child& c : children_) drop_standby(c);
   drop_standby(dead_);
+  if (order == Order::quit) close_sockets();
   if (order == Order::stop) kill_at_ms_ = now_ms() + kKillAfterMs;
+  if (rehearsal_ > 0) kill(rehearsal_, SIGKILL);
 }
 
 void Master::tell(Order order) {

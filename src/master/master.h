@@ -1,6 +1,9 @@
 #pragma once
 // The supervising process: handles no traffic, keeps the listening sockets and its workers. Made by master::run where
 // the product has a master; lives as long as the process.
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <map>
 #include <memory>
 #include <string>
@@ -18,6 +21,10 @@ class Master {
  public:
   Master(Job& job, Daemon& daemon);
   int run(tools::Loaded first);
+  // Goes on where the program left off that was in this process before, and reloads; see master/replacement.h. False: what it left
+  // is not understood.
+  bool restore(Str testament);
+  int resume();
 
  private:
   static constexpr const char* kOldSuffix = ".oldbin";  // of the pid file while the new program has its name
@@ -29,7 +36,9 @@ class Master {
     bool ready = false;
     bool leaving = false;  // was told to drain
     bool ending = false;  // and then to end at once
+    uint64_t kill_at_ms = 0;  // and then is killed; 0: not yet
     uint32_t reloads = 0;  // since it serves
+    uint64_t alive_ms = 0;  // when its shards last answered, as far as that is asked for
     pid_t standby = -1;  // waits to take its place
     int standby_channel = -1;
     std::vector<std::string> keys;  // of the sockets that it got
@@ -42,6 +51,23 @@ class Master {
     std::string path;  // to be removed at the end, or empty
   };
 
+  // What a program leaves that belongs to the process rather than to the Master.
+  struct Estate {
+    struct Zone {
+      std::string name;
+      uint64_t layout = 0, size = 0;
+      int fd = -1;
+    };
+    std::vector<Zone> zones;
+    std::string said;  // since the reload began
+    std::vector<int> descriptors;  // all of them
+  };
+  template <class Archive>
+  void fields(Archive& a, Estate& estate);
+
+  void prepare();
+  void open_command_line(std::vector<control::SocketConf> sockets);
+  int supervise();
   void spawn(tools::Loaded* loaded);
   void end_oldest();
   [[noreturn]] void be_worker(int channel, tools::Loaded* loaded);
@@ -60,7 +86,11 @@ class Master {
   void take_zone(Child& child, const Packet& packet, int fd);
   void drop_zones();
   bool shares_sockets() const { return successor_ > 0 || link_ >= 0; }  // with another program
-  void drop_unused(const Child& child);
+  void drop_unused();
+  bool wanted(const std::string& key) const;
+  void close_sockets();
+  void follow_pid_file(const std::string& path);
+  void worker_leaves(Child& child);
   void on_child_ends();
   void child_ended(Child child, int status);
   void add_child(pid_t pid, int channel, int slot);
@@ -75,6 +105,11 @@ class Master {
   void kill_late();
   Child* current();
   bool starting() const;
+  bool reloading() const { return starting() || rehearsal_ > 0; }
+  void reload_failed(const std::string& why);
+  void rehearse();
+  void rehearsed();
+  void give_way();
   int finish();
 
   Job& job_;
@@ -87,18 +122,24 @@ class Master {
   int link_ = -1;  // to the master of the older program
   int successor_link_ = -1;  // to the one of the newer
   pid_t successor_ = -1;
+  bool inherited_ = false;  // it took over from an older program
   bool retired_ = false;  // its workers have been sent away
   bool stopping_ = false;
   bool served_ = false;  // one worker has been ready
   std::unique_ptr<Cli> cli_;  // null: not asked for
+  pid_t rehearsal_ = -1;  // the new program tries whether it could go on here; 0: it has ended
+  int rehearsal_status_ = 0;
+  int rehearsal_words_ = -1;  // what it said
+  Estate estate_;  // between restore and resume
   bool cut_old_ = false;  // by a reload: connections of the old worker do not end in peace
   bool reload_wanted_ = false;  // came while another was under way
   int exit_code_ = 0;
+  rlimit descriptors_{};  // as this program was started with them
   uint64_t respawn_at_ms_ = 0;  // 0: not
-  Child dead_;  // the one whose place is free; its standby is what counts
+  Child dead_;  // the one whose place is free, or was given up for a while; its standby is what counts
   uint64_t kill_at_ms_ = 0;
   uint32_t back_off_ms_ = 0;
-  Watchdog watchdog_;
+  Watchdog watchdog_{getpid()};
 };
 
 }  // namespace weir::master

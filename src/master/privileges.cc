@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fmt/format.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -50,9 +52,44 @@ bool find_group(const std::string& name, Identity& out) {
   return true;
 }
 
-bool change(const Identity& id, const std::string& name, Voice& voice) {
+// glibc has no wrapper for it.
+bool set_capabilities(const __user_cap_data_struct (&sets)[_LINUX_CAPABILITY_U32S_3]) {
+  __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
+  return syscall(SYS_capset, &head, sets) == 0;
+}
+
+// As root: what is to be kept, and what is needed to become another user, survives that.
+bool keep_capabilities(uint32_t bits, Voice& voice) {
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
+  sets[0].effective = sets[0].permitted = bits | (1u << CAP_SETUID);
+  if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == 0 && set_capabilities(sets)) return true;
+  voice.say(Level::alert,
+            fmt::format("Failed to preset the capabilities to preserve using capset(): {}", strerror(errno)));
+  return false;
+}
+
+// As the other user: nothing else is left, the right to become a third one least of all. Whoever was started without being root
+// uses what the program's file gives.
+bool have_capabilities(uint32_t bits, bool changed, Voice& voice) {
+  __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
+  if (!changed && syscall(SYS_capget, &head, sets) != 0) return true;
+  if (!changed) bits &= sets[0].permitted;
+  sets[0].effective = changed ? bits : sets[0].effective | bits;
+  if (changed) sets[0].permitted = bits;
+  if (set_capabilities(sets)) return true;
+  voice.say(Level::alert,
+            fmt::format("Failed to set the capabilities that are kept using capset(): {}", strerror(errno)));
+  return !changed;
+}
+
+// nginx's worker keeps the user's other groups and can be looked at by that user's debuggers. HAProxy keeps neither
+// (set_identity).
+bool change(const Identity& id, const std::string& name, uint32_t capabilities, Voice& voice) {
+  const bool haproxy = voice.face() == config::Dialect::haproxy;
+  bool keeps = capabilities && geteuid() == 0 && id.set_user && id.user != 0;
   if (id.set_group) {
-    bool named = !name.empty() && !parse_u64(name);
+    bool named = !haproxy && !name.empty() && !parse_u64(name);
     if ((named ? initgroups(name.c_str(), id.group) : setgroups(0, nullptr)) != 0)
       voice.say(Level::warn, fmt::format("supplementary groups are kept: {}", strerror(errno)));
     if (setgid(id.group) != 0) {
@@ -60,12 +97,13 @@ bool change(const Identity& id, const std::string& name, Voice& voice) {
       return false;
     }
   }
+  if (keeps && !keep_capabilities(capabilities, voice)) return false;
   if (id.set_user && setuid(id.user) != 0) {
     voice.say(Level::alert, fmt::format("setuid({}) failed ({}: {})", id.user, errno, strerror(errno)));
     return false;
   }
-  // A change of user clears it; core dumps and debuggers of that user stay possible, as in nginx.
-  prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+  if (capabilities && geteuid() != 0 && !have_capabilities(capabilities, keeps, voice)) return false;
+  if (!haproxy) prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);  // a change of user has cleared it
   return true;
 }
 
@@ -77,14 +115,16 @@ void set_core_limit(uint64_t size, Voice& voice) {
   voice.say(Level::warn, fmt::format("core files may not grow beyond {} bytes: the limit stays there", limit.rlim_max));
 }
 
-void set_descriptor_limit(const model::Process& process, Voice& voice) {
+void set_descriptor_limit(const model::Process& process, size_t listeners, Voice& voice) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   // nginx counts per worker process, and its workers are our shards.
   uint64_t times = voice.face() == config::Dialect::nginx ? static_cast<uint64_t>(std::max(process.shards, 1)) : 1;
   uint64_t wanted = process.rlimit_nofile * times;
+  const uint64_t spare = kSpareDescriptors + listeners;
   bool may_lower = wanted != 0 || process.most_nofile != 0;
-  if (wanted == 0 && process.max_conns > 0) wanted = 2 * process.max_conns * times + kSpareDescriptors;
+  if (wanted == 0 && process.max_conns > 0) wanted = 2 * process.max_conns * times + spare;
+  if (voice.face() != config::Dialect::nginx) wanted = std::max(wanted, spare);
   if (process.rlimit_nofile == 0 && process.most_nofile != 0)
     wanted = std::min(std::max<uint64_t>(wanted, limit.rlim_cur), process.most_nofile);
   if (may_lower && wanted < limit.rlim_cur) {
@@ -104,11 +144,12 @@ void set_descriptor_limit(const model::Process& process, Voice& voice) {
 
 }  // namespace
 
-void set_limits(const model::Process& process, Voice& voice) {
+void set_limits(const model::Model& model, Voice& voice) {
+  const model::Process& process = model.process;
   if (process.rlimit_core) set_core_limit(*process.rlimit_core, voice);
   if (process.priority && setpriority(PRIO_PROCESS, 0, *process.priority) != 0)
     voice.say(Level::warn, fmt::format("setpriority({}) failed ({}: {})", *process.priority, errno, strerror(errno)));
-  set_descriptor_limit(process, voice);
+  set_descriptor_limit(process, model.listeners.size(), voice);
 }
 
 bool drop_privileges(const model::Process& process, Voice& voice) {
@@ -131,7 +172,10 @@ bool drop_privileges(const model::Process& process, Voice& voice) {
     voice.say(Level::alert, fmt::format("cannot chroot({}): {}", process.chroot, strerror(errno)));
     return false;
   }
-  if (!change(id, user, voice)) return false;
+  const bool haproxy = voice.face() == config::Dialect::haproxy;
+  if (!change(id, user, process.capabilities, voice)) return false;
+  if (process.dumpable) prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+  if (haproxy && !process.may_gain_privileges) prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   if (process.working_directory.empty() || chdir(process.working_directory.c_str()) == 0) return true;
   voice.say(Level::alert,
             fmt::format("chdir(\"{}\") failed ({}: {})", process.working_directory, errno, strerror(errno)));

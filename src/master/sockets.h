@@ -92,6 +92,8 @@ enum class Message : uint8_t {
   zone,
   standby,  // another process with the same configuration waits at the descriptor
   ready,
+  alive,  // a worker whose shards answer; where a service manager wants to know
+  leaving,  // a worker drains that nobody but a signal told so
   // from the master to a worker that serves, each with one end of a socket pair between the two workers (proxy/heir.h)
   heir,  // drain: what may go goes there
   ancestor,  // what comes there is yours
@@ -105,7 +107,7 @@ struct Packet {
   char call[16] = {};
   Wish wish;
   uid_t user = 0;  // ready: as whom the worker runs
-  uint32_t max_reloads = 0;  // ready: after which a worker is ended; 0: no limit
+  uint32_t max_reloads = 0;  // ready: after which a worker is ended
   pid_t pid = 0;  // standby: the process
   int slot = 0;  // serve: which cells it counts in
   uint64_t layout = 0, size = 0;  // of a zone; see base/shared_zone.h

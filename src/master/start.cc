@@ -13,6 +13,7 @@
 #include "master/privileges.h"
 #include "master/systemd.h"
 #include "master/worker.h"
+#include "model/begin.h"
 
 namespace weir::master {
 namespace {
@@ -23,7 +24,13 @@ void speak_for_itself(Worker& worker, Watchdog& watchdog) {
     notify_systemd("STOPPING=1\nSTATUS=Stopping.\n");
     if (before) before();
   };
-  watchdog.watch(worker);
+  watchdog.watch(worker, [] { notify_systemd("WATCHDOG=1"); });
+}
+
+void send_alive(int channel) {
+  Packet packet;
+  packet.type = Message::alive;
+  send_packet(channel, packet);
 }
 
 int run_alone(Job& job, tools::Loaded& loaded, Daemon& daemon) {
@@ -59,6 +66,7 @@ int run_alone(Job& job, tools::Loaded& loaded, Daemon& daemon) {
 
 tools::Loaded load_and_show(Job& job) {
   tools::Loaded loaded = tools::load(job.request);
+  if (job.heed) job.heed(loaded);
   job.voice->show(*loaded.diag, job.request.options.allow_planned);
   return loaded;
 }
@@ -70,18 +78,21 @@ std::string pid_file_path(const Job& job, const std::string& configured) {
 int serve(Job& job, model::Model& model, Opener& opener, int channel, const Stages& stages) {
   Voice& voice = *job.voice;
   block_signals();
+  set_limits(model, voice);
   if (!open_listeners(model, opener, voice, job.old_pids)) return 1;
-  if (stages.bound && !stages.bound()) return 1;
-  model.settle();
-  set_limits(model.process, voice);
-  Watchdog watchdog;
+  Watchdog watchdog(channel < 0 ? getpid() : job.supervisor);
   Worker worker(model, voice, channel);
   worker.on_reopen = job.reopen_logs;
   if (job.before_threads && !job.before_threads(worker)) return 1;
+  if (stages.bound && !stages.bound()) return 1;
+  const auto fresh = model::begin_servers(model);
+  if (job.begun) job.begun(model, fresh);
   // nginx changes its user only when a master starts a worker.
   bool keep_user = channel < 0 && voice.face() == config::Dialect::nginx;
-  if ((!keep_user && !drop_privileges(model.process, voice)) || !worker.start()) return 1;
+  if (!keep_user && !drop_privileges(model.process, voice)) return 1;
+  if (!worker.start([&] { model.settle(); })) return 1;
   if (channel < 0) speak_for_itself(worker, watchdog);
+  if (channel >= 0) watchdog.watch(worker, [channel] { send_alive(channel); });
   bool good = stages.ready();
   if (!good) worker.drain(true);
   voice.started();

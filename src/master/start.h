@@ -16,25 +16,34 @@
 
 namespace weir::master {
 
+class Program;
 class Worker;
 
 struct Job {
   Voice* voice = nullptr;
   char** argv = nullptr;            // of this program, to start it anew
+  Program* program = nullptr;       // that a reload takes when it was replaced; null: it does not
   int link = -1;                    // to the master of an older program; master/upgrade.h
   tools::LoadRequest request;       // how to read the configuration, now and at each reload
-  std::optional<bool> daemon;       // the command line's word; else the configuration's
+  // What was read tells how this process speaks, before anything is said about it.
+  std::function<void(const tools::Loaded&)> heed;
+  // What the command line has to say about what was read without a mistake, at each reload. False, having said why, refuses it.
+  std::function<bool(tools::Loaded&)> accept;
+  std::optional<bool> daemon;  // the command line's word; else the configuration's
   std::optional<bool> master;
-  std::string pid_file;             // likewise
-  std::vector<pid_t> old_pids;      // told to go when this one serves (HAProxy -sf, -st)
+  std::string pid_file;  // likewise
+  std::vector<pid_t> old_pids;  // told to go when this one serves (HAProxy -sf, -st)
   int old_signal = 0;
   std::function<Opened(const Wish&)> open = open_socket;  // of listening sockets; those of an old process come first
   std::function<void()> drop_old_sockets;  // which nobody asked for
   std::vector<control::SocketConf> cli_sockets;  // the master's command line
-  int command_line = -1;            // in a worker: where the master's commands come in; set by the master
-  bool keep_output = false;         // a daemon that does not give up stderr
-  std::function<void()> reopen_logs;            // in the worker, and before it in the master
+  int command_line = -1;  // in a worker: where the master's commands come in; set by the master
+  pid_t supervisor = -1;            // in a worker: its master
+  bool keep_output = false;  // a daemon that does not give up stderr
+  std::function<void()> reopen_logs;  // in the worker, and before it in the master
   std::function<std::vector<std::string>()> log_paths;  // the files concerned, for the master, which may create them
+  // In the process that will serve: servers of which shared memory knew nothing have begun as configured.
+  std::function<void(model::Model&, const std::vector<const model::Server*>& fresh)> begun;
   // In the process that will serve, before privileges are dropped: runtime sockets. False, having said why, ends it.
   std::function<bool(Worker&)> before_threads;
 };
@@ -51,7 +60,7 @@ tools::Loaded load_and_show(Job& job);
 std::string pid_file_path(const Job& job, const std::string& configured);
 // What is done on the way; false ends it.
 struct Stages {
-  std::function<bool()> bound;  // the sockets are there, privileges too
+  std::function<bool()> bound;  // all sockets are there, privileges too
   std::function<bool()> ready;  // all shards serve
 };
 // Takes the sockets, gives up privileges, starts the shards and serves until told to end. Returns the exit code.

@@ -99,7 +99,16 @@ void Master::retire_workers() {
   if (stopping_ || retired_) return;
   retired_ = true;
   respawn_at_ms_ = 0;
+  Child* serving = current();
+  if (serving) {
+    drop_standby(dead_);
+    dead_ = *serving;
+    serving->standby_channel = -1;
+  }
+  const Child kept = dead_;
+  dead_ = {};
   send_away();
+  dead_ = kept;
 }
 
 // Lets the workers drain; where another program serves in our place their idle connections go there.

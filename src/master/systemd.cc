@@ -51,30 +51,33 @@ std::string reloading_state() {
   return fmt::format("RELOADING=1\nMONOTONIC_USEC={}\nSTATUS=Reloading Configuration.\n", monotonic_us());
 }
 
-Watchdog::Watchdog() {
+Watchdog::Watchdog(pid_t asked) {
   uint64_t us = number("WATCHDOG_USEC");
   uint64_t pid = number("WATCHDOG_PID");
-  if (us == 0 || (pid != 0 && pid != static_cast<uint64_t>(getpid()))) return;
+  if (us == 0 || (pid != 0 && pid != static_cast<uint64_t>(asked))) return;
   period_ms_ = static_cast<uint32_t>(std::clamp<uint64_t>(us / 2000, 1, INT32_MAX));
   next_ms_ = monotonic_us() / 1000 + period_ms_;
 }
 
-void Watchdog::beat(uint64_t now_ms, bool alive) {
+void Watchdog::beat(uint64_t now_ms, uint64_t worker_said_ms) {
   if (next_ms_ == 0 || now_ms < next_ms_) return;
+  const uint64_t last_ms = next_ms_ - period_ms_;
   next_ms_ = now_ms + period_ms_;
-  if (alive) notify_systemd("WATCHDOG=1");
+  // Its clock is not ours: a sign may come just after the one that it was for.
+  if (worker_said_ms + period_ms_ > last_ms) notify_systemd("WATCHDOG=1");
 }
 
-void Watchdog::watch(Worker& worker) {
+void Watchdog::watch(Worker& worker, std::function<void()> sign) {
   if (period_ms_ == 0) return;
   worker_ = &worker;
+  sign_ = std::move(sign);
   uv_timer_init(worker.loop(), &timer_);
   timer_.data = this;
   ask();
   auto tick = [](uv_timer_t* t) {
     auto* self = static_cast<Watchdog*>(t->data);
     if (self->unanswered_.load() > 0) return;
-    notify_systemd("WATCHDOG=1");
+    self->sign_();
     self->ask();
   };
   uv_timer_start(&timer_, tick, period_ms_, period_ms_);

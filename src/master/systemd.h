@@ -3,7 +3,10 @@
 // every so often that all is well. Silent where nobody asked ($NOTIFY_SOCKET, $WATCHDOG_USEC).
 #include <uv.h>
 
+#include <sys/types.h>
+
 #include <atomic>
+#include <functional>
 #include <string>
 
 namespace weir::master {
@@ -18,17 +21,18 @@ std::string reloading_state();
 // The signs of life, twice in the time that the manager waits for one.
 class Watchdog {
  public:
-  Watchdog();
+  // `asked`: the process that the manager asked for signs; its workers give them to it.
+  explicit Watchdog(pid_t asked);
   // --- on the master's poll loop ---
   // When the next sign is due, on the monotonic clock; 0: never.
   uint64_t next_ms() const { return next_ms_; }
-  // Gives one that is due, if a worker lives.
-  void beat(uint64_t now_ms, bool alive);
+  // Gives one that is due, if the worker that serves has given one since the last.
+  void beat(uint64_t now_ms, uint64_t worker_said_ms);
 
-  // --- in a process without a master ---
-  // A sign means that all shards have answered since the last one. To be called once they run; the Watchdog has to outlive the
-  // worker's loop.
-  void watch(Worker& worker);
+  // --- in a process that serves ---
+  // Calls `sign` each time that all shards have answered since the last one. To be called once they run; the Watchdog has to
+  // outlive the worker's loop.
+  void watch(Worker& worker, std::function<void()> sign);
 
  private:
   void ask();
@@ -36,6 +40,7 @@ class Watchdog {
   uint32_t period_ms_ = 0;  // 0: nobody asked
   uint64_t next_ms_ = 0;
   Worker* worker_ = nullptr;
+  std::function<void()> sign_;
   uv_timer_t timer_;
   std::atomic<int> unanswered_{0};
 };

@@ -20,6 +20,8 @@ class Voice {
 
   config::Dialect face() const { return face_; }
   void say(Level level, const std::string& text);
+  // Passes on what another process has said for this one.
+  void pass_on(const std::string& text) { put(text); }
   void quiet(bool on) { quiet_ = on; }
   // Where messages go besides, and once started only (nginx's error log).
   std::function<void(Level, const std::string&)> log;

@@ -58,7 +58,7 @@ Worker::~Worker() {
   close_handles();
 }
 
-bool Worker::start() {
+bool Worker::start(const std::function<void()>& before_serving) {
   Arena::keep_reserve();  // the runtime socket is served here
   block_signals();  // the shards' threads inherit it
   int count = std::max(model_.process.shards, 1);
@@ -75,6 +75,7 @@ bool Worker::start() {
   std::unique_lock lock(lock_);
   changed_.wait(lock, [&] { return ready_ == started; });
   if (!problem.empty()) problem_ = problem;
+  if (problem_.empty()) before_serving();
   go_ = true;
   changed_.notify_all();
   if (problem_.empty()) return true;
@@ -176,7 +177,10 @@ void Worker::drain(bool now) {
 void Worker::obey(int signal) {
   switch (voice_.order(signal, channel_ >= 0)) {
     case Order::stop: drain(true); break;
-    case Order::quit: quit(); break;
+    case Order::quit:
+      tell_leaving();
+      quit();
+      break;
     case Order::reopen:
       if (on_reopen) on_reopen();
       break;
@@ -184,6 +188,13 @@ void Worker::obey(int signal) {
     case Order::state: tell_state(); break;
     case Order::none: voice_.say_ignored(signal); break;
   }
+}
+
+// A master that has not sent the signal itself starts another worker.
+void Worker::tell_leaving() {
+  Packet packet;
+  packet.type = Message::leaving;
+  if (channel_ >= 0 && !draining_) send_packet(channel_, packet);
 }
 
 // HAProxy's `grace`: goes on for a while as if nothing had been said.

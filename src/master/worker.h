@@ -28,7 +28,7 @@ class Worker {
   Worker& operator=(const Worker&) = delete;
 
   // Starts the threads and waits until all of them listen. False after saying what is wrong; nothing runs then.
-  bool start();
+  bool start(const std::function<void()>& before_serving);
   // Serves until stopped. Signals are taken from here on.
   void run();
 
@@ -81,6 +81,7 @@ class Worker {
   void obey(int signal);
   void quit();
   void tell_state();
+  void tell_leaving();
   void close_handles();
 
   model::Model& model_;

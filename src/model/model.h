@@ -163,9 +163,17 @@ struct Process {
   std::vector<CpuSet> cpus;  // by shard, empty ones and those of shards behind the end: where the system likes
   bool last_cpus_for_rest = false;  // the last one is that of all shards behind the end
   uint32_t grace = 0;  // ms between the order to drain and doing it
-  uint32_t max_reloads = 0;  // a worker that has lived through more of them is ended; 0: no limit
+  static constexpr uint32_t kAnyReloads = UINT32_MAX;
+  uint32_t max_reloads = kAnyReloads;  // a worker that has lived through more of them is ended
+  bool dumpable = false;  // although the user has changed (HAProxy)
+  bool may_gain_privileges = false;  // programs that it executes may, by setuid bits (HAProxy)
   bool reuseport = true;  // sockets that have no opinion set SO_REUSEPORT where the product does
   uint32_t shutdown_timeout = 0;  // ms; 0: no limit
+  // Over how many ms connections that a draining process closes are spread; 0: at once.
+  uint32_t close_spread = 0;
+  static constexpr uint32_t kNeverCloses = UINT32_MAX;  // until the clients do
+  bool refuses_privileged_ports = false;  // as clients' own, below 1024
+  uint32_t capabilities = 0;  // bits of those that are kept when the user changes (capabilities(7))
   bool share_idle = true;  // shards take idle server connections over from each other
 };
 

@@ -6,7 +6,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "model/model.h"
+#include "model/begin.h"
 
 namespace weir::model {
 namespace {
@@ -84,8 +84,18 @@ bool MovedAddr::get(net::Addr& out, std::string& path) const {
   return true;
 }
 
-void Model::settle() {
+std::vector<const Server*> begin_servers(Model& model) {
   SharedRecords::hold();
+  std::vector<const Server*> fresh;
+  for (const Server* s : model.servers) {
+    if (s->state->configured.known.load()) continue;
+    fresh.push_back(s);
+    settle(model, *s);
+  }
+  return fresh;
+}
+
+void Model::settle() {
   for (const Server* s : servers) model::settle(*this, *s);
   for (Listener* l : listeners) l->identity = identity_of(*l);
 }

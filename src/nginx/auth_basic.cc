@@ -142,7 +142,6 @@ Access check(Transaction& txn, proxy::Cursor&, const void* c, uint16_t& status) 
 void bind_file(void* s, const Directive& d, const Row&) {
   Scope& scope = *static_cast<Scope*>(s);
   auto& file = static_cast<AuthBasicConf*>(scope.conf)->file;
-  if (file.set) return refuse(scope, d.where, "\"auth_basic_user_file\" directive is duplicate", "keep one of them");
   std::string path = full_path(scope, d.arg(0).text, true);
   file = compile_script(scope.arena, scope.http->variables, path, d.arg(0).where, scope.diag);
 }

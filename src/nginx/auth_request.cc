@@ -33,7 +33,6 @@ bool fetch_nothing(const expr::Ctx&, const expr::Arg*, Value&) {
 void bind_auth_request(void* s, const Directive& d, const Row&) {
   Scope& scope = *static_cast<Scope*>(s);
   auto& uri = static_cast<AuthRequestConf*>(scope.conf)->uri;
-  if (uri.set) return refuse(scope, d.where, "\"auth_request\" directive is duplicate", "keep one of them");
   uri = d.arg(0).text == "off" ? Str{} : scope.arena.dup(d.arg(0).text);
 }
 

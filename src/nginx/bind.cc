@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "config/sections.h"
 #include "nginx/core.h"
@@ -125,12 +126,90 @@ const Module* module_of(const Row* row) {
   return nullptr;
 }
 
+// Words that gather, and those whose own rules say when a second one is too many. All others stand once in a block.
+constexpr Str kRepeatable[] = {
+    "access_log",
+    "add_header",
+    "add_trailer",
+    "allow",
+    "auth_request_set",
+    "break",
+    "charset_map",
+    "charset_types",
+    "debug_connection",
+    "deny",
+    "empty_gif",
+    "env",
+    "error_log",
+    "error_page",
+    "geo",
+    "gzip_disable",
+    "gzip_proxied",
+    "gzip_types",
+    "if",
+    "index",
+    "ip_hash",
+    "keepalive_disable",
+    "least_conn",
+    "limit_conn",
+    "limit_conn_zone",
+    "limit_req",
+    "limit_req_zone",
+    "listen",
+    "load_module",
+    "location",
+    "log_format",
+    "map",
+    "mirror",
+    "proxy_cookie_domain",
+    "proxy_cookie_flags",
+    "proxy_cookie_path",
+    "proxy_hide_header",
+    "proxy_ignore_headers",
+    "proxy_next_upstream",
+    "proxy_pass_header",
+    "proxy_redirect",
+    "proxy_set_header",
+    "random",
+    "return",
+    "rewrite",
+    "server",
+    "server_name",
+    "set",
+    "set_by_lua_block",
+    "set_real_ip_from",
+    "split_clients",
+    "ssl_certificate",
+    "ssl_certificate_key",
+    "ssl_protocols",
+    "stub_status",
+    "sub_filter",
+    "sub_filter_types",
+    "thread_pool",
+    "types",
+    "upstream",
+    "valid_referers",
+    "zone",
+};
+static_assert(std::ranges::is_sorted(kRepeatable));
+
+// Whether this block has that word for the first time.
+bool check_once(Scope& scope, const Directive& d, const Row& row) {
+  if (std::ranges::binary_search(kRepeatable, row.name)) return true;
+  if (std::ranges::find(*scope.bound, &row) == scope.bound->end()) {
+    scope.bound->push_back(&row);
+    return true;
+  }
+  scope.error(d.where, fmt::format("\"{}\" directive is duplicate", d.name()), "keep one of them");
+  return false;
+}
+
 void bind_one(Scope& scope, const Directive& d) {
   size_t used = 0;
   const Row* row = index().find(d, scope.context, used);
   if (!row) return report_unknown(scope, d);
   warn_of_missing_semicolon(scope, d);
-  if (!check_shape(scope, d, *row)) return;
+  if (!check_shape(scope, d, *row) || ((row->bind || !row->no_effect.empty()) && !check_once(scope, d, *row))) return;
   if (!row->no_effect.empty()) {
     scope.diag.note(d.where, fmt::format("\"{}\" has no effect in weir: {}", d.name(), row->no_effect));
     return;
@@ -211,14 +290,18 @@ Location* Scope::new_location(Level& parent, ContextMask c) {
 }
 
 void Scope::bind_block(const Directive& d, ContextMask c) {
-  ContextMask outer = context;
-  context = c;
+  ContextMask outer = std::exchange(context, c);
+  std::vector<const Row*> here;
+  auto* outside = std::exchange(bound, &here);
   for (const Directive& child : d.block) bind_one(*this, child);
   context = outer;
+  bound = outside;
 }
 
 void bind_directives(Scope& scope, const std::vector<const Directive*>& directives) {
   (void)index();
+  std::vector<const Row*> here;
+  scope.bound = &here;
   for (const Directive* d : directives) bind_one(scope, *d);
 }
 

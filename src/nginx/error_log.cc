@@ -49,8 +49,7 @@ bool open_target(Scope& scope, Str name, config::Where where, Target& out) {
   }
   int error = 0;
   std::string path = full_path(scope, name);
-  bool dry = scope.options.offline || (scope.options.check_only && scope.options.face != config::Dialect::nginx);
-  out.file = open_log(path, dry, error);
+  out.file = open_log(path, logs_stay_closed(scope.options), error);
   if (!error) return true;
   std::string text = fmt::format("open() \"{}\" failed ({}: {})", path, error, strerror(error));
   scope.error(where, text, "make its folder, or name another file").product = text;

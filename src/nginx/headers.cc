@@ -111,10 +111,6 @@ Str parse_expires(Str text, Expires& how, int64_t& time) {
 void bind_expires(void* s, const Directive& d, const Row&) {
   auto& scope = *static_cast<Scope*>(s);
   auto& conf = *static_cast<HeadersConf*>(scope.conf);
-  if (conf.expires != Expires::unset) {
-    scope.error(d.where, "\"expires\" directive is duplicate", "keep one of them");
-    return;
-  }
   conf.expires = Expires::access;
   if (d.args() == 2) {
     if (d.arg(0).text != "modified") return bad_value(scope, d, 0, "modified, or a single value");

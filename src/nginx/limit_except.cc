@@ -25,7 +25,6 @@ constexpr uint32_t bit(Method m) {
 void bind_limit_except(void* s, const Directive& d, const Row&) {
   Scope& scope = *static_cast<Scope*>(s);
   auto& conf = *static_cast<LimitExceptConf*>(scope.conf);
-  if (conf.block) return refuse(scope, d.where, "\"limit_except\" directive is duplicate", "keep one of them");
   for (size_t i = 0; i < d.args(); i++) {
     std::string name;
     for (char c : d.arg(i).text) name += c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;

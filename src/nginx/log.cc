@@ -69,8 +69,7 @@ void bind_log_format(void* s, const Directive& d, const Row&) {
 LogFile* open_file(Scope& scope, Str name, config::Where where) {
   int error = 0;
   std::string path = full_path(scope, name);
-  bool dry = scope.options.offline || (scope.options.check_only && scope.options.face != config::Dialect::nginx);
-  LogFile* file = open_log(path, dry, error);
+  LogFile* file = open_log(path, logs_stay_closed(scope.options), error);
   if (!error) return file;
   std::string text = fmt::format("open() \"{}\" failed ({}: {})", path, error, strerror(error));
   scope.error(where, text, "make its folder, or name another file").product = text;
@@ -165,10 +164,6 @@ void bind_access_log(void* s, const Directive& d, const Row&) {
 void bind_log_cache(void* s, const Directive& d, const Row&) {
   auto& scope = *static_cast<Scope*>(s);
   auto& conf = *static_cast<LogConf*>(scope.conf);
-  if (conf.cache.set) {
-    scope.error(d.where, "\"open_log_file_cache\" directive is duplicate", "keep one of them");
-    return;
-  }
   if (d.arg(0).text == "off") {
     conf.cache = nullptr;
     return;

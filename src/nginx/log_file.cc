@@ -56,6 +56,10 @@ LogFile* stderr_log() {
   return open_log({}, false, error);
 }
 
+bool logs_stay_closed(const model::LoadOptions& options) {
+  return options.offline || options.opens_nothing || (options.check_only && options.face != config::Dialect::nginx);
+}
+
 std::vector<std::string> log_paths() {
   Files& f = files();
   std::lock_guard guard(f.lock);

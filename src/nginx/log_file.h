@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/str.h"
+#include "model/load.h"
 
 namespace weir::nginx {
 
@@ -23,6 +24,8 @@ struct LogFile {
 // opened: only checking.
 LogFile* open_log(const std::string& path, bool dry, int& error);
 LogFile* stderr_log();
+// Whether logs are only named. nginx -t opens them.
+bool logs_stay_closed(const model::LoadOptions& options);
 // Opens all files anew under their names (after logrotate moved them). One that cannot be opened keeps its descriptor and
 // is named in the error log. From any thread.
 void reopen_logs();

@@ -72,11 +72,6 @@ void unknown_name(Scope& scope, const config::Word& word, Str call) {
 // nginx's face looks the names up at once, and not at all where they would be of no use.
 void bind_user(void* s, const Directive& d, const Row&) {
   Scope& scope = *static_cast<Scope*>(s);
-  if (!process(s).user.empty()) {
-    scope.error(d.where, "\"user\" directive is duplicate", "keep one of them").product =
-        "\"user\" directive is duplicate";
-    return;
-  }
   const config::Word& group = d.arg(d.args() > 1 ? 1 : 0);
   process(s).user = std::string(d.arg(0).text);
   process(s).group = std::string(group.text);

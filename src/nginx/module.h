@@ -194,6 +194,7 @@ struct Scope {
   const Module* module = nullptr;
   model::Pool* pool = nullptr;  // inside upstream {}
   ContextMask context = kMain;
+  std::vector<const Row*>* bound = nullptr;  // of the block that is being bound
 
   // Binds the children of a block in another context.
   void bind_block(const Directive& d, ContextMask context);
@@ -209,7 +210,7 @@ struct Scope {
   }
 };
 
-// Generic setters for Row::bind; each reports a second occurrence at the same level as `"x" directive is duplicate`.
+// Generic setters for Row::bind.
 void set_flag(void* scope, const Directive& d, const Row& row);  // Setting<bool>: on | off
 void set_ms(void* scope, const Directive& d, const Row& row);  // Setting<uint32_t>, "5s" "300ms" "1m 30s"
 void set_sec(void* scope, const Directive& d, const Row& row);  // Setting<int64_t>, seconds

@@ -25,10 +25,6 @@ void bind_since(void* s, const Directive& d, const Row&) {
   auto& scope = *static_cast<Scope*>(s);
   auto& conf = *static_cast<NotModifiedConf*>(scope.conf);
   Str w = d.arg(0).text;
-  if (conf.since.set) {
-    scope.error(d.where, "\"if_modified_since\" directive is duplicate", "keep one of them");
-    return;
-  }
   if (w != "off" && w != "exact" && w != "before") return bad_value(scope, d, 0, "off, exact or before");
   conf.since = w == "off" ? Since::off : w == "exact" ? Since::exact : Since::before;
 }

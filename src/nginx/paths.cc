@@ -48,14 +48,10 @@ void bind_path(void* s, const Directive& d, const Row& row) {
   auto& conf = *static_cast<PathsConf*>(scope.conf);
   bool alias = row.name == "alias";
   if (conf.root) {
-    if (conf.alias == alias) {
-      scope.error(d.where, fmt::format("\"{}\" directive is duplicate", d.name()), "keep one of them");
-    } else {
-      scope.error(d.where,
-                  fmt::format("\"{}\" directive is duplicate, \"{}\" directive was specified earlier", d.name(),
-                              conf.alias ? "alias" : "root"),
-                  "keep one of them");
-    }
+    scope.error(d.where,
+                fmt::format("\"{}\" directive is duplicate, \"{}\" directive was specified earlier", d.name(),
+                            conf.alias ? "alias" : "root"),
+                "keep one of them");
     return;
   }
   Str text = d.arg(0).text;
@@ -79,10 +75,6 @@ void bind_path(void* s, const Directive& d, const Row& row) {
 void bind_symlinks(void* s, const Directive& d, const Row&) {
   auto& scope = *static_cast<Scope*>(s);
   auto& conf = *static_cast<PathsConf*>(scope.conf);
-  if (conf.symlinks.set) {
-    scope.error(d.where, "\"disable_symlinks\" directive is duplicate", "keep one of them");
-    return;
-  }
   for (size_t i = 0; i < d.args(); i++) {
     Str w = d.arg(i).text;
     if (w == "off" || w == "on" || w == "if_not_owner") {

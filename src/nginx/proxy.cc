@@ -61,10 +61,6 @@ Target split_target(Str text) {
 void bind_proxy_pass(void* s, const Directive& d, const Row&) {
   Scope& scope = scope_of(s);
   auto& c = conf_of(s);
-  if (c.target.set) {
-    scope.error(d.where, "\"proxy_pass\" directive is duplicate", "keep one of them");
-    return;
-  }
   Str text = scope.arena.dup(d.arg(0).text);
   c.target = text;
   c.target_where = d.arg(0).where;

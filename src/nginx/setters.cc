@@ -18,14 +18,9 @@ Scope& scope_of(void* s) {
   return *static_cast<Scope*>(s);
 }
 
-// The Setting that the row means, or null after reporting that this level has it already.
 template <class T>
-Setting<T>* target(void* s, const Directive& d, const Row& row) {
-  Scope& scope = scope_of(s);
-  auto* setting = reinterpret_cast<Setting<T>*>(static_cast<char*>(scope.conf) + row.offset);
-  if (!setting->set) return setting;
-  scope.error(d.where, fmt::format("\"{}\" directive is duplicate", d.name()), "keep one of them");
-  return nullptr;
+Setting<T>& target(void* s, const Row& row) {
+  return *reinterpret_cast<Setting<T>*>(static_cast<char*>(scope_of(s).conf) + row.offset);
 }
 
 // More than 24 days: nginx waits longer, and nobody has seen it.
@@ -123,7 +118,7 @@ Str make_folder(Scope& scope, const Directive& d) {
 }
 
 void make_folders(Scope& scope) {
-  if (scope.options.offline) return;
+  if (scope.options.offline || scope.options.opens_nothing) return;
   // nginx's workers are nobody's where no user is named.
   std::string user = scope.model.process.user;
   if (user.empty() && scope.options.face == config::Dialect::nginx) user = "nobody";
@@ -139,12 +134,11 @@ void make_folders(Scope& scope) {
 }
 
 void set_flag(void* s, const Directive& d, const Row& row) {
-  auto* t = target<bool>(s, d, row);
-  if (!t) return;
+  auto& t = target<bool>(s, row);
   if (iequals(d.arg(0).text, "on"))
-    *t = true;
+    t = true;
   else if (iequals(d.arg(0).text, "off"))
-    *t = false;
+    t = false;
   else
     scope_of(s).error(
         d.arg(0).where,
@@ -153,48 +147,44 @@ void set_flag(void* s, const Directive& d, const Row& row) {
 }
 
 void set_ms(void* s, const Directive& d, const Row& row) {
-  auto* t = target<uint32_t>(s, d, row);
+  auto& t = target<uint32_t>(s, row);
   uint64_t ms = 0;
-  if (!t) return;
   if (!parse_ms(d.arg(0).text, ms)) return bad_value(scope_of(s), d, 0, "a time such as 60s or 500ms");
   if (ms > kLongestMs)
     scope_of(s).diag.note(d.arg(0).where, fmt::format("{} is taken as 24 days, the longest time", d.arg(0).text),
                           "a number without unit counts seconds");
-  *t = static_cast<uint32_t>(std::min(ms, kLongestMs));
+  t = static_cast<uint32_t>(std::min(ms, kLongestMs));
 }
 
 void set_sec(void* s, const Directive& d, const Row& row) {
-  auto* t = target<int64_t>(s, d, row);
+  auto& t = target<int64_t>(s, row);
   int64_t sec = 0;
-  if (!t) return;
   if (!parse_sec(d.arg(0).text, sec)) return bad_value(scope_of(s), d, 0, "a time such as 60s or 1h");
-  *t = sec;
+  t = sec;
 }
 
 void set_size(void* s, const Directive& d, const Row& row) {
-  auto* t = target<uint64_t>(s, d, row);
+  auto& t = target<uint64_t>(s, row);
   uint64_t n = 0;
-  if (!t) return;
   if (!parse_size(d.arg(0).text, n)) return bad_value(scope_of(s), d, 0, "a size such as 8k or 1m");
-  *t = n;
+  t = n;
 }
 
 void set_num(void* s, const Directive& d, const Row& row) {
-  auto* t = target<int64_t>(s, d, row);
-  if (!t) return;
+  auto& t = target<int64_t>(s, row);
   auto n = parse_u64(d.arg(0).text);
   if (!n || *n > INT64_MAX) return bad_value(scope_of(s), d, 0, "a number");
-  *t = static_cast<int64_t>(*n);
+  t = static_cast<int64_t>(*n);
 }
 
 void set_str(void* s, const Directive& d, const Row& row) {
-  if (auto* t = target<Str>(s, d, row)) *t = scope_of(s).arena.dup(d.arg(0).text);
+  target<Str>(s, row) = scope_of(s).arena.dup(d.arg(0).text);
 }
 
 void set_value(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
-  if (auto* t = target<const Script*>(s, d, row))
-    *t = compile_script(scope.arena, scope.http->variables, d.arg(0).text, d.arg(0).where, scope.diag);
+  target<const Script*>(s, row) =
+      compile_script(scope.arena, scope.http->variables, d.arg(0).text, d.arg(0).where, scope.diag);
 }
 
 }  // namespace weir::nginx

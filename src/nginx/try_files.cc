@@ -29,10 +29,6 @@ struct TryFilesConf {
 void bind_try_files(void* s, const Directive& d, const Row&) {
   auto& scope = *static_cast<Scope*>(s);
   auto& conf = *static_cast<TryFilesConf*>(scope.conf);
-  if (conf.candidates.size) {
-    scope.error(d.where, "\"try_files\" directive is duplicate", "keep one of them");
-    return;
-  }
   size_t last = d.args() - 1;
   for (size_t i = 0; i < last; i++) {
     Str name = d.arg(i).text;

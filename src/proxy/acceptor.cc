@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/fault.h"
 #include "net/descriptor.h"
@@ -44,7 +45,8 @@ void Acceptor::on_timer() {
 bool Acceptor::full() const {
   if (const model::FrontLimits* front = listener_.front_limits) {
     int64_t most = front->max_conns.load(std::memory_order_relaxed);
-    if (most >= 0 && listener_.connections->current.read() >= most) return true;
+    // As in HAProxy, each process has its own: those that drain hold places that nobody here could wait for.
+    if (most >= 0 && listener_.connections->current.own() >= most) return true;
   }
   return shard_.waits_at_limit() && shard_.full();
 }
@@ -59,6 +61,12 @@ uint32_t Acceptor::wait_ms() const {
   if (uint32_t most = front ? front->max_rate.load(std::memory_order_relaxed) : 0)
     ms = std::max(ms, stats::pause_ms(listener_.connections->rate.read(now), most));
   return ms;
+}
+
+bool Acceptor::refused(const net::Addr& from) const {
+  constexpr uint16_t kFirstUnprivileged = 1024;
+  return shard_.model.process.refuses_privileged_ports && from.is_ip() && from.port > 0 &&
+         from.port < kFirstUnprivileged;
 }
 
 // Leaves what comes in the backlog for that time.
@@ -100,7 +108,11 @@ void Acceptor::accept_some() {
                             : fault::accept4(fault::Site::accept, listener_.fd, reinterpret_cast<sockaddr*>(&ss), &len,
                                              SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-      shard_.accepted(listener_, fd, net::Addr::from(reinterpret_cast<sockaddr*>(&ss), len));
+      net::Addr from = net::Addr::from(reinterpret_cast<sockaddr*>(&ss), len);
+      if (refused(from))
+        ::close(fd);
+      else
+        shard_.accepted(listener_, fd, from);
       continue;
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;

@@ -24,6 +24,7 @@ class Acceptor final : public net::IoHandler, public net::Task, public Timer {
   void on_timer() override;
   void accept_some();
   bool full() const;
+  bool refused(const net::Addr& from) const;
   uint32_t wait_ms() const;
   void rest(uint64_t ms);
   void pause();

@@ -22,7 +22,14 @@ constexpr uint64_t kHandOverPause = 5;  // ms
 thread_local Shard* Shard::t_current = nullptr;
 
 Shard::Shard(const model::Model& m, int i, int n, Crew& c)
-    : model(m), index(i), count(n), crew(c), upstreams(*this, m), queue(*this, m), handing_over_(*this) {
+    : model(m),
+      index(i),
+      count(n),
+      crew(c),
+      upstreams(*this, m),
+      queue(*this, m),
+      handing_over_(*this),
+      closing_(*this) {
   t_current = this;
   uv_async_init(loop.uv(), &wake_, [](uv_async_t* a) { static_cast<Shard*>(a->data)->run_posted(); });
   wake_.data = this;
@@ -86,11 +93,14 @@ void Shard::accept_last() {
 
 void Shard::drain(bool now, std::shared_ptr<Heir> heir) {
   draining_ = true;
+  spread_.begin(model.process.close_spread, loop.now());
   heir_ = std::move(heir);
   stays_promised_ |= heir_ != nullptr;
   for (auto& a : acceptors_) a->stop();
   if (stays_promised_ && !now) {
     hand_idle_over();
+  } else if (spread_.on() && !now) {
+    close_some_idle();
   } else {
     // A connection that has not asked anything yet may have its first request on the way: it gets one answer.
     for (http::H1Server *s = idle_.front(), *next; s; s = next) {
@@ -103,6 +113,15 @@ void Shard::drain(bool now, std::shared_ptr<Heir> heir) {
     loop.stop();
   else
     check_drained();
+}
+
+void Shard::close_some_idle() {
+  if (!spread_.ticks() || stays_promised_) return;
+  for (http::H1Server *s = idle_.front(), *next; s; s = next) {
+    next = idle_.next(s);
+    if (s->requests() > 0 && spread_.ends_in_tick(loop.now())) s->drain();
+  }
+  if (connections_ > 0) loop.arm(closing_, Spread::kTickMs);
 }
 
 void Shard::accept_from(const model::Listener& listener, bool on) {
@@ -157,7 +176,7 @@ void Shard::arrive(const model::Listener& listener, const Arrival& arrival) {
 }
 
 bool Shard::may_keep_alive(const http::H1Server& s) {
-  return !draining_ || (heir_ && s.portable() && heir_->wants(s.listener().identity));
+  return !draining_ || (heir_ && s.portable() && heir_->wants(s.listener().identity)) || !spread_.ends_now(loop.now());
 }
 
 // 0: no limit.
@@ -311,7 +330,7 @@ void Shard::preface_failed(http::H1Server& s, Refusal why, Str text, Str detail)
 }
 
 void Shard::idle(http::H1Server& s) {
-  if (draining_ && !stays_promised_ && s.requests() > 0) return s.drain();
+  if (draining_ && !stays_promised_ && !spread_.on() && s.requests() > 0) return s.drain();
   idle_.push_back(&s);
   stats::bump(stats::counters().waiting);
   if (heir_) hand_over(s);

@@ -12,6 +12,7 @@
 #include "net/loop.h"
 #include "proxy/crew.h"
 #include "proxy/queue.h"
+#include "proxy/spread.h"
 #include "proxy/upstreams.h"
 
 namespace weir::proxy {
@@ -26,6 +27,11 @@ class Shard final : public http::ServerHooks {
   struct HandingOver final : Timer {
     explicit HandingOver(Shard& s) : shard(s) {}
     void on_timer() override { shard.hand_idle_over(); }
+    Shard& shard;
+  };
+  struct Closing final : Timer {
+    explicit Closing(Shard& s) : shard(s) {}
+    void on_timer() override { shard.close_some_idle(); }
     Shard& shard;
   };
 
@@ -109,6 +115,7 @@ class Shard final : public http::ServerHooks {
   void acceptors_go_on();
   void hand_idle_over();
   bool hand_over(http::H1Server& s);
+  void close_some_idle();
   void end_everything();
   static thread_local Shard* t_current;
   std::vector<std::unique_ptr<Acceptor>> acceptors_;
@@ -120,6 +127,8 @@ class Shard final : public http::ServerHooks {
   std::shared_ptr<Heir> heir_;
   bool stays_promised_ = false;  // there was an heir: clients may count on one more answer
   HandingOver handing_over_;  // while the heir is busy
+  Spread spread_;
+  Closing closing_;  // while idle connections end one after the other
   uint64_t connections_ = 0;
   uint64_t ids_ = 0;
 };

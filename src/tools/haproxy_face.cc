@@ -9,6 +9,8 @@
 #include "haproxy/global.h"
 #include "haproxy/log_format.h"
 #include "master/old_sockets.h"
+#include "master/program.h"
+#include "master/replacement.h"
 #include "master/start.h"
 #include "net/passed.h"
 #include "tools/coverage.h"
@@ -24,6 +26,8 @@ namespace {
 using master::Level;
 using master::Voice;
 
+constexpr const char* kMasterCli = "HAPROXY_MASTER_CLI";
+
 int check_condition(const HaproxyOptions& o, Voice& voice) {
   auto result = config::evaluate_condition(o.condition, haproxy_predicates());
   if (result.ok) return result.value ? 0 : 1;
@@ -31,10 +35,20 @@ int check_condition(const HaproxyOptions& o, Voice& voice) {
   return 2;
 }
 
-// Limits of the command line win over the file's where they are lower.
-void apply(const HaproxyOptions& o, model::Process& process) {
+const haproxy::Global* global_of(const Loaded& loaded) {
+  return loaded.model ? static_cast<const haproxy::Global*>(loaded.model->haproxy) : nullptr;
+}
+
+// Warnings may be asked to count as errors; what the command line says wins over the file.
+bool accept(const HaproxyOptions& o, Voice& voice, Loaded& loaded) {
+  if ((o.no_warnings || global_of(loaded)->zero_warning) && loaded.diag->count(config::Severity::warning) > 0) {
+    voice.say(Level::alert, "Some warnings were found and 'zero-warning' is set. Aborting.");
+    return false;
+  }
+  model::Process& process = loaded.model->process;
   if (o.max_conns > 0) process.max_conns = o.max_conns;
   if (!o.pid_file.empty()) process.pid_file = o.pid_file;
+  return true;
 }
 
 bool listens(const model::Model& model) {
@@ -71,7 +85,6 @@ void set_environment(const HaproxyOptions& o) {
   for (const std::string& f : o.files) files += (files.empty() ? "" : ";") + f;
   setenv("HAPROXY_CFGFILES", files.c_str(), 1);
   setenv("HAPROXY_BRANCH", std::string(kHaproxyBranch).c_str(), 1);
-  setenv("HAPROXY_STARTUP_VERSION", std::string(kHaproxyVersion).c_str(), 0);
   setenv("HAPROXY_LOCALPEER", (o.peer.empty() ? host_name() : o.peer).c_str(), 1);
   if (o.master)
     setenv("HAPROXY_MWORKER", "1", 1);
@@ -92,10 +105,14 @@ master::Job make_job(const HaproxyOptions& o, Voice& voice) {
   master::Job job;
   job.voice = &voice;
   job.master = o.master;
-  job.daemon = o.daemon && !o.foreground && !o.debug && !o.systemd;
+  if (o.daemon || o.foreground) job.daemon = o.daemon;  // -D wins
   job.pid_file = o.pid_file;
   job.old_pids = o.old_pids;
   job.old_signal = o.old_signal;
+  job.heed = [&o, &voice](const Loaded& loaded) {
+    if (const haproxy::Global* g = global_of(loaded); g && g->quiet && !o.verbose) voice.quiet(true);
+  };
+  job.accept = [&o, &voice](Loaded& loaded) { return accept(o, voice, loaded); };
   LoadRequest& r = job.request;
   r.dialect = config::Dialect::haproxy;
   r.files = o.files;
@@ -105,6 +122,7 @@ master::Job make_job(const HaproxyOptions& o, Voice& voice) {
   r.options.face = config::Dialect::haproxy;
   r.options.check_only = o.check;
   r.options.allow_planned = o.allow_planned;
+  r.read.keeps_peer = r.options.keeps_peer = !o.peer.empty();
   r.options.ignore_resolution = o.ignore_resolution;
   r.options.no_server_verify = o.no_server_verify;
   r.options.proxy_max_conns = o.max_proxy_conns;
@@ -140,7 +158,8 @@ bool open_command_line(const MasterSockets& sockets, const HaproxyOptions& o, ma
     return false;
   }
   if (!sockets.open(*job.voice, job.cli_sockets)) return false;
-  set_socket_variable("HAPROXY_MASTER_CLI", job.cli_sockets);
+  set_socket_variable(kMasterCli, job.cli_sockets);
+  job.program->set(kMasterCli, getenv(kMasterCli));
   return true;
 }
 
@@ -153,11 +172,18 @@ int start(const HaproxyOptions& o, const char* program, master::Job& job, Loaded
               fmt::format("[{}.main()] No enabled listener found (check for 'bind' directives) ! Exiting.", program));
     return 1;
   }
-  if (!o.daemon && loaded.model->process.daemon && !o.foreground && !o.debug) job.daemon = true;
   if (!limit_memory(o, program, voice) || !open_command_line(sockets, o, job) || !take_over(o, job)) return 1;
   warn_of_unused_descriptors(*loaded.model, job.cli_sockets, voice);
   add_statistics(job);
   return master::run(job, std::move(loaded));
+}
+
+// Goes on as the master that this process was; -1 when that cannot be.
+int resume(const HaproxyOptions& o, master::Job& job, const std::string& testament) {
+  job.old_pids.clear();
+  master::use_old_sockets(job, std::make_shared<master::OldSockets>(), !o.no_reuseport);
+  add_statistics(job);
+  return master::go_on(job, testament);
 }
 
 }  // namespace
@@ -166,8 +192,13 @@ int haproxy_main(int argc, char** argv) {
   Voice voice(config::Dialect::haproxy);
   voice.startup_log.begin();
   net::note_passed_descriptors();
+  std::string testament = master::take_testament();
+  bool follows = !testament.empty();
+  setenv("HAPROXY_STARTUP_VERSION", std::string(kHaproxyVersion).c_str(), 0);  // outlives the program
+  master::Program program(argv);
   HaproxyOptions o = read_haproxy_options(argc, argv, voice);
-  voice.quiet(o.quiet && !o.verbose);
+  o.master |= follows;
+  voice.quiet(o.quiet && !o.verbose && !(follows && o.check));  // the master is quiet itself
   if (o.check_condition) return check_condition(o, voice);
   if (o.dump_keywords) {
     print_keywords(o.keyword_dump);
@@ -184,16 +215,20 @@ int haproxy_main(int argc, char** argv) {
   for (const std::string& argument : o.master_sockets)
     if (!o.check && !master_sockets.add(argument, voice)) return 1;
   master::Job job = make_job(o, voice);
-  Loaded loaded = master::load_and_show(job);
-  if (!loaded.good(o.allow_planned)) return 1;
-  if (o.no_warnings && loaded.diag->count(config::Severity::warning) > 0) {
-    voice.say(Level::alert, "Some warnings were found and 'zero-warning' is set. Aborting.");
-    return 1;
+  job.program = &program;
+  if (follows && o.check) job.heed = {};
+  if (follows && !o.check) {
+    if (int code = resume(o, job, testament); code >= 0) return code;
+    voice.say(Level::alert, "what the program before has left is not understood: starting anew");
+    job.daemon = false;
+    o.foreground = true;
   }
-  apply(o, loaded.model->process);
+  Loaded loaded = master::load_and_show(job);
+  if (!loaded.good(o.allow_planned) || !job.accept(loaded)) return 1;
   if (o.dump_config && !o.hide_config) fmt::print("{}", config::dump(*loaded.model->tree));
   if (o.dump_libraries) print_libraries(o.verbose && !o.quiet);
   fflush(stdout);
+  if (o.check && follows) master::say_whether_it_could(job, testament);
   if (o.check) return check(o, loaded);
   if (o.dump_config) return 0;
   return start(o, argv[0], job, std::move(loaded), master_sockets);

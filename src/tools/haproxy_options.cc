@@ -65,8 +65,8 @@ void haproxy_usage(const char* program) {
              "        -f a configuration file, or a folder of *.cfg files; may be repeated\n"
              "        -c checks the configuration, -cc <condition> evaluates a condition\n"
              "        -C changes the folder before files are read\n"
-             "        -D goes into the background, -db and -d stay in the foreground\n"
-             "        -W runs a master and a worker, -Ws tells systemd as well\n"
+             "        -D goes into the background, -db and -d stay in the foreground; -D wins\n"
+             "        -W runs a master and a worker, -Ws stays in the foreground and tells systemd as well\n"
              "        -p writes the process id to a file\n"
              "        -q says nothing, -V says more\n"
              "        -n limits all connections, -N those of a proxy by default, -m the memory\n"
@@ -146,7 +146,7 @@ class Parser {
         return true;
       case 'W':
         o_.master = true;
-        o_.systemd |= flag.substr(1).starts_with('s');
+        o_.foreground |= flag.substr(1).starts_with('s');
         return true;
       case 'd': debug(flag.substr(1)); return true;
       case 'c':
@@ -173,8 +173,8 @@ class Parser {
 
   void debug(Str what) {
     if (what.empty()) {
-      o_.debug = true;
-      return without_effect("-d", "it shows no events; the process stays in the foreground, as asked");
+      o_.foreground = true;
+      return without_effect("-d", "it shows no events; without -D the process stays in the foreground");
     }
     Str rest = what.substr(1);
     switch (what[0]) {
@@ -197,8 +197,9 @@ class Parser {
     if (what == "t" && at_ + 1 < args_.size() && args_[at_ + 1][0] != '-') at_++;  // which traces
     for (const WithoutEffect& w : kWithoutEffect)
       if (w.letter == what[0]) return without_effect(fmt::format("-d{}", w.letter), w.why);
-    o_.debug = true;
-    without_effect(fmt::format("-d{}", what), "there is no such option; the process stays in the foreground");
+    o_.foreground = true;
+    without_effect(fmt::format("-d{}", what),
+                   "there is no such option; without -D the process stays in the foreground");
   }
 
   void without_effect(const std::string& option, Str why) {

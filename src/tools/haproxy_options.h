@@ -18,7 +18,7 @@ struct HaproxyOptions {
   std::vector<pid_t> old_pids;
   int old_signal = 0;
   uint64_t max_conns = 0, max_proxy_conns = 0, max_megabytes = 0;
-  bool check = false, check_condition = false, daemon = false, master = false, systemd = false, debug = false;
+  bool check = false, check_condition = false, daemon = false, master = false;
   bool foreground = false, quiet = false, verbose = false, no_warnings = false, diagnostics = false;
   bool ignore_resolution = false, no_server_verify = false, dump_keywords = false, dump_config = false;
   bool hide_config = false;  // what is to be dumped must not be seen: nothing is

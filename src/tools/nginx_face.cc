@@ -169,7 +169,8 @@ master::Job make_job(const Options& o, Voice& voice) {
     r.options.access_log = kNginxAccessLog;
     r.options.pid_file = kNginxPid;
   }
-  r.options.check_only = o.test;
+  r.options.opens_nothing = !o.signal.empty() && !o.test;
+  r.options.check_only = o.test || r.options.opens_nothing;
   r.options.allow_planned = o.allow_planned;
   return job;
 }

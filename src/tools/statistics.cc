@@ -9,6 +9,7 @@
 #include "haproxy/global.h"
 #include "haproxy/haproxy.h"
 #include "haproxy/personality.h"
+#include "haproxy/state_file.h"
 #include "master/start.h"
 #include "master/worker.h"
 #include "nginx/catalogue.h"
@@ -26,12 +27,38 @@ struct Sockets {
   std::vector<control::SocketConf> all;
   std::vector<int> own;
   std::unique_ptr<control::Server> server;
-  ~Sockets() {
+  ~Sockets() { close_own(); }
+  void close_own() {
     for (int fd : own) close(fd);
+    own.clear();
   }
 };
 
+// The paths that the sockets of a running process have, under other names until the new ones are all there; else they get their
+// names back.
+class KeptPaths {
+ public:
+  void keep(const RuntimeAddress& a) {
+    if (a.fd >= 0 || a.addr.family != AF_UNIX || a.addr.abstract) return;
+    std::string path(a.addr.unix_path()), kept = fmt::format("{}.{}.bak", path, getpid());
+    if (link(path.c_str(), kept.c_str()) == 0) paths_.emplace_back(std::move(path), std::move(kept));
+  }
+  void let_go() {
+    for (const auto& [path, kept] : paths_) unlink(kept.c_str());
+    paths_.clear();
+  }
+  ~KeptPaths() {
+    for (const auto& [path, kept] : paths_) rename(kept.c_str(), path.c_str());
+    let_go();  // of names that still led to the same socket
+  }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> paths_;
+};
+
 bool open(const std::vector<RuntimeAddress>& addresses, uint32_t timeout_ms, Sockets& sockets, std::string& problem) {
+  KeptPaths paths;
+  for (const RuntimeAddress& a : addresses) paths.keep(a);
   for (const RuntimeAddress& a : addresses) {
     control::SocketConf conf;
     bool own = false;
@@ -40,6 +67,7 @@ bool open(const std::vector<RuntimeAddress>& addresses, uint32_t timeout_ms, Soc
     if (own) sockets.own.push_back(conf.fd);
     sockets.all.push_back(std::move(conf));
   }
+  paths.let_go();
   if (!addresses.empty()) set_socket_variable("HAPROXY_CLI", sockets.all);
   return true;
 }
@@ -107,7 +135,10 @@ bool serve(master::Worker& worker, const master::Job& job, std::string& problem)
   stats::catalogue()->listeners += static_cast<int>(sockets->all.size());
   sockets->server = control::Server::start(worker.loop(), std::move(access), sockets->all, problem);
   if (!sockets->server) return false;
-  worker.on_drain = [sockets] { sockets->server->stop_accepting(); };
+  worker.on_drain = [sockets] {
+    sockets->server->stop_accepting();
+    sockets->close_own();  // a client that the kernel gives to a socket that nobody accepts from waits for ever
+  };
   worker.on_end = [sockets] { sockets->server->stop(); };
   return true;
 }
@@ -115,6 +146,11 @@ bool serve(master::Worker& worker, const master::Job& job, std::string& problem)
 }  // namespace
 
 void add_statistics(master::Job& job) {
+  job.begun = [&job](model::Model& model, const std::vector<const model::Server*>& fresh) {
+    haproxy::load_server_states(model, fresh, [&job](bool warning, const std::string& text) {
+      job.voice->say(warning ? master::Level::warn : master::Level::notice, text);
+    });
+  };
   job.before_threads = [&job](master::Worker& worker) {
     std::string problem;
     if (serve(worker, job, problem)) return true;

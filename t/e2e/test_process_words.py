@@ -2,14 +2,16 @@
 
 import os
 import re
+import select
 import signal
+import socket
 import time
 
 import pytest
 
 from rig import net
 from rig.generations import Generations
-from rig.http1 import build_request
+from rig.http1 import Closed, build_request
 
 NGINX = """
 daemon off;
@@ -121,13 +123,13 @@ def test_haproxy_threads_have_their_processors(weir, words, expected):
 
 def test_haproxy_descriptors_have_an_upper_bound(weir):
     proxy = haproxy(weir, "fd-hard-limit 300")
-    assert limit(proxy.process.pid, "Max open files")[0] == "300"
+    net.wait_until(lambda: limit(proxy.process.pid, "Max open files")[0] == "300", "the limit, set behind the ports")
 
 
 def test_haproxy_core_files_are_not_limited(weir):
     proxy = haproxy(weir, "set-dumpable")
     hard = limit(os.getpid(), "Max core file size")[1]
-    assert limit(proxy.process.pid, "Max core file size")[0] in ("unlimited", hard)
+    net.wait_until(lambda: limit(proxy.process.pid, "Max core file size")[0] in ("unlimited", hard), "the limit")
 
 
 def test_haproxy_accepts_for_a_while_after_the_order_to_stop(weir):
@@ -156,3 +158,128 @@ def test_haproxy_ends_workers_that_live_through_too_many_reloads(weir):
         proxy.wait_log("lived through 2 reloads")
         assert client.closed()
     net.wait_until(lambda: len(generations.workers()) == 1, "one worker")
+
+
+def conclusion(reply):
+    return (reply.header("Connection") or "keep-alive").lower()
+
+
+def conclusion_or_close(client):
+    try:
+        return conclusion(client.request("/"))
+    except (Closed, OSError):
+        return "closed"
+
+
+def test_haproxy_spreads_the_end_of_idle_connections(weir):
+    """Most of them are there shortly after the order, all are gone at the end of the time."""
+    proxy = haproxy(weir, "close-spread-time 3s")
+    proxy.expect_exit = None
+    clients = [proxy.client() for _ in range(40)]
+    try:
+        assert all(client.request("/").status == 200 for client in clients)
+        proxy.signal(signal.SIGUSR1)
+        net.wait_until(lambda: not net.is_listening(proxy.port), "the listener to close")
+        assert "keep-alive" in [conclusion_or_close(client) for client in clients[:5]]
+        idle, closed = {client.sock for client in clients[5:]}, []
+        while idle:
+            readable, _, _ = select.select(idle, [], [], net.DEADLINE)
+            assert readable and all(sock.recv(1) == b"" for sock in readable)
+            idle -= set(readable)
+            closed += [time.monotonic()] * len(readable)
+        assert closed[-1] - closed[0] > 0.5
+        assert proxy.wait() == 0
+    finally:
+        for client in clients:
+            client.close()
+
+
+def test_haproxy_leaves_the_end_to_the_clients(weir):
+    proxy = haproxy(weir, "close-spread-time infinite")
+    proxy.expect_exit = None
+    with proxy.client() as client:
+        assert client.request("/").status == 200
+        proxy.signal(signal.SIGUSR1)
+        net.wait_until(lambda: not net.is_listening(proxy.port), "the listener to close")
+        for _ in range(3):
+            assert conclusion(client.request("/")) == "keep-alive"
+    assert proxy.wait() == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a privileged port is root's to bind")
+@pytest.mark.parametrize("switch", ["on", "off"])
+def test_haproxy_refuses_clients_on_privileged_ports(weir, switch):
+    proxy = haproxy(weir, f"harden.reject-privileged-ports.tcp {switch}")
+    with socket.socket() as sock:
+        sock.settimeout(net.DEADLINE)
+        for port in range(1023, 900, -1):
+            try:
+                sock.bind(("127.0.0.1", port))
+                break
+            except OSError:
+                continue
+        sock.connect(("127.0.0.1", proxy.port))
+        try:
+            sock.sendall(build_request("/"))
+            answer = sock.recv(65536)
+        except ConnectionError:
+            answer = b""
+        assert answer.startswith(b"HTTP/1.1 200") == (switch == "off")
+    assert proxy.get().status == 200
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize("words, kept", [("setcap cap_net_raw,cap_net_bind_service", 1 << 13 | 1 << 10), ("", 0)])
+def test_haproxy_keeps_capabilities(weir, words, kept):
+    proxy = haproxy(weir, f"uid 65534\n    gid 65534\n    {words}")
+
+    def read():
+        with open(f"/proc/{proxy.process.pid}/status", encoding="ascii") as status:
+            return dict(line.split(":\t", 1) for line in status.read().splitlines())
+
+    net.wait_until(lambda: len(os.listdir(f"/proc/{proxy.process.pid}/task")) > 2, "its threads, after the change")
+    fields = read()
+    assert fields["Uid"].split() == ["65534"] * 4
+    assert [int(fields[name], 16) for name in ("CapPrm", "CapEff")] == [kept, kept]
+
+
+def check(weir, word, *arguments):
+    proxy = weir("haproxy", text=HAPROXY % word, start=False)
+    return proxy.run("-c", "-V", "-f", str(proxy.conf), *arguments)
+
+
+def test_haproxy_capabilities_are_checked(weir):
+    checked = check(weir, "setcap cap_net_raw,cap_chown")
+    assert checked.returncode == 1
+    assert "unsupported capability 'cap_chown'" in checked.stderr
+
+
+def test_haproxy_threads_are_limited(weir):
+    checked = check(weir, "thread-hard-limit 1")
+    assert checked.returncode == 0
+    assert "nbthread forced to a higher value (2) than the configured thread-hard-limit (1)" in checked.stderr
+    proxy = haproxy(weir, "thread-hard-limit 1\n    stats socket {dir}/admin.sock level admin")
+    assert proxy.runtime().info()["Nbthread"] == "1"
+
+
+def test_haproxy_takes_warnings_for_errors(weir):
+    checked = check(weir, "zero-warning\n    thread-hard-limit 1")
+    assert checked.returncode == 1
+    assert "Some warnings were found and 'zero-warning' is set. Aborting." in checked.stderr
+
+
+def test_haproxy_is_quiet(weir):
+    word = "quiet\n    thread-hard-limit 1"
+    proxy = weir("haproxy", text=HAPROXY % word, start=False)
+    assert proxy.run("-c", "-f", str(proxy.conf)).stderr == ""
+    assert "nbthread forced" in proxy.run("-c", "-V", "-f", str(proxy.conf)).stderr
+
+
+def test_haproxy_names_the_local_peer(weir):
+    word = 'localpeer here\n    description "${HAPROXY_LOCALPEER}"\n    stats socket {dir}/admin.sock level admin'
+    proxy = haproxy(weir, word)
+    assert proxy.runtime().info()["description"] == "here"
+    checked = check(weir, "localpeer here", "-L", "there")
+    assert "'localpeer' ignored since it is already set by using the '-L' command line argument." in checked.stderr
+    proxy = haproxy(weir, word, "-L", "there")
+    assert proxy.runtime().info()["description"] == "there"

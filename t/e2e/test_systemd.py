@@ -11,6 +11,7 @@ import time
 import pytest
 
 from rig import net
+from rig.generations import Generations
 
 TEXT = {
     "haproxy": """
@@ -133,6 +134,19 @@ def test_no_signs_of_life_while_no_worker_lives(start, manager):
     while not manager.silent(1.0):
         pass
     proxy.expect_exit = None
+
+
+def test_no_signs_of_life_while_the_worker_hangs(start, manager):
+    proxy = start("haproxy", MASTER, WATCHDOG_USEC="200000")
+    manager.next("WATCHDOG")
+    worker = Generations(proxy).worker()
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        while not manager.silent(1.0):
+            pass
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    manager.next("WATCHDOG")
 
 
 def test_signs_of_life_are_for_the_process_that_is_named(start, manager):

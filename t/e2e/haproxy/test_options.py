@@ -1,5 +1,6 @@
 """The options of `haproxy`: each does what HAProxy's manual says, or says why it has no effect here."""
 
+import os
 import re
 import signal
 
@@ -127,3 +128,30 @@ def test_startup_logs_are_shown_by_the_process_that_was_started(face):
     face.signal(signal.SIGTERM)
     assert face.wait() in (0, -signal.SIGTERM)
     net.wait_until(lambda: not face.pids(), "the end")
+
+
+DAEMON = CONF.replace("    nbthread 1\n", "    nbthread 1\n    daemon\n    pidfile {dir}/pid\n")
+
+
+@pytest.mark.parametrize("how", [("-db",), ("-d",), ("-Ws",), ("-W", "-db")], ids=" ".join)
+def test_the_command_line_keeps_in_the_foreground_what_the_file_sends_away(weir, how):
+    face = weir("haproxy", text=DAEMON, start=False)
+    face.start(*how, "-f", str(face.conf))
+    pid_file = face.dir / "pid"
+    net.wait_until(lambda: pid_file.exists() and pid_file.read_text("ascii").endswith("\n"), "the pid file")
+    assert int(pid_file.read_text("ascii")) == face.process.pid
+
+
+@pytest.mark.parametrize("how", [("-D", "-db"), ("-d", "-D"), ("-Ws", "-D"), ()], ids=" ".join)
+def test_into_the_background(weir, how):
+    """-D wins over what would keep it in the foreground."""
+    face = weir("haproxy", text=DAEMON if not how else DAEMON.replace("    daemon\n", ""), start=False)
+    face.places["port"]
+    done = face.run(*how, "-f", str(face.conf), timeout=20)
+    assert done.returncode == 0, done.stderr
+    pid = int((face.dir / "pid").read_text("ascii"))
+    try:
+        assert face.get().body == b"one"
+    finally:
+        os.kill(pid, signal.SIGTERM)
+        net.wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "its end")

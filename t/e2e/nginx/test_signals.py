@@ -58,3 +58,19 @@ def test_a_signal_that_does_nothing_says_so(weir):
     proxy.signal(signal.SIGHUP)
     proxy.wait_log("SIGHUP does nothing: only a master process reloads")
     assert proxy.get().status == 200
+
+
+@pytest.mark.parametrize("word", ["access_log", "error_log", "client_body_temp_path"])
+def test_signals_are_sent_whatever_has_become_of_the_folders(weir, word):
+    """nginx -s reads the file for the name of the pid file, and opens nothing else that stands there."""
+    proxy = weir("nginx", text="daemon off;" + CONF.replace("server {", f"{word} {{dir}}/logs/file;\n    server {{", 1),
+                 start=False)
+    logs = proxy.dir / "logs"
+    logs.mkdir()
+    proxy.start()
+    net.wait_until((proxy.dir / "nginx.pid").exists, "the pid file")
+    logs.rename(proxy.dir / "moved")
+    assert proxy.run("-t").returncode == 1
+    done = proxy.run("-s", "quit")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert proxy.wait() == 0
