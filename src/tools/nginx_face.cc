@@ -194,6 +194,24 @@ bool pid_file_works(const std::string& path, Voice& voice) {
   if (fd < 0) {
     voice.say(Level::emerg, fmt::format("open() \"{}\" failed ({}: {})", path, errno, strerror(errno)));
     return false;
+// What cannot be listened on is found by trying. An address in use is no fault: nginx may be running.
+bool listeners_work(const model::Model& model, Voice& voice) {
+  for (const model::Listener* l : model.listeners) {
+    master::Wish wish = master::Wish::of(*l, voice.face());
+    wish.reuseport = false;  // a running nginx would lose connections to the one that is tried
+    master::Opened opened = master::open_socket(wish);
+    if (opened.fd >= 0) {
+      close(opened.fd);
+      if (wish.family == AF_UNIX && !wish.abstract) unlink(std::string(l->addr.unix_path()).c_str());
+    } else if (opened.error != EADDRINUSE) {
+      voice.say(Level::emerg, fmt::format("{}() to {} failed ({}: {})", opened.call, l->addr.text(), opened.error,
+                                          strerror(opened.error)));
+      return false;
+    }
+  }
+  return true;
+}
+
   }
   close(fd);
   if (!there) unlink(path.c_str());
@@ -203,7 +221,8 @@ bool pid_file_works(const std::string& path, Voice& voice) {
 int test(const Options& o, const master::Job& job, const Loaded& loaded, Voice& voice) {
   bool good = loaded.good(o.allow_planned);
   if (good && !o.quiet) complain(fmt::format("the configuration file {} syntax is ok", o.conf));
-  if (!good || !pid_file_works(master::pid_file_path(job, loaded.model->process.pid_file), voice))
+  if (!good || !pid_file_works(master::pid_file_path(job, loaded.model->process.pid_file), voice) ||
+      !listeners_work(*loaded.model, voice))
     return complain(fmt::format("configuration file {} test failed", o.conf));
   if (!o.quiet) complain(fmt::format("configuration file {} test is successful", o.conf));
   if (o.dump) fmt::print("{}", config::dump(*loaded.model->tree));
