@@ -155,7 +155,7 @@ void add_check(CLI::App& app, CheckOptions& o, bool& directives, int& code) {
       "Every problem is shown with its line, what was expected and the nearest known word. A fragment of an nginx\n"
       "configuration is judged in the blocks that its words belong in. A word that weir has not built yet is accepted "
       "with\n"
-      "a line `not yet: …`; starting refuses it.\n"
+      "a line `not yet: …`; starting refuses it, and so does --strict.\n"
       "\n"
       "Exit codes: 0 all files are accepted, 1 one is refused or cannot be read, 2 the command line was not "
       "understood.\n"
@@ -167,7 +167,8 @@ void add_check(CLI::App& app, CheckOptions& o, bool& directives, int& code) {
   c->add_flag("--offline", o.offline, "judge the text alone: certificates, hosts, users and includes may be missing");
   c->add_flag("--json", o.json, "one JSON array of severity, file, line, column, text and remedy");
   c->add_flag("--directives", directives, "list every word that weir knows: real, planned, without effect");
-  c->add_flag("--allow-planned", o.allow_planned, "taken for the sake of symmetry: check accepts planned words anyway");
+  c->add_flag("--allow-planned", o.allow_planned,
+              "with --strict: accept words that are not built yet, as `weir run --allow-planned` does");
   c->add_option("--dialect", o.dialect, "take the files for this: nginx, haproxy or weir")
       ->check(CLI::IsMember({"nginx", "haproxy", "weir"}));
   c->add_option("FILE", o.files, "files to judge");
@@ -175,9 +176,11 @@ void add_check(CLI::App& app, CheckOptions& o, bool& directives, int& code) {
     if (directives) return print_coverage(o.json);
     if (o.files.empty()) throw CLI::RequiredError("FILE");
     code = check(o);
+      "  weir check --strict FILE               whether weir run starts with it\n"
   });
 }
 
+  c->add_flag("--strict", o.strict, "refuse what `weir run` refuses: words not built yet, a file that listens nowhere");
 std::vector<std::string> commands(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::App* c : app.get_subcommands({})) names.push_back(c->get_name());
