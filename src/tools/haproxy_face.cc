@@ -31,10 +31,14 @@ int check_condition(const HaproxyOptions& o, Voice& voice) {
   return 2;
 }
 
-// Limits of the command line win over the file's where they are lower.
-void apply(const HaproxyOptions& o, model::Process& process) {
+// The command line wins over the file, at each reload too.
+void apply(const HaproxyOptions& o, Loaded& loaded) {
+  model::Process& process = loaded.model->process;
   if (o.max_conns > 0) process.max_conns = o.max_conns;
   if (!o.pid_file.empty()) process.pid_file = o.pid_file;
+  if (o.no_warnings && loaded.diag->count(config::Severity::warning) > 0)
+    loaded.diag->error({}, "some warnings were found, and -dW takes them for errors").product =
+        "Some warnings were found and 'zero-warning' is set. Aborting.";
 }
 
 bool listens(const model::Model& model) {
@@ -97,6 +101,7 @@ master::Job make_job(const HaproxyOptions& o, Voice& voice) {
   job.old_pids = o.old_pids;
   job.old_signal = o.old_signal;
   LoadRequest& r = job.request;
+  r.finish = [&o](Loaded& loaded) { apply(o, loaded); };
   r.dialect = config::Dialect::haproxy;
   r.files = o.files;
   r.read.strict_last_line = true;
@@ -185,11 +190,6 @@ int haproxy_main(int argc, char** argv) {
   master::Job job = make_job(o, voice);
   Loaded loaded = master::load_and_show(job);
   if (!loaded.good(o.allow_planned)) return 1;
-  if (o.no_warnings && loaded.diag->count(config::Severity::warning) > 0) {
-    voice.say(Level::alert, "Some warnings were found and 'zero-warning' is set. Aborting.");
-    return 1;
-  }
-  apply(o, loaded.model->process);
   if (o.dump_config && !o.hide_config) fmt::print("{}", config::dump(*loaded.model->tree));
   if (o.dump_libraries) print_libraries(o.verbose && !o.quiet);
   fflush(stdout);

@@ -14,13 +14,13 @@
 #include "config/include.h"
 #include "master/start.h"
 #include "master/title.h"
-#include "nginx/error_log.h"
 #include "nginx/log_file.h"
 #include "tools/faces.h"
 #include "tools/nginx_modules.h"
 #include "tools/nginx_paths.h"
 #include "tools/statistics.h"
 #include "tools/version.h"
+#include "tools/voice_log.h"
 
 namespace weir::tools {
 namespace {
@@ -129,12 +129,6 @@ void show_version(const Options& o) {
              kNginxPid, nginx_configure_arguments());
 }
 
-void log_message(Level level, const std::string& text) {
-  static constexpr nginx::LogLevel kLevels[] = {nginx::LogLevel::emerg, nginx::LogLevel::alert, nginx::LogLevel::error,
-                                                nginx::LogLevel::warn, nginx::LogLevel::notice};
-  nginx::log_error(nullptr, kLevels[static_cast<size_t>(level)], 0, text);
-}
-
 std::string below(const std::string& prefix, std::string path) {
   return path.empty() || path[0] == '/' ? path : prefix + path;
 }
@@ -194,6 +188,12 @@ bool pid_file_works(const std::string& path, Voice& voice) {
   if (fd < 0) {
     voice.say(Level::emerg, fmt::format("open() \"{}\" failed ({}: {})", path, errno, strerror(errno)));
     return false;
+  }
+  close(fd);
+  if (!there) unlink(path.c_str());
+  return true;
+}
+
 // What cannot be listened on is found by trying. An address in use is no fault: nginx may be running.
 bool listeners_work(const model::Model& model, Voice& voice) {
   for (const model::Listener* l : model.listeners) {
@@ -209,12 +209,6 @@ bool listeners_work(const model::Model& model, Voice& voice) {
       return false;
     }
   }
-  return true;
-}
-
-  }
-  close(fd);
-  if (!there) unlink(path.c_str());
   return true;
 }
 
