@@ -90,6 +90,7 @@ Outcome set_drain(Call& call, const model::Server& server) {
   if (call.word(6).empty()) return call.refuse("Expects a duration in milliseconds.\n");
   auto ms = parse_duration(call.word(6), 1);
   if (!ms || *ms < 1) return call.refuse("Invalid duration.\n");
+  if (!call.word(7).empty()) return call.refuse("'deadline <delay>' ends the command.\n");
   set_admin(call, server, Admin::drain);
   call.server.drains().begin(server, *ms);
   tell_deadline(call.server, backend_of(call, server), server, *ms);
@@ -98,6 +99,8 @@ Outcome set_drain(Call& call, const model::Server& server) {
 
 Outcome set_state(Call& call, const model::Server& server) {
   Str to = call.word(4);
+  if (to != "drain" && call.word(5) == "deadline")
+    return call.refuse("A deadline belongs to the state 'drain' only.\n");
   if (to == "ready")
     set_ready(call, server);
   else if (to == "drain")
@@ -114,7 +117,9 @@ Outcome set_health(Call& call, const model::Server& server) {
   if (to != "up" && to != "stopping" && to != "down")
     return call.refuse("'set server <srv> health' expects 'up', 'stopping', or 'down'.\n");
   if (stats::ServerView(server).maint()) return Outcome::done;
+  bool held = call.server.drains().left_ms(server) > 0;
   change_state(call, server, [&] { stats::set_health(server, to != "down", to == "stopping"); });
+  if (held) call.server.drains().keep(server);
   return Outcome::done;
 }
 

@@ -48,6 +48,11 @@ void Drains::cancel(const model::Server& server) {
   all_.erase(at);
 }
 
+void Drains::keep(const model::Server& server) {
+  auto at = std::ranges::find(all_, &server, &Drain::server);
+  if (at != all_.end()) (*at)->since_s = server.state->changed_s.load();
+}
+
 uint64_t Drains::left_ms(const model::Server& server) const {
   auto at = std::ranges::find(all_, &server, &Drain::server);
   return at == all_.end() || !(*at)->holds() ? 0 : uv_timer_get_due_in(&(*at)->timer);

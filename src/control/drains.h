@@ -22,6 +22,8 @@ class Drains {
   // The server drains already. Replaces an earlier deadline.
   void begin(const model::Server& server, uint64_t ms);
   void cancel(const model::Server& server);
+  // What changed about the server was not its administrative state: a deadline that held before goes on.
+  void keep(const model::Server& server);
   // Milliseconds that the server still has; 0: it has no deadline.
   uint64_t left_ms(const model::Server& server) const;
   void stop();
