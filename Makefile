@@ -163,6 +163,7 @@ install: release ## install under PREFIX (/usr/local), below DESTDIR
 	  (cd $$dir && find . -type f) | while read -r f; do \
 	    install -D -m 644 $$dir/$$f $(DESTDIR)$(PREFIX)/share/weir/$$dir/$$f || exit 1; done; \
 	done
+	for f in contrib/systemd/* contrib/*.logrotate; do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/weir/$$f || exit 1; done
 
 uninstall: ## remove what install installed
 	rm -f $(DESTDIR)$(PREFIX)/sbin/weir

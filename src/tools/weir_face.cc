@@ -150,7 +150,7 @@ void add_run(CLI::App& app, RunOptions& o, int& code) {
       "\n"
       "  weir run                               the built-in configuration\n"
       "  weir run -c /etc/nginx/nginx.conf      an nginx.conf, in the foreground\n"
-      "  weir run -W -c /etc/weir/weir.conf     as a service does it (contrib/systemd/weir.service)\n"
+      "  weir run -W -c /etc/weir/weir.conf     as a service does it (weir.service)\n"
       "  weir run -D -p /run/weir.pid -c FILE   in the background; returns when it serves\n");
   c->add_option("-c,--config", o.conf, "nginx.conf, haproxy.cfg or weir.conf; the dialect is seen from the content");
   c->add_option("--dialect", o.dialect, "take the file for this: nginx, haproxy or weir")
