@@ -30,7 +30,6 @@ void change_state(Call& call, const model::Server& server, Change change) {
 
 void set_admin(Call& call, const model::Server& server, Admin admin) {
   change_state(call, server, [&] { stats::set_admin(server, admin); });
-  call.server.drains().cancel(server);
 }
 
 void set_ready(Call& call, const model::Server& server) {
@@ -117,9 +116,7 @@ Outcome set_health(Call& call, const model::Server& server) {
   if (to != "up" && to != "stopping" && to != "down")
     return call.refuse("'set server <srv> health' expects 'up', 'stopping', or 'down'.\n");
   if (stats::ServerView(server).maint()) return Outcome::done;
-  bool held = call.server.drains().left_ms(server) > 0;
   change_state(call, server, [&] { stats::set_health(server, to != "down", to == "stopping"); });
-  if (held) call.server.drains().keep(server);
   return Outcome::done;
 }
 

@@ -11,7 +11,7 @@
 namespace weir::model {
 namespace {
 
-const KindOf<ServerState> kServers("server 1");
+const KindOf<ServerState> kServers("server 2");
 const KindOf<PoolState> kPools("pool 1");
 
 uint64_t hash_of(const net::Addr& addr) {

@@ -56,6 +56,7 @@ struct alignas(64) ServerState {
   std::atomic<uint32_t> fails{0};  // nginx: failures within fail_timeout
   std::atomic<int64_t> checked_ms{0};  // nginx: when the last failure was counted, monotonic
   std::atomic<int64_t> changed_s{0};  // wall clock of the last change of state
+  std::atomic<uint64_t> drain_until_ms{0};  // monotonic; 0: it drains without a deadline, or not at all
   std::atomic<uint64_t> total{0};  // streams ever
   std::atomic<uint64_t> bytes_in{0};  // from clients to it
   std::atomic<uint64_t> bytes_out{0};

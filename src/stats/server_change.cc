@@ -23,7 +23,10 @@ void change_state(const model::Server& server, Change change) {
 }  // namespace
 
 void set_admin(const model::Server& server, model::Admin admin) {
-  change_state(server, [&](model::ServerState& s) { s.admin.store(static_cast<uint8_t>(admin)); });
+  change_state(server, [&](model::ServerState& s) {
+    s.drain_until_ms.store(0);
+    s.admin.store(static_cast<uint8_t>(admin));
+  });
 }
 
 void set_weight(const model::Server& server, int32_t weight) {

@@ -1,6 +1,7 @@
 """Taking servers out of service on the runtime socket and the page: what becomes of the requests that are on them."""
 
 import re
+import signal
 
 import pytest
 
@@ -245,3 +246,19 @@ def test_a_deadline_outlives_changes_of_health(start):
         assert re.fullmatch(r"b/s1 0 \d+", admin("show servers drain").splitlines()[1])
     admin("set server b/s1 state ready")
     assert admin("show servers drain").splitlines()[1:] == []
+
+
+def test_a_deadline_outlives_a_reload(weir, one, two, syslog):
+    one.on("/slow", Reply(delay=15))
+    proxy = weir("haproxy", text=CONF, start=False, one=one, two=two, syslog=syslog, words="")
+    proxy.start("-W", "-db", "-f", str(proxy.conf))
+    admin = proxy.runtime()
+    before = admin.info()["Pid"]
+    admin("set server b/s1 state drain deadline 6s")
+    proxy.signal(signal.SIGUSR2)
+    net.wait_until(lambda: admin.info()["Pid"] != before, "the next worker")
+    assert 0 < int(admin("show servers drain").splitlines()[1].split()[2]) <= 6000
+    syslog.wait_for("Server b/s1 has drained for long enough")
+    admin("set server b/s1 state ready")
+    admin("set server b/s1 state drain")
+    assert admin("show servers drain").splitlines()[1:] == ["b/s1 0 -"]
