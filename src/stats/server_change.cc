@@ -17,6 +17,7 @@ void change_state(const model::Server& server, Change change) {
   };
   auto before = doing();
   change(*server.state);
+  model::state_changed(server);
   if (doing() != before) server.state->changed_s.store(time(nullptr), std::memory_order_relaxed);
 }
 
