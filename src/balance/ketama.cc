@@ -31,7 +31,8 @@ uint32_t crc_of_name(Str name) {
     host = name.substr(0, digits);
     port = name.substr(digits + 1);
   }
-  return crc(crc(crc(0, host), {"", 1}), port);
+  static constexpr char kNul = 0;
+  return crc(crc(crc(0, host), {&kNul, 1}), port);
 }
 
 class Ketama final : public Balancer {
