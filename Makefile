@@ -39,7 +39,7 @@ llhttp_objs := $(patsubst %,$(out)/llhttp/%.o,api http llhttp)
 srcs        := $(wildcard src/*/*.cc)
 lib_objs    := $(srcs:%.cc=$(out)/%.o) $(llhttp_objs)
 unit_objs   := $(patsubst %.cc,$(out)/%.o,$(wildcard t/unit/*.cc t/unit/*/*.cc))
-all_objs    := $(out)/src/main.o $(lib_objs) $(unit_objs)
+all_objs    := $(out)/src/main.o $(lib_objs) $(unit_objs) $(out)/t/bench/picks.o
 
 # ---- compilers and flags --------------------------------------------------------------------------------------------
 
@@ -78,7 +78,7 @@ $(out)/src/tools/default_conf.o: conf.d/default.conf
 # ---- targets --------------------------------------------------------------------------------------------------------
 
 .PHONY: help release debug asan tsan fault fault-test asan-test tsan-test run test unit golden golden-check \
-        e2e bench lint format install uninstall clean deps fresh FORCE
+        e2e bench diff picks lint format install uninstall clean deps fresh FORCE
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9 -]+:.*## / { printf "  %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -140,6 +140,14 @@ bench: ## compare the cost per request with nginx and HAProxy
 	@$(MAKE) release
 	@t/bench/run --weir $(WEIR_BINARY) $(BENCH_ARGS)
 
+diff: ## compare which servers nginx, HAProxy and weir choose for the same keys
+	@contrib/deps build bench
+	@$(MAKE) release
+	@t/diff/balancing --weir $(WEIR_BINARY) $(DIFF_ARGS)
+
+picks: $(out)/picks ## count the instructions of choosing a server, by algorithm
+	@t/bench/picks --program $(out)/picks
+
 lint: ## formatting, clang-tidy, file lengths; results are kept under build/lint
 	@contrib/deps build lint
 	@LINT_FLAGS='-std=c++23 -Isrc -isystem /usr/share/include/llhttp $(pkg_cflags)' t/lint
@@ -163,6 +171,7 @@ install: release ## install under PREFIX (/usr/local), below DESTDIR
 	  (cd $$dir && find . -type f) | while read -r f; do \
 	    install -D -m 644 $$dir/$$f $(DESTDIR)$(PREFIX)/share/weir/$$dir/$$f || exit 1; done; \
 	done
+	for f in contrib/systemd/* contrib/*.logrotate; do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/weir/$$f || exit 1; done
 
 uninstall: ## remove what install installed
 	rm -f $(DESTDIR)$(PREFIX)/sbin/weir
@@ -195,6 +204,10 @@ $(prog): $(out)/src/main.o $(lib)
 $(out)/unit: $(unit_objs) $(lib)
 	@echo "  LINK $@"
 	$(Q)$(CXX) -o $@ $(unit_objs) $(link_flags) $(shell pkg-config --libs criterion) $(link_libs)
+
+$(out)/picks: $(out)/t/bench/picks.o $(lib)
+	@echo "  LINK $@"
+	$(Q)$(CXX) -o $@ $(out)/t/bench/picks.o $(link_flags) $(link_libs)
 
 # A thin archive, made anew: equal file names in two folders stay apart, and the object of a deleted source goes.
 $(lib): $(lib_objs) $(out)/objects

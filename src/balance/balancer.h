@@ -14,20 +14,25 @@ namespace weir::model {
 
 // Servers that this transaction has tried already; they are not picked again while others are there.
 struct Tried {
+  static constexpr uint16_t kNone = UINT16_MAX;
   uint64_t bits[4] = {};
+  uint16_t last = kNone;  // the server of the try before
+  uint16_t count = 0;
   void add(uint16_t slot) {
     if (slot < 256) bits[slot / 64] |= 1ull << (slot % 64);
+    last = slot;
+    count++;
   }
-  bool has(uint16_t slot) const { return slot < 256 && (bits[slot / 64] >> (slot % 64) & 1); }
+  // Of servers behind the 256th only the last one is known.
+  bool has(uint16_t slot) const { return slot < 256 ? bits[slot / 64] >> (slot % 64) & 1 : slot == last; }
   void clear() { *this = {}; }
 };
 
 // Whether new requests may go to this server now: up, not in maintenance or drain, below its limit, not failing.
 bool usable(const Server& server, uint64_t now_ms);
 
-// Whether no server but the backups can serve, limits apart (configuration.txt 5.2, backup): full ones keep their requests
-// waiting.
-bool needs_backup(const Pool& pool, uint64_t now_ms);
+// Whether somebody who waits for this server need not wait on: it has a place, or does not serve any more.
+bool takes_or_left(const Server& server, uint64_t now_ms);
 // How many servers but the backups can serve, limits apart.
 int active_servers(const Pool& pool, uint64_t now_ms);
 
@@ -35,12 +40,35 @@ int active_servers(const Pool& pool, uint64_t now_ms);
 bool has_place(const Pool& pool, uint64_t now_ms);
 bool is_full(const Pool& pool, uint64_t now_ms);
 
+// How a try on a server ended.
+struct TryEnd {
+  static constexpr uint64_t kNever = UINT64_MAX;
+  uint64_t header_ms = kNever;  // from the pick to the head of the answer; kNever: there was none
+  uint64_t total_ms = 0;  // from the pick to the end
+  uint64_t now_ms = 0;
+  bool failed = false;  // no answer, or one that says that the server is in trouble (5xx)
+};
+
 class Balancer {
  public:
+  // What an algorithm wants besides being asked.
+  struct Wishes {
+    bool ends = false;  // ended() is called
+    bool heads = false;  // answered() is called
+    bool insists = false;  // a full server may be picked: the request waits for its place there
+  };
+  explicit Balancer(Wishes wishes) : wishes(wishes) {}
+  Balancer() : Balancer(Wishes{}) {}
   virtual ~Balancer() = default;
   virtual Str name() const = 0;
   // The server for this request, or null when none of those that are left is usable.
   virtual const Server* pick(const Pool& pool, proxy::Transaction& txn, const Tried& tried) = 0;
+  // The head of the answer came to a request that was picked for this server. Before ended().
+  virtual void answered(const Server&, uint64_t /*header_ms*/, uint64_t /*now_ms*/) {}
+  // A try on the server is over and does not count among its current ones any more.
+  virtual void ended(const Server&, const TryEnd&) {}
+
+  const Wishes wishes;
 };
 
 // Holds a pool's lock for one pick.

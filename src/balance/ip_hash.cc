@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "balance/methods.h"
+#include "balance/shares.h"
 #include "net/addr.h"
 #include "net/loop.h"
 
@@ -17,14 +18,7 @@ class IpHash final : public Balancer {
   Str name() const override { return "ip_hash"; }
 
   const Server* pick(const Pool& pool, proxy::Transaction& txn, const Tried& tried) override {
-    uint64_t now = net::Loop::current().now();
-    Str key = key_of(client_(txn));
-    uint32_t hash = 89;
-    for (int i = 0; i <= kTries && pool.servers.size > 1; i++) {
-      for (char c : key) hash = (hash * 113 + static_cast<uint8_t>(c)) % 6271;
-      const Server* s = at(pool, hash);
-      if (s && !tried.has(s->slot) && usable(*s, now)) return s;
-    }
+    if (const Server* s = by_address(pool, key_of(client_(txn)), tried)) return s;
     return round_robin_->pick(pool, txn, tried);
   }
 
@@ -34,18 +28,19 @@ class IpHash final : public Balancer {
     return {reinterpret_cast<const char*>(&a->v6), a->family == AF_INET ? 3u : 16u};
   }
 
-  static int64_t weight(const Server& s) { return s.backup ? 0 : s.weight; }
-
-  static const Server* at(const Pool& pool, uint32_t hash) {
-    int64_t sum = 0;
-    for (const Server* s : pool.servers) sum += weight(*s);
-    if (sum <= 0) return nullptr;
-    int64_t point = hash % sum;
-    for (const Server* s : pool.servers)
-      if ((point -= weight(*s)) < 0) return s;
+  const Server* by_address(const Pool& pool, Str key, const Tried& tried) {
+    PickLock lock(pool);
+    shares_.follow(pool, lineup(pool, net::Loop::current().now()));
+    uint32_t hash = 89;
+    for (int i = 0; i <= kTries + tried.count && shares_.several(); i++) {
+      for (char c : key) hash = (hash * 113 + static_cast<uint8_t>(c)) % 6271;
+      const Server* s = pool.servers[shares_.at(hash)];
+      if (shares_.here(s->slot) && takes(*s, tried)) return s;
+    }
     return nullptr;
   }
 
+  Shares shares_;
   std::unique_ptr<Balancer> round_robin_;
   const ClientAddress client_;
 };

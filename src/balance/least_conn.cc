@@ -1,8 +1,10 @@
 // nginx's least_conn (ngx_http_upstream_least_conn_module): requests divided by weight are compared, and smooth weighted
-// round robin decides between equals.
-#include <memory>
+// round robin decides between equals; in large pools they take turns by weight.
+#include <optional>
 
+#include "balance/load_order.h"
 #include "balance/methods.h"
+#include "balance/turns.h"
 #include "net/loop.h"
 
 namespace weir::model {
@@ -11,47 +13,74 @@ namespace {
 class LeastConn final : public Balancer {
  public:
   explicit LeastConn(const Pool& pool)
-      : round_robin_(make_smooth_round_robin(pool)), current_(new int64_t[pool.servers.size]()) {}
+      : Balancer({.ends = pool.servers.size > kLookThrough}), current_(pool.servers.size), seen_(pool.servers.size) {
+    if (pool.servers.size <= kLookThrough) return;
+    for (auto& order : orders_) order.emplace(pool.servers.size, LoadOrder::Ties::by_weight);
+  }
   Str name() const override { return "least_conn"; }
 
-  const Server* pick(const Pool& pool, proxy::Transaction& txn, const Tried& tried) override {
-    if (pool.servers.size == 1) return round_robin_->pick(pool, txn, tried);
+  const Server* pick(const Pool& pool, proxy::Transaction&, const Tried& tried) override {
     uint64_t now = net::Loop::current().now();
     PickLock lock(pool);
-    if (const Server* s = pick_among(pool, tried, now, false)) return s;
-    return pick_among(pool, tried, now, true);
+    const Lineup& l = lineup(pool, now);
+    if (orders_[0] && l.version != version_) {
+      orders_[0]->follow(l.active, load);
+      orders_[1]->follow(l.backup, load);
+      version_ = l.version;
+    }
+    if (const Server* s = pick_among(pool, l.active, 0, tried)) return s;
+    return l.backup.empty() ? nullptr : pick_among(pool, l.backup, 1, tried);
+  }
+
+  void ended(const Server& server, const TryEnd&) override {
+    PickLock lock(*server.pool);
+    if (auto& order = orders_[server.backup]) order->look(server, load);
   }
 
  private:
-  // How the load of `a` compares with that of `b`: below 0 when it is smaller.
-  static int64_t compare(const Server& a, const Server& b) {
-    auto load = [](const Server& s, const Server& other) {
-      return int64_t{s.state->current.read()} * other.state->weight.load(std::memory_order_relaxed);
-    };
-    return load(a, b) - load(b, a);
+  static uint64_t load(const Server&, int32_t weight, int32_t n) {
+    return (static_cast<uint64_t>(n) << 20) / static_cast<uint64_t>(weight);
   }
 
-  const Server* pick_among(const Pool& pool, const Tried& tried, uint64_t now, bool backup) {
-    auto takes = [&](const Server* s) { return s->backup == backup && !tried.has(s->slot) && usable(*s, now); };
-    const Server* least = nullptr;
-    for (const Server* s : pool.servers)
-      if (takes(s) && (!least || compare(*s, *least) < 0)) least = s;
-    if (!least) return nullptr;
+  const Server* pick_among(const Pool& pool, Places places, size_t group, const Tried& tried) {
+    if (auto& order = orders_[group]) {
+      uint16_t slot = order->take(
+          pool, places, load, [&](uint16_t i, int32_t n) { return !tried.has(i) && !at_limit(*pool.servers[i], n); });
+      return slot == Tried::kNone ? nullptr : pool.servers[slot];
+    }
+    const Lineup::Place* least = nullptr;
+    int64_t fewest = 0;
+    for (const Lineup::Place& p : places) {
+      int32_t current = p.server->state->current.read();
+      bool away = tried.has(p.server->slot) || at_limit(*p.server, current);
+      int64_t n = seen_[p.server->slot] = away ? kAway : std::max(0, current);
+      if (n == kAway || (least && n * least->weight >= fewest * p.weight)) continue;
+      least = &p;
+      fewest = n;
+    }
+    return least ? pick_equal(places, *least, fewest) : nullptr;
+  }
+
+  const Server* pick_equal(Places places, const Lineup::Place& least, int64_t fewest) {
     const Server* best = nullptr;
     int64_t sum = 0;
-    for (const Server* s : pool.servers) {
-      if (!takes(s) || compare(*s, *least) != 0) continue;
-      int64_t weight = s->state->weight.load(std::memory_order_relaxed);
-      current_[s->slot] += weight;
-      sum += weight;
-      if (!best || current_[s->slot] > current_[best->slot]) best = s;
+    for (const Lineup::Place& p : places) {
+      int64_t n = seen_[p.server->slot];
+      if (n == kAway || n * least.weight != fewest * p.weight) continue;
+      int64_t& current = current_[p.server->slot];
+      current += p.weight;
+      sum += p.weight;
+      if (!best || current > current_[best->slot]) best = p.server;
     }
-    if (best) current_[best->slot] -= sum;
+    current_[best->slot] -= sum;
     return best;
   }
 
-  std::unique_ptr<Balancer> round_robin_;
-  std::unique_ptr<int64_t[]> current_;
+  static constexpr int64_t kAway = -1;
+  std::vector<int64_t> current_;  // by slot
+  std::vector<int64_t> seen_;  // requests at this pick
+  std::optional<LoadOrder> orders_[2];  // active servers, backups
+  uint64_t version_ = 0;
 };
 
 }  // namespace

@@ -1,8 +1,9 @@
-// nginx's random (ngx_http_upstream_random_module): a server by its weight, or the less busy of two. After kTries servers
+// nginx's random (ngx_http_upstream_random_module): a server by its weight, or the better one of two. After kTries servers
 // that could not be used, round robin decides.
 #include <memory>
-#include <random>
 
+#include "balance/alias.h"
+#include "balance/expected_time.h"
 #include "balance/methods.h"
 #include "net/loop.h"
 
@@ -13,50 +14,68 @@ constexpr int kTries = 20;
 
 class Random final : public Balancer {
  public:
-  Random(const Pool& pool, bool two) : round_robin_(make_smooth_round_robin(pool)), two_(two) {}
+  Random(const Pool& pool, Draw draw)
+      : Balancer({.ends = draw == Draw::two_header_time || draw == Draw::two_last_byte}),
+        round_robin_(make_smooth_round_robin(pool)),
+        draw_(draw) {}
   Str name() const override { return "random"; }
 
   const Server* pick(const Pool& pool, proxy::Transaction& txn, const Tried& tried) override {
-    const Server* first = nullptr;
-    uint64_t now = net::Loop::current().now();
-    for (int i = 0; i < kTries && pool.servers.size > 1; i++) {
-      const Server* s = draw(pool);
-      if (!s || s == first || tried.has(s->slot) || !usable(*s, now)) continue;
-      if (!two_) return s;
-      if (!first) {
-        first = s;
-        continue;
-      }
-      return load(*s, *first) < load(*first, *s) ? s : first;
-    }
-    return first ? first : round_robin_->pick(pool, txn, tried);
+    const Server* s = pool.servers.size > 1 ? drawn(pool, net::Loop::current().now(), tried) : nullptr;
+    return s ? s : round_robin_->pick(pool, txn, tried);
   }
+
+  void ended(const Server& server, const TryEnd& end) override { add_times(server, end); }
 
  private:
-  static int64_t load(const Server& s, const Server& other) {
-    return int64_t{s.state->current.read()} * other.state->weight.load(std::memory_order_relaxed);
+  const Server* drawn(const Pool& pool, uint64_t now, const Tried& tried) {
+    PickLock lock(pool);
+    const Lineup& l = lineup(pool, now);
+    if (l.version != version_) {
+      alias_.follow(l.active);
+      version_ = l.version;
+    }
+    const Server* first = nullptr;
+    uint64_t least = 0;
+    for (int i = 0; i <= kTries && !alias_.empty(); i++) {
+      const Server* s = pool.servers[alias_.draw()];
+      if (draw_ == Draw::one) {
+        if (takes(*s, tried)) return s;
+        continue;
+      }
+      int32_t n = s->state->current.read();
+      if (s == first || tried.has(s->slot) || at_limit(*s, n)) continue;
+      uint64_t own = load(*s, n, now);
+      if (first) return chosen(own * weight(*first) <= least * weight(*s) ? *s : *first, now);
+      first = s;
+      least = own;
+    }
+    return first;
   }
-  static int64_t weight(const Server& s) { return s.backup ? 0 : s.state->weight.load(std::memory_order_relaxed); }
 
-  static const Server* draw(const Pool& pool) {
-    thread_local std::minstd_rand generator{std::random_device{}()};
-    int64_t sum = 0;
-    for (const Server* s : pool.servers) sum += weight(*s);
-    if (sum <= 0) return nullptr;
-    int64_t point = std::uniform_int_distribution<int64_t>(0, sum - 1)(generator);
-    for (const Server* s : pool.servers)
-      if ((point -= weight(*s)) < 0) return s;
-    return nullptr;
+  const Server* chosen(const Server& s, uint64_t now) const {
+    if (wishes.ends) seen_at_work(s, now);
+    return &s;
+  }
+
+  uint64_t load(const Server& s, int32_t n, uint64_t now) const {
+    if (wishes.ends) return expected_time(s, draw_ == Draw::two_last_byte, now, n);
+    return static_cast<uint64_t>(std::max(0, n));
+  }
+  static uint64_t weight(const Server& s) {
+    return static_cast<uint64_t>(s.state->weight.load(std::memory_order_relaxed));
   }
 
   std::unique_ptr<Balancer> round_robin_;
-  const bool two_;
+  const Draw draw_;
+  Alias alias_;
+  uint64_t version_ = 0;
 };
 
 }  // namespace
 
-Balancer* make_random(const Pool& pool, bool two) {
-  return new Random(pool, two);
+Balancer* make_random(const Pool& pool, Draw draw) {
+  return new Random(pool, draw);
 }
 
 }  // namespace weir::model

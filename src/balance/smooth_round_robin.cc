@@ -1,9 +1,11 @@
-// nginx's smooth weighted round robin: every server's current weight grows by its effective weight, the largest is picked
-// and loses the sum. Counts follow the weights and runs of one server are avoided (5:1:1 gives A A B A C A A).
-// Effective weights fall with failures and recover by one per pick, as in ngx_http_upstream_round_robin.c.
-#include <memory>
+// nginx's smooth weighted round robin: every server's current weight grows by its weight, the largest is picked and loses the
+// sum. Counts follow the weights and runs of one server are avoided (5:1:1 gives A A B A C A A). Servers that are away
+// neither grow nor lose, as in ngx_http_upstream_round_robin.c. Large pools take turns (balance/turns.h).
+#include <optional>
 
 #include "balance/balancer.h"
+#include "balance/lineup.h"
+#include "balance/turns.h"
 #include "net/loop.h"
 
 namespace weir::model {
@@ -11,42 +13,57 @@ namespace {
 
 class SmoothRoundRobin final : public Balancer {
  public:
-  explicit SmoothRoundRobin(const Pool& pool) : current_(new int64_t[pool.servers.size]()) {}
+  explicit SmoothRoundRobin(const Pool& pool) : current_(pool.servers.size) {
+    if (pool.servers.size <= kLookThrough) return;
+    for (auto& turns : turns_) turns.emplace(pool.servers.size);
+  }
   Str name() const override { return "round_robin"; }
 
   const Server* pick(const Pool& pool, proxy::Transaction&, const Tried& tried) override {
     uint64_t now = net::Loop::current().now();
-    if (pool.servers.size == 1) {
-      // Passive health is not counted for a lone server: leaving it out would help nobody.
-      const Server* only = pool.servers[0];
-      const ServerState& s = *only->state;
-      int32_t limit = s.max_conns.load(std::memory_order_relaxed);
-      bool full = limit && s.current.read() >= limit;
-      bool lost = only->unresolved && !only->local->addr.load(std::memory_order_relaxed);
-      bool off = lost || s.admin.load(std::memory_order_relaxed) || !s.up.load(std::memory_order_relaxed) ||
-                 s.stopping.load(std::memory_order_relaxed);
-      return off || full || tried.has(0) ? nullptr : only;
-    }
+    if (pool.servers.size == 1) return lone(*pool.servers[0], tried);
     PickLock lock(pool);
-    if (const Server* s = pick_among(pool, tried, now, false)) return s;
-    return pick_among(pool, tried, now, true);
+    const Lineup& l = lineup(pool, now);
+    if (turns_[0] && l.version != version_) {
+      turns_[0]->follow(l.active);
+      turns_[1]->follow(l.backup);
+      version_ = l.version;
+    }
+    if (const Server* s = pick_among(pool, l.active, 0, tried)) return s;
+    return l.backup.empty() ? nullptr : pick_among(pool, l.backup, 1, tried);
   }
 
  private:
-  const Server* pick_among(const Pool& pool, const Tried& tried, uint64_t now, bool backup) {
+  // Passive health is not counted for a lone server: leaving it out would help nobody.
+  static const Server* lone(const Server& only, const Tried& tried) {
+    const ServerState& s = *only.state;
+    bool lost = only.unresolved && !only.local->addr.load(std::memory_order_relaxed);
+    bool off = lost || s.admin.load(std::memory_order_relaxed) || !s.up.load(std::memory_order_relaxed) ||
+               s.stopping.load(std::memory_order_relaxed);
+    return off || at_limit(only) || tried.has(0) ? nullptr : &only;
+  }
+
+  const Server* pick_among(const Pool& pool, Places places, size_t group, const Tried& tried) {
+    if (turns_[group]) {
+      uint16_t slot = turns_[group]->take([&](uint16_t i) { return takes(*pool.servers[i], tried); });
+      return slot == Tried::kNone ? nullptr : pool.servers[slot];
+    }
     const Server* best = nullptr;
     int64_t sum = 0;
-    for (const Server* s : pool.servers) {
-      if (s->backup != backup || tried.has(s->slot) || !usable(*s, now)) continue;
-      int64_t weight = s->state->weight.load(std::memory_order_relaxed);
-      current_[s->slot] += weight;
-      sum += weight;
-      if (!best || current_[s->slot] > current_[best->slot]) best = s;
+    for (const Lineup::Place& p : places) {
+      if (!takes(*p.server, tried)) continue;
+      int64_t& current = current_[p.server->slot];
+      current += p.weight;
+      sum += p.weight;
+      if (!best || current > current_[best->slot]) best = p.server;
     }
     if (best) current_[best->slot] -= sum;
     return best;
   }
-  std::unique_ptr<int64_t[]> current_;
+
+  std::vector<int64_t> current_;  // by slot
+  std::optional<Turns> turns_[2];  // active servers, backups
+  uint64_t version_ = 0;
 };
 
 }  // namespace

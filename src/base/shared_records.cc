@@ -213,7 +213,9 @@ void SharedRecords::hold() {
   Book& b = book();
   std::lock_guard lock(b.lock);
   for (Head* head : b.given) head->users.fetch_or(1u << g_worker_slot);
-  if (!b.zones.empty()) raise_slots_end(head_of(*b.zones[0]), g_worker_slot + 1);
+  if (b.zones.empty()) return;
+  raise_slots_end(head_of(*b.zones[0]), g_worker_slot + 1);
+  g_slots_end = &head_of(*b.zones[0]).slots_end;
 }
 
 void SharedRecords::forget(int slot) {

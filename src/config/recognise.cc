@@ -12,7 +12,24 @@ struct Signs {
   size_t brace_sections = 0;  // `frontend web {`
   size_t brace_lines = 0;     // lines that end with `;` or `{`, or with a `}` that is no ACL's
   size_t other_lines = 0;
+  // Only weir.conf has both outside all braces: nginx's servers stand in http.
+  bool process_words = false;
+  bool server_blocks = false;
+  bool own_words = false;  // weir's
 };
+
+constexpr Str kProcessWords[] = {"daemon",
+                                 "events",
+                                 "master_process",
+                                 "pid",
+                                 "user",
+                                 "worker_cpu_affinity",
+                                 "worker_priority",
+                                 "worker_processes",
+                                 "worker_rlimit_core",
+                                 "worker_rlimit_nofile",
+                                 "worker_shutdown_timeout",
+                                 "working_directory"};
 
 // The line up to a comment, and how much deeper in braces its end is than its start.
 Str code_of(Str line, int& depth) {
@@ -51,6 +68,12 @@ void judge(Signs& signs, Str code, int depth_before, Str rest) {
     bool braced = code.find('{') != Str::npos || brace_follows(rest);
     (braced ? signs.brace_sections : signs.line_sections)++;
   }
+  if (depth_before <= 0) {
+    signs.own_words |= name == "workers" && last == ';';
+    signs.process_words |= std::ranges::find(kProcessWords, name) != std::end(kProcessWords);
+    signs.server_blocks |=
+        (name == "server" || name == "upstream") && (code.find('{') != Str::npos || brace_follows(rest));
+  }
   bool closes = last == '}' && (code.size() == 1 || code.find(';') != Str::npos);
   (last == ';' || last == '{' || closes ? signs.brace_lines : signs.other_lines)++;
 }
@@ -67,9 +90,10 @@ Dialect recognise(Str text) {
     Str code = code_of(line, depth);
     if (!code.empty()) judge(signs, code, before, text);
   }
-  if (signs.brace_sections > 0) return Dialect::weir;
+  if (signs.brace_sections > 0 || signs.own_words) return Dialect::weir;
   if (signs.line_sections > 0 && signs.other_lines > signs.brace_lines) return Dialect::haproxy;
-  return signs.brace_lines == 0 && signs.other_lines > 0 ? Dialect::haproxy : Dialect::nginx;
+  if (signs.brace_lines == 0 && signs.other_lines > 0) return Dialect::haproxy;
+  return signs.process_words && signs.server_blocks ? Dialect::weir : Dialect::nginx;
 }
 
 }  // namespace weir::config

@@ -30,7 +30,6 @@ void change_state(Call& call, const model::Server& server, Change change) {
 
 void set_admin(Call& call, const model::Server& server, Admin admin) {
   change_state(call, server, [&] { stats::set_admin(server, admin); });
-  call.server.drains().cancel(server);
 }
 
 void set_ready(Call& call, const model::Server& server) {
@@ -90,6 +89,7 @@ Outcome set_drain(Call& call, const model::Server& server) {
   if (call.word(6).empty()) return call.refuse("Expects a duration in milliseconds.\n");
   auto ms = parse_duration(call.word(6), 1);
   if (!ms || *ms < 1) return call.refuse("Invalid duration.\n");
+  if (!call.word(7).empty()) return call.refuse("'deadline <delay>' ends the command.\n");
   set_admin(call, server, Admin::drain);
   call.server.drains().begin(server, *ms);
   tell_deadline(call.server, backend_of(call, server), server, *ms);
@@ -98,6 +98,8 @@ Outcome set_drain(Call& call, const model::Server& server) {
 
 Outcome set_state(Call& call, const model::Server& server) {
   Str to = call.word(4);
+  if (to != "drain" && call.word(5) == "deadline")
+    return call.refuse("A deadline belongs to the state 'drain' only.\n");
   if (to == "ready")
     set_ready(call, server);
   else if (to == "drain")

@@ -106,6 +106,9 @@ std::unique_ptr<Server> Server::start(uv_loop_t* loop, Access access, std::span<
     server->gates_.push_back(gate);
   }
   server->watch_gates();
+  for (const stats::ProxyEntry& p : server->catalogue().proxies)
+    if (p.back)
+      for (const model::Server* s : p.pool->servers) server->drains_.resume(*s);
   return server;
 }
 

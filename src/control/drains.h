@@ -1,7 +1,7 @@
 #pragma once
 // Servers that drain with a deadline (`set server … state drain deadline <delay>`): when it has passed and the server still
-// drains, the requests that are left on it are ended. Any other state that somebody gives the server meanwhile ends the
-// deadline. Lives on the control thread.
+// drains, the requests that are left on it are ended. Any other administrative state that somebody gives the server meanwhile ends
+// the deadline, which lies in the server's state: the next worker goes on with it. Lives on the control thread.
 #include <uv.h>
 
 #include <functional>
@@ -21,7 +21,8 @@ class Drains {
 
   // The server drains already. Replaces an earlier deadline.
   void begin(const model::Server& server, uint64_t ms);
-  void cancel(const model::Server& server);
+  // Goes on with a deadline that another worker was told, if there is one.
+  void resume(const model::Server& server);
   // Milliseconds that the server still has; 0: it has no deadline.
   uint64_t left_ms(const model::Server& server) const;
   void stop();
@@ -29,6 +30,7 @@ class Drains {
  private:
   struct Drain;
   void expire(Drain& drain);
+  void forget(const model::Server& server);
 
   uv_loop_t* loop_;
   Expired expired_;

@@ -34,12 +34,11 @@ stats::ProxyEntry entry_of(const Proxy& p) {
 }
 
 void add_servers(const Proxy& p, std::vector<stats::ServerEntry>& out) {
-  uint32_t next = 1;
   for (const model::Server* s : p.servers) {
     auto& options = *static_cast<const ServerOptions*>(s->conf);
     stats::ServerEntry& e = out[s->id];
     e.forced_id = options.id != 0;
-    e.id = e.forced_id ? options.id : next++;
+    e.id = s->number;
     e.cookie = options.cookie;
     e.host = s->host;
     e.max_idle = options.pool_max_conn == UINT32_MAX ? -1 : static_cast<int32_t>(options.pool_max_conn);

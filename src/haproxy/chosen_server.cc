@@ -9,7 +9,7 @@ namespace {
 
 class ChosenServer final : public model::Balancer {
  public:
-  explicit ChosenServer(std::unique_ptr<model::Balancer> usual) : usual_(std::move(usual)) {}
+  explicit ChosenServer(std::unique_ptr<model::Balancer> usual) : Balancer(usual->wishes), usual_(std::move(usual)) {}
   Str name() const override { return usual_->name(); }
 
   const model::Server* pick(const model::Pool& pool, proxy::Transaction& txn, const model::Tried& tried) override {
@@ -17,6 +17,10 @@ class ChosenServer final : public model::Balancer {
     if (s && !tried.has(s->slot) && model::usable(*s, txn.shard.loop.now())) return s;
     return usual_->pick(pool, txn, tried);
   }
+  void answered(const model::Server& s, uint64_t header_ms, uint64_t now_ms) override {
+    usual_->answered(s, header_ms, now_ms);
+  }
+  void ended(const model::Server& s, const model::TryEnd& end) override { usual_->ended(s, end); }
 
  private:
   std::unique_ptr<model::Balancer> usual_;

@@ -35,12 +35,6 @@ constexpr Row kRows[] = {
      "condition under which a disabled or unpublished backend may still be chosen"},
     {"be-unpublished", kListen | kBackend, 0, 0, Block::none, Inherit::none, nullptr, "",
      "start the backend hidden from use_backend and default_backend"},
-    {"hash-type", kBackends, 1, 3, Block::none, Inherit::copy, nullptr, "<method> <function> <modifier>",
-     "how hashes are mapped to servers"},
-    {"hash-balance-factor", kBackends, 1, 1, Block::none, Inherit::copy, nullptr, "<factor>",
-     "how far above the average load a consistent hash may fill a server"},
-    {"hash-preserve-affinity", kBackends, 1, 1, Block::none, Inherit::copy, nullptr, "{ always | maxconn | maxqueue }",
-     "whether a hash keeps a full server or moves on"},
     // servers
     {"default-server", kPeers, 1, -1, Block::none, Inherit::copy, nullptr, "[name <name>] [from <origin>] [param*]",
      "options for the server lines that follow"},

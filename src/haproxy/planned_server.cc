@@ -27,8 +27,6 @@ constexpr Row kRows[] = {
      "count connections, not requests, against maxconn"},
     {"slowstart", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<start_time_in_ms>",
      "time over which a server that came back gets its full share"},
-    {"hash-key", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<key>",
-     "what places the server on the consistent hash"},
     {"shard", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<shard>",
      "shard of the peers' tables that this peer holds"},
     // address and name resolution

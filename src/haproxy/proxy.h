@@ -8,6 +8,7 @@
 #include "expr/value.h"
 #include "haproxy/acl.h"
 #include "haproxy/answer.h"
+#include "haproxy/balance.h"
 #include "haproxy/log_format.h"
 #include "haproxy/logging.h"
 #include "haproxy/server_options.h"
@@ -98,6 +99,8 @@ struct Settings {
   Str default_backend;
   config::Where default_backend_where;
   model::Reuse reuse = model::Reuse::safe;
+  Balance balance;
+  HashRules hash;
   uint32_t retries = 3;
   uint16_t retry_on = kRetryConnFailure;
   ArenaList<uint16_t> retry_status;

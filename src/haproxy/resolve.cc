@@ -44,6 +44,34 @@ void number_proxies(const std::vector<Proxy*>& all) {
 
 // --- pools ---
 
+// Servers without an `id` take the lowest free number from their place on.
+void number_servers(const std::vector<model::Server*>& servers) {
+  std::unordered_set<uint32_t> taken;
+  for (model::Server* s : servers) {
+    s->number = static_cast<const ServerOptions*>(s->conf)->id;
+    if (s->number) taken.insert(s->number);
+  }
+  uint32_t next = 1;
+  for (model::Server* s : servers) {
+    if (!s->number) {
+      while (taken.contains(next)) next++;
+      s->number = next;
+      taken.insert(next);
+    }
+    next++;
+  }
+}
+
+// Algorithms that look at HTTP give way where there is none.
+void settle_algorithm(Scope& scope, Proxy& p) {
+  if (p.http() || !needs_http(p.s.balance)) return;
+  scope.warning(p.where, fmt::format("'{}' cannot balance by HTTP requests: its mode is tcp", p.name),
+                "write: mode http",
+                fmt::format("Layer 7 hash not possible for {} '{}' (needs 'mode http'). Falling back to round robin.",
+                            p.kind == Kind::listen ? Str("proxy") : kind_name(p.kind), p.name));
+  p.s.balance.algorithm = Algorithm::roundrobin;
+}
+
 void make_pool(Scope& scope, Proxy& p) {
   auto* pool = scope.arena.own<model::Pool>();
   pool->name = p.name;
@@ -58,6 +86,7 @@ void make_pool(Scope& scope, Proxy& p) {
   pool->keepalive_time = 0;
   pool->keepalive_timeout = 5000;
   pool->keepalive = INT32_MAX;
+  number_servers(p.servers);
   for (model::Server* s : p.servers) {
     auto& options = *static_cast<const ServerOptions*>(s->conf);
     s->id = static_cast<uint32_t>(scope.model.servers.size());
@@ -70,7 +99,8 @@ void make_pool(Scope& scope, Proxy& p) {
     if (options.max_reuse) pool->keepalive_requests = options.max_reuse + 1;
     scope.model.servers.push_back(s);
   }
-  std::unique_ptr<model::Balancer> balancer(model::make_haproxy_round_robin(*pool, p.s.has(kOptAllBackups)));
+  settle_algorithm(scope, p);
+  auto balancer = make_balancer(p, *pool, scope.options.face == config::Dialect::weir);
   if (!p.use_servers.empty()) balancer = make_chosen_server(std::move(balancer));
   pool->balancer = balancer.release();  // the model's from here on
   p.pool = pool;
@@ -94,6 +124,11 @@ proxy::Next run_collect(proxy::Transaction& txn, proxy::Cursor& c, const void* c
   const Settings& s = static_cast<const Proxy*>(conf)->s;
   uint32_t ms = first_set(s.timeouts.http_request, s.timeouts.client);
   return collect_request_body(txn, c, 0, limit(ms));
+}
+
+// `balance url_param … check_post`: the parameter may stand in the body.
+proxy::Next run_collect_post(proxy::Transaction& txn, proxy::Cursor& c, const void* conf) {
+  return txn.request.method == http::Method::post ? run_collect(txn, c, conf) : proxy::Next::next;
 }
 
 proxy::Next run_capture(proxy::Transaction& txn, proxy::Cursor&, const void*) {
@@ -152,6 +187,7 @@ void make_segments(Scope& scope, Proxy& p) {
     add_request_rules(list, p, false);
     uint32_t rules_end = list.steps.size;
     list.add(run_use_server, !p.use_servers.empty());
+    list.add(run_collect_post, p.http() && p.s.balance.algorithm == Algorithm::url_param && p.s.balance.check_post);
     list.add(run_forward);
     p.entry = segment(scope, "backend", p, list.steps);
     p.back = tail_of(p.entry, 1);

@@ -66,6 +66,23 @@ void take_mark(Scope& scope, ServerOptions& o, Str name, const Word& action) {
                 fmt::format("'{}' expects '{}' but got '{}'", name, known, action.text));
 }
 
+void take_hash_key(Scope& scope, ServerOptions& o, const Word& word) {
+  using model::RingKey;
+  // No server has a guid: its number stands in for it.
+  constexpr std::pair<Str, RingKey> kKeys[] = {{"id", RingKey::number},
+                                               {"id32", RingKey::spread_number},
+                                               {"guid", RingKey::number},
+                                               {"addr", RingKey::address},
+                                               {"addr-port", RingKey::address_and_port}};
+  for (auto& [name, key] : kKeys)
+    if (word == name) {
+      o.ring_key = key;
+      return;
+    }
+  scope.error(word.where, fmt::format("'{}' is nothing that places a server on the ring", word.text),
+              "id, id32, guid, addr or addr-port", "'hash-key' has to be 'id', 'id32', 'guid', 'addr', or 'addr-port'");
+}
+
 void take(Scope& scope, ServerOptions& o, Str name, Words args) {
   if (take_tls_option(scope, o.tls, name, args)) return;
   uint64_t n = 0;
@@ -94,6 +111,8 @@ void take(Scope& scope, ServerOptions& o, Str name, Words args) {
     take_proxy_options(scope, o, args[0]);
   } else if (name.starts_with("on-marked-")) {
     take_mark(scope, o, name, args[0]);
+  } else if (name == "hash-key") {
+    take_hash_key(scope, o, args[0]);
   } else if (name == "cookie") {
     o.cookie = args[0].text;
   } else if (name == "init-addr") {
@@ -188,6 +207,7 @@ void add_server(Scope& scope, Str name, const Word& address_word, Str address_te
   s->end_on_down = options.end_on_down;
   s->end_backups_on_up = options.end_backups_on_up;
   s->max_fails = 0;
+  s->ring_key = options.ring_key;
   s->send_proxy = options.send_proxy;
   auto* kept = scope.arena.make<ServerOptions>(options);
   s->conf = kept;
@@ -279,7 +299,8 @@ constexpr Row kOptionRows[] = {
     option("on-marked-down", 1, "<action>", "what to do when the server goes down"),
     option("on-marked-up", 1, "<action>", "what to do when the server comes up"),
     option("maxconn", 1, "<maxconn>", "limit of concurrent requests on the server"),
-    option("id", 1, "<value>", "fixed number of the server in statistics"),
+    option("id", 1, "<value>", "fixed number of the server in statistics and hashes"),
+    option("hash-key", 1, "<key>", "what places the server on the consistent hash: id, id32, guid, addr, addr-port"),
     option("max-reuse", 1, "<count>", "requests that one connection may serve"),
     option("pool-max-conn", 1, "<max>", "limit of idle connections to keep"),
     option("pool-purge-delay", 1, "<delay>", "time after which idle connections are closed"),

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "config/tree.h"
+#include "model/model.h"
 
 namespace weir::haproxy {
 
@@ -55,6 +56,7 @@ struct ServerOptions {
   config::Word sni;
   Str verify_host;
   uint32_t id = 0;
+  model::RingKey ring_key = model::RingKey::number;
 };
 
 }  // namespace weir::haproxy

@@ -220,7 +220,7 @@ void Master::be_worker(int channel, tools::Loaded* loaded) {
     SharedZone::forget_use();
     Background background;
     own = load_and_show(job_);
-    if (!own.good(job_.request.options.allow_planned) || (job_.accept && !job_.accept(own))) _exit(1);
+    if (!own.good(job_.request.options.allow_planned)) _exit(1);
     loaded = &own;
   }
   auto wait = [this] {

@@ -27,8 +27,6 @@ struct Job {
   tools::LoadRequest request;       // how to read the configuration, now and at each reload
   // What was read tells how this process speaks, before anything is said about it.
   std::function<void(const tools::Loaded&)> heed;
-  // What the command line has to say about what was read without a mistake, at each reload. False, having said why, refuses it.
-  std::function<bool(tools::Loaded&)> accept;
   std::optional<bool> daemon;  // the command line's word; else the configuration's
   std::optional<bool> master;
   std::string pid_file;  // likewise
@@ -38,7 +36,7 @@ struct Job {
   std::function<void()> drop_old_sockets;  // which nobody asked for
   std::vector<control::SocketConf> cli_sockets;  // the master's command line
   int command_line = -1;  // in a worker: where the master's commands come in; set by the master
-  pid_t supervisor = -1;            // in a worker: its master
+  pid_t supervisor = -1;  // in a worker: its master
   bool keep_output = false;  // a daemon that does not give up stderr
   std::function<void()> reopen_logs;  // in the worker, and before it in the master
   std::function<std::vector<std::string>()> log_paths;  // the files concerned, for the master, which may create them

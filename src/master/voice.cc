@@ -144,6 +144,7 @@ void Voice::show(const config::Diagnostics& diag, bool allow_planned) {
     if (!refuses(d, allow_planned) && !(face_ == Dialect::weir && d.severity >= Severity::warning)) continue;
     Diagnostic shown = d;
     if (d.severity == Severity::planned) shown.text = config::planned_word(d);
+    if (log && face_ == Dialect::weir) log(Level::emerg, shown.text + nginx_place(d.where));
     put(config::render(shown, false), colour ? config::render(shown, true) : std::string());
   }
 }

@@ -30,12 +30,18 @@ namespace weir::model {
 
 struct Pool;
 
+// What gives a server its places on HAProxy's hash ring (`hash-key`).
+enum class RingKey : uint8_t { number, spread_number, address, address_and_port };
+
 struct Server {
   Str name;  // HAProxy's name; nginx: the address as written
+  Str written;  // the address as the configuration has it (nginx); several servers may come from one
   Str host;  // host name it came from, for Host and SNI
   net::Addr addr;
   uint32_t id = 0;  // index over all servers of the model
   uint16_t slot = 0;  // index in its pool
+  uint32_t number = 0;  // HAProxy's `id` in its backend
+  RingKey ring_key = RingKey::number;
   int32_t weight = 1;
   bool backup = false;
   bool disabled = false;  // starts in maintenance (HAProxy `disabled`) or is never used (nginx `down`)

@@ -11,8 +11,8 @@
 namespace weir::model {
 namespace {
 
-const KindOf<ServerState> kServers("server 1");
-const KindOf<PoolState> kPools("pool 1");
+const KindOf<ServerState> kServers("server 2");
+const KindOf<PoolState> kPools("pool 2");
 
 uint64_t hash_of(const net::Addr& addr) {
   std::string text = addr.text();
@@ -46,6 +46,7 @@ void settle(Model& model, const Server& server) {
     begin_anew();
     s.moved.clear();
   });
+  state_changed(server);
   net::Addr moved;
   std::string path;
   if (!s.moved.get(moved, path)) return;
@@ -54,6 +55,10 @@ void settle(Model& model, const Server& server) {
 }
 
 }  // namespace
+
+void state_changed(const Server& server) {
+  if (server.pool) server.pool->state->changes.fetch_add(1, std::memory_order_release);
+}
 
 ServerState* server_state(Str name) {
   return SharedRecords::get(kServers, name);

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/gauge.h"
 #include "base/shared_records.h"
@@ -13,6 +14,8 @@
 #include "stats/rate.h"
 
 namespace weir::model {
+
+struct Server;
 
 enum class Admin : uint8_t { ready = 0, drain = 1, maint = 2 };
 
@@ -43,6 +46,20 @@ struct Configured {
   std::atomic<uint64_t> addr{0};  // a hash
 };
 
+// What algorithms that measure know of a server (balance/expected_time.h, balance/peak_ewma.cc). Milliseconds; times of day
+// are monotonic.
+struct Latency {
+  std::atomic<uint64_t> header_ms{0};  // averages of good answers: until the head
+  std::atomic<uint64_t> total_ms{0};  // and until the last byte
+  std::atomic<uint64_t> seen_ms{0};  // when it last got a request, as far as an idle server's average goes
+  Gauge inflight;  // requests whose time is not known yet
+  std::atomic<uint64_t> inflight_ms{0};  // the average of what they have taken so far
+  std::atomic<uint64_t> inflight_sum{0};  // what they had taken together at changed_ms
+  std::atomic<uint64_t> changed_ms{0};
+  std::atomic<double> rank{0};  // the logarithm of the moving average, by the time it is from
+  std::atomic<uint64_t> measured_ms{0};  // when that was measured last; 0: never
+};
+
 struct alignas(64) ServerState {
   Gauge current;  // streams on it now
   Gauge idle;  // connections kept open without a stream
@@ -56,6 +73,7 @@ struct alignas(64) ServerState {
   std::atomic<uint32_t> fails{0};  // nginx: failures within fail_timeout
   std::atomic<int64_t> checked_ms{0};  // nginx: when the last failure was counted, monotonic
   std::atomic<int64_t> changed_s{0};  // wall clock of the last change of state
+  std::atomic<uint64_t> drain_until_ms{0};  // monotonic; 0: it drains without a deadline, or not at all
   std::atomic<uint64_t> total{0};  // streams ever
   std::atomic<uint64_t> bytes_in{0};  // from clients to it
   std::atomic<uint64_t> bytes_out{0};
@@ -74,10 +92,12 @@ struct alignas(64) ServerState {
   stats::Times times;
   Configured configured;
   MovedAddr moved;
+  Latency latency;
 
   void forget(int slot) {
     current.forget(slot);
     idle.forget(slot);
+    latency.inflight.forget(slot);
   }
 };
 
@@ -94,6 +114,7 @@ struct alignas(64) PoolState {
   std::atomic<uint64_t> total{0};
   std::atomic<int32_t> max_current{0};
   std::atomic<uint64_t> used_ms{0};  // when a request last came to it, monotonic
+  std::atomic<uint64_t> changes{0};  // grows with each change of a server's state or weight, see state_changed
   stats::Rate rate;
   stats::Times times;
 
@@ -103,13 +124,34 @@ struct alignas(64) PoolState {
   }
 };
 
+// Which servers of a pool may get requests now, limits apart, in the order of the configuration. It is kept until somebody
+// changes a state, or until time may bring a server back, so that a pick looks at nobody who cannot be picked. See
+// balance/lineup.h.
+struct Lineup {
+  struct Place {
+    const Server* server;
+    int32_t weight;  // above 0
+    bool operator==(const Place&) const = default;
+  };
+  std::vector<Place> active;
+  std::vector<Place> backup;
+  uint64_t version = 0;  // grows when the above is another; 0: never made
+  uint64_t seen = 0;  // PoolState::changes when it was made
+  uint64_t until_ms = 0;  // good before that time
+};
+
 struct alignas(64) PoolLocal {
   std::atomic_flag lock = ATOMIC_FLAG_INIT;  // held for a pick only
+  Lineup lineup;  // guarded by it
   std::atomic<int32_t> queued{0};  // of this process
   std::atomic<uint64_t> queue_tickets{0};  // handed out to those that wait, over all shards
   std::array<std::atomic<uint64_t>, 64>
       queue_first{};  // by shard modulo 64: the oldest ticket that waits there; 0: none
 };
+
+// To be called after a change of anything that decides whether a server may be picked (`admin`, `up`, `stopping`, `weight`,
+// passive health), on any thread of any process: pools make their lineup anew.
+void state_changed(const Server& server);
 
 // The shared states of that name.
 ServerState* server_state(Str name);

@@ -16,10 +16,16 @@
 
 #include "base/fault.h"
 #include "base/poison.h"
+#include "net/tls_counts.h"
 
 namespace weir::net {
 
 namespace {
+
+void free_tls(ssl_st* ssl) {
+  SSL_free(ssl);
+  g_tls_counts.now.fetch_sub(1, std::memory_order_relaxed);
+}
 
 constexpr size_t kSmall = 4096;
 
@@ -121,7 +127,7 @@ void BufQueue::clear() {
 }
 
 Conn::~Conn() {
-  if (ssl_) SSL_free(ssl_);
+  if (ssl_) free_tls(ssl_);
   if (fd_ >= 0) ::close(fd_);
 }
 
@@ -405,7 +411,7 @@ void Conn::close() {
 }
 
 void Conn::Detached::drop() const {
-  if (ssl) SSL_free(ssl);
+  if (ssl) free_tls(ssl);
   if (fd >= 0) ::close(fd);
 }
 

@@ -7,11 +7,14 @@
 
 #include "base/fault.h"
 #include "net/conn.h"
+#include "net/tls_counts.h"
 
 namespace weir::net {
 
 void Conn::start_tls(ssl_st* ssl, bool server) {
   ssl_ = ssl;
+  g_tls_counts.now.fetch_add(1, std::memory_order_relaxed);
+  g_tls_counts.ever.fetch_add(1, std::memory_order_relaxed);
   tls_ = Tls::handshake;
   tls_server_ = server;
   SSL_set_fd(ssl_, fd_);

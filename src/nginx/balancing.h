@@ -1,5 +1,5 @@
 #pragma once
-// least_conn, random, ip_hash: how a group chooses its servers when not by round robin.
+// least_conn, least_time, random, ip_hash, hash, peak_ewma: how a group chooses its servers when not by round robin.
 #include "nginx/module.h"
 
 namespace weir::nginx {

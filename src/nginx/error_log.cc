@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "net/conn.h"
 #include "nginx/connection_number.h"
@@ -36,8 +37,10 @@ struct ErrorLogConf {
   ArenaList<Target> targets;
 };
 
-// The main level's, which is also what logs without a request. Set while loading, before traffic.
+// The main level's, which is also what logs without a request. Set after loading, before traffic.
 const ErrorLogConf* g_process = nullptr;
+const ErrorLogConf* g_loaded = nullptr;  // that of the configuration that is being read
+bool g_named = false;
 
 // ---------------------------------------------------------------- configuration
 
@@ -85,7 +88,8 @@ void merge_error_log(Scope& scope, void* child, const void* parent) {
 
 void finish_error_log(Scope& scope) {
   auto& main = scope.main<ErrorLogConf>(kErrorLogModule);
-  if (main.targets.empty()) {
+  g_named = !main.targets.empty();
+  if (!g_named) {
     Target t;
     Str name = scope.options.error_log.empty() ? Str{"stderr"} : Str(scope.options.error_log);
     if (open_target(scope, name, {}, t)) main.targets.push(scope.arena, t);
@@ -98,7 +102,7 @@ void finish_error_log(Scope& scope) {
     if (t.syslog) t.syslog = copy_syslog(kept, *t.syslog);
     copy->targets.push(kept, t);
   }
-  g_process = copy;
+  g_loaded = copy;
 }
 
 // ---------------------------------------------------------------- writing
@@ -201,6 +205,15 @@ bool parse_log_level(Str name, LogLevel& out) {
       return true;
     }
   return false;
+}
+
+void settle_error_log(bool good) {
+  const ErrorLogConf* loaded = std::exchange(g_loaded, nullptr);
+  if (good && loaded) g_process = loaded;
+}
+
+bool error_log_named() {
+  return g_named;
 }
 
 bool error_logged(const Transaction* txn, LogLevel level) {

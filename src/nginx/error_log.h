@@ -21,4 +21,9 @@ void log_error(const proxy::Transaction* txn, LogLevel level, int sys, Str text,
 // "error", "warn" …; false when it is none of them.
 bool parse_log_level(Str name, LogLevel& out);
 
+// The configuration that was just read is one to run, or not: then the process's log stays what it was.
+void settle_error_log(bool good);
+// Whether the configuration names the process's log.
+bool error_log_named();
+
 }  // namespace weir::nginx

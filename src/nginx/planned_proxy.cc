@@ -170,12 +170,6 @@ constexpr config::Row kRows[] = {
      "Name servers for resolving this group's servers at run time."},
     {"resolver_timeout", kUpstream, 1, 1, Block::none, Inherit::none, nullptr, "time",
      "Longest time for resolving a name of this group."},
-    // ngx_http_upstream_hash_module
-    {"hash", kUpstream, 1, 2, Block::none, Inherit::none, nullptr, "key [consistent]",
-     "Chooses the server by the hash of a key; consistent moves few keys when servers change."},
-    // ngx_http_upstream_least_time_module
-    {"least_time", kUpstream, 1, 2, Block::none, Inherit::none, nullptr, "header | last_byte [inflight]",
-     "Chooses the server with the lowest average time and the fewest connections."},
     // ngx_http_upstream_sticky_module
     {"sticky", kUpstream, 2, -1, Block::none, Inherit::none, nullptr,
      "cookie name [expires=time] [domain=domain] [httponly] [samesite=strict|lax|none|$variable] [secure] "

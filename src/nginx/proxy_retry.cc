@@ -72,6 +72,7 @@ void count_failure(Transaction& txn, const Error& why) {
   bool last_straw = s.fails.fetch_add(1, std::memory_order_relaxed) + 1 >= txn.server->max_fails;
   if (last_straw && txn.pool->servers.size > 1) log_disabled(txn, why);
   s.checked_ms.store(now, std::memory_order_relaxed);
+  if (last_straw) model::state_changed(*txn.server);
 }
 
 void count_answer(Transaction& txn) {
@@ -86,7 +87,8 @@ void count_answer(Transaction& txn) {
   if (s.fails.load(std::memory_order_relaxed) == 0) return;
   auto asked = static_cast<int64_t>(txn.attempts[txn.attempts.size - 1].start_ms);
   int64_t failed = s.checked_ms.load(std::memory_order_relaxed);
-  if (asked - failed > static_cast<int64_t>(txn.server->fail_timeout)) s.fails.store(0, std::memory_order_relaxed);
+  if (asked - failed <= static_cast<int64_t>(txn.server->fail_timeout)) return;
+  if (s.fails.exchange(0, std::memory_order_relaxed) >= txn.server->max_fails) model::state_changed(*txn.server);
 }
 
 }  // namespace weir::nginx

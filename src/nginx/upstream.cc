@@ -173,6 +173,7 @@ void bind_server(void* s, const Directive& d, const Row&) {
     addrs.emplace_back();
   }
   server.host = scope.arena.dup(text.substr(0, text.rfind(':')));
+  server.written = scope.arena.dup(text);
   for (const net::Addr& a : addrs) add_server(scope, *scope.pool, server, a.family ? Str(a.text()) : text, a);
 }
 

@@ -88,14 +88,32 @@ void Transaction::count_times() const {
 // last place between the choice and the count; then it is chosen again.
 int32_t Transaction::take_server() {
   if (server && plan->stay) return server->state->current.up();
-  while ((server = pool->balancer->pick(*pool, *this, tried))) {
+  model::Balancer& balancer = *pool->balancer;
+  while ((server = balancer.pick(*pool, *this, tried))) {
     model::ServerState& s = *server->state;
     int32_t now = s.current.up();
     int32_t limit = s.max_conns.load(std::memory_order_relaxed);
     if (!limit || now <= limit) return now;
     s.current.down();
+    if (balancer.wishes.ends) balancer.ended(*server, {.now_ms = shard.loop.now()});
+    if (!balancer.wishes.insists) continue;
+    awaited_ = server;
+    server = nullptr;
+    break;
   }
   return 0;
+}
+
+// What algorithms that measure learn from the try that is over. A server that the plan has kept counts as well.
+void Transaction::tell_balancer(const Attempt& a) const {
+  const model::Pool& p = *a.server->pool;
+  if (!p.balancer->wishes.ends) return;
+  model::TryEnd end;
+  end.header_ms = a.head_ms;
+  end.total_ms = a.total_ms;
+  end.now_ms = shard.loop.now();
+  end.failed = a.status == 500 || (a.status >= 502 && a.status <= 504);
+  p.balancer->ended(*a.server, end);
 }
 
 void Transaction::start_attempt() {
@@ -120,8 +138,9 @@ void Transaction::start_attempt() {
 
 // All servers are tried, down or full.
 void Transaction::enter_queue() {
-  if (plan->queues && model::is_full(*pool, shard.loop.now()))
-    return shard.queue.wait(*this, *pool, plan->queue_timeout);
+  const model::Server* awaited = std::exchange(awaited_, nullptr);
+  if (plan->queues && (awaited || model::is_full(*pool, shard.loop.now())))
+    return shard.queue.wait(*this, *pool, awaited, plan->queue_timeout);
   Error e{Fault::no_server, Side::proxy};
   e.text = "no live upstreams";
   fail(e);
@@ -277,6 +296,7 @@ void Transaction::end_attempt() {
   model::ServerState& s = *a.server->state;
   // Ordered against Queue::wait, which counts itself and then looks for a place: one of the two sees the other.
   s.current.down();
+  tell_balancer(a);
   if (a.server->pool->local->queued.load() > 0) shard.queue.place_free(*a.server->pool);
   if (!upstream) return;
   net::Conn* c = upstream->conn();

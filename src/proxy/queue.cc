@@ -28,6 +28,11 @@ int turn_of(const model::Pool& pool) {
   return who;
 }
 
+// A server that serves no more is nobody's to wait for: another one is chosen then.
+bool has_place_for(const Waiting& w, bool anywhere, uint64_t now) {
+  return w.server ? model::takes_or_left(*w.server, now) : anywhere;
+}
+
 }  // namespace
 
 Queue::Queue(Shard& shard, const model::Model& model) : shard_(shard), lines_(new Line[model.pools.size() + 1]) {}
@@ -36,10 +41,12 @@ void Waiting::on_timer() {
   txn->queue_expired();
 }
 
-void Queue::wait(Transaction& txn, const model::Pool& pool, uint32_t timeout) {
+void Queue::wait(Transaction& txn, const model::Pool& pool, const model::Server* server, uint32_t timeout) {
   auto* w = txn.arena.own<Waiting>();
   w->txn = &txn;
   w->pool = &pool;
+  w->server = server;
+  (server ? lines_[pool.id].choosy : lines_[pool.id].easy)++;
   txn.queued = w;
   w->ticket = pool.local->queue_tickets.fetch_add(1) + 1;
   pool.local->queued.fetch_add(1);
@@ -51,7 +58,8 @@ void Queue::wait(Transaction& txn, const model::Pool& pool, uint32_t timeout) {
   if (timeout) shard_.loop.arm(*w, timeout);
   watch_others(pool);
   // A place given back before this one counted as waiting was offered to nobody.
-  if (model::has_place(pool, shard_.loop.now())) place_free(pool);
+  uint64_t now = shard_.loop.now();
+  if (has_place_for(*w, !server && model::has_place(pool, now), now)) place_free(pool);
 }
 
 void Queue::watch_others(const model::Pool& pool) {
@@ -64,7 +72,7 @@ void Queue::on_timer() {
   for (const model::Pool* pool : shard_.model.pools) {
     if (lines_[pool->id].list.empty()) continue;
     watch_others(*pool);
-    if (model::has_place(*pool, shard_.loop.now())) place_free(*pool);
+    if (lines_[pool->id].choosy || model::has_place(*pool, shard_.loop.now())) place_free(*pool);
   }
 }
 
@@ -74,6 +82,7 @@ void Queue::leave(Waiting& w) {
   shard_.loop.disarm(w);
   w.pool->state->queued.down();
   w.pool->local->queued.fetch_sub(1);
+  (w.server ? lines_[w.pool->id].choosy : lines_[w.pool->id].easy)--;
   const Waiting* next = lines_[w.pool->id].list.front();
   first_of(*w.pool, shard_).store(next ? next->ticket : 0);
 }
@@ -92,12 +101,26 @@ void Queue::run_task() {
   for (const model::Pool* pool : pools) {
     Line& line = lines_[pool->id];
     line.touched = false;
+    bool handed = std::exchange(line.handed, false);
     int turn = turn_of(*pool);
-    if (turn == (shard_.index & 63) && !line.list.empty())
+    if (handed) {
       serve(*pool, line);
-    else if (turn >= 0)
+    } else if (turn == (shard_.index & 63) && !line.list.empty()) {
+      if (!serve(*pool, line) && line.choosy) hand_on(*pool);
+    } else if (turn >= 0) {
       pass_on(*pool, turn);
+    }
   }
+}
+
+// Those who have waited longest want other servers: the place may be for somebody on another shard.
+void Queue::hand_on(const model::Pool& pool) {
+  for (int i = 0; i < shard_.count; i++)
+    if (i != shard_.index && pool.local->queue_first[static_cast<size_t>(i) & 63].load())
+      shard_.post_to(i, [&pool](Shard& other) {
+        other.queue.lines_[pool.id].handed = true;
+        other.queue.place_free(pool);
+      });
 }
 
 // A busy shard would keep what its own requests give back: the place goes where somebody has waited longest.
@@ -106,12 +129,18 @@ void Queue::pass_on(const model::Pool& pool, int turn) {
     if (i != shard_.index) shard_.post_to(i, [&pool](Shard& other) { other.queue.place_free(pool); });
 }
 
-void Queue::serve(const model::Pool& pool, Line& line) {
-  if (!model::has_place(pool, shard_.loop.now())) return;
+// Whoever has waited longest among those whom a place is for. Whether there was one.
+bool Queue::serve(const model::Pool& pool, Line& line) {
+  uint64_t now = shard_.loop.now();
+  bool anywhere = line.easy && model::has_place(pool, now);
+  if (!anywhere && !line.choosy) return false;
   Waiting* w = line.list.front();
+  while (w && !has_place_for(*w, anywhere, now)) w = line.list.next(w);
+  if (!w) return false;
   leave(*w);
   w->txn->queue_place();
   place_free(pool);  // there may be more places, and more who wait
+  return true;
 }
 
 }  // namespace weir::proxy

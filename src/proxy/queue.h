@@ -22,6 +22,7 @@ struct QueueLink : Link {};
 struct Waiting final : Timer, QueueLink {
   Transaction* txn = nullptr;
   const model::Pool* pool = nullptr;
+  const model::Server* server = nullptr;  // it wants a place there and nowhere else; null: anywhere
   uint64_t ticket = 0;  // grows with the time of coming, over all shards
 
  private:
@@ -32,8 +33,9 @@ class Queue final : public net::Task, public Timer {
  public:
   Queue(Shard& shard, const model::Model& model);
 
-  // Puts the transaction at the end; its queue_place() or queue_expired() follows from the loop. `timeout` in ms, 0: none.
-  void wait(Transaction& txn, const model::Pool& pool, uint32_t timeout);
+  // Puts the transaction at the end, for a place on `server`, or on any of the pool's when that is null; its queue_place() or
+  // queue_expired() follows from the loop. `timeout` in ms, 0: none.
+  void wait(Transaction& txn, const model::Pool& pool, const model::Server* server, uint32_t timeout);
   // Takes it out again, if it is in.
   void leave(Waiting& w);
   // A place on one of the pool's servers may be free. On this shard's thread.
@@ -42,13 +44,17 @@ class Queue final : public net::Task, public Timer {
  private:
   struct Line {
     List<Waiting, QueueLink> list;
+    uint32_t choosy = 0;  // of them: who wants a certain server
+    uint32_t easy = 0;  // and who does not
     bool touched = false;
+    bool handed = false;  // another shard had nobody for the place
   };
   void run_task() override;
   void on_timer() override;
   void watch_others(const model::Pool& pool);
   void pass_on(const model::Pool& pool, int turn);
-  void serve(const model::Pool& pool, Line& line);
+  void hand_on(const model::Pool& pool);
+  bool serve(const model::Pool& pool, Line& line);
 
   Shard& shard_;
   std::unique_ptr<Line[]> lines_;  // by pool id

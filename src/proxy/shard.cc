@@ -237,7 +237,7 @@ void Shard::accepted(const model::Listener& listener, int fd, const net::Addr& p
   stats::Limits& limits = crew.limits;
   limits.connections.count(loop.now());
   limits.sessions.count(loop.now());
-  if (listener.tls) limits.tls_sessions.count(loop.now());
+  if (listener.tls) limits.tls_sessions.rate.add(loop.now());  // shown without a limit, too
   stats::bump(count.handled);
   stats::bump(count.active);
   if (!s->start(false)) {

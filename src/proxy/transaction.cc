@@ -357,6 +357,8 @@ void Transaction::on_head(http::Stream&) {
   Attempt& a = attempts[attempts.size - 1];
   a.head_ms = times.response_ms - a.start_ms;
   a.status = response.status;
+  if (model::Balancer& b = *a.server->pool->balancer; b.wishes.heads)
+    b.answered(*a.server, a.head_ms, times.response_ms);
   pool->personality->attempt_answered(*this);
   if (client_lost_) return finish();
   if (pool->personality->wants_retry(*this, Error{}) && !(body_started_ && !body_kept())) {

@@ -241,6 +241,7 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   void enter_pool(const model::Pool& to);
   void leave_pool();
   void count_times() const;
+  void tell_balancer(const Attempt& a) const;
   bool body_kept() const;  // all of the request body can be sent again
 
   Waiter* waiters_ = nullptr;
@@ -265,6 +266,7 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   bool silent_ = false;  // the client is not told of the end
   bool abandoned_ = false;  // it ended with the shard
   const model::Pool* in_pool_ = nullptr;  // it counts this transaction as current
+  const model::Server* awaited_ = nullptr;  // full, and the only one that the balancer would have
 };
 
 // What collect_body read. Memory or file, never both.

@@ -1,10 +1,13 @@
 // The line of `show info`; see stats/lines.h.
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "net/tls_counts.h"
 #include "stats/counters.h"
 #include "stats/lines.h"
+#include "stats/process_load.h"
 
 namespace weir::stats {
 namespace {
@@ -37,6 +40,37 @@ struct Fronts {
     max_rate = std::max(max_rate, rate);
   }
 };
+
+Field& at(Line& line, Info i) {
+  return line[static_cast<size_t>(i)];
+}
+
+// Memory is that of the C library's heap: weir's pools are part of it.
+void fill_load(Line& line, const Catalogue& catalogue, const Moment& m, uint64_t bytes_out, const Totals& totals) {
+  ProcessLoad load = process_load(m.now_ms, m.start_ms, catalogue.shards, bytes_out);
+  at(line, Info::idle_pct) = u32(kAverage, load.idle_pct);
+  at(line, Info::bytes_out_rate) = u64(kRate, load.bytes_out_rate);
+  int64_t tasks = std::max<int64_t>(0, totals.active) + std::max<int64_t>(0, totals.writing) + catalogue.listeners;
+  at(line, Info::tasks) = u32(kGauge, static_cast<uint64_t>(tasks));
+  at(line, Info::run_queue) = u32(kGauge, 1);  // this answer
+  at(line, Info::maxconn_reached) = u32(kCounter, totals.accepted - std::min(totals.accepted, totals.handled));
+  struct mallinfo2 heap = mallinfo2();
+  uint64_t taken = heap.arena + heap.hblkhd, used = heap.uordblks + heap.hblkhd;
+  at(line, Info::pool_alloc_mb) = u32(kGauge, taken >> 20);
+  at(line, Info::pool_alloc_bytes) = u64(kGauge, taken);
+  at(line, Info::pool_used_mb) = u32(kGauge, used >> 20);
+  at(line, Info::pool_used_bytes) = u64(kGauge, used);
+}
+
+void fill_tls(Line& line, const Catalogue& catalogue, const Moment& m) {
+  const net::TlsCounts& tls = net::g_tls_counts;
+  at(line, Info::curr_ssl_conns) = u32(kGauge, static_cast<uint64_t>(std::max<int64_t>(0, tls.now.load())));
+  at(line, Info::cum_ssl_conns) = u32(kCounter, tls.ever.load());
+  if (!catalogue.limits) return;
+  const Rate& rate = catalogue.limits->tls_sessions.rate;
+  at(line, Info::ssl_rate) = u32(kRate, rate.read(m.now_ms));
+  at(line, Info::max_ssl_rate) = u32(kMax, rate.max());
+}
 
 }  // namespace
 
@@ -97,8 +131,13 @@ Line info_line(const Catalogue& catalogue, bool stopping, const Moment& m, bool 
   at(Info::total_bytes_out) = u64(kGauge, fronts.bytes_out);
   at(Info::total_spliced_bytes_out) = u64(kGauge, 0);
   at(Info::tainted) = text(kStatus, "0");
+  fill_load(line, catalogue, m, fronts.bytes_out, totals);
+  fill_tls(line, catalogue, m);
   at(Info::curr_streams) = u64(kGauge, static_cast<uint64_t>(std::max<int64_t>(0, totals.writing)));
   at(Info::cum_streams) = u64(kGauge, totals.requests);
+  // Programs look for every name that HAProxy prints. What weir has not got, or does not count, is 0.
+  for (Field& field : line)
+    if (field.empty() && &field != &at(Info::description)) field = u32(kGauge, 0);
   return line;
 }
 

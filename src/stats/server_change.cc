@@ -17,13 +17,17 @@ void change_state(const model::Server& server, Change change) {
   };
   auto before = doing();
   change(*server.state);
+  model::state_changed(server);
   if (doing() != before) server.state->changed_s.store(time(nullptr), std::memory_order_relaxed);
 }
 
 }  // namespace
 
 void set_admin(const model::Server& server, model::Admin admin) {
-  change_state(server, [&](model::ServerState& s) { s.admin.store(static_cast<uint8_t>(admin)); });
+  change_state(server, [&](model::ServerState& s) {
+    s.drain_until_ms.store(0);
+    s.admin.store(static_cast<uint8_t>(admin));
+  });
 }
 
 void set_weight(const model::Server& server, int32_t weight) {

@@ -53,7 +53,7 @@ std::string place(const config::Where& where) {
   return where.source ? fmt::format(" ({}:{}:{})", where.source->path, where.line, where.column) : std::string();
 }
 
-void print_text(const std::string& path, const config::Diagnostics& diag, bool colour) {
+void print_text(const std::string& path, const config::Diagnostics& diag, bool refused, bool colour) {
   for (const Diagnostic& d : diag.all()) {
     if (d.severity == Severity::planned)
       fmt::print("not yet: {}{}\n", config::planned_word(d), place(d.where));
@@ -65,13 +65,19 @@ void print_text(const std::string& path, const config::Diagnostics& diag, bool c
   std::string counts = fmt::format("{} error{}, {} warning{}", errors, errors == 1 ? "" : "s",
                                    diag.count(Severity::warning), diag.count(Severity::warning) == 1 ? "" : "s");
   if (planned > 0) counts += fmt::format(", {} not yet built", planned);
-  fmt::print("{}: {} ({})\n", path, errors == 0 ? "accepted" : "refused", counts);
+  fmt::print("{}: {} ({})\n", path, refused ? "refused" : "accepted", counts);
 }
 
 // Nothing was written in it; what a fragment was wrapped in has no place.
 bool is_empty(const config::Tree& tree) {
   return std::none_of(tree.root.block.begin(), tree.root.block.end(),
                       [](const config::Directive& d) { return d.where.source; });
+}
+
+bool listens_nowhere(const CheckOptions& o, const Loaded& loaded) {
+  if (loaded.diag->failed()) return false;
+  if (o.strict) return loaded.model->listeners.empty();
+  return !o.offline && is_empty(*loaded.model->tree);
 }
 
 }  // namespace
@@ -94,11 +100,12 @@ int check(const CheckOptions& o) {
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   for (const std::string& path : o.files) {
     Loaded loaded = load(make_request(o, path));
-    if (!o.offline && !loaded.diag->failed() && is_empty(*loaded.model->tree)) loaded.diag->error({}, kListensNowhere);
+    if (listens_nowhere(o, loaded)) loaded.diag->error({}, kListensNowhere);
     config::Diagnostics diag = config::by_place(*loaded.diag, *loaded.model->tree);
-    refused |= diag.failed();
+    bool bad = !loaded.good(o.allow_planned || !o.strict);
+    refused |= bad;
     if (!o.json) {
-      print_text(path, diag, colour);
+      print_text(path, diag, bad, colour);
       continue;
     }
     for (auto& one : nlohmann::ordered_json::parse(config::render_json(diag))) all.push_back(std::move(one));

@@ -13,6 +13,7 @@ inline constexpr const char* kListensNowhere = "the configuration listens nowher
 struct CheckOptions {
   bool offline = false;
   bool json = false;
+  bool strict = false;  // what a start refuses is refused: planned words, and a file that listens nowhere
   bool allow_planned = false;  // planned words are notes even where they would refuse
   std::string dialect;         // nginx, haproxy, weir; empty: from the content
   std::vector<std::string> files;

@@ -39,16 +39,16 @@ const haproxy::Global* global_of(const Loaded& loaded) {
   return loaded.model ? static_cast<const haproxy::Global*>(loaded.model->haproxy) : nullptr;
 }
 
-// Warnings may be asked to count as errors; what the command line says wins over the file.
-bool accept(const HaproxyOptions& o, Voice& voice, Loaded& loaded) {
-  if ((o.no_warnings || global_of(loaded)->zero_warning) && loaded.diag->count(config::Severity::warning) > 0) {
-    voice.say(Level::alert, "Some warnings were found and 'zero-warning' is set. Aborting.");
-    return false;
-  }
+// The command line wins over the file, at each reload too.
+void apply(const HaproxyOptions& o, Loaded& loaded) {
   model::Process& process = loaded.model->process;
   if (o.max_conns > 0) process.max_conns = o.max_conns;
   if (!o.pid_file.empty()) process.pid_file = o.pid_file;
-  return true;
+  const haproxy::Global* global = global_of(loaded);
+  const bool strict = o.no_warnings || (global && global->zero_warning);
+  if (strict && loaded.diag->count(config::Severity::warning) > 0)
+    loaded.diag->error({}, "some warnings were found, and -dW or zero-warning takes them for errors").product =
+        "Some warnings were found and 'zero-warning' is set. Aborting.";
 }
 
 bool listens(const model::Model& model) {
@@ -112,8 +112,8 @@ master::Job make_job(const HaproxyOptions& o, Voice& voice) {
   job.heed = [&o, &voice](const Loaded& loaded) {
     if (const haproxy::Global* g = global_of(loaded); g && g->quiet && !o.verbose) voice.quiet(true);
   };
-  job.accept = [&o, &voice](Loaded& loaded) { return accept(o, voice, loaded); };
   LoadRequest& r = job.request;
+  r.finish = [&o](Loaded& loaded) { apply(o, loaded); };
   r.dialect = config::Dialect::haproxy;
   r.files = o.files;
   r.read.strict_last_line = true;
@@ -224,7 +224,7 @@ int haproxy_main(int argc, char** argv) {
     o.foreground = true;
   }
   Loaded loaded = master::load_and_show(job);
-  if (!loaded.good(o.allow_planned) || !job.accept(loaded)) return 1;
+  if (!loaded.good(o.allow_planned)) return 1;
   if (o.dump_config && !o.hide_config) fmt::print("{}", config::dump(*loaded.model->tree));
   if (o.dump_libraries) print_libraries(o.verbose && !o.quiet);
   fflush(stdout);

@@ -5,6 +5,7 @@
 #include "config/include.h"
 #include "config/sections.h"
 #include "haproxy/haproxy.h"
+#include "nginx/error_log.h"
 #include "nginx/nginx.h"
 #include "stats/counters.h"
 
@@ -61,6 +62,8 @@ Loaded load(const LoadRequest& request) {
     case Dialect::haproxy: out.model = haproxy::load(std::move(tree), *out.diag, request.options); break;
     case Dialect::weir: out.model = bind_both(std::move(tree), *out.diag, request.options); break;
   }
+  if (request.finish) request.finish(out);
+  nginx::settle_error_log(out.good(request.options.allow_planned));
   return out;
 }
 

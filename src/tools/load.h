@@ -21,6 +21,7 @@ struct LoadRequest {
   model::LoadOptions options;
   config::ReadOptions read;
   std::function<void(config::Tree&)> adapt;  // between reading and binding
+  std::function<void(struct Loaded&)> finish;  // the command line's word on the result, at each reading
 };
 
 struct Loaded {

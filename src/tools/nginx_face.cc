@@ -14,13 +14,13 @@
 #include "config/include.h"
 #include "master/start.h"
 #include "master/title.h"
-#include "nginx/error_log.h"
 #include "nginx/log_file.h"
 #include "tools/faces.h"
 #include "tools/nginx_modules.h"
 #include "tools/nginx_paths.h"
 #include "tools/statistics.h"
 #include "tools/version.h"
+#include "tools/voice_log.h"
 
 namespace weir::tools {
 namespace {
@@ -129,12 +129,6 @@ void show_version(const Options& o) {
              kNginxPid, nginx_configure_arguments());
 }
 
-void log_message(Level level, const std::string& text) {
-  static constexpr nginx::LogLevel kLevels[] = {nginx::LogLevel::emerg, nginx::LogLevel::alert, nginx::LogLevel::error,
-                                                nginx::LogLevel::warn, nginx::LogLevel::notice};
-  nginx::log_error(nullptr, kLevels[static_cast<size_t>(level)], 0, text);
-}
-
 std::string below(const std::string& prefix, std::string path) {
   return path.empty() || path[0] == '/' ? path : prefix + path;
 }
@@ -200,10 +194,29 @@ bool pid_file_works(const std::string& path, Voice& voice) {
   return true;
 }
 
+// What cannot be listened on is found by trying. An address in use is no fault: nginx may be running.
+bool listeners_work(const model::Model& model, Voice& voice) {
+  for (const model::Listener* l : model.listeners) {
+    master::Wish wish = master::Wish::of(*l, voice.face());
+    wish.reuseport = false;  // a running nginx would lose connections to the one that is tried
+    master::Opened opened = master::open_socket(wish);
+    if (opened.fd >= 0) {
+      close(opened.fd);
+      if (wish.family == AF_UNIX && !wish.abstract) unlink(std::string(l->addr.unix_path()).c_str());
+    } else if (opened.error != EADDRINUSE) {
+      voice.say(Level::emerg, fmt::format("{}() to {} failed ({}: {})", opened.call, l->addr.text(), opened.error,
+                                          strerror(opened.error)));
+      return false;
+    }
+  }
+  return true;
+}
+
 int test(const Options& o, const master::Job& job, const Loaded& loaded, Voice& voice) {
   bool good = loaded.good(o.allow_planned);
   if (good && !o.quiet) complain(fmt::format("the configuration file {} syntax is ok", o.conf));
-  if (!good || !pid_file_works(master::pid_file_path(job, loaded.model->process.pid_file), voice))
+  if (!good || !pid_file_works(master::pid_file_path(job, loaded.model->process.pid_file), voice) ||
+      !listeners_work(*loaded.model, voice))
     return complain(fmt::format("configuration file {} test failed", o.conf));
   if (!o.quiet) complain(fmt::format("configuration file {} test is successful", o.conf));
   if (o.dump) fmt::print("{}", config::dump(*loaded.model->tree));

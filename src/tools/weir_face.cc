@@ -9,6 +9,7 @@
 #include "config/include.h"
 #include "master/start.h"
 #include "net/passed.h"
+#include "nginx/error_log.h"
 #include "nginx/log_file.h"
 #include "tools/check.h"
 #include "tools/coverage.h"
@@ -18,6 +19,7 @@
 #include "tools/runtime_sockets.h"
 #include "tools/statistics.h"
 #include "tools/version.h"
+#include "tools/voice_log.h"
 
 namespace weir::tools {
 namespace {
@@ -71,6 +73,10 @@ Dialect dialect_of(const RunOptions& o) {
   return source ? config::recognise(source->text) : d;
 }
 
+void refuse_what_listens_nowhere(Loaded& loaded) {
+  if (!loaded.diag->failed() && loaded.model->listeners.empty()) loaded.diag->error({}, kListensNowhere);
+}
+
 master::Job make_job(const RunOptions& o, Voice& voice) {
   master::Job job;
   job.voice = &voice;
@@ -83,6 +89,7 @@ master::Job make_job(const RunOptions& o, Voice& voice) {
   job.pid_file = o.pid_file;
   LoadRequest& r = job.request;
   r.options.face = Dialect::weir;
+  r.finish = refuse_what_listens_nowhere;
   r.options.allow_planned = o.allow_planned;
   if (o.conf.empty()) {
     Ports ports = ports_from_environment();
@@ -102,6 +109,15 @@ master::Job make_job(const RunOptions& o, Voice& voice) {
   return job;
 }
 
+// In the background there is no terminal to speak to.
+void speak_to_log(Voice& voice) {
+  if (nginx::error_log_named())
+    voice.log = log_message;
+  else
+    voice.say(master::Level::warn,
+              "what happens in the background, a refused reload too, is told nowhere: name an error_log");
+}
+
 int run(const RunOptions& o) {
   Voice voice(Dialect::weir);
   if (std::string problem = ports_from_environment().problem; o.conf.empty() && !problem.empty()) {
@@ -113,10 +129,7 @@ int run(const RunOptions& o) {
   master::Job job = make_job(o, voice);
   Loaded loaded = master::load_and_show(job);
   if (!loaded.good(o.allow_planned)) return 1;
-  if (loaded.model->listeners.empty()) {
-    voice.say(master::Level::emerg, kListensNowhere);
-    return 1;
-  }
+  if (job.daemon.value_or(false)) speak_to_log(voice);
   warn_of_unused_descriptors(*loaded.model, {}, voice);
   add_statistics(job);
   return master::run(job, std::move(loaded));
@@ -137,7 +150,7 @@ void add_run(CLI::App& app, RunOptions& o, int& code) {
       "\n"
       "  weir run                               the built-in configuration\n"
       "  weir run -c /etc/nginx/nginx.conf      an nginx.conf, in the foreground\n"
-      "  weir run -W -c /etc/weir/weir.conf     as a service does it (contrib/systemd/weir.service)\n"
+      "  weir run -W -c /etc/weir/weir.conf     as a service does it (weir.service)\n"
       "  weir run -D -p /run/weir.pid -c FILE   in the background; returns when it serves\n");
   c->add_option("-c,--config", o.conf, "nginx.conf, haproxy.cfg or weir.conf; the dialect is seen from the content");
   c->add_option("--dialect", o.dialect, "take the file for this: nginx, haproxy or weir")
@@ -155,19 +168,22 @@ void add_check(CLI::App& app, CheckOptions& o, bool& directives, int& code) {
       "Every problem is shown with its line, what was expected and the nearest known word. A fragment of an nginx\n"
       "configuration is judged in the blocks that its words belong in. A word that weir has not built yet is accepted "
       "with\n"
-      "a line `not yet: …`; starting refuses it.\n"
+      "a line `not yet: …`; starting refuses it, and so does --strict.\n"
       "\n"
       "Exit codes: 0 all files are accepted, 1 one is refused or cannot be read, 2 the command line was not "
       "understood.\n"
       "\n"
       "  weir check /etc/haproxy/haproxy.cfg    what weir makes of the file\n"
       "  weir check --offline nginx.conf        of a file for another machine\n"
+      "  weir check --strict FILE               whether weir run starts with it\n"
       "  weir check --json FILE                 for programs\n"
       "  weir check --directives                what this build knows\n");
   c->add_flag("--offline", o.offline, "judge the text alone: certificates, hosts, users and includes may be missing");
+  c->add_flag("--strict", o.strict, "refuse what `weir run` refuses: words not built yet, a file that listens nowhere");
   c->add_flag("--json", o.json, "one JSON array of severity, file, line, column, text and remedy");
   c->add_flag("--directives", directives, "list every word that weir knows: real, planned, without effect");
-  c->add_flag("--allow-planned", o.allow_planned, "taken for the sake of symmetry: check accepts planned words anyway");
+  c->add_flag("--allow-planned", o.allow_planned,
+              "with --strict: accept words that are not built yet, as `weir run --allow-planned` does");
   c->add_option("--dialect", o.dialect, "take the files for this: nginx, haproxy or weir")
       ->check(CLI::IsMember({"nginx", "haproxy", "weir"}));
   c->add_option("FILE", o.files, "files to judge");

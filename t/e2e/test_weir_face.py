@@ -1,5 +1,6 @@
 """The weir face's own command line: ports, words that are not understood, reloading."""
 
+import os
 import pathlib
 import re
 import signal
@@ -62,3 +63,68 @@ def test_without_a_master_a_reload_does_nothing_and_says_so(face):
     proxy.signal(signal.SIGHUP)
     proxy.wait_log("SIGHUP does nothing: only a master process reloads")
     assert proxy.get().body == b"one"
+
+
+def test_a_file_that_listens_nowhere_is_refused_at_a_reload_too(face):
+    proxy = face.start("run", "-W", "-c", str(face.conf))
+    proxy.conf.write_text("# nothing\n", "utf-8")
+    proxy.signal(signal.SIGHUP)
+    proxy.wait_log("the configuration listens nowhere")
+    assert proxy.get().body == b"one"
+
+
+PLANNED = """
+defaults { mode http; timeout connect 2s; timeout client 20s; timeout server 20s; }
+frontend web { bind 127.0.0.1:{port}; default_backend b; }
+backend b { cookie S insert; server s1 127.0.0.1:1; }
+"""
+
+
+def test_a_strict_check_refuses_what_a_start_refuses(weir):
+    face = weir("weir", text=PLANNED, start=False)
+    assert face.run("check", str(face.conf)).returncode == 0
+    strict = face.run("check", "--strict", str(face.conf))
+    assert strict.returncode == 1 and "refused (0 errors, 0 warnings, 1 not yet built)" in strict.stdout
+    assert face.run("check", "--strict", "--allow-planned", str(face.conf)).returncode == 0
+    assert face.run("run", "-c", str(face.conf)).returncode == 1
+    face.conf.write_text("upstream u { server 127.0.0.1:1; }\n", "utf-8")
+    strict = face.run("check", "--strict", str(face.conf))
+    assert strict.returncode == 1 and "the configuration listens nowhere" in strict.stdout
+
+
+def test_the_unit_checks_what_it_starts():
+    unit = (pathlib.Path(__file__).parents[2] / "contrib" / "systemd" / "weir.service").read_text("utf-8")
+    assert len(re.findall(r"^Exec(StartPre|Reload)=\S+ check --strict \S+$", unit, re.M)) == 2
+
+
+@pytest.fixture
+def in_background(face):
+    """Starts it with -D; what it said at the start is returned beside it."""
+    started = []
+
+    def make():
+        face.places["port"]
+        done = face.run("run", "-D", "-p", str(face.dir / "pid"), "-c", str(face.conf))
+        assert done.returncode == 0, done.stderr
+        started.append(int((face.dir / "pid").read_text("ascii")))
+        return started[0], done.stderr
+
+    yield make
+    for pid in started:
+        os.kill(pid, signal.SIGTERM)
+        net.wait_until(lambda pid=pid: not os.path.exists(f"/proc/{pid}"), "its end")
+
+
+def test_in_the_background_a_refused_reload_is_in_the_error_log(face, in_background):
+    face.conf.write_text("error_log " + str(face.dir / "error.log") + ";\n" + face.conf.read_text("utf-8"), "utf-8")
+    pid, said = in_background()
+    assert "told nowhere" not in said
+    face.conf.write_text("bogus;\n", "utf-8")
+    os.kill(pid, signal.SIGHUP)
+    face.wait_log(r'^\S+ \S+ \[emerg\] .*unknown directive "bogus" in .*weir.conf:1$')
+    assert face.get().body == b"one"
+
+
+def test_in_the_background_without_an_error_log_it_says_that_nothing_is_told(in_background):
+    _, said = in_background()
+    assert "is told nowhere: name an error_log" in said

@@ -223,7 +223,7 @@ def test_workers_that_finish_keep_their_places(proxy, upgrades, certs):
         reply = client.request("/echo?b")
         assert (reply.body, reply.header("Connection")) == (b"b", "close")
     upgrades.one_worker()
-    assert processes(master)["old"] == []
+    net.wait_until(lambda: processes(master)["old"] == [], "the old one to be gone")
     assert upgrades.runs(upgrades.folder / "weir-2")
 
 

@@ -155,3 +155,19 @@ def test_into_the_background(weir, how):
     finally:
         os.kill(pid, signal.SIGTERM)
         net.wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "its end")
+
+
+def test_limits_of_connections_hold_after_a_reload(face):
+    face.start("-W", "-db", "-n", "77", "-f", str(face.conf))
+    before = face.runtime().info()["Pid"]
+    face.signal(signal.SIGUSR2)
+    net.wait_until(lambda: face.runtime().info()["Pid"] != before, "the next worker")
+    assert face.runtime().info()["Maxconn"] == "77"
+
+
+def test_warnings_refuse_a_reload_too(face):
+    face.start("-W", "-db", "-dW", "-f", str(face.conf))
+    face.conf.write_text(face.conf.read_text("utf-8").replace("string one", "string two") + "frontend idle\n", "utf-8")
+    face.signal(signal.SIGUSR2)
+    face.wait_log("Some warnings were found and 'zero-warning' is set. Aborting.")
+    assert face.get().body == b"one"

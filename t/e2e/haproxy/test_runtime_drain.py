@@ -1,6 +1,7 @@
 """Taking servers out of service on the runtime socket and the page: what becomes of the requests that are on them."""
 
 import re
+import signal
 
 import pytest
 
@@ -222,3 +223,42 @@ def test_wrong_words(weir, one, two, syslog):
         proxy = weir("haproxy", text=CONF, one=one, two=two, syslog=syslog, words=words, start=False)
         result = proxy.run("-c", "-f", str(proxy.conf))
         assert result.returncode == 1 and text in result.stderr
+
+
+@pytest.mark.parametrize("words, said", [
+    ("maint deadline 2s", "A deadline belongs to the state 'drain' only."),
+    ("ready deadline 2s", "A deadline belongs to the state 'drain' only."),
+    ("drain deadline 2s extra", "'deadline <delay>' ends the command.")])
+def test_a_deadline_where_none_belongs_changes_nothing(start, words, said):
+    admin = start().runtime()
+    assert admin(f"set server b/s1 state {words}").strip() == said
+    assert admin.stat()["b", "s1"]["status"] == "no check"
+
+
+def test_a_deadline_outlives_changes_of_health(start):
+    admin = start().runtime()
+    admin("set server b/s1 state drain deadline 90s")
+    for health in ("down", "up"):
+        # The date of a change has seconds: only one that differs shows whether the deadline goes on.
+        before = admin("show servers state b").splitlines()[2].split()[9]
+        net.wait_until(lambda: admin("show servers state b").splitlines()[2].split()[9] != before, "another second")
+        admin(f"set server b/s1 health {health}")
+        assert re.fullmatch(r"b/s1 0 \d+", admin("show servers drain").splitlines()[1])
+    admin("set server b/s1 state ready")
+    assert admin("show servers drain").splitlines()[1:] == []
+
+
+def test_a_deadline_outlives_a_reload(weir, one, two, syslog):
+    one.on("/slow", Reply(delay=15))
+    proxy = weir("haproxy", text=CONF, start=False, one=one, two=two, syslog=syslog, words="")
+    proxy.start("-W", "-db", "-f", str(proxy.conf))
+    admin = proxy.runtime()
+    before = admin.info()["Pid"]
+    admin("set server b/s1 state drain deadline 6s")
+    proxy.signal(signal.SIGUSR2)
+    net.wait_until(lambda: admin.info()["Pid"] != before, "the next worker")
+    assert 0 < int(admin("show servers drain").splitlines()[1].split()[2]) <= 6000
+    syslog.wait_for("Server b/s1 has drained for long enough")
+    admin("set server b/s1 state ready")
+    admin("set server b/s1 state drain")
+    assert admin("show servers drain").splitlines()[1:] == ["b/s1 0 -"]

@@ -34,6 +34,7 @@ listen page
     {more}
 
 backend app
+    balance roundrobin
     {more_app}
     server s1 {one}
     server s2 {two}

@@ -1,6 +1,7 @@
 """Balancing methods of the nginx face besides round robin."""
 
 import collections
+import zlib
 
 import pytest
 
@@ -21,6 +22,14 @@ http {
     upstream two { random two least_conn; server {a}; server {b}; }
     upstream ip { ip_hash; server {a}; server {b}; server {c}; }
     upstream downs { random; server {a} down; server {b}; }
+    upstream time { least_time header; server {a}; server {b}; }
+    upstream whole { least_time last_byte inflight; server {a}; server {b} backup; }
+    upstream quick { random two least_time=header; server {a}; server {b}; }
+    upstream hash { hash $arg_k; server {a}; server {b}; server {c}; }
+    upstream ketama { hash $arg_k consistent; server {a}; server {b} weight=2; server {c}; }
+    upstream next { hash $arg_k consistent; server {a} max_fails=0; server {dead} max_fails=0; server {b} max_fails=0; }
+    upstream maglev { hash $arg_k maglev 251; server {a}; server {b}; server {c} down; }
+    upstream peak { peak_ewma; server {a}; server {b}; server {dead} backup; }
     server {
         listen 127.0.0.1:{port};
         set_real_ip_from 127.0.0.1;
@@ -77,6 +86,60 @@ def test_ip_hash_keeps_the_server(proxy):
         assert len(found) == 1
         seen |= found
     assert seen == {"a", "b", "c"}
+
+
+def by_key(proxy, to, count=40):
+    return [names(proxy, f"{to}&k={i}", 1)[0] for i in range(count)]
+
+
+@pytest.mark.parametrize("to", ["hash", "ketama", "maglev", "next"])
+def test_a_key_keeps_its_server(proxy, to):
+    first = by_key(proxy, to)
+    assert by_key(proxy, to) == first
+    assert set(first) == ({"a", "b"} if to in ("maglev", "next") else {"a", "b", "c"})
+
+
+def test_hash_has_the_numbers_of_memcached(proxy):
+    for i in range(10):
+        assert names(proxy, f"hash&k={i}", 1) == ["abc"[(zlib.crc32(str(i).encode()) >> 16 & 0x7FFF) % 3]]
+
+
+@pytest.mark.parametrize("to", ["hash", "ketama", "maglev"])
+def test_without_a_key_all_servers_are_used(proxy, to):
+    assert len(set(names(proxy, to, 30))) >= 2
+
+
+@pytest.mark.parametrize("to", ["time", "quick", "peak"])
+def test_slow_servers_are_left_alone(proxy, three, to):
+    """Each server is measured; then the one that answers at once gets the requests."""
+    three["a"].default = Reply(headers=[("X-Name", "a")], delay=0.3)
+    for _ in range(20):  # until a has been measured
+        if "a" in names(proxy, to, 1):
+            break
+    assert names(proxy, to, 20).count("b") >= 19
+
+
+def test_least_time_takes_backups(proxy):
+    assert set(names(proxy, "whole", 5)) == {"a"}
+
+
+def test_peak_ewma_leaves_who_fails_fast(proxy, three):
+    three["a"].default = Reply(status=503, headers=[("X-Name", "a")])
+    assert names(proxy, "peak", 20).count("b") >= 18
+
+
+@pytest.mark.parametrize("line, text", [
+    ("hash $arg_k sticky;", 'invalid parameter "sticky"'),
+    ("hash $arg_k maglev 100;", 'invalid parameter "100"'),
+    ("least_time first;", 'invalid value "first"'),
+    ("least_time header fast;", 'invalid parameter "fast"'),
+    ("random two least_time;", 'invalid parameter "least_time"'),
+])
+def test_mistakes(weir, line, text):
+    proxy = weir("nginx", text=CONF.replace("ip_hash;", line), start=False, a="127.0.0.1:1", b="127.0.0.1:1",
+                 c="127.0.0.1:1")
+    done = proxy.run("-t")
+    assert done.returncode == 1 and text in done.stderr
 
 
 def test_ip_hash_takes_no_backups(weir):

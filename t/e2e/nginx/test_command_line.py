@@ -52,6 +52,29 @@ def test_an_unwritable_pid_file_is_refused(weir):
                           f"nginx: configuration file {face.conf} test failed"]
 
 
+@pytest.mark.parametrize("where, text", [
+    ("192.0.2.1:{port}", "bind() to 192.0.2.1:{port} failed (99: Cannot assign requested address)"),
+    ("unix:/nowhere/socket", "bind() to unix:/nowhere/socket failed (2: No such file or directory)")])
+def test_an_address_that_cannot_be_listened_on_is_refused(weir, where, text):
+    face, done = tried(weir, "127.0.0.1:{port}", where)
+    lines = done.stderr.splitlines()
+    assert done.returncode == 1
+    assert lines[-2:] == [f"nginx: [emerg] {face.render(text)}", f"nginx: configuration file {face.conf} test failed"]
+
+
+@pytest.mark.parametrize("words", ["", " reuseport"])
+def test_addresses_in_use_are_no_fault(weir, words):
+    places = "listen 127.0.0.1:{port}" + words + "; listen unix:{dir}/socket;"
+    proxy = weir("nginx", text="daemon off; master_process off;" + CONF.replace("listen 127.0.0.1:{port};", places))
+    assert proxy.run("-t", "-q").returncode == 0
+    assert (proxy.dir / "socket").is_socket() and proxy.get().status == 200
+
+
+def test_a_test_leaves_no_socket_behind(weir):
+    face, done = tried(weir, "listen 127.0.0.1:{port};", "listen unix:{dir}/socket;")
+    assert done.returncode == 0 and not (face.dir / "socket").exists()
+
+
 def test_an_unwritable_first_error_log_is_an_alert(weir):
     _, done = tried(weir, "", "", "-t", "-e", "/nowhere/error.log")
     assert done.returncode == 0

@@ -139,3 +139,11 @@ def test_reopen(proxy):
     net.wait_until(written_anew, "a line in the new short.log")
     logs = [proxy.dir / "short.old.log", proxy.dir / "short.log"]
     net.wait_until(lambda: sum(log.read_text().count("/short:200:5\n") for log in logs) == sent, "no line lost")
+
+
+def test_why_a_reload_is_refused_stands_in_the_log_that_is_in_use(weir):
+    text = "daemon off; pid {dir}/nginx.pid; error_log {dir}/error.log; events {} http { server { listen 127.0.0.1:{port}; return 200; } }"
+    proxy = weir("nginx", text=text)
+    proxy.conf.write_text("error_log other.log;\n", "utf-8")
+    proxy.signal(signal.SIGHUP)
+    net.wait_until(lambda: 'no "events" section' in (proxy.dir / "error.log").read_text("utf-8"), proxy.log_text)

@@ -15,14 +15,22 @@ def _threads(pid):
         return 0
 
 
+def _link(path):
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""  # closed meanwhile
+
+
 def listens(pid):
     """Whether the process has a listening TCP socket."""
     with open("/proc/net/tcp", encoding="ascii") as table:
         listening = {line.split()[9] for line in table if line.split()[3] == "0A"}
     try:
-        links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+        fds = os.listdir(f"/proc/{pid}/fd")
     except OSError:
         return False
+    links = [_link(f"/proc/{pid}/fd/{fd}") for fd in fds]
     return any(link[8:-1] in listening for link in links if link.startswith("socket:["))
 
 

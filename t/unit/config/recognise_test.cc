@@ -30,3 +30,10 @@ Test(recognise, weir) {
   cr_expect(recognise("frontend f {\n bind :80;\n}\n") == Dialect::weir);
   cr_expect(recognise("workers auto;\nserver { listen 80; }\nbackend b\n{\n}\n") == Dialect::weir);
 }
+
+Test(recognise, words_of_the_process_beside_servers_stand_in_weir_conf_only) {
+  cr_expect(recognise("workers 2;\nserver {\n listen 80;\n}\n") == Dialect::weir);
+  cr_expect(recognise("user www;\nupstream a { server 127.0.0.1; }\n") == Dialect::weir);
+  cr_expect(recognise("user www;\nevents { }\nhttp {\n upstream a {\n }\n server {\n }\n}\n") == Dialect::nginx);
+  cr_expect(recognise("error_log /a;\nserver { listen 80; }\n") == Dialect::nginx);
+}

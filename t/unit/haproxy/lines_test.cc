@@ -177,5 +177,5 @@ Test(haproxy_balance, retries_may_return_to_a_tried_server) {
   Bound b(with_front(""));
   const model::Pool& pool = *b.proxy("b").pool;
   cr_expect_eq(pool.servers.size, 1u);
-  cr_expect_eq(pool.balancer->name(), "roundrobin");
+  cr_expect_eq(pool.balancer->name(), "random");
 }

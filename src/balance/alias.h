@@ -1,0 +1,68 @@
+#pragma once
+// Drawing servers at random by weight in constant time (Walker's alias method), and the generator for it.
+#include <cstdint>
+#include <random>
+#include <vector>
+
+#include "balance/lineup.h"
+
+namespace weir::model {
+
+inline constinit thread_local uint64_t t_random_state = 0;
+
+// 64 bits of this thread's generator (xorshift64*): quick, and good enough to spread requests.
+inline uint64_t random_bits() {
+  uint64_t x = t_random_state;
+  if (!x) [[unlikely]]
+    x = uint64_t{std::random_device{}()} << 32 | std::random_device{}() | 1;
+  x ^= x >> 12;
+  x ^= x << 25;
+  x ^= x >> 27;
+  t_random_state = x;
+  return x * 0x2545F4914F6CDD1D;
+}
+
+class Alias {
+ public:
+  void follow(Places places) {
+    size_t n = places.size();
+    columns_.resize(n);
+    double sum = 0;
+    for (const Lineup::Place& p : places) sum += p.weight;
+    // Each column holds the whole of 2^32; who has more than that fills up who has less.
+    std::vector<uint64_t> left(n);
+    std::vector<size_t> small, large;
+    for (size_t i = 0; i < n; i++) {
+      left[i] = static_cast<uint64_t>(static_cast<double>(kWhole) * places[i].weight / sum * static_cast<double>(n));
+      columns_[i] = {UINT32_MAX, places[i].server->slot, places[i].server->slot};
+      (left[i] < kWhole ? small : large).push_back(i);
+    }
+    while (!small.empty() && !large.empty()) {
+      size_t less = small.back(), more = large.back();
+      small.pop_back();
+      columns_[less].share = static_cast<uint32_t>(left[less]);
+      columns_[less].other = places[more].server->slot;
+      left[more] -= kWhole - left[less];
+      if (left[more] >= kWhole) continue;
+      large.pop_back();
+      small.push_back(more);
+    }
+  }
+  bool empty() const { return columns_.empty(); }
+  uint16_t draw() const {
+    uint64_t bits = random_bits();
+    const Column& c = columns_[(bits >> 32) * columns_.size() >> 32];
+    return static_cast<uint32_t>(bits) <= c.share ? c.own : c.other;
+  }
+
+ private:
+  static constexpr uint64_t kWhole = 1ull << 32;
+  struct Column {
+    uint32_t share;  // of `own`
+    uint16_t own;
+    uint16_t other;
+  };
+  std::vector<Column> columns_;
+};
+
+}  // namespace weir::model

@@ -1,0 +1,43 @@
+#pragma once
+// How long a server is expected to take for what it has to do, as nginx's least_time sees it
+// (ngx_http_upstream_least_time_module): averages of its answers, halved once for each fail_timeout without a request, at least as
+// long as running requests have taken already, in steps of 20 ms so that close ones share, times the requests it has.
+#include <algorithm>
+
+#include "balance/balancer.h"
+
+namespace weir::model {
+
+// Exponential, with rounding; the first value is the average.
+inline void add_to_average(std::atomic<uint64_t>& average, uint64_t value) {
+  uint64_t was = average.load(std::memory_order_relaxed);
+  double next = was ? 0.5 + static_cast<double>(value) * 0.05 + static_cast<double>(was) * 0.95 : 0;
+  average.store(was ? static_cast<uint64_t>(next) : value, std::memory_order_relaxed);
+}
+
+// In ms, with `n` requests on it.
+inline uint64_t expected_time(const Server& s, bool last_byte, uint64_t now_ms, int32_t n) {
+  constexpr uint64_t kMost = 5000, kStep = 20;
+  const Latency& l = s.state->latency;
+  uint64_t ms = (last_byte ? l.total_ms : l.header_ms).load(std::memory_order_relaxed);
+  uint64_t seen = l.seen_ms.load(std::memory_order_relaxed);
+  if (now_ms > seen + s.fail_timeout) ms >>= std::min<uint64_t>(63, (now_ms - seen) / (uint64_t{s.fail_timeout} + 1));
+  if (l.inflight.read() > 0) ms = std::max(ms, l.inflight_ms.load(std::memory_order_relaxed));
+  ms = ms > kMost ? kMost : ms + kStep - ms % kStep;
+  return ms * (1 + static_cast<uint64_t>(std::max(0, n)));
+}
+
+// It gets a request: time has not passed without one.
+inline void seen_at_work(const Server& s, uint64_t now_ms) {
+  auto& seen = s.state->latency.seen_ms;
+  if (now_ms > seen.load(std::memory_order_relaxed) + s.fail_timeout) seen.store(now_ms, std::memory_order_relaxed);
+}
+
+// The averages that a finished try adds to.
+inline void add_times(const Server& s, const TryEnd& end) {
+  if (end.failed || end.header_ms == TryEnd::kNever) return;
+  add_to_average(s.state->latency.header_ms, end.header_ms);
+  add_to_average(s.state->latency.total_ms, end.total_ms);
+}
+
+}  // namespace weir::model

@@ -1,0 +1,45 @@
+#pragma once
+// Who can be picked now, and who of them has a place; see model::Lineup. Balancers build what they remember on a lineup and
+// make it anew when `version` is another one.
+#include <span>
+
+#include "balance/balancer.h"
+
+namespace weir::model {
+
+using Places = std::span<const Lineup::Place>;
+
+void renew(const Pool& pool, uint64_t now_ms, Lineup& lineup);
+
+// The pool's lock must be held, and stay so while the result is looked at.
+inline const Lineup& lineup(const Pool& pool, uint64_t now_ms) {
+  Lineup& l = pool.local->lineup;
+  if (l.version == 0 || l.seen != pool.state->changes.load(std::memory_order_acquire) || now_ms >= l.until_ms)
+    renew(pool, now_ms, l);
+  return l;
+}
+
+// Whether it has as many requests as it may have.
+inline bool at_limit(const Server& server) {
+  int32_t limit = server.state->max_conns.load(std::memory_order_relaxed);
+  return limit && server.state->current.read() >= limit;  // ordered against Queue::wait
+}
+
+// Likewise, for who has read how many they are.
+inline bool at_limit(const Server& server, int32_t current) {
+  int32_t limit = server.state->max_conns.load(std::memory_order_relaxed);
+  return limit && current >= limit;
+}
+
+// Servers that may be picked for this try.
+inline bool takes(const Server& server, const Tried& tried) {
+  return !tried.has(server.slot) && !at_limit(server);
+}
+
+// HAProxy's rule about backups: the active servers while there are any, then the first backup, or all of them.
+inline Places places_in_charge(const Lineup& l, bool all_backups) {
+  if (!l.active.empty()) return l.active;
+  return Places(l.backup).first(all_backups ? l.backup.size() : std::min<size_t>(1, l.backup.size()));
+}
+
+}  // namespace weir::model

@@ -1,0 +1,117 @@
+#pragma once
+// Servers by load, the least on top. A load that has changed without a word (another process's requests) is found when the
+// server comes to the top, or by the look at one server that every fourth pick takes.
+#include <algorithm>
+
+#include "balance/heap.h"
+#include "balance/lineup.h"
+
+namespace weir::model {
+
+class LoadOrder {
+ public:
+  // Who goes first among equals: whoever has waited longest, the first in the configuration, or each by its weight.
+  enum class Ties : uint8_t { oldest, first, by_weight };
+
+  LoadOrder(size_t slots, Ties ties) : ties_(ties), marks_(slots) { heap_.reset(slots); }
+
+  // `load(server, weight, n)`: its load with `n` requests. A smaller one is better.
+  template <class Load>
+  void follow(Places places, Load load) {
+    heap_.reset(marks_.size());
+    look_ = 0;
+    for (const Lineup::Place& p : places) {
+      Mark& m = marks_[p.server->slot];
+      m.weight = p.weight;
+      if (m.turn < clock_) m.turn = clock_;
+      put(p.server->slot, load(*p.server, p.weight, requests(*p.server)));
+    }
+  }
+
+  // The least loaded one that `takes(slot, n)` with its `n` requests, which is thought to get one more; kNone: there is none.
+  template <class Load, class Takes>
+  uint16_t take(const Pool& pool, Places places, Load load, Takes takes) {
+    if (places.empty()) return Tried::kNone;
+    if ((++picks_ & 3) == 0) {
+      look_ = look_ + 1 < places.size() ? look_ + 1 : 0;
+      look(*places[look_].server, load);
+    }
+    passed_.clear();
+    uint16_t found = Tried::kNone;
+    while (found == Tried::kNone && !heap_.empty()) {
+      uint16_t slot = heap_.top();
+      const Server& s = *pool.servers[slot];
+      int32_t n = requests(s);
+      if (settle(s, load, n)) continue;
+      if (takes(slot, n)) {
+        found = slot;
+        took(slot, load(s, marks_[slot].weight, n + 1));
+      } else {
+        passed_.push_back({heap_.top_key(), slot});
+        heap_.remove(slot);
+      }
+    }
+    for (const Passed& p : passed_) heap_.set(p.slot, p.key);
+    return found;
+  }
+
+  // Its load may have changed.
+  template <class Load>
+  void look(const Server& s, Load load) {
+    if (heap_.has(s.slot)) settle(s, load, requests(s));
+  }
+
+ private:
+  static constexpr uint32_t kRound = 1 << 12;
+  static constexpr uint32_t kLast = 1 << 23;
+  struct Mark {
+    uint32_t turn = 0;  // by_weight: the server's time
+    int32_t weight = 1;
+    uint64_t load = 0;
+  };
+  struct Passed {
+    uint64_t key;
+    uint16_t slot;
+  };
+
+  static int32_t requests(const Server& s) { return std::max(0, s.state->current.read()); }
+  // Whether the load was another one.
+  template <class Load>
+  bool settle(const Server& s, Load load, int32_t n) {
+    uint64_t now = load(s, marks_[s.slot].weight, n);
+    if (now == marks_[s.slot].load) return false;
+    put(s.slot, now);
+    return true;
+  }
+  void put(uint16_t slot, uint64_t load) {
+    uint64_t turn = ties_ == Ties::oldest ? ++order_ : ties_ == Ties::first ? slot : marks_[slot].turn;
+    marks_[slot].load = load;
+    heap_.set(slot, ranked(load, turn));
+  }
+  void took(uint16_t slot, uint64_t load) {
+    Mark& m = marks_[slot];
+    if (ties_ == Ties::by_weight) {
+      clock_ = std::max(clock_, m.turn);
+      m.turn = clock_ + kRound / static_cast<uint32_t>(m.weight);
+      if (clock_ > kLast) begin_anew();
+    }
+    put(slot, load);
+  }
+
+  // Turns have become too large for the keys: those that are in it follow with their next change.
+  void begin_anew() {
+    for (Mark& m : marks_) m.turn -= std::min(m.turn, clock_);
+    clock_ = 0;
+  }
+
+  const Ties ties_;
+  SlotHeap heap_;
+  std::vector<Mark> marks_;  // by slot
+  std::vector<Passed> passed_;
+  size_t look_ = 0;
+  uint32_t picks_ = 0;
+  uint32_t clock_ = 0;
+  uint64_t order_ = 0;
+};
+
+}  // namespace weir::model
