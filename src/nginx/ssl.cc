@@ -62,6 +62,7 @@ struct SslConf {
   Setting<uint32_t> protocols;
   config::Where verify_where;
   ssl_ctx_st* made = nullptr;
+  bool begins = false;  // `made` chooses for an address
 };
 
 // Once for a configuration.
@@ -262,6 +263,7 @@ net::TicketKeys* ticket_keys(Scope& scope, const SslConf& c) {
   if (!keys) {
     keys = scope.arena.own<net::TicketKeys>();
     keys->shared = net::shared_ticket_keys();
+    keys->period_s = 0;
   }
   keys->period_s = std::max(keys->period_s, c.session_timeout.get(300));
   return keys;
@@ -310,17 +312,22 @@ net::TlsServerOptions options_of(Scope& scope, const SslConf& c) {
   return o;
 }
 
-ssl_ctx_st* context_of(Scope& scope, ServerBlock& server) {
-  auto& c = server.level.of<SslConf>(kSslModule);
-  if (c.made) return c.made;
+void no_certificate_of(Scope& scope, const ServerBlock& server) {
+  scope
+      .error(server.directive->where, "no \"ssl_certificate\" is defined for the \"listen … ssl\" directive",
+             "name ssl_certificate and ssl_certificate_key")
+      .product = "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive";
+}
+
+// Whether the server has something to begin a handshake with, be it a refusal.
+bool has_own(const SslConf& c) {
+  return !c.certificates.empty() || c.reject_handshake.get(false);
+}
+
+// Null after reporting what is wrong.
+ssl_ctx_st* make_context(Scope& scope, const ServerBlock& server) {
+  const auto& c = server.level.of<SslConf>(kSslModule);
   net::TlsServerOptions o = options_of(scope, c);
-  if (o.pairs.empty() && !o.reject) {
-    auto& e =
-        scope.error(server.directive->where, "no \"ssl_certificate\" is defined for the \"listen … ssl\" directive",
-                    "name ssl_certificate and ssl_certificate_key");
-    e.product = "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive";
-    return nullptr;
-  }
   if (c.keys.size < c.certificates.size) {
     std::string text =
         fmt::format("no \"ssl_certificate_key\" is defined for certificate \"{}\"", c.certificates[c.keys.size]);
@@ -333,8 +340,8 @@ ssl_ctx_st* context_of(Scope& scope, ServerBlock& server) {
     scope.diag.warning(server.directive->where, "\"ssl_stapling\" ignored: weir does not ask OCSP responders",
                        "name the answer with ssl_stapling_file; openssl ocsp -respout FILE gets it");
   std::string problem;
-  c.made = net::make_tls_server(o, problem);
-  if (!c.made) {
+  ssl_ctx_st* made = net::make_tls_server(o, problem);
+  if (!made) {
     config::Where where = c.certificate_places.empty() ? server.directive->where : c.certificate_places[0];
     if (scope.options.offline)
       scope.diag.note(where, problem);
@@ -343,8 +350,8 @@ ssl_ctx_st* context_of(Scope& scope, ServerBlock& server) {
           .product = problem;
     return nullptr;
   }
-  scope.model.keep_tls(c.made);
-  return c.made;
+  scope.model.keep_tls(made);
+  return made;
 }
 
 const Names& names_of(SSL* ssl, const Address& address) {
@@ -465,12 +472,20 @@ ssl_ctx_st* make_tls(Scope& scope, Address& address) {
            std::any_of(names.trailing.begin(), names.trailing.end(), is) ||
            std::any_of(names.regexes.begin(), names.regexes.end(), is);
   };
+  ServerBlock& fallback = *address.any.fallback;
+  const bool rejects = fallback.level.of<SslConf>(kSslModule).certificates.empty();
   for (ServerBlock* s : scope.http->servers) {
     bool mine = named(address.any, s);
     for (const auto& [addr, names] : address.specific) mine |= named(*names, s);
-    if (mine) context_of(scope, *s);
+    auto& c = s->level.of<SslConf>(kSslModule);
+    // Who has no certificate shows the default server's; where that one has none to show, everybody needs one.
+    if (mine && !has_own(c) && (s == &fallback || rejects)) no_certificate_of(scope, *s);
+    if (mine && has_own(c) && !c.made) c.made = make_context(scope, *s);
   }
-  ssl_ctx_st* first = address.any.fallback->level.of<SslConf>(kSslModule).made;
+  auto& c = fallback.level.of<SslConf>(kSslModule);
+  // The choice depends on the address: a server that is the default of several begins with a context for each of them.
+  ssl_ctx_st* first = c.begins ? make_context(scope, fallback) : c.made;
+  c.begins = true;
   if (!first) return nullptr;
   SSL_CTX_set_client_hello_cb(first, choose_by_name, &address);
   return first;

@@ -214,6 +214,32 @@ def test_names_choose_certificates_and_versions(weir, certs):
         tls.Exchange(proxy.port, tls.context(), sni="never.example")
 
 
+def test_names_of_one_address_are_not_those_of_another(weir, certs):
+    """A server may be the default of several addresses."""
+    certs.leaf("wild")
+    proxy = start(weir, certs, """
+    server { listen 127.0.0.1:{port} ssl default_server; listen 127.0.0.1:{second_port} ssl default_server; return 200 first; }
+    server { listen 127.0.0.1:{port} ssl; server_name a.example; return 200 a;
+        ssl_certificate {certs}/wild.crt; ssl_certificate_key {certs}/wild.key; }
+    """)
+    assert tls.Exchange(proxy.port, tls.context(), sni="a.example").name == "wild"
+    assert tls.Exchange(proxy.places["second_port"], tls.context(), sni="a.example").name == "localhost"
+
+
+def test_who_has_no_certificate_shows_the_defaults(weir, certs):
+    text = """
+daemon off; user {user}; pid nginx.pid; error_log error.log info; events {}
+http {
+    server { listen 127.0.0.1:{port} ssl; server_name first.example; return 200 first; %s }
+    server { listen 127.0.0.1:{port} ssl; server_name second.example; return 200 second; }
+}"""
+    proxy = weir("nginx", text=text % "ssl_certificate {pem}; ssl_certificate_key {pem};", pem=certs.leaf())
+    answer = tls.Exchange(proxy.port, tls.context(), sni="second.example")
+    assert (answer.name, answer.body) == ("localhost", b"second")
+    bad = weir("nginx", text=text % "ssl_reject_handshake on;", start=False).run("-t")
+    assert bad.returncode == 1 and 'no "ssl_certificate" is defined' in bad.stderr
+
+
 def test_protocols_by_alpn(weir, certs):
     proxy = start(weir, certs, "server { listen 127.0.0.1:{port} ssl; return 200 $ssl_alpn_protocol; }")
     assert tls.Exchange(proxy.port, tls.context(alpn=["h2", "http/1.1"])).body == b"http/1.1"
