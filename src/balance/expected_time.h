@@ -20,8 +20,10 @@ inline uint64_t expected_time(const Server& s, bool last_byte, uint64_t now_ms, 
   constexpr uint64_t kMost = 5000, kStep = 20;
   const Latency& l = s.state->latency;
   uint64_t ms = (last_byte ? l.total_ms : l.header_ms).load(std::memory_order_relaxed);
-  uint64_t seen = l.seen_ms.load(std::memory_order_relaxed);
-  if (now_ms > seen + s.fail_timeout) ms >>= std::min<uint64_t>(63, (now_ms - seen) / (uint64_t{s.fail_timeout} + 1));
+  // The product's clock counts seconds, and so fail_timeout=0 is no zero here.
+  const uint64_t now = now_ms / 1000, seen = l.seen_ms.load(std::memory_order_relaxed) / 1000;
+  const uint64_t patience = s.fail_timeout / 1000;
+  if (now > seen + patience) ms >>= std::min<uint64_t>(63, (now - seen) / (patience + 1));
   if (l.inflight.read() > 0) ms = std::max(ms, l.inflight_ms.load(std::memory_order_relaxed));
   ms = ms > kMost ? kMost : ms + kStep - ms % kStep;
   return ms * (1 + static_cast<uint64_t>(std::max(0, n)));
@@ -30,7 +32,8 @@ inline uint64_t expected_time(const Server& s, bool last_byte, uint64_t now_ms, 
 // It gets a request: time has not passed without one.
 inline void seen_at_work(const Server& s, uint64_t now_ms) {
   auto& seen = s.state->latency.seen_ms;
-  if (now_ms > seen.load(std::memory_order_relaxed) + s.fail_timeout) seen.store(now_ms, std::memory_order_relaxed);
+  const uint64_t since = now_ms / 1000 - std::min(now_ms, seen.load(std::memory_order_relaxed)) / 1000;
+  if (since > s.fail_timeout / 1000) seen.store(now_ms, std::memory_order_relaxed);
 }
 
 // The averages that a finished try adds to.

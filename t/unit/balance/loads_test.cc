@@ -150,7 +150,7 @@ Test(least_time, failures_are_no_quick_answers_and_idle_servers_get_another_chan
   rig.state(0).latency.seen_ms = rig.state(1).latency.seen_ms = now;
   cr_expect_eq(rig.picks(*b, 1), "A");
   rig[0].fail_timeout = rig[1].fail_timeout = 1000;
-  rig.state(1).latency.seen_ms = now - std::min<uint64_t>(now, 3 * 1001);
+  rig.state(1).latency.seen_ms = now - std::min<uint64_t>(now, 7000);
   cr_expect_eq(rig.picks(*b, 1), "B", "halved three times");
 }
 
