@@ -12,6 +12,7 @@ from rig import net
 from rig.checking import Checkers
 from rig.generations import Generations
 from rig.http1 import Client
+from rig.proxy import FREED_IS_FREE
 from test_survival import HAPROXY as PLAIN, NGINX, ORIGIN, upgraded, wait_for_answers
 
 pytestmark = pytest.mark.threads
@@ -27,7 +28,7 @@ def echo(weir):
 
 
 def started(weir, face, text, *arguments, **places):
-    made = weir(face, text=text, start=False, **places)
+    made = weir(face, text=text, start=False, environment=FREED_IS_FREE, **places)
     return made.start(*(("-W", "-db", "-f", str(made.conf), *arguments) if face == "haproxy" else arguments))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from rig import net, proxy as rig_proxy
 from rig.checking import Checkers
-from rig.generations import Generations
+from rig.generations import Generations, link
 from rig.master_cli import Chat, MasterSocket, processes
 
 pytestmark = pytest.mark.threads
@@ -129,10 +129,10 @@ def gone(pid):
 
 def listening(pid):
     """The sockets that the process has open, by inode."""
-    links = (os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd"))
+    links = [link(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
     with open("/proc/net/tcp", encoding="ascii") as table:
         inodes = {line.split()[9] for line in table if line.split()[3] == "0A"}
-    return {link[8:-1] for link in links if link.startswith("socket:[")} & inodes
+    return {found[8:-1] for found in links if found.startswith("socket:[")} & inodes
 
 
 @pytest.mark.parametrize("how", [signal.SIGUSR2, signal.SIGHUP, "cli"])
@@ -334,7 +334,7 @@ def test_twenty_new_programs_leak_nothing(proxy, upgrades):
         upgrades.one_worker()
         assert upgrades.runs(path)
     net.wait_until(lambda: held(upgrades.master)[0] == before[0], lambda: f"{held(upgrades.master)}, not {before}")
-    assert abs(held(upgrades.master)[1] - before[1]) <= 4  # the heap's may differ
+    assert abs(held(upgrades.master)[1] - before[1]) < 10  # the heap's may differ
     assert proxy.get("/echo?a").body == b"a"
 
 

@@ -1,6 +1,5 @@
 """server-state-file: states that `show servers state` wrote are read for servers of which weir knows nothing itself."""
 
-import re
 
 import pytest
 
@@ -162,7 +161,7 @@ def test_files_that_cannot_be_used(make, what):
     if text is not None:
         (proxy.dir / "states").write_text(text)
     admin = start(proxy)
-    assert re.search(message, proxy.log_text()), proxy.log_text()
+    proxy.wait_log(message)
     assert look(admin)["b", "s1"][2] == "10"
 
 

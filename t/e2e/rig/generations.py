@@ -15,7 +15,7 @@ def _threads(pid):
         return 0
 
 
-def _link(path):
+def link(path):
     try:
         return os.readlink(path)
     except OSError:
@@ -30,7 +30,7 @@ def listens(pid):
         fds = os.listdir(f"/proc/{pid}/fd")
     except OSError:
         return False
-    links = [_link(f"/proc/{pid}/fd/{fd}") for fd in fds]
+    links = [link(f"/proc/{pid}/fd/{fd}") for fd in fds]
     return any(link[8:-1] in listening for link in links if link.startswith("socket:["))
 
 

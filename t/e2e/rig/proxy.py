@@ -1,6 +1,7 @@
 """The process under test: starts the real binary in one of its faces on a configuration made from a template, and
 checks at the end that it left in peace: exit code, no sanitizer report, no process left over."""
 
+import contextlib
 import functools
 import getpass
 import grp
@@ -206,7 +207,8 @@ class Weir:
         texts = {}
         for path in sorted(self.dir.iterdir()):
             if path.is_file() and not path.is_symlink() and not _NO_LOGS.search(path.name):
-                texts[path.name] = path.read_text("utf-8", "replace")
+                with contextlib.suppress(FileNotFoundError):  # moved or removed meanwhile
+                    texts[path.name] = path.read_text("utf-8", "replace")
         return texts
 
     def log_text(self):
