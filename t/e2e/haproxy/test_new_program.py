@@ -150,6 +150,7 @@ def test_a_reload_takes_the_new_program(proxy, upgrades, how):
 
 def test_the_same_program_is_not_executed_anew(proxy, upgrades):
     upgrades.reload()
+    upgrades.one_worker()
     assert "new program" not in proxy.log_text()
     assert upgrades.runs(rig_proxy.binary())
 
