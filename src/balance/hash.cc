@@ -12,8 +12,6 @@
 namespace weir::model {
 namespace {
 
-constexpr int kTries = 20;  // servers that could not be used; then round robin decides
-
 const Bytef* bytes(const char* p) {
   return reinterpret_cast<const Bytef*>(p);
 }
@@ -45,12 +43,7 @@ class Hash final : public Balancer {
     PickLock lock(pool);
     shares_.follow(pool, lineup(pool, net::Loop::current().now()));
     uint32_t hash = 0;
-    for (int i = 0; i <= kTries + tried.count && shares_.several(); i++) {
-      hash += hash_of(key, i);
-      const Server* s = pool.servers[shares_.at(hash)];
-      if (shares_.here(s->slot) && takes(*s, tried)) return s;
-    }
-    return nullptr;
+    return shares_.find(pool, tried, [&](int i) { return hash += hash_of(key, i); });
   }
 
   Shares shares_;

@@ -10,8 +10,6 @@
 namespace weir::model {
 namespace {
 
-constexpr int kTries = 20;  // servers that could not be used; then round robin decides
-
 class IpHash final : public Balancer {
  public:
   IpHash(const Pool& pool, ClientAddress client) : round_robin_(make_smooth_round_robin(pool)), client_(client) {}
@@ -32,12 +30,10 @@ class IpHash final : public Balancer {
     PickLock lock(pool);
     shares_.follow(pool, lineup(pool, net::Loop::current().now()));
     uint32_t hash = 89;
-    for (int i = 0; i <= kTries + tried.count && shares_.several(); i++) {
+    return shares_.find(pool, tried, [&](int) {
       for (char c : key) hash = (hash * 113 + static_cast<uint8_t>(c)) % 6271;
-      const Server* s = pool.servers[shares_.at(hash)];
-      if (shares_.here(s->slot) && takes(*s, tried)) return s;
-    }
-    return nullptr;
+      return hash;
+    });
   }
 
   Shares shares_;

@@ -4,6 +4,7 @@
 
 #include "balance/load_order.h"
 #include "balance/methods.h"
+#include "balance/smooth.h"
 #include "balance/turns.h"
 #include "net/loop.h"
 
@@ -62,18 +63,10 @@ class LeastConn final : public Balancer {
   }
 
   const Server* pick_equal(Places places, const Lineup::Place& least, int64_t fewest) {
-    const Server* best = nullptr;
-    int64_t sum = 0;
-    for (const Lineup::Place& p : places) {
+    return pick_smoothly(places, current_, [&](const Lineup::Place& p) {
       int64_t n = seen_[p.server->slot];
-      if (n == kAway || n * least.weight != fewest * p.weight) continue;
-      int64_t& current = current_[p.server->slot];
-      current += p.weight;
-      sum += p.weight;
-      if (!best || current > current_[best->slot]) best = p.server;
-    }
-    current_[best->slot] -= sum;
-    return best;
+      return n != kAway && n * least.weight == fewest * p.weight;
+    });
   }
 
   static constexpr int64_t kAway = -1;

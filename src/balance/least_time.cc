@@ -5,6 +5,7 @@
 #include "balance/expected_time.h"
 #include "balance/load_order.h"
 #include "balance/methods.h"
+#include "balance/smooth.h"
 #include "balance/turns.h"
 #include "net/loop.h"
 
@@ -125,18 +126,10 @@ class LeastTime final : public Balancer {
   }
 
   const Server* pick_equal(Places places, const Lineup::Place& least, uint64_t shortest) {
-    const Server* best = nullptr;
-    int64_t sum = 0;
-    for (const Lineup::Place& p : places) {
+    return pick_smoothly(places, current_, [&](const Lineup::Place& p) {
       uint64_t time = seen_[p.server->slot];
-      if (time == kAway || time * weight(least) != shortest * weight(p)) continue;
-      int64_t& current = current_[p.server->slot];
-      current += p.weight;
-      sum += p.weight;
-      if (!best || current > current_[best->slot]) best = p.server;
-    }
-    current_[best->slot] -= sum;
-    return best;
+      return time != kAway && time * weight(least) == shortest * weight(p);
+    });
   }
   static uint64_t weight(const Lineup::Place& p) { return static_cast<uint64_t>(p.weight); }
 

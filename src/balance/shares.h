@@ -27,6 +27,20 @@ class Shares {
     seen_ = l.seen;
     version_ = l.version;
   }
+  // Whether it can be picked, limits apart.
+  bool here(uint16_t slot) const { return here_[slot]; }
+  // The first server that takes the try, by the numbers that next(0), next(1) … give; null after kTries more than were tried.
+  template <class Next>
+  const Server* find(const Pool& pool, const Tried& tried, Next next) const {
+    for (int i = 0; i <= kTries + tried.count && several(); i++) {
+      const Server* s = pool.servers[at(next(i))];
+      if (here_[s->slot] && takes(*s, tried)) return s;
+    }
+    return nullptr;
+  }
+
+ private:
+  static constexpr int kTries = 20;  // servers that could not be used; then round robin decides
   // Several servers: a choice.
   bool several() const { return slots_.size() > 1; }
   uint16_t at(uint32_t number) const {
@@ -39,10 +53,6 @@ class Shares {
     }
     return slots_[static_cast<size_t>(base - ends_.data())];
   }
-  // Whether it can be picked, limits apart.
-  bool here(uint16_t slot) const { return here_[slot]; }
-
- private:
   std::vector<uint32_t> ends_;
   std::vector<uint16_t> slots_;
   std::vector<uint8_t> here_;  // by slot

@@ -5,6 +5,7 @@
 
 #include "balance/balancer.h"
 #include "balance/lineup.h"
+#include "balance/smooth.h"
 #include "balance/turns.h"
 #include "net/loop.h"
 
@@ -48,17 +49,7 @@ class SmoothRoundRobin final : public Balancer {
       uint16_t slot = turns_[group]->take([&](uint16_t i) { return takes(*pool.servers[i], tried); });
       return slot == Tried::kNone ? nullptr : pool.servers[slot];
     }
-    const Server* best = nullptr;
-    int64_t sum = 0;
-    for (const Lineup::Place& p : places) {
-      if (!takes(*p.server, tried)) continue;
-      int64_t& current = current_[p.server->slot];
-      current += p.weight;
-      sum += p.weight;
-      if (!best || current > current_[best->slot]) best = p.server;
-    }
-    if (best) current_[best->slot] -= sum;
-    return best;
+    return pick_smoothly(places, current_, [&](const Lineup::Place& p) { return takes(*p.server, tried); });
   }
 
   std::vector<int64_t> current_;  // by slot

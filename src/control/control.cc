@@ -206,6 +206,7 @@ void Server::move_server(const model::Server& server, const net::Addr& to) {
   const net::Addr& kept = *addresses_.emplace_back(std::make_unique<const net::Addr>(to));
   server.local->addr.store(&kept, std::memory_order_release);
   server.state->moved.set(to);
+  model::state_changed(server);
   on_shards([&server](proxy::Shard& shard) { shard.upstreams.close_idle(server); });
 }
 

@@ -217,6 +217,7 @@ void set_sec(void* scope, const Directive& d, const Row& row);  // Setting<int64
 void set_size(void* scope, const Directive& d, const Row& row);  // Setting<uint64_t>, "8k" "1m"
 void set_num(void* scope, const Directive& d, const Row& row);  // Setting<int64_t>
 void set_str(void* scope, const Directive& d, const Row& row);  // Setting<Str>
+void set_path(void* scope, const Directive& d, const Row& row);  // Setting<Str>, below the configuration's folder
 void set_value(void* scope, const Directive& d, const Row& row);  // Setting<const Script*>: a text with variables
 
 bool parse_ms(Str text, uint64_t& out);

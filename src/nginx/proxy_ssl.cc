@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "net/tls_context.h"
+#include "nginx/ssl.h"
 #include "proxy/transaction.h"
 
 namespace weir::nginx {
@@ -20,12 +21,8 @@ struct ProxySsl {
 
 namespace {
 
-struct NameValue {
-  Str name, value;
-};
-
 struct ProxySslConf {
-  ArenaList<NameValue> commands;
+  ArenaList<TlsCommand> commands;
   Setting<Str> ciphers;
   Setting<Str> certificate;
   Setting<Str> key;
@@ -50,13 +47,11 @@ Scope& scope_of(void* s) {
 
 void bind_file(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
-  auto* setting = reinterpret_cast<Setting<Str>*>(static_cast<char*>(scope.conf) + row.offset);
   if (d.arg(0).text.find('$') != Str::npos) {
     scope.error(d.arg(0).where, fmt::format("variables in \"{}\" are not there yet", d.name()), "name the file itself");
     return;
   }
-  set_str(s, d, row);
-  if (!setting->value.empty()) setting->value = scope.arena.dup(full_path(scope, d.arg(0).text, true));
+  set_path(s, d, row);
 }
 
 void bind_protocols(void* s, const Directive& d, const Row&) {
@@ -74,9 +69,7 @@ void bind_protocols(void* s, const Directive& d, const Row&) {
 void bind_command(void* s, const Directive& d, const Row&) {
   Scope& scope = scope_of(s);
   auto& c = *static_cast<ProxySslConf*>(scope.conf);
-  Str value = d.arg(1).text;
-  if (net::tls_command_takes_path(std::string(d.arg(0).text))) value = scope.arena.dup(full_path(scope, value, true));
-  c.commands.push(scope.arena, {d.arg(0).text, value});
+  c.commands.push(scope.arena, tls_command(scope, d));
 }
 
 void merge_proxy_ssl(Scope&, void* child, const void* parent) {
@@ -98,7 +91,7 @@ net::TlsClientOptions options_of(const ProxySslConf& c) {
     o.revoked = std::string(c.crl.get({}));
   }
   o.resume = c.session_reuse.get(true);
-  for (const NameValue& command : c.commands) o.commands.emplace_back(command.name, command.value);
+  for (const TlsCommand& command : c.commands) o.commands.emplace_back(command.name, command.value);
   return o;
 }
 

@@ -181,6 +181,11 @@ void set_str(void* s, const Directive& d, const Row& row) {
   target<Str>(s, row) = scope_of(s).arena.dup(d.arg(0).text);
 }
 
+void set_path(void* s, const Directive& d, const Row& row) {
+  Str path = d.arg(0).text;
+  target<Str>(s, row) = path.empty() ? Str() : scope_of(s).arena.dup(full_path(scope_of(s), path, true));
+}
+
 void set_value(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   target<const Script*>(s, row) =

@@ -25,10 +25,6 @@ namespace {
 
 enum class VerifyClient : uint8_t { off, on, optional, optional_no_ca };
 
-struct NameValue {
-  Str name, value;
-};
-
 struct SessionCache {
   net::TlsCache kind = net::TlsCache::none;
   uint64_t builtin = 0;
@@ -39,7 +35,7 @@ struct SslConf {
   ArenaList<Str> certificates;
   ArenaList<config::Where> certificate_places;
   ArenaList<Str> keys;
-  ArenaList<NameValue> commands;
+  ArenaList<TlsCommand> commands;
   ArenaList<Str> ticket_keys;
   ArenaList<config::Where> ticket_places;
   Setting<Str> passwords;
@@ -91,17 +87,9 @@ void bind_key(void* s, const Directive& d, const Row&) {
   conf_of(s).keys.push(scope.arena, scope.arena.dup(full_path(scope, d.arg(0).text, true)));
 }
 
-void bind_file(void* s, const Directive& d, const Row& row) {
-  Scope& scope = scope_of(s);
-  auto* setting = reinterpret_cast<Setting<Str>*>(static_cast<char*>(scope.conf) + row.offset);
-  set_str(s, d, row);
-  if (!setting->value.empty()) setting->value = scope.arena.dup(full_path(scope, d.arg(0).text, true));
-}
-
-void bind_verify(void* s, const Directive& d, const Row& row) {
+void bind_verify(void* s, const Directive& d, const Row&) {
   constexpr Str kNames[] = {"off", "on", "optional", "optional_no_ca"};
   auto& c = conf_of(s);
-  if (c.verify.set) return set_str(s, d, row);
   const auto* name = std::find(std::begin(kNames), std::end(kNames), d.arg(0).text);
   if (name == std::end(kNames)) return bad_value(scope_of(s), d, 0, "on, off, optional or optional_no_ca");
   c.verify = static_cast<VerifyClient>(name - kNames);
@@ -110,9 +98,7 @@ void bind_verify(void* s, const Directive& d, const Row& row) {
 
 void bind_command(void* s, const Directive& d, const Row&) {
   Scope& scope = scope_of(s);
-  Str value = d.arg(1).text;
-  if (net::tls_command_takes_path(std::string(d.arg(0).text))) value = scope.arena.dup(full_path(scope, value, true));
-  conf_of(s).commands.push(scope.arena, {d.arg(0).text, value});
+  conf_of(s).commands.push(scope.arena, tls_command(scope, d));
 }
 
 void bind_ticket_key(void* s, const Directive& d, const Row&) {
@@ -153,10 +139,9 @@ net::TlsSessionCache* shared_cache(Scope& scope, const Directive& d, size_t arg)
   return nullptr;
 }
 
-void bind_cache(void* s, const Directive& d, const Row& row) {
+void bind_cache(void* s, const Directive& d, const Row&) {
   Scope& scope = scope_of(s);
   auto& c = conf_of(s);
-  if (c.cache.set) return set_str(s, d, row);
   SessionCache cache;
   for (size_t i = 0; i < d.args(); i++) {
     Str word = d.arg(i).text;
@@ -306,7 +291,7 @@ net::TlsServerOptions options_of(Scope& scope, const SslConf& c) {
   o.session_timeout_s = c.session_timeout.get(300);
   o.ticket_keys = ticket_keys(scope, c);
   if (c.stapling.get(false)) o.stapled = std::string(c.stapling_file.get({}));
-  for (const NameValue& command : c.commands) o.commands.emplace_back(command.name, command.value);
+  for (const TlsCommand& command : c.commands) o.commands.emplace_back(command.name, command.value);
   for (uint32_t i = 0; i < c.certificates.size; i++)
     o.pairs.emplace_back(c.certificates[i], i < c.keys.size ? c.keys[i] : Str());
   return o;
@@ -421,13 +406,13 @@ const Row kTable[] = {
     {"ssl_certificate", kHS, 1, 1, Block::none, Inherit::array, bind_certificate, "file",
      "certificate chain in PEM form"},
     {"ssl_certificate_key", kHS, 1, 1, Block::none, Inherit::array, bind_key, "file", "private key in PEM form"},
-    row("ssl_password_file", 1, bind_file, FIELD(passwords), "file",
+    row("ssl_password_file", 1, set_path, FIELD(passwords), "file",
         "pass phrases of the keys, one a line, that are tried in turn"),
     row("ssl_protocols", -1, bind_protocols, FIELD(protocols), "[TLSv1] [TLSv1.1] [TLSv1.2] [TLSv1.3]",
         "protocol versions that are accepted", "TLSv1.2 TLSv1.3"),
     row("ssl_ciphers", 1, bind_ciphers, FIELD(ciphers), "ciphers", "cipher suites in OpenSSL's notation",
         "HIGH:!aNULL:!MD5"),
-    row("ssl_dhparam", 1, bind_file, FIELD(dh_params), "file",
+    row("ssl_dhparam", 1, set_path, FIELD(dh_params), "file",
         "parameters for DHE ciphers; without them there are none"),
     row("ssl_ecdh_curve", 1, set_str, FIELD(curves), "curve", "curves for key exchange", "auto"),
     row("ssl_prefer_server_ciphers", 1, set_flag, FIELD(prefer_server_ciphers), "on | off",
@@ -435,11 +420,11 @@ const Row kTable[] = {
     row("ssl_verify_client", 1, bind_verify, FIELD(verify), "on | off | optional | optional_no_ca",
         "whether clients are asked for a certificate, and must have a good one", "off"),
     row("ssl_verify_depth", 1, set_num, FIELD(verify_depth), "number", "longest chain of a client's certificate", "1"),
-    row("ssl_client_certificate", 1, bind_file, FIELD(client_certificate), "file",
+    row("ssl_client_certificate", 1, set_path, FIELD(client_certificate), "file",
         "authorities that clients' certificates are verified with; clients are told their names"),
-    row("ssl_trusted_certificate", 1, bind_file, FIELD(trusted_certificate), "file",
+    row("ssl_trusted_certificate", 1, set_path, FIELD(trusted_certificate), "file",
         "authorities that clients' certificates are verified with; clients are not told"),
-    row("ssl_crl", 1, bind_file, FIELD(crl), "file", "revoked certificates, in PEM form"),
+    row("ssl_crl", 1, set_path, FIELD(crl), "file", "revoked certificates, in PEM form"),
     row("ssl_session_cache", 2, bind_cache, FIELD(cache), "off | none | [builtin[:size]] [shared:name:size]",
         "where the sessions of clients without tickets are kept; a shared one serves every shard and outlives reloads",
         "none"),
@@ -449,7 +434,7 @@ const Row kTable[] = {
      "48 or 80 random bytes that tickets are sealed with; the first file seals, all open"},
     row("ssl_stapling", 1, set_flag, FIELD(stapling), "on | off",
         "whether the OCSP answer of ssl_stapling_file is sent along with the certificate", "off"),
-    row("ssl_stapling_file", 1, bind_file, FIELD(stapling_file), "file",
+    row("ssl_stapling_file", 1, set_path, FIELD(stapling_file), "file",
         "OCSP answer about the certificate, in DER form (openssl ocsp -respout)"),
     row("ssl_reject_handshake", 1, set_flag, FIELD(reject_handshake), "on | off",
         "refuses handshakes for this server's names", "off"),
@@ -459,6 +444,12 @@ const Row kTable[] = {
 #undef FIELD
 
 }  // namespace
+
+TlsCommand tls_command(Scope& scope, const Directive& d) {
+  Str name = d.arg(0).text, value = d.arg(1).text;
+  const bool path = net::tls_command_takes_path(std::string(name));
+  return {scope.arena.dup(name), scope.arena.dup(path ? Str(full_path(scope, value, true)) : value)};
+}
 
 bool all_tls(const ServerBlock& server) {
   return server.level.of<SslConf>(kSslModule).on.get(false);

@@ -16,6 +16,13 @@ struct Names;
 struct Request;
 extern const Module kSslModule;
 
+// A command of SSL_CONF_cmd(3).
+struct TlsCommand {
+  Str name, value;
+};
+// Of a directive with the two; file names are taken as those of the configuration are.
+TlsCommand tls_command(Scope& scope, const Directive& d);
+
 // Whether the old `ssl on` makes every address of the server speak TLS. Good once levels are merged.
 bool all_tls(const ServerBlock& server);
 // The TLS context of a listener: the fallback server's, with the others chosen by SNI. Null after reporting what is wrong.

@@ -1,0 +1,26 @@
+#pragma once
+// One step of nginx's smooth weighted round robin (ngx_http_upstream_round_robin.c): each server that takes part grows by its
+// weight, the largest is picked and loses the sum.
+#include <vector>
+
+#include "balance/lineup.h"
+
+namespace weir::model {
+
+// `current`: by slot, what the servers have grown to. Null when `takes_part` says yes to none.
+template <class TakesPart>
+const Server* pick_smoothly(Places places, std::vector<int64_t>& current, TakesPart takes_part) {
+  const Server* best = nullptr;
+  int64_t sum = 0;
+  for (const Lineup::Place& p : places) {
+    if (!takes_part(p)) continue;
+    int64_t& own = current[p.server->slot];
+    own += p.weight;
+    sum += p.weight;
+    if (!best || own > current[best->slot]) best = p.server;
+  }
+  if (best) current[best->slot] -= sum;
+  return best;
+}
+
+}  // namespace weir::model
