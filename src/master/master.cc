@@ -534,11 +534,12 @@ void Master::child_ended(Child child, int status) {
   start_again(child);
 }
 
+// Who reads that the old configuration stays finds nothing left of the new one.
 void Master::reload_failed(const std::string& why) {
+  drop_unused();
   voice_.say(Level::alert, why + ": the configuration that runs stays");
   notify_systemd("READY=1\nSTATUS=Reload failed!\n");
   voice_.started();
-  drop_unused();
   if (!reload_wanted_) return;
   reload_wanted_ = false;
   reload();
