@@ -164,6 +164,7 @@ void Server::accept_some(Gate& gate) {
                                               SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
+      if ((errno == EMFILE || errno == ENFILE) && spare_.turn_away(gate.conf->fd)) continue;
       if (errno != ECONNRESET) break;
       close_gate(gate);  // a pair's other side has gone
       std::erase(gates_, &gate);

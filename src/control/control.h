@@ -14,6 +14,7 @@
 
 #include "control/drains.h"
 #include "model/model.h"
+#include "net/descriptor.h"
 #include "stats/catalogue.h"
 #include "stats/lines.h"
 
@@ -125,6 +126,7 @@ class Server {
   std::vector<SocketConf> sockets_;
   std::vector<Gate*> gates_;
   std::vector<Session*> sessions_;
+  net::SpareDescriptor spare_;
   std::vector<std::unique_ptr<const net::Addr>> addresses_;
   Inbox* inbox_;
   Drains drains_;

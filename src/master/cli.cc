@@ -171,6 +171,7 @@ void Cli::accept_some(const control::SocketConf& socket) {
       continue;
     }
     if (errno == EINTR || errno == ECONNABORTED) continue;
+    if ((errno == EMFILE || errno == ENFILE) && spare_.turn_away(socket.fd)) continue;
     if (errno == ECONNRESET)  // a pair's other side has gone
       for (control::SocketConf& s : sockets_)
         if (s.fd == socket.fd) shut(s.fd);

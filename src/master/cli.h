@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "control/control.h"
+#include "net/descriptor.h"
 
 namespace weir::master {
 
@@ -89,6 +90,7 @@ class Cli {
   CliAccess access_;
   std::vector<WorkerView> workers_;
   std::vector<std::unique_ptr<CliSession>> sessions_;
+  net::SpareDescriptor spare_;
   int pair_[2] = {-1, -1};  // between before_fork and forked
   uint32_t reloads_ = 0;
   uint32_t failures_ = 0;

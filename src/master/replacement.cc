@@ -28,6 +28,8 @@ namespace {
 constexpr const char* kVariable = "WEIR_TESTAMENT";
 // Of the fields and of what they mean: to be raised when the same sorts of values mean something else.
 constexpr Str kFormat = "weir testament 1\n";
+// So long a new program may try, in seconds. An alarm outlives an exec.
+constexpr unsigned kTrial = 60;
 // As a shell has them.
 constexpr int kNotExecutable = 126, kNotFound = 127;
 
@@ -121,6 +123,8 @@ void Master::rehearse() {
   if (rehearsal_ == 0) {
     unblock_signals();
     signal(SIGPIPE, SIG_DFL);
+    signal(SIGALRM, SIG_DFL);
+    alarm(kTrial);
     setrlimit(RLIMIT_NOFILE, &descriptors_);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     dup2(null, STDIN_FILENO);

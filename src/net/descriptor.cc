@@ -73,4 +73,19 @@ int receive_descriptor(int channel) {
   return fds[0];
 }
 
+SpareDescriptor::SpareDescriptor() : fd_(open("/dev/null", O_RDONLY | O_CLOEXEC)) {}
+
+SpareDescriptor::~SpareDescriptor() {
+  if (fd_ >= 0) close(fd_);
+}
+
+bool SpareDescriptor::turn_away(int listener) {
+  if (fd_ < 0) return false;
+  close(fd_);
+  int connection = accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+  if (connection >= 0) close(connection);
+  fd_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  return connection >= 0;
+}
+
 }  // namespace weir::net

@@ -19,4 +19,18 @@ long receive_descriptors(int channel, void* bytes, size_t size, size_t room, std
 // The same way out: `size` bytes and all of `fds`. The number of bytes written, or -1 with errno set.
 long send_descriptors(int channel, const void* bytes, size_t size, std::span<const int> fds, int flags = 0);
 
+// A descriptor in reserve, so that a listener's queue does not stay full, and its loop awake, while there are no others.
+class SpareDescriptor {
+ public:
+  SpareDescriptor();
+  ~SpareDescriptor();
+  SpareDescriptor(const SpareDescriptor&) = delete;
+  SpareDescriptor& operator=(const SpareDescriptor&) = delete;
+  // After an accept() that failed with EMFILE or ENFILE: closes the connection that waits longest. False: that failed too.
+  bool turn_away(int listener);
+
+ private:
+  int fd_;
+};
+
 }  // namespace weir::net

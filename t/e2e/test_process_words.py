@@ -48,9 +48,10 @@ def haproxy(weir, word, *args):
 
 
 def processors(pid):
-    """The processors of each of its threads but the first."""
+    """The processors of each of its threads but the first, in the order of their making."""
     found = []
-    for task in sorted(os.listdir(f"/proc/{pid}/task"), key=int)[1:]:
+    tasks = [int(task) for task in os.listdir(f"/proc/{pid}/task") if int(task) != pid]
+    for task in sorted(tasks, key=lambda task: (task < pid, task)):  # numbers begin anew behind the largest
         with open(f"/proc/{pid}/task/{task}/status", encoding="ascii") as status:
             found.append(re.search(r"Cpus_allowed_list:\s*(\S+)", status.read())[1])
     return found

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import socket
 import stat
 import subprocess
@@ -432,3 +433,22 @@ frontend web
     assert admin(f"get acl {home}/n.acl 11.1.2.3") == "type=ip, case=sensitive, match=no"
     assert admin("get map nosuch x") == "Unknown map identifier. Please use #<id> or <file>."
     assert admin("show table") == "'show table' is not built in weir."
+
+
+def first_free(pid):
+    taken = {int(fd) for fd in os.listdir(f"/proc/{pid}/fd")}
+    return next(fd for fd in range(len(taken) + 1) if fd not in taken)
+
+
+def test_without_descriptors_clients_are_turned_away_at_once(proxy):
+    admin = proxy.runtime()
+    assert "Uptime" in admin("show info")
+    soft, hard = resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE, (first_free(proxy.process.pid), hard))
+    for _ in range(3):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(20)
+            client.connect(str(proxy.dir / "admin.sock"))
+            assert client.recv(1) == b""
+    resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
+    assert "Uptime" in admin("show info")
