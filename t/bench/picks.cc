@@ -68,6 +68,9 @@ int main(int argc, char** argv) {
   }
   size_t servers = argc > 2 ? strtoul(argv[2], nullptr, 10) : 1000,
          picks = argc > 3 ? strtoul(argv[3], nullptr, 10) : 0;
+  // One worker that serves and one that drains.
+  static const std::atomic<int32_t> workers{2};
+  g_slots_end = &workers;
   Rig rig(servers);
   for (size_t i = 0; i < servers; i++) {
     rig.weigh(i, 1 + static_cast<int32_t>(i % 5));
