@@ -67,6 +67,8 @@ extern const Commands kFrontendCommands;
 extern const Commands kLimitCommands;
 extern const Commands kStreamCommands;
 extern const Commands kPatternCommands;
+extern const Commands kCertificateCommands;
+extern const Commands kCrtListCommands;
 extern const Commands kVariableCommands;
 extern const Commands kSocketCommands;
 extern const Commands kDebugCommands;

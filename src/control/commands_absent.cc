@@ -57,7 +57,6 @@ constexpr Command kRows[] = {
     absent("show", "ssl"),
     absent("show", "table"),
     absent("show", "tasks"),
-    absent("show", "tls-keys"),
     absent("show", "trace"),
     absent("trace"),
     absent("unpublish", "backend"),

@@ -7,6 +7,7 @@
 #include "expr/fetch_helpers.h"
 #include "expr/tables.h"
 #include "expr/variables.h"
+#include "net/tls_errors.h"
 #include "proxy/shard.h"
 
 namespace weir::expr {
@@ -90,6 +91,11 @@ bool server_queue(const Ctx& ctx, const Arg*, Value& v) {
   return s && give(v, int64_t{s->state->queued.load(std::memory_order_relaxed)});
 }
 
+bool verify_error_text(const Ctx& ctx, const Arg*, Value& v) {
+  const Str name = net::verify_error_name(static_cast<int>(v.integer));
+  return give(v, name.empty() ? ctx.arena->dup(std::to_string(v.integer)) : name);
+}
+
 // when([!]CONDITION): lets the value pass or takes it away.
 enum class When : int64_t { stopping, normal, error, forwarded, toapplet, processed };
 constexpr Str kWhen[] = {"stopping", "normal", "error", "forwarded", "toapplet", "processed"};
@@ -138,6 +144,7 @@ constexpr ConvertDef kTable[] = {
     {"srv_is_up", 0, 0, kText, Type::boolean, server_is_up, nullptr, "whether the server of that name is up"},
     {"srv_queue", 0, 0, kText, kInt, server_queue, nullptr, "requests that wait for the server of that name"},
     {"unset-var", 1, 1, Type::any, Type::same, unset_var, nullptr, "unsets a variable and passes the value on", "V"},
+    {"x509_v_err_str", 0, 0, kInt, kText, verify_error_text, nullptr, "the name of an error of verification"},
     {"when", 1, 3, Type::any, Type::same, when, check_when, "passes the value on when a condition holds"},
 };
 // clang-format on

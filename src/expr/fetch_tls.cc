@@ -10,6 +10,7 @@
 #include "expr/encode.h"
 #include "expr/fetch_helpers.h"
 #include "expr/tables.h"
+#include "net/tls_context.h"
 
 namespace weir::expr {
 namespace {
@@ -81,7 +82,8 @@ bool has_sni(const Ctx& ctx, const Arg*, Value& out) {
   return s && give_bool(out, SSL_get_servername(s, TLSEXT_NAMETYPE_host_name) != nullptr);
 }
 bool certificate_name(const Ctx& ctx, const Arg*, Value& out) {
-  Str name = hooks.certificate_name ? hooks.certificate_name(ctx) : Str{};
+  SSL* ssl = session<false>(ctx);
+  const Str name = ssl ? net::tls_identity_name(ssl) : Str();
   return !name.empty() && give(out, name);
 }
 bool handshake_error(const Ctx& ctx, const Arg*, Value& out) {
@@ -129,9 +131,39 @@ bool verify_result(const Ctx& ctx, const Arg*, Value& out) {
 }
 template <bool issuer>
 bool verify_error(const Ctx& ctx, const Arg* args, Value& out) {
-  if (hooks.verify_error) return session<false>(ctx) && give(out, int64_t{hooks.verify_error(ctx, issuer)});
-  if (!issuer) return verify_result(ctx, args, out);
-  return session<false>(ctx) && give(out, int64_t{0});
+  SSL* ssl = session<false>(ctx);
+  if (!ssl) return false;
+  const net::TlsVerdict verdict = net::tls_verdict(ssl);
+  const int error = issuer ? verdict.chain : verdict.leaf;
+  return error || issuer ? give(out, int64_t{error}) : verify_result(ctx, args, out);
+}
+bool verify_depth(const Ctx& ctx, const Arg*, Value& out) {
+  SSL* ssl = session<false>(ctx);
+  return ssl && give(out, int64_t{net::tls_verdict(ssl).chain_depth});
+}
+
+// All that the other side sent, one behind the other.
+template <bool server>
+bool chain_der(const Ctx& ctx, const Arg*, Value& out) {
+  SSL* ssl = session<server>(ctx);
+  STACK_OF(X509)* chain = ssl ? SSL_get_peer_cert_chain(ssl) : nullptr;
+  if (!chain) return false;
+  std::string all;
+  for (int i = 0; i < sk_X509_num(chain); i++) {
+    unsigned char* bytes = nullptr;
+    const int size = i2d_X509(sk_X509_value(chain, i), &bytes);
+    if (size > 0) all.append(reinterpret_cast<char*>(bytes), static_cast<size_t>(size));
+    OPENSSL_free(bytes);
+  }
+  out = Value::of_binary(ctx.arena->dup(all));
+  return true;
+}
+template <bool server>
+bool curve(const Ctx& ctx, const Arg*, Value& out) {
+  SSL* ssl = session<server>(ctx);
+  const int group = ssl ? static_cast<int>(SSL_get_negotiated_group(ssl)) : 0;
+  const char* name = group ? OBJ_nid2sn(group) : nullptr;
+  return name && give(out, Str(name));
 }
 
 template <Whose whose>
@@ -225,12 +257,21 @@ bool rfc2253(const Ctx& ctx, X509_NAME* name, Value& out) {
   BIO_free(bio);
   return size > 0;
 }
+bool written_name(const Ctx& ctx, X509_NAME* name, const Arg* args, Value& out) {
+  return args[2].present ? rfc2253(ctx, name, out) : name_part(ctx, name, args, out);
+}
 template <Whose whose, bool issuer>
 bool name(const Ctx& ctx, const Arg* args, Value& out) {
   Certificate c(ctx, whose);
   if (!c.get()) return false;
-  X509_NAME* n = issuer ? X509_get_issuer_name(c.get()) : X509_get_subject_name(c.get());
-  return args[2].present ? rfc2253(ctx, n, out) : name_part(ctx, n, args, out);
+  return written_name(ctx, issuer ? X509_get_issuer_name(c.get()) : X509_get_subject_name(c.get()), args, out);
+}
+// The authority at the top of the verified chain.
+bool root_name(const Ctx& ctx, const Arg* args, Value& out) {
+  SSL* ssl = session<false>(ctx);
+  STACK_OF(X509)* chain = ssl ? SSL_get0_verified_chain(ssl) : nullptr;
+  const int n = chain ? sk_X509_num(chain) : 0;
+  return n > 0 && written_name(ctx, X509_get_subject_name(sk_X509_value(chain, n - 1)), args, out);
 }
 std::string check_name(Arg* args, int, Arena&) {
   if (args[2].present && args[2].str != "rfc2253") return "only rfc2253 or a blank value are currently supported";
@@ -268,18 +309,22 @@ constexpr FetchDef kTable[] = {
     {"ssl_bc_alg_keysize", 0, 0, kInt, kServer, key_size<true, false>, nullptr, "bits of the cipher's key"},
     {"ssl_bc_alpn", 0, 0, kText, kServer, alpn<true>, nullptr, "the protocol that the server chose"},
     {"ssl_bc_cipher", 0, 0, kText, kServer, cipher<true>, nullptr, "the cipher"},
+    {"ssl_bc_curve", 0, 0, kText, kServer, curve<true>, nullptr, "the group of the key exchange"},
     {"ssl_bc_is_resumed", 0, 0, kBool, kServer, resumed<true>, nullptr, "whether the session was resumed"},
     {"ssl_bc_protocol", 0, 0, kText, kServer, protocol<true>, nullptr, "the TLS version"},
     {"ssl_bc_session_id", 0, 0, kBytes, kServer, session_id<true>, nullptr, "the session id"},
     {"ssl_bc_sni", 0, 0, kText, kServer, server_sni, nullptr, "the name that we asked for"},
     {"ssl_bc_use_keysize", 0, 0, kInt, kServer, key_size<true, true>, nullptr, "bits of the key that are used"},
     {"ssl_c_ca_err", 0, 0, kInt, kClient, verify_error<true>, nullptr, "the verification error of an issuer"},
+    {"ssl_c_ca_err_depth", 0, 0, kInt, kClient, verify_depth, nullptr, "the depth of that issuer"},
+    {"ssl_c_chain_der", 0, 0, kBytes, kClient, chain_der<false>, nullptr, "the certificates that the client sent"},
     {"ssl_c_der", 0, 0, kBytes, kClient, der<kC>, nullptr, "the client's certificate"},
     {"ssl_c_err", 0, 0, kInt, kClient, verify_error<false>, nullptr, "the verification error of the client's certificate"},
     {"ssl_c_i_dn", 0, 3, kText, kClient, name<kC, true>, check_name, "its issuer, or a part of that name", "sis"},
     {"ssl_c_key_alg", 0, 0, kText, kClient, key_algorithm<kC>, nullptr, "the algorithm of its key"},
     {"ssl_c_notafter", 0, 0, kText, kClient, validity<kC, X509_get0_notAfter>, nullptr, "the end of its validity"},
     {"ssl_c_notbefore", 0, 0, kText, kClient, validity<kC, X509_get0_notBefore>, nullptr, "the start of its validity"},
+    {"ssl_c_r_dn", 0, 3, kText, kClient, root_name, check_name, "the authority at the top of its chain, or a part of that name", "sis"},
     {"ssl_c_s_dn", 0, 3, kText, kClient, name<kC, false>, check_name, "its subject, or a part of that name", "sis"},
     {"ssl_c_serial", 0, 0, kBytes, kClient, serial<kC>, nullptr, "its serial number"},
     {"ssl_c_sha1", 0, 0, kBytes, kClient, fingerprint<kC>, nullptr, "its SHA-1 fingerprint"},
@@ -302,6 +347,7 @@ constexpr FetchDef kTable[] = {
     {"ssl_fc_alpn", 0, 0, kText, kClient, alpn<false>, nullptr, "the protocol that was chosen"},
     {"ssl_fc_cipher", 0, 0, kText, kClient, cipher<false>, nullptr, "the cipher"},
     {"ssl_fc_crtname", 0, 0, kText, kClient, certificate_name, nullptr, "the file of the certificate that we show"},
+    {"ssl_fc_curve", 0, 0, kText, kClient, curve<false>, nullptr, "the group of the key exchange"},
     {"ssl_fc_err", 0, 0, kInt, kClient, handshake_error, nullptr, "OpenSSL's code of a handshake error"},
     {"ssl_fc_err_str", 0, 0, kText, kClient, handshake_error_text, nullptr, "OpenSSL's text of a handshake error"},
     {"ssl_fc_has_crt", 0, 0, kBool, kClient, client_certificate, nullptr, "whether a certificate came in this handshake"},
@@ -311,6 +357,7 @@ constexpr FetchDef kTable[] = {
     {"ssl_fc_session_id", 0, 0, kBytes, kClient, session_id<false>, nullptr, "the session id"},
     {"ssl_fc_sni", 0, 0, kText, kClient, sni, nullptr, "the name that the client asked for"},
     {"ssl_fc_use_keysize", 0, 0, kInt, kClient, key_size<false, true>, nullptr, "bits of the key that are used"},
+    {"ssl_s_chain_der", 0, 0, kBytes, kServer, chain_der<true>, nullptr, "the certificates that the server sent"},
     {"ssl_s_der", 0, 0, kBytes, kServer, der<kS>, nullptr, "the server's certificate"},
     {"ssl_s_i_dn", 0, 3, kText, kServer, name<kS, true>, check_name, "its issuer, or a part of that name", "sis"},
     {"ssl_s_key_alg", 0, 0, kText, kServer, key_algorithm<kS>, nullptr, "the algorithm of its key"},

@@ -57,11 +57,8 @@ struct Hooks {
   bool (*server_reused)(const Ctx& ctx) = nullptr;  // false
   bool (*received_proxy)(const Ctx& ctx) = nullptr;  // false
   Str (*proxy_tlvs)(const Ctx& ctx) = nullptr;  // the TLVs of the client's PROXY header, as received: none
-  // Errors that were met while the client's certificate was verified and then ignored: of itself, of its issuers.
-  int (*verify_error)(const Ctx& ctx, bool issuer) = nullptr;  // OpenSSL's verify result, 0
   int (*handshake_error)(const Ctx& ctx) = nullptr;  // OpenSSL's code of a failed handshake: 0
   int (*connection_error)(const Ctx& ctx, bool server) = nullptr;  // HAProxy's code (fc_err): 0
-  Str (*certificate_name)(const Ctx& ctx) = nullptr;  // file of the certificate shown to the client: absent
   bool (*stopping)() = nullptr;  // the shard drains
   // Bytes seen before they are parsed (tcp-request content); empty: what collect_body has.
   Str (*inspect)(const Ctx& ctx, bool response) = nullptr;

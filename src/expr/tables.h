@@ -16,6 +16,7 @@ FetchTable proxy_fetches();  // frontends, backends, servers
 FetchTable limit_fetches();  // timeouts and retries
 FetchTable connection_fetches();  // addresses, ports, TCP
 FetchTable tls_fetches();  // sessions and certificates of both sides
+FetchTable client_hello_fetches();  // what was kept of the hello that began TLS here
 FetchTable request_fetches();  // request line, path, URL
 FetchTable header_fetches();  // headers and cookies of both directions
 FetchTable auth_fetches();  // the Authorization header

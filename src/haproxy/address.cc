@@ -22,37 +22,19 @@ struct Prefix {
   bool quic;
 };
 constexpr Prefix kPrefixes[] = {
-    {"ipv4@", Family::ipv4, false, false},
-    {"ipv6@", Family::ipv6, false, false},
-    {"tcp@", Family::any, false, false},
-    {"tcp4@", Family::ipv4, false, false},
-    {"tcp6@", Family::ipv6, false, false},
-    {"mptcp@", Family::any, false, false},
-    {"mptcp4@", Family::ipv4, false, false},
-    {"mptcp6@", Family::ipv6, false, false},
-    {"udp@", Family::any, true, false},
-    {"udp4@", Family::ipv4, true, false},
-    {"udp6@", Family::ipv6, true, false},
-    {"quic4@", Family::ipv4, true, true},
-    {"quic6@", Family::ipv6, true, true},
-    {"unix@", Family::path, false, false},
-    {"uxst@", Family::path, false, false},
-    {"uxdg@", Family::path, true, false},
-    {"abns@", Family::abstract, false, false},
-    {"abnsz@", Family::abstract, false, false},
-    {"fd@", Family::descriptor, false, false},
-    {"sockpair@", Family::socket_pair, false, false},
-    {"stream+ipv4@", Family::ipv4, false, false},
-    {"stream+ipv6@", Family::ipv6, false, false},
-    {"stream+unix@", Family::path, false, false},
-    {"dgram+ipv4@", Family::ipv4, true, false},
-    {"dgram+ipv6@", Family::ipv6, true, false},
-    {"dgram+unix@", Family::path, true, false},
-    {"stream+fd@", Family::descriptor, false, false},
-    {"dgram+fd@", Family::descriptor, true, false},
-    {"stream+abns@", Family::abstract, false, false},
-    {"dgram+abns@", Family::abstract, true, false},
+    {"ipv4@", Family::ipv4, false, false},     {"ipv6@", Family::ipv6, false, false},
+    {"tcp@", Family::any, false, false},       {"tcp4@", Family::ipv4, false, false},
+    {"tcp6@", Family::ipv6, false, false},     {"mptcp@", Family::any, false, false},
+    {"mptcp4@", Family::ipv4, false, false},   {"mptcp6@", Family::ipv6, false, false},
+    {"udp@", Family::any, true, false},        {"udp4@", Family::ipv4, true, false},
+    {"udp6@", Family::ipv6, true, false},      {"quic4@", Family::ipv4, true, true},
+    {"quic6@", Family::ipv6, true, true},      {"unix@", Family::path, false, false},
+    {"uxst@", Family::path, false, false},     {"uxdg@", Family::path, true, false},
+    {"abns@", Family::abstract, false, false}, {"abnsz@", Family::abstract, false, false},
+    {"fd@", Family::descriptor, false, false}, {"sockpair@", Family::socket_pair, false, false},
 };
+
+constexpr Str kStream = "stream+", kDatagram = "dgram+";
 
 bool number(Str text, int max, int& out) {
   auto n = parse_u64(text);
@@ -160,14 +142,17 @@ bool parse_address(Str text, Address& out, std::string& error, Arena& arena) {
     }
     text = whole;
   }
-  Str rest = text;
+  // The kind of socket may stand in front of any of them, and of an address alone.
+  const bool stream = text.starts_with(kStream), datagram = text.starts_with(kDatagram);
+  Str rest = text.substr(stream ? kStream.size() : datagram ? kDatagram.size() : 0);
+  out.datagram = datagram;
   for (const Prefix& p : kPrefixes) {
-    if (!text.starts_with(p.text)) continue;
+    if (!rest.starts_with(p.text)) continue;
     out.family = p.family;
-    out.datagram = p.datagram;
+    if (!stream && !datagram) out.datagram = p.datagram;
     out.quic = p.quic;
     out.zero_terminated = p.text == Str("abnsz@");
-    rest = text.substr(p.text.size());
+    rest = rest.substr(p.text.size());
     break;
   }
   if (out.family == Family::any && rest.starts_with('/')) out.family = Family::path;

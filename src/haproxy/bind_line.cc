@@ -90,8 +90,7 @@ bool take_options(Scope& scope, Words words, Line& line) {
       scope.diag.note(word.where, fmt::format("'{}' has no effect in weir: {}", row->name, row->no_effect));
     else if (!row->bind) {
       scope.planned(word.where, fmt::format("bind … {}", row->name));
-      line.tls.elsewhere |=
-          row->name == "crt-list" || row->name == "default-crt" || row->name == "generate-certificates";
+      line.tls.elsewhere |= row->name == "generate-certificates";
     } else
       take(scope, line, *row, word, args);
   }
@@ -156,7 +155,6 @@ void bind_bind(void* s, const Directive& d, const Row& row) {
   line.options.backlog = scope.proxy->s.backlog ? static_cast<int>(scope.proxy->s.backlog) : 4096;
   line.tls = scope.global.bind_tls;
   if (!take_options(scope, words.subspan(1), line)) return;
-  for (const Directive& other : scope.section->block) line.tls.elsewhere |= other.name() == "ssl-f-use";
   if (line.tls.on) line.options.tls = make_listener_tls(scope, line.tls, d.where);
   Str list = words[0].text;
   while (!list.empty()) add_address(scope, line, cut(list, ','), words[0]);
@@ -174,6 +172,8 @@ constexpr Str kNoThreads = "every shard accepts from every listener";
 constexpr Row kRows[] = {
     {"bind", kFrontend | kListen, 1, -1, Block::none, Inherit::none, bind_bind,
      "[<address>]:<port_range> [, ...] [param*]", "address to listen on, with its options"},
+    {"ssl-f-use", kFrontend | kListen, 0, -1, Block::none, Inherit::none, on_line, "[<sslbindconf> ...]*",
+     "certificate for this frontend's TLS, with options of its own"},
 };
 constexpr Row kOptionRows[] = {
     option("accept-proxy", 0, "", "expect a PROXY protocol header on each connection"),

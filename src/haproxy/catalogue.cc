@@ -69,6 +69,7 @@ void fill_catalogue(const model::Model& model, stats::Catalogue& c) {
     c.limits->compression.limit = g.max_compression_rate;
   }
   c.patterns = &g.patterns;
+  c.certificates = &g.certificates;
   c.set_variable = set_process_variable;
   for (const Proxy* p : g.proxies) {
     stats::ProxyEntry& e = c.proxies.emplace_back(entry_of(*p));

@@ -164,34 +164,6 @@ void bind_unix(void* s, const Directive& d, const Row& row) {
 // Environment words work while the file is read; here they are only known.
 void bind_nothing(void*, const Directive&, const Row&) {}
 
-void bind_tls_words(void* s, const Directive& d, const Row& row) {
-  Scope& scope = scope_of(s);
-  TlsOptions& o = row.name.find("bind") != Str::npos ? scope.global.bind_tls : scope.global.server_tls;
-  Words args = args_of(d, row);
-  for (size_t i = 0; i < args.size(); i++) {
-    bool version = args[i] == "ssl-min-ver" || args[i] == "ssl-max-ver";
-    if (version && i + 1 < args.size()) {
-      take_tls_option(scope, o, args[i].text, args.subspan(i + 1, 1));
-      i++;
-    } else if (!set_tls_word(o, args[i].text)) {
-      scope.error(args[i].where, fmt::format("'{}' is not an option of TLS", args[i].text));
-    }
-  }
-}
-void bind_tls_ciphers(void* s, const Directive& d, const Row& row) {
-  Scope& scope = scope_of(s);
-  TlsOptions& o = row.name.find("bind") != Str::npos ? scope.global.bind_tls : scope.global.server_tls;
-  Str text = first(d, row).text;
-  if (row.name.ends_with("ciphersuites"))
-    o.ciphersuites = text;
-  else if (row.name.ends_with("ciphers"))
-    o.ciphers = text;
-  else
-    o.curves = text;
-}
-void bind_server_verify(void* s, const Directive& d, const Row& row) {
-  scope_of(s).global.server_verify_none = first(d, row) == "none";
-}
 void bind_description(void* s, const Directive& d, const Row&) {
   std::string text;
   for (size_t i = 1; i < d.words.size(); i++) text.append(i > 1 ? " " : "").append(d.words[i].text);
@@ -247,27 +219,12 @@ constexpr Row kRows[] = {
     word("set-dumpable", 0, 1, bind_dumpable, "[ on | off | libs ]", "lift the limit on the size of core dumps"),
     word("node", 1, 1, bind_text<&Global::node>, "<name>", "name of this node, shown on the statistics page"),
     word("description", 1, -1, bind_description, "<text>", "text that describes this instance on the statistics page"),
-    word("ca-base", 1, 1, bind_text<&Global::ca_base>, "<dir>", "directory of relative authority and revocation files"),
-    word("crt-base", 1, 1, bind_text<&Global::crt_base>, "<dir>", "directory of relative certificate files"),
     word("default-path", 1, 2, bind_default_path, "{ current | config | parent | origin <path> }",
          "what relative file names in the configuration are relative to"),
     word("setenv", 2, 2, bind_nothing, "<name> <value>", "set an environment variable, also when it exists"),
     word("presetenv", 2, 2, bind_nothing, "<name> <value>", "set an environment variable unless it exists"),
     word("unsetenv", 0, -1, bind_nothing, "[<name> ...]", "remove environment variables"),
     word("resetenv", 0, -1, bind_nothing, "[<name> ...]", "remove every environment variable except those listed"),
-    word("ssl-default-bind-options", 0, -1, bind_tls_words, "[<option>]...", "TLS options that bind lines start with"),
-    word("ssl-default-server-options", 0, -1, bind_tls_words, "[<option>]...",
-         "TLS options that server lines start with"),
-    word("ssl-default-bind-ciphers", 1, 1, bind_tls_ciphers, "<ciphers>", "TLS 1.2 and older ciphers of bind lines"),
-    word("ssl-default-bind-ciphersuites", 1, 1, bind_tls_ciphers, "<ciphersuites>",
-         "TLS 1.3 cipher suites of bind lines"),
-    word("ssl-default-bind-curves", 1, 1, bind_tls_ciphers, "<curves>", "key exchange curves of bind lines"),
-    word("ssl-default-server-ciphers", 1, 1, bind_tls_ciphers, "<ciphers>",
-         "TLS 1.2 and older ciphers of server lines"),
-    word("ssl-default-server-ciphersuites", 1, 1, bind_tls_ciphers, "<ciphersuites>",
-         "TLS 1.3 cipher suites of server lines"),
-    word("ssl-server-verify", 1, 1, bind_server_verify, "[none|required]",
-         "whether server certificates are verified by default"),
     idle("quick-exit", 0, 0, "", "leave without freeing memory after a reload", "leaving is quick anyway"),
     idle("noepoll", 0, 0, "", "do not use epoll", kOnePoller),
     idle("nopoll", 0, 0, "", "do not use poll", kOnePoller),

@@ -9,6 +9,7 @@
 #include "expr/pattern.h"
 #include "haproxy/proxy.h"
 #include "haproxy/server_options.h"
+#include "net/tls_store.h"
 
 namespace weir::haproxy {
 
@@ -53,6 +54,9 @@ struct UserList {
   std::vector<Group> groups;
 };
 
+// What is looked for beside a certificate's file (ssl-load-extra-files).
+enum ExtraFiles : uint8_t { kBundles = 1, kSctl = 2, kOcsp = 4, kIssuers = 8, kKeys = 16, kAllFiles = 31 };
+
 struct Global {
   std::vector<RuntimeSocketConf> sockets;
   uint32_t socket_timeout_ms = 10000;
@@ -67,6 +71,15 @@ struct Global {
   std::vector<std::string> lua_cpath;
   Str ca_base;
   Str crt_base;
+  Str key_base;
+  uint8_t extra_files = kAllFiles;
+  bool extra_files_replace_crt = false;  // ssl-load-extra-del-ext
+  uint32_t tls_cache_blocks = 20000;  // tune.ssl.cachesize, of 200 bytes; 0: no cache
+  uint32_t tls_lifetime_s = 300;
+  uint32_t tls_capture = 0;  // tune.ssl.capture-buffer-size
+  Str dh_params;
+  net::TicketKeys* shared_keys = nullptr;
+  net::TlsSessionCache* tls_sessions = nullptr;
   Str node;
   Str description;
   uint32_t tune_bufsize = 16384;
@@ -99,6 +112,7 @@ struct Global {
   std::vector<LogTarget*> targets;  // all of them, by index
   expr::References references;
   expr::PatternSources patterns;
+  net::TlsStore certificates;
 
   Proxy* find_proxy(Str name, bool front) const;
   const HttpErrors* find_errors(Str name) const;

@@ -80,8 +80,6 @@ constexpr Row kRows[] = {
     idle("tune.http.cookielen", "<number>", "longest captured cookie", "captures have their own lengths"),
     idle("tune.chksize", "<number>", "buffer of health checks; replaced by: tune.bufsize", kBuffers),
     idle("tune.ssl.default-dh-param", "<number>", "size of ephemeral Diffie-Hellman keys", kOpenssl),
-    idle("tune.ssl.cachesize", "<number>", "sessions in the TLS session cache", kOpenssl),
-    idle("tune.ssl.lifetime", "<timeout>", "life of TLS sessions", kOpenssl),
     idle("tune.ssl.maxrecord", "<number>", "largest TLS record", kOpenssl),
     idle("tune.ssl.force-private-cache", "", "one session cache per process", kOpenssl),
     idle("tune.h1.zero-copy-fwd-recv", "{ on | off }", "receive HTTP/1 bodies without copying", kCopies),

@@ -22,8 +22,6 @@ constexpr Row kRows[] = {
     {"acl", kFcgiApp, 2, -1, Block::none, Inherit::rules, nullptr,
      "<aclname> <criterion> [flags] [operator] <value> ...", "name a condition on a sample"},
     // listening
-    {"ssl-f-use", kFrontend | kListen, 0, -1, Block::none, Inherit::none, nullptr, "[<sslbindconf> ...]*",
-     "certificate for this frontend, with TLS options"},
     {"clitcpka-cnt", kFrontends, 1, 1, Block::none, Inherit::copy, nullptr, "<count>",
      "TCP keep-alive probes to a client before the connection is dropped"},
     {"clitcpka-idle", kFrontends, 1, 1, Block::none, Inherit::copy, nullptr, "<timeout>",

@@ -148,21 +148,13 @@ constexpr Row kRows[] = {
     {"no-send-proxy-v2-ssl-cn", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "",
      "no PROXY v2 header with common name, after a default"},
     // TLS: certificates and trust
-    {"crl-file", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<crlfile>", "revoked server certificates"},
-    {"sni-auto", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "",
-     "server name sent in TLS, from the Host header"},
-    {"no-sni-auto", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "", "no automatic server name"},
     // TLS: negotiation
     {"allow-0rtt", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "", "send early data"},
-    {"client-sigalgs", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<sigalgs>",
-     "signature algorithms of the certificate shown to the server"},
     {"ktls", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<on|off>",
      "let the kernel encrypt and decrypt"},
     {"renegotiate", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "", "allow secure renegotiation"},
     {"no-renegotiate", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "",
      "no renegotiation, after a default"},
-    {"sigalgs", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<sigalgs>", "signature algorithms"},
-    {"no-ssl-reuse", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "", "never reuse TLS sessions"},
 };
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include "haproxy/state_file.h"
 #include "haproxy/stats_page.h"
 #include "haproxy/switching.h"
+#include "haproxy/tls.h"
 
 namespace weir::haproxy {
 namespace {
@@ -219,6 +220,8 @@ void make_plan(Proxy& p) {
   f.client.abort_until_sent = true;
   f.client.ignore_client_abort = !(p.s.has(kOptAbortOnClose) || (p.http() && !p.s.has(kOptNoAbortOnClose)));
   f.conf = &p;
+  if (std::any_of(p.servers.begin(), p.servers.end(), [](const model::Server* s) { return s->tls != nullptr; }))
+    f.tls = tls_to_server;
 }
 
 void make_client_side(const Global& g, Proxy& p) {
@@ -347,6 +350,7 @@ void find_target(Scope& scope, const Proxy& p, Target& t, Str keyword) {
   plan->stay = false;
   plan->tries = 0;
   plan->conf = nullptr;
+  plan->tls = nullptr;
   const Timeouts& timeouts = p.s.timeouts;
   plan->connect_timeout = limit(timeouts.connect);
   plan->read_timeout = plan->send_timeout = limit(timeouts.server);

@@ -119,6 +119,8 @@ void take(Scope& scope, ServerOptions& o, Str name, Words args) {
     o.init_addr = args[0].text;
   } else if (name == "sni") {
     o.sni = args[0];
+  } else if (name == "sni-auto" || name == "no-sni-auto") {
+    o.sni_auto = name == "sni-auto";
   } else if (name == "verifyhost") {
     o.verify_host = args[0].text;
   } else if (name == "no-verifyhost") {
@@ -173,16 +175,6 @@ bool resolve(Scope& scope, model::Server& server, const Address& address, const 
   return true;
 }
 
-// The name that TLS asks for: a fixed text. Expressions need one handshake per name.
-void set_sni(Scope& scope, model::Server& server, const ServerOptions& o) {
-  if (o.sni.text.empty()) return;
-  Str text = o.sni.text;
-  if (text.starts_with("str(") && text.ends_with(')'))
-    server.sni = text.substr(4, text.size() - 5);
-  else
-    scope.planned(o.sni.where, "server … sni with an expression that is not str(…)");
-}
-
 void add_server(Scope& scope, Str name, const Word& address_word, Str address_text, const ServerOptions& options,
                 const Where& where) {
   Address address;
@@ -214,7 +206,7 @@ void add_server(Scope& scope, Str name, const Word& address_word, Str address_te
   if (!resolve(scope, *s, address, options, address_word)) return;
   // A server that `default-server` has TLS for may get it at run time.
   if (options.tls.on || scope.proxy->s.server.tls.on) {
-    set_sni(scope, *s, options);
+    set_server_name(scope, *s, *kept);
     s->tls = make_server_tls(scope, options, where);
   }
   s->state = model::server_state(fmt::format("haproxy/{}/{}", scope.proxy->name, name));
@@ -233,6 +225,9 @@ bool line_options(Scope& scope, Words words, ServerOptions& o, Str line) {
   o = scope.proxy->s.server;
   if (o.tls.ciphers.empty()) o.tls.ciphers = scope.global.server_tls.ciphers;
   if (o.tls.ciphersuites.empty()) o.tls.ciphersuites = scope.global.server_tls.ciphersuites;
+  if (o.tls.curves.empty()) o.tls.curves = scope.global.server_tls.curves;
+  if (o.tls.sigalgs.empty()) o.tls.sigalgs = scope.global.server_tls.sigalgs;
+  if (o.tls.client_sigalgs.empty()) o.tls.client_sigalgs = scope.global.server_tls.client_sigalgs;
   if (!o.tls.min_version) o.tls.min_version = scope.global.server_tls.min_version;
   if (!o.tls.max_version) o.tls.max_version = scope.global.server_tls.max_version;
   o.tls.certificates.capacity = o.tls.certificates.size;
@@ -314,8 +309,8 @@ constexpr Row kOptionRows[] = {
     option("sni", 1, "<expression>", "server name sent in TLS, from an expression"),
     option("verifyhost", 1, "<hostname>", "name that the server's certificate must carry"),
     option("no-verifyhost", 0, "", "no name check, after a default"),
-    option("ssl-reuse", 0, "", "reuse TLS sessions, after a default",
-           "sessions are reused where the server offers tickets"),
+    option("sni-auto", 0, "", "server name sent in TLS, from the Host header; the default"),
+    option("no-sni-auto", 0, "", "no automatic server name"),
 };
 
 }  // namespace

@@ -7,26 +7,46 @@
 #include "config/tree.h"
 #include "model/model.h"
 
+namespace weir::expr {
+struct Expr;
+}
+
 namespace weir::haproxy {
+
+// A word that names certificates.
+struct Certificates {
+  enum Kind : uint8_t { file, fallback, list };  // crt, default-crt, crt-list
+  config::Word word;
+  Kind kind = file;
+};
 
 struct TlsOptions {
   bool on = false;
   bool refused = false;      // `no-ssl`
-  ArenaList<config::Word> certificates;
-  bool elsewhere = false;    // certificates come from words that are not built yet (crt-list)
+  ArenaList<Certificates> certificates;
+  bool elsewhere = false;    // certificates come from words that are not built yet
   config::Word ca_file;
+  config::Word ca_verify_file;  // for verification only, not told to clients
   config::Word crl_file;
   config::Word verify;       // none, optional, required
+  config::Word ignore_leaf;  // crt-ignore-err
+  config::Word ignore_chain;  // ca-ignore-err
+  config::Word ticket_keys;  // tls-ticket-keys
   Str ciphers;
   Str ciphersuites;
   Str curves;
+  Str sigalgs;
+  Str client_sigalgs;
   Str alpn;
+  bool no_alpn = false;
   int min_version = 0;       // as OpenSSL numbers them; 0: the library's
   int max_version = 0;
-  uint64_t off = 0;          // SSL_OP_NO_… bits
+  uint32_t off = 0;          // net::TlsProtocol bits
   bool tickets = true;
   bool prefer_client_ciphers = false;
   bool strict_sni = false;
+  bool names_authorities = true;  // no-ca-names
+  bool reuse = true;         // sessions with servers
 };
 
 struct LogFormat;
@@ -54,6 +74,8 @@ struct ServerOptions {
   Str init_addr;
   TlsOptions tls;
   config::Word sni;
+  const expr::Expr* sni_from = nullptr;  // what `sni` says; null: Server::sni
+  bool sni_auto = true;  // without `sni`, the Host field is the name
   Str verify_host;
   uint32_t id = 0;
   model::RingKey ring_key = model::RingKey::number;

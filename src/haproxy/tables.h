@@ -9,6 +9,7 @@ extern const config::Table kGlobalTable;
 extern const config::Table kGlobalProcessTable;
 extern const config::Table kCpuMapTable;
 extern const config::Table kGlobalTuneTable;
+extern const config::Table kGlobalTlsTable;
 extern const config::Table kProxyTable;
 extern const config::Table kBindTable;
 extern const config::Table kBindOptionTable;

@@ -15,6 +15,7 @@
 #include <iterator>
 
 #include "net/tls_client.h"
+#include "net/tls_identity.h"
 #include "net/tls_session_cache.h"
 #include "net/tls_tickets.h"
 
@@ -119,6 +120,20 @@ bool set_ciphers(SSL_CTX* ctx, const TlsOptions& o, std::string& problem) {
   return true;
 }
 
+bool set_lists(SSL_CTX* ctx, const TlsOptions& o, std::string& problem) {
+  auto set = [&](const std::string& list, Str what, auto call) {
+    if (list.empty() || call(ctx, list.c_str()) == 1) return true;
+    problem = fmt::format("unknown {} in \"{}\": {}", what, list, openssl_error());
+    return false;
+  };
+  return set(o.curves == "auto" ? std::string() : o.curves, "curve",
+             [](SSL_CTX* c, const char* list) { return SSL_CTX_set1_curves_list(c, list); }) &&
+         set(o.sigalgs, "signature algorithm",
+             [](SSL_CTX* c, const char* list) { return SSL_CTX_set1_sigalgs_list(c, list); }) &&
+         set(o.client_sigalgs, "signature algorithm",
+             [](SSL_CTX* c, const char* list) { return SSL_CTX_set1_client_sigalgs_list(c, list); });
+}
+
 bool load_authorities(SSL_CTX* ctx, const std::string& file, std::string& problem) {
   if (file.empty()) return true;
   if ((file == "@system-ca" ? SSL_CTX_set_default_verify_paths(ctx) : SSL_CTX_load_verify_file(ctx, file.c_str())) == 1)
@@ -163,8 +178,10 @@ bool run_commands(SSL_CTX* ctx, const TlsOptions& o, unsigned side, std::string&
 bool set_up(SSL_CTX* ctx, const TlsOptions& o, std::string& problem) {
   set_common(ctx);
   set_protocols(ctx, o.protocols);
-  SSL_CTX_set_verify_depth(ctx, o.verify_depth);
-  return set_ciphers(ctx, o, problem) && load_pairs(ctx, o, problem) && load_authorities(ctx, o.authorities, problem) &&
+  if (o.verify_depth >= 0) SSL_CTX_set_verify_depth(ctx, o.verify_depth);
+  if (o.identity && !o.identity->give_to(ctx, problem)) return false;
+  return set_lists(ctx, o, problem) && set_ciphers(ctx, o, problem) && load_pairs(ctx, o, problem) &&
+         load_authorities(ctx, o.authorities, problem) && load_authorities(ctx, o.more_authorities, problem) &&
          load_revoked(ctx, o.revoked, problem);
 }
 
@@ -179,8 +196,64 @@ bool load_dh_params(SSL_CTX* ctx, const std::string& file, std::string& problem)
   return false;
 }
 
+// What callbacks of a context need as long as it lives.
+struct Kept {
+  std::string stapled;  // DER
+  std::string alpn;     // each protocol behind its length
+  bool alpn_must_match = false;
+  std::string curves;
+  std::string name;  // of the certificate
+  std::shared_ptr<const TlsIdentity> identity;
+  TlsTolerated leaf_errors;
+  TlsTolerated chain_errors;
+};
+
+void free_kept(void*, void* kept, CRYPTO_EX_DATA*, int, long, void*) {
+  delete static_cast<Kept*>(kept);
+}
+
+int kept_index() {
+  static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, free_kept);
+  return index;
+}
+Kept& kept_of(SSL_CTX* ctx) {
+  auto* kept = static_cast<Kept*>(SSL_CTX_get_ex_data(ctx, kept_index()));
+  if (kept) return *kept;
+  kept = new Kept;
+  SSL_CTX_set_ex_data(ctx, kept_index(), kept);
+  return *kept;
+}
+const Kept* kept_of(const SSL* ssl) {
+  return static_cast<const Kept*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), kept_index()));
+}
+
+// The verdict as a number in the session, so that nothing is to be freed: a byte for the leaf, one for the chain, one for the depth.
+int verdict_index() {
+  static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return index;
+}
+
 // The default is to accept a bad certificate here and to answer the request accordingly.
 int take_any(int, X509_STORE_CTX*) {
+  return 1;
+}
+
+// The first errors are kept; the ones that are tolerated are forgotten by OpenSSL.
+int take_tolerated(int ok, X509_STORE_CTX* store) {
+  if (ok) return 1;
+  auto* ssl = static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  const Kept* kept = kept_of(ssl);
+  const int error = X509_STORE_CTX_get_error(store), depth = X509_STORE_CTX_get_error_depth(store);
+  auto verdict = reinterpret_cast<uintptr_t>(SSL_get_ex_data(ssl, verdict_index()));
+  if (depth == 0 && !(verdict & 0xff)) verdict |= static_cast<uintptr_t>(error & 0xff);
+  if (depth > 0 && !(verdict & 0xff00))
+    verdict |= static_cast<uintptr_t>(error & 0xff) << 8 | static_cast<uintptr_t>(depth & 0xff) << 16;
+  SSL_set_ex_data(ssl, verdict_index(), reinterpret_cast<void*>(verdict));
+  if (!kept) return 0;
+  const TlsTolerated& tolerated = depth == 0 ? kept->leaf_errors : kept->chain_errors;
+  if (!tolerated.all && std::find(tolerated.errors.begin(), tolerated.errors.end(), error) == tolerated.errors.end())
+    return 0;
+  ERR_clear_error();
   return 1;
 }
 
@@ -192,18 +265,13 @@ bool ask_clients(SSL_CTX* ctx, const TlsServerOptions& o, std::string& problem) 
     if (names) SSL_CTX_set_client_CA_list(ctx, names);
   }
   if (o.verify == TlsVerify::ask) SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, take_any);
+  if (o.verify == TlsVerify::optional) SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, take_tolerated);
+  if (o.verify == TlsVerify::required)
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, take_tolerated);
+  Kept& kept = kept_of(ctx);
+  kept.leaf_errors = o.leaf_errors;
+  kept.chain_errors = o.chain_errors;
   return true;
-}
-
-// What callbacks of a context need as long as it lives.
-struct Kept {
-  std::string stapled;  // DER
-  std::string alpn;     // each protocol behind its length
-  bool alpn_must_match = false;
-};
-
-void free_kept(void*, void* kept, CRYPTO_EX_DATA*, int, long, void*) {
-  delete static_cast<Kept*>(kept);
 }
 
 int staple(SSL* ssl, void* arg) {
@@ -238,18 +306,45 @@ bool load_stapled(const std::string& path, std::string& der, std::string& proble
   return good;
 }
 
+// Lists of certificate timestamps go out in TLS 1.2's server hello and with TLS 1.3's certificate (RFC 6962 3.3).
+int add_timestamps(SSL*, unsigned, unsigned, const unsigned char** out, size_t* size, X509*, size_t chain_index, int*,
+                   void* arg) {
+  const std::string& list = static_cast<const TlsIdentity*>(arg)->sctl();
+  if (chain_index > 0) return 0;
+  *out = reinterpret_cast<const unsigned char*>(list.data());
+  *size = list.size();
+  return 1;
+}
+
+int ignore_extension(SSL*, unsigned, unsigned, const unsigned char*, size_t, X509*, size_t, int*, void*) {
+  return 1;
+}
+
+std::string alpn_wire(const std::vector<std::string>& protocols) {
+  std::string wire;
+  for (const std::string& protocol : protocols) wire.append(1, static_cast<char>(protocol.size())).append(protocol);
+  return wire;
+}
+
 bool answer_extensions(SSL_CTX* ctx, const TlsServerOptions& o, std::string& problem) {
-  static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, free_kept);
-  auto* kept = new Kept;
-  SSL_CTX_set_ex_data(ctx, index, kept);
-  if (!o.stapled.empty()) {
-    if (!load_stapled(o.stapled, kept->stapled, problem)) return false;
+  Kept& kept = kept_of(ctx);
+  if (!o.stapled.empty() && !load_stapled(o.stapled, kept.stapled, problem)) return false;
+  if (o.identity) kept.stapled = o.identity->ocsp();
+  if (!kept.stapled.empty()) {
     SSL_CTX_set_tlsext_status_cb(ctx, staple);
-    SSL_CTX_set_tlsext_status_arg(ctx, kept);
+    SSL_CTX_set_tlsext_status_arg(ctx, &kept);
   }
-  for (const std::string& protocol : o.alpn) kept->alpn.append(1, static_cast<char>(protocol.size())).append(protocol);
-  kept->alpn_must_match = o.alpn_must_match;
-  if (!o.alpn.empty()) SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, kept);
+  if (o.identity && !o.identity->sctl().empty())
+    SSL_CTX_add_custom_ext(ctx, TLSEXT_TYPE_signed_certificate_timestamp,
+                           SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_2_SERVER_HELLO | SSL_EXT_TLS1_3_CERTIFICATE,
+                           add_timestamps, nullptr, const_cast<TlsIdentity*>(o.identity.get()), ignore_extension,
+                           nullptr);
+  kept.identity = o.identity;
+  kept.name = o.identity_name;
+  kept.curves = o.curves;
+  kept.alpn = alpn_wire(o.alpn);
+  kept.alpn_must_match = o.alpn_must_match;
+  if (!o.alpn.empty()) SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, &kept);
   return true;
 }
 
@@ -291,7 +386,13 @@ void set_id_context(SSL_CTX* ctx, const TlsServerOptions& o) {
   const int verify[] = {SSL_CTX_get_verify_mode(ctx), o.verify_depth};
   EVP_DigestUpdate(digest, verify, sizeof verify);
   if (verify[0] != SSL_VERIFY_NONE)
-    for (const std::string* path : {&o.authorities, &o.client_authorities, &o.revoked}) add_file(digest, *path);
+    for (const std::string* path : {&o.authorities, &o.more_authorities, &o.client_authorities, &o.revoked})
+      add_file(digest, *path);
+  for (const TlsTolerated* t : {&o.leaf_errors, &o.chain_errors}) {
+    const int all = t->all ? -1 : static_cast<int>(t->errors.size());
+    EVP_DigestUpdate(digest, &all, sizeof all);
+    EVP_DigestUpdate(digest, t->errors.data(), t->errors.size() * sizeof(int));
+  }
   EVP_DigestFinal_ex(digest, sum, &n);
   EVP_MD_CTX_free(digest);
   static_assert(SSL_MAX_SID_CTX_LENGTH >= 32);
@@ -312,10 +413,6 @@ ssl_ctx_st* make_tls_server(const TlsServerOptions& o, std::string& problem) {
   SSL_CTX* ctx = SSL_CTX_new(TLS_server_method());
   bool ok = set_up(ctx, o, problem) && load_dh_params(ctx, o.dh_params, problem) && ask_clients(ctx, o, problem) &&
             answer_extensions(ctx, o, problem);
-  if (ok && !o.curves.empty() && o.curves != "auto" && SSL_CTX_set1_curves_list(ctx, o.curves.c_str()) != 1) {
-    problem = fmt::format("unknown curve in \"{}\": {}", o.curves, openssl_error());
-    ok = false;
-  }
   if (o.prefer_server_ciphers) SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
   set_sessions(ctx, o);
   ok = ok && run_commands(ctx, o, SSL_CONF_FLAG_SERVER, problem);
@@ -334,6 +431,13 @@ ssl_ctx_st* make_tls_client(const TlsClientOptions& o, std::string& problem) {
     return nullptr;
   }
   if (o.verify) SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
+  // The name that a connection sends is checked in place of this one.
+  if (!o.host.empty()) X509_VERIFY_PARAM_set1_host(SSL_CTX_get0_param(ctx), o.host.data(), o.host.size());
+  if (o.common_name_counts)
+    X509_VERIFY_PARAM_set_hostflags(SSL_CTX_get0_param(ctx), X509_CHECK_FLAG_ALWAYS_CHECK_SUBJECT);
+  if (const std::string wire = alpn_wire(o.alpn); !wire.empty())
+    SSL_CTX_set_alpn_protos(ctx, reinterpret_cast<const unsigned char*>(wire.data()),
+                            static_cast<unsigned>(wire.size()));
   if (o.resume) TlsSessions::keep_of(ctx);
   return ctx;
 }
@@ -347,12 +451,26 @@ bool tls_command_takes_path(const std::string& command) {
   return type == SSL_CONF_TYPE_FILE || type == SSL_CONF_TYPE_DIR;
 }
 
+TlsVerdict tls_verdict(const ssl_st* ssl) {
+  const auto packed = reinterpret_cast<uintptr_t>(SSL_get_ex_data(ssl, verdict_index()));
+  return {static_cast<int>(packed & 0xff), static_cast<int>(packed >> 8 & 0xff), static_cast<int>(packed >> 16 & 0xff)};
+}
+
+Str tls_identity_name(const ssl_st* ssl) {
+  const Kept* kept = kept_of(ssl);
+  return kept ? Str(kept->name) : Str();
+}
+
 void free_tls(ssl_ctx_st* context) {
   SSL_CTX_free(context);
 }
 
 void switch_tls_context(ssl_st* ssl, ssl_ctx_st* context) {
   if (SSL_get_SSL_CTX(ssl) == context) return;
+  const Kept *from = kept_of(ssl), *to = static_cast<const Kept*>(SSL_CTX_get_ex_data(context, kept_index()));
+  // The groups were copied from the first context when the session was made.
+  if (to && !to->curves.empty() && to->curves != "auto" && (!from || from->curves != to->curves))
+    SSL_set1_curves_list(ssl, to->curves.c_str());
   SSL_set_SSL_CTX(ssl, context);
   SSL_set_verify(ssl, SSL_CTX_get_verify_mode(context), SSL_CTX_get_verify_callback(context));
   SSL_set_verify_depth(ssl, SSL_CTX_get_verify_depth(context));

@@ -1,5 +1,6 @@
 #pragma once
 // OpenSSL contexts out of configured settings. Made at configuration time, before privileges drop; used by all shards.
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,6 +12,7 @@ struct ssl_st;
 
 namespace weir::net {
 
+class TlsIdentity;
 class TlsSessionCache;
 struct TicketKeys;
 
@@ -24,10 +26,17 @@ struct TlsOptions {
   std::string ciphers;       // TLS 1.2 and older, OpenSSL's notation; empty: OpenSSL's default
   std::string ciphersuites;  // TLS 1.3
   std::vector<std::pair<std::string, std::string>> pairs;  // certificate file, key file
+  std::shared_ptr<const TlsIdentity> identity;  // in place of `pairs`
+  std::string identity_name;  // what the certificate was configured as
   std::string passwords;     // file with the keys' pass phrases, one a line
   std::string authorities;   // certificates that the peer's is verified with; "@system-ca" for the system's
+  std::string more_authorities;  // in addition
   std::string revoked;       // certificate revocation lists for it
-  int verify_depth = 1;
+  int verify_depth = 1;  // below 0: OpenSSL's default
+  std::string curves;        // "auto" or empty: OpenSSL's default
+  std::string sigalgs;       // of our signatures; empty: OpenSSL's default
+  std::string client_sigalgs;  // of signatures with the client's certificate
+  std::vector<std::string> alpn;  // protocols in the order of preference (RFC 7301); empty: no such extension
   std::vector<std::pair<std::string, std::string>> commands;  // SSL_CONF_cmd(3), in order
 };
 
@@ -35,6 +44,14 @@ struct TlsOptions {
 enum class TlsVerify : uint8_t {
   off,
   ask,  // wants one; the handshake goes on without one or with a bad one, and SSL_get_verify_result tells
+  optional,  // wants one; a bad one ends the handshake
+  required,
+};
+
+// Errors of verification, by OpenSSL's numbers (X509_STORE_CTX_get_error(3)), that do not end the handshake.
+struct TlsTolerated {
+  bool all = false;
+  std::vector<int> errors;
 };
 
 enum class TlsCache : uint8_t {
@@ -45,29 +62,40 @@ enum class TlsCache : uint8_t {
 };
 
 struct TlsServerOptions : TlsOptions {
-  std::string curves;        // "auto" or empty: OpenSSL's default
   std::string dh_params;     // file
   bool prefer_server_ciphers = false;
   bool tickets = true;
   bool reject = false;       // no certificate is needed: every handshake ends with an alert
   TlsVerify verify = TlsVerify::off;
   std::string client_authorities;  // like `authorities`, and told to clients
+  TlsTolerated leaf_errors;  // with `optional` and `required`: of the client's certificate
+  TlsTolerated chain_errors;  // and of its issuers
   TlsCache cache = TlsCache::none;
   size_t builtin_sessions = 0;  // 0: OpenSSL's default
   TlsSessionCache* sessions = nullptr;
   TicketKeys* ticket_keys = nullptr;  // null: OpenSSL's own, of this context
   int64_t session_timeout_s = 300;
-  std::vector<std::string>
-      alpn;  // protocols in the order of preference (RFC 7301); empty: the extension is not answered
   bool alpn_must_match = false;   // a client that offers none of them gets an alert; else it gets no answer
   std::string stapled;  // file with the OCSP response of the first certificate, in DER
 };
+
+// What was wrong with the peer's certificates, tolerated or not, by OpenSSL's numbers; 0: nothing.
+struct TlsVerdict {
+  int leaf = 0;
+  int chain = 0;
+  int chain_depth = 0;
+};
+TlsVerdict tls_verdict(const ssl_st* ssl);
+// TlsOptions::identity_name of the certificate that is shown.
+Str tls_identity_name(const ssl_st* ssl);
 
 // Null with the reason in `problem`.
 ssl_ctx_st* make_tls_server(const TlsServerOptions& options, std::string& problem);
 
 struct TlsClientOptions : TlsOptions {
   bool verify = false;
+  std::string host;  // that the certificate must be for where a connection names none; empty: any
+  bool common_name_counts = false;  // beside the alternative names
   bool resume = true;  // sessions of earlier connections (net/tls_client.h)
 };
 ssl_ctx_st* make_tls_client(const TlsClientOptions& options, std::string& problem);

@@ -32,8 +32,27 @@ const EVP_CIPHER* cipher_of(const TicketKey& key) {
   return key.aes256 ? EVP_aes_256_cbc() : EVP_aes_128_cbc();
 }
 
+TicketKey sealing_key(const TicketKeys& keys) {
+  if (keys.fixed.empty()) return keys.shared->newest(time(nullptr), keys.period_s);
+  std::lock_guard lock(keys.mutex);
+  return keys.fixed[keys.sealing];
+}
+
+// `renew`: there is a newer one.
+bool find_key(const TicketKeys& keys, const uint8_t* name, TicketKey& key, bool& renew) {
+  if (keys.fixed.empty()) return keys.shared->find(name, key, renew);
+  std::lock_guard lock(keys.mutex);
+  for (size_t i = 0; i < keys.fixed.size(); i++) {
+    if (memcmp(keys.fixed[i].name, name, sizeof key.name) != 0) continue;
+    key = keys.fixed[i];
+    renew = i != keys.sealing;
+    return true;
+  }
+  return false;
+}
+
 int seal(TicketKeys& keys, uint8_t* name, uint8_t* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac) {
-  TicketKey key = keys.fixed.empty() ? keys.shared->newest(time(nullptr), keys.period_s) : keys.fixed[keys.sealing];
+  const TicketKey key = sealing_key(keys);
   const EVP_CIPHER* algorithm = cipher_of(key);
   if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(algorithm)) != 1) return -1;
   memcpy(name, key.name, sizeof key.name);
@@ -44,21 +63,10 @@ int seal(TicketKeys& keys, uint8_t* name, uint8_t* iv, EVP_CIPHER_CTX* cipher, E
 // tickets are meant to be used once.
 int open(SSL* ssl, const TicketKeys& keys, const uint8_t* name, uint8_t* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac) {
   TicketKey key;
-  bool found = false, renew = SSL_version(ssl) == TLS1_3_VERSION;
-  for (size_t i = 0; i < keys.fixed.size() && !found; i++) {
-    if (memcmp(keys.fixed[i].name, name, sizeof key.name) != 0) continue;
-    key = keys.fixed[i];
-    renew |= i != keys.sealing;
-    found = true;
-  }
-  if (keys.fixed.empty()) {
-    bool older = false;
-    found = keys.shared->find(name, key, older);
-    renew |= older;
-  }
-  if (!found) return 0;
+  bool older = false;
+  if (!find_key(keys, name, key, older)) return 0;
   if (EVP_DecryptInit_ex(cipher, cipher_of(key), nullptr, key.aes, iv) != 1 || !start_mac(mac, key)) return -1;
-  return renew ? 2 : 1;
+  return older || SSL_version(ssl) == TLS1_3_VERSION ? 2 : 1;
 }
 
 int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac, int sealing) {
@@ -115,6 +123,19 @@ bool SharedTicketKeys::find(const uint8_t* name, TicketKey& key, bool& renew) co
 
 SharedTicketKeys* shared_ticket_keys() {
   return SharedRecords::get(kKind, "");
+}
+
+void TicketKeys::rotate(const TicketKey& key) {
+  std::lock_guard lock(mutex);
+  fixed.erase(fixed.begin());
+  fixed.push_back(key);
+}
+
+std::string ticket_key_bytes(const TicketKey& key) {
+  const size_t half = key.aes256 ? 32 : 16;
+  std::string text(reinterpret_cast<const char*>(key.name), sizeof key.name);
+  text.append(reinterpret_cast<const char*>(key.aes256 ? key.hmac : key.aes), half);
+  return text.append(reinterpret_cast<const char*>(key.aes256 ? key.aes : key.hmac), half);
 }
 
 bool parse_ticket_key(Str bytes, TicketKey& key) {

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -44,16 +45,27 @@ class SharedTicketKeys {
 
 // What a context seals with.
 struct TicketKeys {
+  // Key for key, the oldest goes and a new one comes last (any thread).
+  void rotate(const TicketKey& key);
+
+  mutable std::mutex mutex;  // of `fixed`, once it is in use
   std::vector<TicketKey> fixed;  // the one at `sealing` is used for new tickets; empty: the shared ones
   size_t sealing = 0;
   SharedTicketKeys* shared = nullptr;
   int64_t period_s = 3600;
 };
 
+// Keys from a file, for all contexts that name it.
+struct TicketFile {
+  std::string path;
+  TicketKeys keys;
+};
+
 // The keys that a configuration's contexts share, looked up once for each; throws std::system_error without shared memory.
 SharedTicketKeys* shared_ticket_keys();
 // 48 bytes (name, AES-128, HMAC) or 80 (name, HMAC, AES-256).
 bool parse_ticket_key(Str bytes, TicketKey& key);
+std::string ticket_key_bytes(const TicketKey& key);
 // `keys` must outlive the context.
 void use_ticket_keys(ssl_ctx_st* context, TicketKeys* keys);
 

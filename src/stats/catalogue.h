@@ -13,6 +13,10 @@
 #include "stats/limits.h"
 #include "stats/proxy_counters.h"
 
+namespace weir::net {
+class TlsStore;
+}
+
 namespace weir::stats {
 
 enum class FrontState : uint8_t { open, paused, stopped };
@@ -73,6 +77,7 @@ struct Catalogue {
   Limits* limits = nullptr;  // of the whole process
   BrokenMessages* broken = nullptr;
   expr::PatternSources* patterns = nullptr;  // maps and ACLs; texts change
+  net::TlsStore* certificates = nullptr;
   // Sets a process-wide variable to what the words of an expression, or a format, evaluate to. The text says what is wrong.
   std::string (*set_variable)(Str name, const std::vector<std::string>& words, bool format) = nullptr;
 

@@ -1,5 +1,7 @@
 """TLS as HAProxy's bind and server lines set it."""
 
+import subprocess
+
 import pytest
 
 CONF = """
@@ -23,9 +25,11 @@ backend b
     ("required ca-file {ca} sni str(a.example)", 200),
     ("required ca-file {ca} sni str(b.example)", 503),
     ("none sni str(b.example)", 200),
-    ("required ca-file {ca}", 200),
-    ("required ca-file {ca} verifyhost a.example", 200),
-    ("required ca-file {ca} verifyhost b.example", 503),
+    ("required ca-file {ca}", 503),  # the Host field is the name, and this certificate is for no address
+    ("required ca-file {ca} no-sni-auto", 200),
+    ("required ca-file {ca} sni req.hdr(x-name)", 200),
+    ("required ca-file {ca} no-sni-auto verifyhost a.example", 200),
+    ("required ca-file {ca} no-sni-auto verifyhost b.example", 503),
     ("required ca-file {ca} verifyhost b.example sni str(a.example)", 200),
     ("required ca-file {ca} verifyhost a.example sni str(b.example)", 503),
 ])
@@ -90,3 +94,90 @@ backend t
     for server in ("p/s ssl off", "t/s ssl on"):
         assert admin(f"set server {server}") == "server ssl setting updated."
     assert (status("/plain"), status("/tls")) == (200, 200)
+
+
+ROUTED = """
+defaults
+    mode http
+    timeout connect 2s
+    timeout client 20s
+    timeout server 20s
+
+frontend web
+    bind 127.0.0.1:{port}
+    http-request set-header Host %[req.hdr(x-host)] if { req.hdr(x-host) -m found }
+    use_backend fixed if { path /fixed }
+    use_backend chosen if { path /chosen }
+    use_backend none if { path /none }
+    default_backend auto
+
+backend auto
+    server s 127.0.0.1:{origin} ssl verify none
+backend fixed
+    server s 127.0.0.1:{origin} ssl verify none sni str(fixed.example)
+backend chosen
+    server s 127.0.0.1:{origin} ssl verify none sni req.hdr(x-name),lower
+backend none
+    server s 127.0.0.1:{origin} ssl verify none no-sni-auto
+"""
+
+
+def test_the_name_that_a_server_is_asked_for(weir, certs):
+    origin = weir("haproxy", own=certs.leaf(), text="""
+defaults
+    mode http
+    timeout client 20s
+frontend web
+    bind 127.0.0.1:{port} ssl crt {own}
+    http-request return status 200 content-type text/plain lf-string "<%[ssl_fc_sni]>"
+""")
+    proxy = weir("haproxy", text=ROUTED, origin=origin.port)
+    ask = lambda path, **headers: proxy.get(path, headers=list(headers.items())).body.decode()
+    assert ask("/", Host="One.example:81") == "<One.example>"
+    assert ask("/", Host="two.example", **{"X-Host": "three.example"}) == "<three.example>"
+    assert ask("/", Host="127.0.0.1") == "<>"
+    assert ask("/fixed", Host="one.example") == "<fixed.example>"
+    assert ask("/chosen", **{"X-Name": "FOUR.example"}) == "<four.example>"
+    assert ask("/chosen", **{"X-Name": "five.example"}) == "<five.example>"
+    assert ask("/none", Host="one.example") == "<>"
+
+
+@pytest.mark.parametrize("words, resumed", [("", True), ("no-ssl-reuse", False)])
+def test_sessions_with_servers_are_resumed(weir, certs, words, resumed):
+    origin = weir("haproxy", own=certs.leaf(), text="""
+defaults
+    mode http
+    timeout client 20s
+frontend web
+    bind 127.0.0.1:{port} ssl crt {own}
+    http-request return status 200 content-type text/plain lf-string "%[ssl_fc_is_resumed]" hdr Connection close
+""")
+    proxy = weir("haproxy", origin=origin.port, words=words, text="""
+global
+    nbthread 1
+defaults
+    mode http
+    timeout connect 2s
+    timeout client 20s
+    timeout server 20s
+listen web
+    bind 127.0.0.1:{port}
+    http-reuse never
+    server s 127.0.0.1:{origin} ssl verify none {words}
+""")
+    bodies = [proxy.get("/").body for _ in range(4)]
+    assert bodies[0] == b"0" and (b"1" in bodies) == resumed, bodies
+
+
+def test_a_revoked_server_is_refused(weir, certs, origins, tmp_path):
+    certs.leaf("revoked.example")
+    (tmp_path / "index").write_text("")
+    (tmp_path / "ca.cnf").write_text(
+        f"[ca]\ndefault_ca=d\n[d]\ndatabase={tmp_path}/index\ndefault_md=sha256\ndefault_crl_days=3\ncertificate={certs.ca}\n"
+        f"private_key={certs.dir}/ca.key\n")
+    for words in (["-revoke", str(certs.dir / "revoked.example.crt")], ["-gencrl", "-out", str(tmp_path / "crl")]):
+        subprocess.run(["openssl", "ca", "-config", str(tmp_path / "ca.cnf"), *words], check=True, capture_output=True)
+    text = CONF.replace("{verify}", "required ca-file {ca} crl-file {crl} no-sni-auto")
+    for name, status in (("revoked.example", 503), ("a.example", 200)):
+        origin = origins(tls=certs.server_context(name))
+        assert weir("haproxy", text=text, origin=origin, ca=certs.ca, crl=tmp_path / "crl").get().status == status

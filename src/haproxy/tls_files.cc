@@ -1,0 +1,95 @@
+// See haproxy/tls_files.h.
+#include "haproxy/tls_files.h"
+
+#include <errno.h>
+#include <fmt/format.h>
+#include <string.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+namespace weir::haproxy {
+namespace {
+
+constexpr Str kBundle[] = {".rsa", ".ecdsa", ".dsa"};
+
+bool exists(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error);
+}
+
+std::vector<std::string> folder(const std::string& path) {
+  std::error_code error;
+  std::vector<std::string> files;
+  for (auto& entry : std::filesystem::directory_iterator(path, error)) {
+    const std::string name = entry.path().filename().string();
+    const bool side =
+        name.ends_with(".key") || name.ends_with(".issuer") || name.ends_with(".ocsp") || name.ends_with(".sctl");
+    if (!name.starts_with('.') && !side && entry.is_regular_file(error)) files.push_back(path + "/" + name);
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+// Reads `named`, or else what lies beside the certificate where that is looked for; nothing there is no failure.
+bool read_side(const Global& global, ExtraFiles kind, const std::string& named, const std::string& path, Str extension,
+               std::string& text, std::string& problem) {
+  if (!named.empty()) return read_text(named, text, problem);
+  if (!(global.extra_files & kind)) return true;
+  std::string base = path;
+  if (global.extra_files_replace_crt && base.ends_with(".crt")) base.resize(base.size() - 4);
+  base += extension;
+  return !exists(base) || read_text(base, text, problem);
+}
+
+}  // namespace
+
+std::string based(Str base, Str name) {
+  return name.starts_with('/') || base.empty() ? std::string(name) : fmt::format("{}/{}", base, name);
+}
+
+bool read_text(const std::string& path, std::string& text, std::string& problem) {
+  std::ifstream file(path, std::ios::binary);
+  if (file) text.assign(std::istreambuf_iterator<char>(file), {});
+  if (file && !file.bad()) return true;
+  problem = fmt::format("cannot read '{}': {}", path, strerror(errno));
+  return false;
+}
+
+std::vector<std::string> certificate_files(const Global& global, const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return folder(path);
+  std::vector<std::string> files;
+  if ((global.extra_files & kBundles) && !exists(path))
+    for (Str extension : kBundle)
+      if (exists(path + std::string(extension))) files.push_back(path + std::string(extension));
+  if (files.empty()) files.push_back(path);
+  return files;
+}
+
+net::TlsStore::Certificate* load_certificate(Global& global, const std::string& path, const SideFiles& named,
+                                             std::string& problem, std::string& warning) {
+  if (auto* known = global.certificates.find(path)) return known;
+  net::TlsTexts texts;
+  const std::string& file = named.certificate.empty() ? path : named.certificate;
+  std::string why;
+  if (!read_text(file, texts.pem, why)) {
+    problem = fmt::format("unable to load certificate from file '{}': {}", file, strerror(errno));
+    return nullptr;
+  }
+  if (!read_side(global, kKeys, named.key, path, ".key", texts.key, problem) ||
+      !read_side(global, kIssuers, named.issuer, path, ".issuer", texts.issuer, problem) ||
+      !read_side(global, kOcsp, named.ocsp, path, ".ocsp", texts.ocsp, problem) ||
+      !read_side(global, kSctl, named.sctl, path, ".sctl", texts.sctl, problem))
+    return nullptr;
+  auto* made = global.certificates.add(path, std::move(texts), why, warning);
+  if (!made)
+    problem = why == "no private key" ? fmt::format("no private key in '{0}' and none in '{0}.key'", file)
+                                      : fmt::format("unable to load certificate from file '{}': {}", file, why);
+  if (!warning.empty()) warning = fmt::format("'{}': {}", file, warning);
+  return made;
+}
+
+}  // namespace weir::haproxy

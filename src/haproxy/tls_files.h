@@ -1,0 +1,31 @@
+#pragma once
+// Certificates as HAProxy looks for them: a PEM file, what lies beside it under more extensions, bundles and folders
+// (configuration.txt, `crt`, `ssl-load-extra-files`). Read on the configuration thread, before privileges drop.
+#include <string>
+#include <vector>
+
+#include "haproxy/global.h"
+#include "net/tls_store.h"
+
+namespace weir::haproxy {
+
+// Files that a line of a crt-list names; empty ones are looked for beside the certificate.
+struct SideFiles {
+  std::string certificate;  // in place of the name's own file
+  std::string key;
+  std::string issuer;
+  std::string ocsp;
+  std::string sctl;
+};
+
+// The files that `path` stands for: those of a folder in alphabetic order, those of a bundle, or itself.
+std::vector<std::string> certificate_files(const Global& global, const std::string& path);
+// The certificate under that name, read now unless it was before. Null with the reason in `problem`.
+net::TlsStore::Certificate* load_certificate(Global& global, const std::string& path, const SideFiles& named,
+                                             std::string& problem, std::string& warning);
+// The text of a file that must be there, else `problem`.
+bool read_text(const std::string& path, std::string& text, std::string& problem);
+// `name` below `base` unless it is absolute.
+std::string based(Str base, Str name);
+
+}  // namespace weir::haproxy
