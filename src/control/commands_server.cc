@@ -5,6 +5,7 @@
 #include "control/command.h"
 #include "control/server_news.h"
 #include "control/words.h"
+#include "health/checks.h"
 #include "proxy/server_mark.h"
 #include "proxy/shard.h"
 #include "stats/server_change.h"
@@ -21,11 +22,20 @@ stats::ProxyEntry& backend_of(Call& call, const model::Server& server) {
 // A change is told to operators, if it made a difference, and its consequences are drawn.
 template <class Change>
 void change_state(Call& call, const model::Server& server, Change change) {
-  ServerNews news(call.server, backend_of(call, server), server);
+  ServerNews news(call.server.access().tell, backend_of(call, server), server);
   proxy::ServerMark mark(server);
   change();
-  news.tell();
+  news.tell(", changed from CLI");
   call.server.on_shards(mark.since());
+  if (health::Checks* checks = health::checks()) {
+    health::lead_trackers(server, checks->everywhere());
+    checks->changed(server);
+  }
+}
+
+const health::ServerChecks& checks_of(const model::Server& server) {
+  static const health::ServerChecks none;
+  return server.checks ? *server.checks : none;
 }
 
 void set_admin(Call& call, const model::Server& server, Admin admin) {
@@ -115,26 +125,67 @@ Outcome set_health(Call& call, const model::Server& server) {
   Str to = call.word(4);
   if (to != "up" && to != "stopping" && to != "down")
     return call.refuse("'set server <srv> health' expects 'up', 'stopping', or 'down'.\n");
+  if (checks_of(server).tracks) return call.refuse("cannot change health on a tracking server.\n");
   if (stats::ServerView(server).maint()) return Outcome::done;
+  health::agree(server, to != "down");
   change_state(call, server, [&] { stats::set_health(server, to != "down", to == "stopping"); });
   return Outcome::done;
 }
 
-// No server has an agent: there are no agent checks.
-Outcome set_agent(Call& call, const model::Server&) {
-  return call.refuse("agent checks are not enabled on this server.\n");
+bool has_agent(const model::Server& server) {
+  return checks_of(server).agent && server.state->health.agent.enabled.load();
 }
-Outcome set_agent_address(Call& call, const model::Server&) {
+
+// What the agent's last answer would have done.
+Outcome set_agent(Call& call, const model::Server& server) {
+  if (!has_agent(server)) return call.refuse("agent checks are not enabled on this server.\n");
+  Str to = call.word(4);
+  if (to != "up" && to != "down") return call.refuse("'set server <srv> agent' expects 'up' or 'down'.\n");
+  const health::Check& agent = *checks_of(server).agent;
+  server.state->health.agent.health.store(to == "up" ? agent.most_health() : 0);
+  change_state(call, server, [&] { stats::set_health(server, to == "up", false); });
+  return Outcome::done;
+}
+
+Outcome set_agent_text(Call& call, const model::Server& server) {
+  if (!has_agent(server)) return call.refuse("agent checks are not enabled on this server.\n");
+  if (call.word(4).size() > decltype(model::Health::agent_send)::kMost)
+    return call.refuse("cannot allocate memory for new string.\n");
+  server.state->health.agent_send.set(call.word(4));
+  return Outcome::done;
+}
+
+// "ADDR [port PORT]" or, for words that end in "-port", a port.
+Outcome set_check_place(Call& call, const health::Check* check, model::CheckState& state, Str whose) {
+  bool only_port = call.word(3).ends_with("-port");
   if (call.word(4).empty())
     return call.refuse(fmt::format("set server <b>/<s> {} requires {}.\n", call.word(3),
-                                   call.word(3) == "agent-port" ? "a port" : "an address and optionally a port"));
-  return call.say("agent checks are not enabled on this server", Severity::warning);
+                                   only_port ? "a port" : "an address and optionally a port"));
+  if (!check) return call.say(fmt::format("{} checks are not enabled on this server", whose), Severity::warning);
+  std::string port(only_port ? call.word(4) : call.word(5) == "port" ? call.word(6) : Str());
+  std::string news;
+  if (!only_port) {
+    net::Addr to;
+    if (!net::parse_ip(call.word(4), to))
+      return call.say(fmt::format("invalid addr '{}'", call.word(4)), Severity::warning);
+    state.moved.set_addr(to);
+    news = fmt::format("{} address changed to '{}'", whose, call.word(4));
+  }
+  if (!port.empty()) {
+    auto n = parse_u64(port);
+    if (!n || *n > 65535) return call.say("provided port is not an integer", Severity::warning);
+    state.moved.set_port(static_cast<uint16_t>(*n));
+    news += fmt::format("{}{} port changed to '{}'", news.empty() ? "" : ", ", whose, port);
+  }
+  return call.say(news + " by 'stats socket command'", Severity::warning);
 }
-Outcome set_check_address(Call& call, const model::Server&) {
-  if (call.word(4).empty())
-    return call.refuse(fmt::format("set server <b>/<s> {} requires {}.\n", call.word(3),
-                                   call.word(3) == "check-port" ? "a port" : "an address and optionally a port"));
-  return call.say("health checks are not enabled on this server", Severity::warning);
+Outcome set_agent_address(Call& call, const model::Server& server) {
+  return set_check_place(call, has_agent(server) ? checks_of(server).agent : nullptr, server.state->health.agent,
+                         "agent");
+}
+Outcome set_check_address(Call& call, const model::Server& server) {
+  bool on = server.state->health.check.enabled.load();
+  return set_check_place(call, on ? checks_of(server).check : nullptr, server.state->health.check, "health");
 }
 
 std::string ip_text(const net::Addr& a) {
@@ -197,7 +248,7 @@ constexpr Aspect kAspects[] = {
     {"agent", set_agent},
     {"agent-addr", set_agent_address},
     {"agent-port", set_agent_address},
-    {"agent-send", set_agent},
+    {"agent-send", set_agent_text},
     {"check-addr", set_check_address},
     {"check-port", set_check_address},
     {"fqdn", set_name},
@@ -258,14 +309,21 @@ Outcome show_drains(Call& call) {
   return Outcome::done;
 }
 
-// Without checks there is nothing to turn on, and turning them off changes nothing.
+// Where there are none, turning them off changes nothing.
 Outcome enable_checks(Call& call) {
-  if (!call.find_server(call.word(2))) return Outcome::done;
-  return call.refuse(call.word(1) == "agent" ? "Agent was not configured on this server, cannot enable.\n"
-                                             : "Health check was not configured on this server, cannot enable.\n");
+  const model::Server* s = call.find_server(call.word(2));
+  if (!s) return Outcome::done;
+  bool agent = call.word(1) == "agent";
+  if (!(agent ? checks_of(*s).agent : checks_of(*s).check))
+    return call.refuse(agent ? "Agent was not configured on this server, cannot enable.\n"
+                             : "Health check was not configured on this server, cannot enable.\n");
+  (agent ? s->state->health.agent : s->state->health.check).enabled.store(true);
+  if (health::Checks* checks = health::checks()) checks->changed(*s);
+  return Outcome::done;
 }
 Outcome disable_checks(Call& call) {
-  call.find_server(call.word(2));
+  const model::Server* s = call.find_server(call.word(2));
+  if (s) (call.word(1) == "agent" ? s->state->health.agent : s->state->health.check).enabled.store(false);
   return Outcome::done;
 }
 

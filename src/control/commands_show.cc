@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "control/command.h"
+#include "health/check.h"
 
 extern "C" char** environ;
 
@@ -57,6 +58,50 @@ std::string address_only(const net::Addr& a) {
   return a.is_ip() ? std::string(a.ip_text(arena)) : "-";
 }
 
+// srv_check_status to srv_check_state, or srv_agent_state; and where the check goes.
+struct CheckText {
+  std::string result;
+  int state = 0;
+  int port = 0;
+  std::string addr = "-";
+};
+
+void add_place(CheckText& out, const health::Check& check, const model::CheckState& state) {
+  net::Addr addr = check.addr;
+  state.moved.addr(addr);
+  out.addr = address_only(addr);
+  out.port = state.moved.port() ? state.moved.port() : check.port;
+}
+
+constexpr int kConfigured = 2, kEnabled = 4, kPaused = 8, kAgent = 16;
+
+CheckText check_text(const model::Server& s, const stats::ServerView& view) {
+  const health::Check* check = s.checks ? s.checks->check : nullptr;
+  bool healthy = view.running() && !s.disabled;
+  CheckText out;
+  if (!check) {
+    out.result = fmt::format("1 0 {} {}", healthy ? 2 : 0, s.disabled ? kPaused : 0);
+    return out;
+  }
+  const model::CheckState& state = s.state->health.check;
+  auto status = std::max<uint8_t>(1, state.status.load());
+  int bits = kConfigured | (state.enabled.load() ? kEnabled : 0) | (view.maint() ? kPaused : 0);
+  out.result =
+      fmt::format("{} {} {} {}", status, static_cast<int>(health::result_of(static_cast<health::Status>(status))),
+                  view.maint() ? 0 : state.health.load(), bits);
+  add_place(out, *check, state);
+  return out;
+}
+
+CheckText agent_text(const model::Server& s) {
+  CheckText out;
+  const health::Check* agent = s.checks ? s.checks->agent : nullptr;
+  if (!agent) return out;
+  out.state = kAgent | kConfigured | (s.state->health.agent.enabled.load() ? kEnabled : 0);
+  add_place(out, *agent, s.state->health.agent);
+  return out;
+}
+
 void state_line(std::string& out, const stats::ProxyEntry& p, const model::Server& s, const stats::ServerEntry& e,
                 const stats::Moment& m) {
   stats::ServerView view(s);
@@ -64,12 +109,12 @@ void state_line(std::string& out, const stats::ProxyEntry& p, const model::Serve
   int64_t age = changed ? std::max<int64_t>(0, m.now_s - changed) : static_cast<int64_t>(m.uptime_s());
   net::Addr numeric;
   bool named = !e.host.empty() && !net::parse_ip(e.host, numeric);
-  // Status, result, health and state of checks are those of a server that has none.
-  bool healthy = view.running() && !s.disabled;
-  out += fmt::format("{} {} {} {} {} {} {} {} {} {} 1 0 {} {} 0 {} {} {} {} - {} 0 - - 0\n", p.id, p.name, e.id, s.name,
+  CheckText check = check_text(s, view), agent = agent_text(s);
+  out += fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} - {} {} {} {} {}\n", p.id, p.name, e.id, s.name,
                      address_only(s.address()), view.operational_state(), view.admin_state(s), view.weight, s.weight,
-                     age, healthy ? 2 : 0, s.disabled ? 8 : 0, p.forced_id ? 1 : 0, e.forced_id ? 1 : 0,
-                     named ? e.host : Str("-"), s.address().is_ip() ? s.address().port : 0, int{s.state->tls.load()});
+                     age, check.result, agent.state, p.forced_id ? 1 : 0, e.forced_id ? 1 : 0,
+                     named ? e.host : Str("-"), s.address().is_ip() ? s.address().port : 0, int{s.state->tls.load()},
+                     check.port, check.addr, agent.addr, agent.port);
 }
 
 Outcome show_servers(Call& call) {

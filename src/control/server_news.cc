@@ -15,30 +15,43 @@ uint32_t usable_servers(const stats::ProxyEntry& backend) {
   return view.active + view.backup;
 }
 
-void say_about(Server& to, const stats::ProxyEntry& backend, const model::Server& server, Str what, uint8_t level) {
+void say_about(const Tell& to, const stats::ProxyEntry& backend, const model::Server& server, Str what, uint8_t level) {
   std::string line = fmt::format("{}Server {}/{} {}.", server.backup ? "Backup " : "", backend.name, server.name, what);
-  to.access().tell(backend, {line, line, level, false});
+  if (to) to(backend, {line, line, level, false});
 }
 
 Str up_or_down(const stats::ServerView& v) {
   return v.up ? "UP" : "DOWN";
 }
 
+Tell& told() {
+  static Tell tell;
+  return tell;
+}
+
 }  // namespace
 
-ServerNews::ServerNews(Server& to, const stats::ProxyEntry& backend, const model::Server& server)
+const Tell& teller() {
+  return told();
+}
+void set_teller(Tell tell) {
+  told() = std::move(tell);
+}
+
+ServerNews::ServerNews(const Tell& to, const stats::ProxyEntry& backend, const model::Server& server)
     : to_(to), backend_(backend), server_(server), before_(server), usable_(usable_servers(backend)) {}
 
-void ServerNews::tell() const {
+void ServerNews::tell(Str cause) const {
   stats::ServerView now(server_);
   if (now.admin != before_.admin)
     tell_admin(now);
   else if (!now.maint())
-    tell_health(now);
+    tell_health(now, cause);
   if (!usable_ || usable_servers(backend_)) return;
   Str kind = backend_.front ? "proxy" : "backend";
-  to_.access().tell(backend_, {fmt::format("{} '{}' has no server available!", kind, backend_.name),
-                               fmt::format("{} {} has no server available!", kind, backend_.name), kEmergency, true});
+  if (!to_) return;
+  to_(backend_, {fmt::format("{} '{}' has no server available!", kind, backend_.name),
+                 fmt::format("{} {} has no server available!", kind, backend_.name), kEmergency, true});
 }
 
 void ServerNews::tell_admin(const stats::ServerView& now) const {
@@ -61,15 +74,14 @@ void ServerNews::tell_admin(const stats::ServerView& now) const {
   }
 }
 
-void ServerNews::tell_health(const stats::ServerView& now) const {
-  constexpr Str kCause = "changed from CLI";
+void ServerNews::tell_health(const stats::ServerView& now, Str cause) const {
   bool quiet = before_.stopping || before_.admin == Admin::drain;
   if (before_.up && !now.up)
-    say_with_others(fmt::format("is DOWN, {}", kCause), true, quiet ? kNotice : kAlert);
+    say_with_others(fmt::format("is DOWN{}", cause), true, quiet ? kNotice : kAlert);
   else if (now.up && now.stopping && !(before_.up && before_.stopping))
-    say_with_others(fmt::format("is stopping, {}", kCause), false, kNotice);
+    say_with_others(fmt::format("is stopping{}", cause), false, kNotice);
   else if (now.up && !now.stopping && !(before_.up && !before_.stopping))
-    say_with_others(fmt::format("is UP, {}", kCause), false, kNotice);
+    say_with_others(fmt::format("is UP{}", cause), false, kNotice);
 }
 
 void ServerNews::say_with_others(std::string what, bool leaves, uint8_t level) const {
@@ -88,12 +100,13 @@ void ServerNews::say(std::string what, uint8_t level) const {
 }
 
 void tell_deadline(Server& to, const stats::ProxyEntry& backend, const model::Server& server, uint64_t ms) {
-  say_about(to, backend, server, fmt::format("drains for {} ms, then its sessions are shut down", ms), kNotice);
+  say_about(to.access().tell, backend, server, fmt::format("drains for {} ms, then its sessions are shut down", ms),
+            kNotice);
 }
 
 void tell_drained(Server& to, const stats::ProxyEntry& backend, const model::Server& server) {
   say_about(
-      to, backend, server,
+      to.access().tell, backend, server,
       fmt::format("has drained for long enough, {} sessions are shut down", std::max(0, server.state->current.read())),
       kNotice);
 }

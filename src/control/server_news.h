@@ -4,21 +4,26 @@
 
 namespace weir::control {
 
-// A server and its backend before a change; made on the control thread, which is the only one that changes them.
+// Who tells: from any thread. Null where nobody listens.
+using Tell = std::function<void(const stats::ProxyEntry&, const News&)>;
+const Tell& teller();
+void set_teller(Tell tell);
+
+// A server and its backend before a change.
 class ServerNews {
  public:
-  ServerNews(Server& to, const stats::ProxyEntry& backend, const model::Server& server);
-  // Tells what has become of them since.
-  void tell() const;
+  ServerNews(const Tell& to, const stats::ProxyEntry& backend, const model::Server& server);
+  // Tells what has become of them since. `cause` stands behind a change of health.
+  void tell(Str cause) const;
 
  private:
   void tell_admin(const stats::ServerView& now) const;
-  void tell_health(const stats::ServerView& now) const;
+  void tell_health(const stats::ServerView& now, Str cause) const;
   void say(std::string what, uint8_t level) const;
   // With the number of servers that are there: `leaves`, to take its work.
   void say_with_others(std::string what, bool leaves, uint8_t level) const;
 
-  Server& to_;
+  const Tell& to_;
   const stats::ProxyEntry& backend_;
   const model::Server& server_;
   stats::ServerView before_;

@@ -1,13 +1,14 @@
 // What a request keeps, and the hooks through which the expression engine and the log formats find it.
 #include "haproxy/exchange.h"
 
-#include "expr/hooks.h"
+#include "expr/fetch_helpers.h"
 #include "haproxy/capture.h"
 #include "haproxy/global.h"
 #include "haproxy/haproxy.h"
 #include "haproxy/personality.h"
 #include "haproxy/unique_id.h"
 #include "haproxy/userlist.h"
+#include "health/run.h"
 #include "http/h1_server.h"
 #include "net/proxy_protocol.h"
 #include "proxy/shard.h"
@@ -53,6 +54,7 @@ expr::VarTable* variables(const expr::Ctx& ctx, expr::Scope scope) {
     case expr::Scope::txn: slot = &x->txn_vars; break;
     case expr::Scope::req: slot = &x->req_vars; break;
     case expr::Scope::res: slot = &x->res_vars; break;
+    case expr::Scope::check: slot = &x->check_vars; break;
     default: return nullptr;
   }
   if (!*slot) *slot = ctx.txn->arena.own<expr::VarTable>(&ctx.txn->arena);
@@ -93,6 +95,14 @@ int64_t process_connections() {
 }
 bool stopping() {
   return proxy::Shard::current().draining();
+}
+
+// Bytes that are not parsed: what a check has received, else what is kept of the request's body.
+Str inspect(const expr::Ctx& ctx, bool response) {
+  health::Run* check = ctx.txn ? exchange(*ctx.txn).check : nullptr;
+  if (check) return !response ? Str{} : ctx.txn->tcp ? check->input() : check->answer().body();
+  bool complete = false;
+  return response ? Str{} : expr::request_body(ctx, complete);
 }
 
 // --- captures, identifiers, retries ---
@@ -244,6 +254,7 @@ void install_hooks() {
   h.set_capture = set_capture;
   h.capture_count = capture_count;
   h.first_request = first_request;
+  h.inspect = inspect;
   h.stopping = stopping;
   h.source = source;
   h.destination = destination;

@@ -7,6 +7,10 @@
 #include "net/addr.h"
 #include "proxy/transaction.h"
 
+namespace weir::health {
+class Run;
+}
+
 namespace weir::haproxy {
 
 struct Exchange {
@@ -26,6 +30,8 @@ struct Exchange {
   net::Addr* source = nullptr;  // set-src
   net::Addr* destination = nullptr;
   Coding coding = Coding::undecided;  // that the client and the configuration agree on
+  expr::VarTable* check_vars = nullptr;
+  health::Run* check = nullptr;  // of which this is no request
   int8_t log_level = -1;  // set-log-level; -2: silent
   bool lenient = false;  // strict-mode off
   bool denied = false;

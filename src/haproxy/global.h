@@ -103,11 +103,16 @@ struct Global {
   bool threads_given = false;
   Str server_state_base;
   Str server_state_file;
+  uint32_t spread_checks = 0;  // percent
+  uint32_t max_spread_checks = 0;  // ms; 0: no limit
+  bool external_check = false;
+  bool external_check_keeps_env = false;
 
   std::vector<Proxy*> proxies;  // in the order of the file, without defaults
   std::vector<Proxy*> all_defaults;
   std::vector<HttpErrors*> http_errors;
   std::vector<UserList*> user_lists;
+  std::vector<HealthcheckSection*> healthchecks;
   std::vector<Page*> named_pages;  // `errorfiles NAME`, until it is resolved
   std::vector<LogTarget*> targets;  // all of them, by index
   expr::References references;

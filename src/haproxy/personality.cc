@@ -16,6 +16,7 @@
 #include "haproxy/log_tags.h"
 #include "haproxy/outcome.h"
 #include "haproxy/unique_id.h"
+#include "health/checks.h"
 #include "http/h1_server.h"
 #include "proxy/delay.h"
 #include "proxy/shard.h"
@@ -223,8 +224,17 @@ bool Personality::pick_another(const Transaction& txn) const {
   return after < 0 && period > 0 && done % period == 0;
 }
 
+// What a failed try tells the checks of its server that observe traffic.
+health::Seen seen(const Transaction& txn, const Error& why) {
+  if (!txn.request_sent()) return health::Seen::unreachable;
+  if (why.fault == Fault::bad_message || why.fault == Fault::too_large) return health::Seen::bad_head;
+  if (why.fault == Fault::timeout) return health::Seen::late_answer;
+  return why.fault == Fault::closed ? health::Seen::broken : health::Seen::no_answer;
+}
+
 void Personality::attempt_failed(Transaction& txn, const Error& why) const {
   if (!txn.server) return;
+  if (why.side == Side::server) health::observed(*txn.server, seen(txn, why));
   model::ServerState& s = *txn.server->state;
   (txn.request_sent() ? s.response_errors : s.connect_errors).fetch_add(1, kRelaxed);
   if (txn.tries_done <= 1 || why.side == Side::client) return;
@@ -234,6 +244,11 @@ void Personality::attempt_failed(Transaction& txn, const Error& why) const {
 void Personality::attempt_answered(Transaction& txn) const {
   unsigned family = txn.response.status / 100;
   txn.server->state->status[family < 6 ? family : 0].fetch_add(1, kRelaxed);
+  if (!txn.server->checks) return;
+  health::observed(*txn.server, health::Seen::connected);
+  uint16_t status = txn.response.status;
+  bool good = (status >= 100 && status < 500) || status == 501 || status == 505;
+  health::observed(*txn.server, good ? health::Seen::good_answer : health::Seen::bad_answer);
 }
 
 void Personality::guest_ended(Transaction& txn) const {
@@ -255,6 +270,7 @@ void count_abort(const Exchange& x, const Transaction& txn) {
 
 void Personality::log(Transaction& txn) const {
   Exchange& x = exchange(txn);
+  if (txn.tcp && txn.server && txn.request_sent()) health::observed(*txn.server, health::Seen::connected);
   if (txn.termination.cause == '-' && txn.error && !txn.response_complete())
     txn.termination = termination_of(txn, txn.error);
   if (x.front) {

@@ -15,7 +15,6 @@ extern const config::Table kPlannedProxy;
 extern const config::Table kPlannedOptions;
 extern const config::Table kPlannedRulesTcp;
 extern const config::Table kPlannedRulesHttp;
-extern const config::Table kPlannedChecks;
 extern const config::Table kPlannedBind;
 extern const config::Table kPlannedServer;
 extern const config::Table kPlannedSections;

@@ -33,13 +33,6 @@ constexpr Row kRows[] = {
                  "limit of the memory, in megabytes, that zlib may use"}),
     // polling and sockets
     as_harmless({"noktls", kGlobal, 0, 0, Block::none, Inherit::none, nullptr, "", "do not use kernel TLS"}),
-    // health checks
-    {"external-check", kGlobal, 0, 1, Block::none, Inherit::none, nullptr, "[preserve-env]",
-     "allow programs to be run as health checks"},
-    as_harmless({"spread-checks", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<0..50, in percent>",
-                 "vary the intervals of health checks by up to this percentage"}),
-    as_harmless({"max-spread-checks", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<delay in milliseconds>",
-                 "longest time over which the first health checks are spread"}),
     // logs and statistics
     as_harmless({"stats calculate-max-counters", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "[on|off]",
                  "whether maximum counters of the statistics are computed"}),

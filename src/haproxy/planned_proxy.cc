@@ -49,10 +49,6 @@ constexpr Row kRows[] = {
      "time between TCP keep-alive probes to a server"},
     {"use-fcgi-app", kListen | kBackend, 1, 1, Block::none, Inherit::none, nullptr, "<name>",
      "FastCGI application that the servers run"},
-    {"external-check command", kBackends, 1, 1, Block::none, Inherit::copy, nullptr, "<command>",
-     "program that checks a server"},
-    {"external-check path", kBackends, 1, 1, Block::none, Inherit::copy, nullptr, "<path>",
-     "PATH of the external check program"},
     // retries, reuse and queues
     {"http-send-name-header", kBackends, 0, 1, Block::none, Inherit::copy, nullptr, "[<header>]",
      "request header that carries the server's name"},

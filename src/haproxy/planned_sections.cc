@@ -152,7 +152,6 @@ constexpr Row kRows[] = {
     {"provider-name", kAcme, 1, 1, Block::none, Inherit::none, nullptr, "<string>", "DNS provider of DNS challenges"},
     {"reuse-key", kAcme, 1, 1, Block::none, Inherit::none, nullptr, "{ on | off }", "keep the private key at renewal"},
     // healthcheck
-    {"type", kHealthcheck, 1, -1, Block::none, Inherit::none, nullptr, "<type>", "kind of the health check"},
 };
 
 }  // namespace

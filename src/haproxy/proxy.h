@@ -9,6 +9,7 @@
 #include "haproxy/acl.h"
 #include "haproxy/answer.h"
 #include "haproxy/balance.h"
+#include "haproxy/checks.h"
 #include "haproxy/log_format.h"
 #include "haproxy/logging.h"
 #include "haproxy/server_options.h"
@@ -58,6 +59,7 @@ struct Timeouts {
   uint32_t client_fin = kForever;
   uint32_t server_fin = kForever;
   uint32_t tarpit = kForever;
+  uint32_t check = kForever;
 };
 
 // `option forwardfor` and `option originalto`.
@@ -110,6 +112,8 @@ struct Settings {
 
   StateSource states = StateSource::none;
   Str state_file;  // of `local` states; empty: named like the backend
+
+  CheckRules checks;
 
   uint32_t maxconn = 0;
   uint32_t max_rate = 0;  // rate-limit sessions; 0: none
@@ -201,6 +205,7 @@ struct Proxy {
   proxy::Segment back;  // a request that chose this backend goes on here
   proxy::Segment own;  // a `listen` section's own request: its rules ran already
   proxy::Segment entry;  // a request from elsewhere than a HAProxy frontend
+  const health::Program* check_program = nullptr;  // once a server of it is checked so
   proxy::Forward plan;
   model::ClientTimeouts client_timeouts;
   http::H1Limits limits;

@@ -12,6 +12,7 @@
 #include "expr/hooks.h"
 #include "haproxy/capture.h"
 #include "haproxy/check.h"
+#include "haproxy/checks.h"
 #include "haproxy/chosen_server.h"
 #include "haproxy/monitor.h"
 #include "haproxy/personality.h"
@@ -296,8 +297,8 @@ void make_logs(Scope& scope, Proxy& p) {
   for (LogTarget* t : p.s.logs) p.targets.push_back(t);
   if (p.s.log_global)
     for (LogTarget* t : scope.global.logs) p.targets.push_back(t);
-  if (!p.is_front()) return;
   p.unique_id = format_of(scope, p.s.unique_id_format, FormatUse::text, kAtFrontendRequest);
+  if (!p.is_front()) return;
   p.log_format = format_of(scope, p.s.log_format, FormatUse::log, kAtLog);
   p.log_format_sd = format_of(scope, p.s.log_format_sd, FormatUse::log, kAtLog);
   p.error_log_format = format_of(scope, p.s.error_log_format, FormatUse::log, kAtLog);
@@ -424,7 +425,9 @@ void make_pools(Scope& scope) {
     p->back_counters = stats::proxy_counters(fmt::format("haproxy/{}/back", p->name));
     p->front_limits = scope.arena.own<model::FrontLimits>();
     if (p->is_back()) make_pool(scope, *p);
+    if (p->is_back()) make_checks(scope, *p);
   }
+  for (Proxy* p : scope.global.proxies) resolve_tracks(scope, *p);
 }
 
 namespace {

@@ -40,6 +40,7 @@ struct Scope {
   Proxy* defaults = nullptr;  // the latest defaults section
   HttpErrors* http_errors = nullptr;
   UserList* users = nullptr;
+  HealthcheckSection* healthcheck = nullptr;
 
   ParseEnv env() { return {arena, diag, &global.references, &global.patterns}; }
   // Error with HAProxy's wording where it is known (else the text is used for both).

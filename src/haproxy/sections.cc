@@ -36,6 +36,7 @@ void inherit(Proxy& p, const Proxy& from) {
   share(p.s.compress_codings);
   share(p.s.server.tls.certificates);
   share(p.s.server.proxy_tlvs);
+  inherit_checks(p.s.checks);
   for (size_t i = 0; i < kRulesets; i++) {
     p.rules[i] = from.rules[i];
     share(p.rules[i]);
@@ -265,8 +266,6 @@ constexpr Row kRows[] = {
      "certificates loaded under names"},
     {"acme", kTop, 1, 1, Block::required, Inherit::none, bind_planned_section<kAcme>, "<name>",
      "an authority that issues certificates by ACME"},
-    {"healthcheck", kTop, 1, 1, Block::required, Inherit::none, bind_planned_section<kHealthcheck>, "<name>",
-     "a health check that several backends use"},
 };
 
 }  // namespace

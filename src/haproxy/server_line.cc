@@ -84,7 +84,7 @@ void take_hash_key(Scope& scope, ServerOptions& o, const Word& word) {
 }
 
 void take(Scope& scope, ServerOptions& o, Str name, Words args) {
-  if (take_tls_option(scope, o.tls, name, args)) return;
+  if (take_tls_option(scope, o.tls, name, args) || take_check_option(scope, o.check, name, args)) return;
   uint64_t n = 0;
   if (name == "weight") {
     if (read_number(scope, args[0], name, 0, 256, n)) o.weight = static_cast<int32_t>(n);

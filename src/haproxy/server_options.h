@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "config/tree.h"
+#include "haproxy/checks.h"
 #include "model/model.h"
 
 namespace weir::expr {
@@ -79,6 +80,7 @@ struct ServerOptions {
   Str verify_host;
   uint32_t id = 0;
   model::RingKey ring_key = model::RingKey::number;
+  CheckOptions check;
 };
 
 }  // namespace weir::haproxy

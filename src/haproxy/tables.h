@@ -43,5 +43,15 @@ extern const config::Table kRuntimeSocketTable;
 extern const config::Table kStatsPageTable;
 extern const config::Table kLuaTable;
 extern const config::Table kOldWordsTable;
+extern const config::Table kCheckRuleTable;
+extern const config::Table kCheckOptionTable;
+extern const config::Table kHttpCheckTable;
+extern const config::Table kHealthcheckTable;
+extern const config::Table kProtocolCheckTable;
+extern const config::Table kMysqlCheckTable;
+extern const config::Table kLdapCheckTable;
+extern const config::Table kSpopCheckTable;
+extern const config::Table kCheckSpreadTable;
+extern const config::Table kExternalCheckTable;
 
 }  // namespace weir::haproxy

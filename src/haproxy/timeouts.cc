@@ -15,13 +15,6 @@ void bind_timeout(void* s, const Directive& d, const Row& row) {
   scope.proxy->s.timeouts.*member = ms ? ms : kForever;
 }
 
-// A timeout that nothing uses before health checks are built.
-void bind_check_timeout(void* s, const Directive& d, const Row& row) {
-  uint32_t ms = 0;
-  Scope& scope = scope_of(s);
-  if (read_time_ms(scope, args_of(d, row)[0], row.name, ms)) scope.planned(d.where, row.name);
-}
-
 template <uint32_t Timeouts::* member>
 void bind_old_timeout(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
@@ -50,7 +43,8 @@ constexpr Row kRows[] = {
     row("timeout server-fin", kBackends, bind_timeout<&Timeouts::server_fin>,
         "longest silence of a server whose connection is half closed"),
     row("timeout tarpit", kProxies, bind_timeout<&Timeouts::tarpit>, "how long a tarpitted request is held"),
-    row("timeout check", kBackends, bind_check_timeout, "time for a health check after its connection is up"),
+    row("timeout check", kBackends, bind_timeout<&Timeouts::check>,
+        "time for a health check after its connection is up"),
     row("clitimeout", kFrontends, bind_old_timeout<&Timeouts::client>,
         "longest silence of a client; replaced by: timeout client"),
     row("contimeout", kBackends, bind_old_timeout<&Timeouts::connect>,

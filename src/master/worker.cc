@@ -101,7 +101,9 @@ void Worker::serve(int index) {
     changed_.wait(lock, [&] { return go_; });
     bool good = problem_.empty();
     lock.unlock();
+    if (good && on_shard) on_shard(shard);
     if (good) shard.run();
+    if (good && on_shard_end) on_shard_end(shard);
     {
       std::lock_guard hold(seat.lock);
       seat.shard = nullptr;

@@ -48,6 +48,8 @@ class Worker {
   std::function<void()> on_reopen;  // logs are to be opened anew
   std::function<void()> on_drain;   // when draining begins
   std::function<void()> on_end;     // after the shards, before the loop is closed
+  // On a shard's thread: it is about to serve; it serves no more.
+  std::function<void(proxy::Shard&)> on_shard, on_shard_end;
 
  private:
   // Another worker at the other end of a socket pair: an older one that sends its idle connections, or a newer one that is

@@ -21,6 +21,9 @@
 
 struct ssl_ctx_st;
 
+namespace weir::health {
+struct ServerChecks;
+}
 namespace weir::proxy {
 class Personality;
 struct Segment;
@@ -59,6 +62,9 @@ struct Server {
   ServerState* state = nullptr;
   ServerLocal* local = nullptr;
   const void* conf = nullptr;  // the personality's own
+  const health::ServerChecks* checks = nullptr;  // null: nothing looks after its health
+  uint32_t checks_key = 0;  // another value: its health begins anew
+  bool begins_down = false;  // until a check says otherwise
 
   ssl_ctx_st* tls_now() const { return state->tls.load(std::memory_order_relaxed) > 0 ? tls : nullptr; }
   // Where it is now: as configured, or as it was changed since.

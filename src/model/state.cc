@@ -11,7 +11,7 @@
 namespace weir::model {
 namespace {
 
-const KindOf<ServerState> kServers("server 2");
+const KindOf<ServerState> kServers("server 3");
 const KindOf<PoolState> kPools("pool 2");
 
 uint64_t hash_of(const net::Addr& addr) {
@@ -37,11 +37,13 @@ void settle(Model& model, const Server& server) {
   follow(was.disabled, server.disabled, known,
          [&] { s.admin = static_cast<uint8_t>(server.disabled ? Admin::maint : Admin::ready); });
   auto begin_anew = [&] {
-    s.up = !server.unresolved;
+    s.up = !server.unresolved && !server.begins_down;
     s.stopping = false;
     s.fails = 0;
+    s.health.begin_anew();
   };
   follow(was.unresolved, server.unresolved, known, begin_anew);
+  follow(was.checks, server.checks_key, known, begin_anew);
   follow(was.addr, server.unresolved ? 0 : hash_of(server.addr), known, [&] {
     begin_anew();
     s.moved.clear();

@@ -10,6 +10,7 @@
 
 #include "base/gauge.h"
 #include "base/shared_records.h"
+#include "model/health.h"
 #include "net/addr.h"
 #include "stats/rate.h"
 
@@ -44,6 +45,7 @@ struct Configured {
   std::atomic<int32_t> weight{0};
   std::atomic<int32_t> max_conns{0};
   std::atomic<uint64_t> addr{0};  // a hash
+  std::atomic<uint32_t> checks{0};  // Server::checks_key
 };
 
 // What algorithms that measure know of a server (balance/expected_time.h, balance/peak_ewma.cc). Milliseconds; times of day
@@ -93,6 +95,7 @@ struct alignas(64) ServerState {
   Configured configured;
   MovedAddr moved;
   Latency latency;
+  Health health;
 
   void forget(int slot) {
     current.forget(slot);

@@ -4,6 +4,8 @@
 
 #include "nginx/balancing.h"
 #include "nginx/body_file.h"
+#include "nginx/health_check.h"
+#include "nginx/health_match.h"
 #include "nginx/keepalive.h"
 #include "nginx/proxy_ssl.h"
 #include "nginx/stats_page.h"
@@ -52,6 +54,8 @@ const std::vector<const Module*>& modules() {
       &kEmptyGifModule,
       &kProxySslModule,
       &kProxyModule,
+      &kHealthMatchModule,
+      &kHealthCheckModule,
       &kLimitRateModule,
       &kIndexModule,
       &kAutoindexModule,

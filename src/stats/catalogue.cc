@@ -53,14 +53,6 @@ int ServerView::admin_state(const model::Server& s) const {
   return bits | (s.disabled ? 4 : 0) | (unresolved ? 32 : 0);
 }
 
-Str ServerView::status() const {
-  if (unresolved) return "MAINT (resolution)";
-  if (admin == model::Admin::maint) return "MAINT";
-  if (!up) return "DOWN";
-  if (stopping) return "NOLB";
-  return admin == model::Admin::drain ? "DRAIN" : "no check";
-}
-
 PoolView::PoolView(const model::Pool& pool) {
   uint32_t weights[2] = {};
   for (const model::Server* s : pool.servers) {

@@ -110,7 +110,6 @@ struct ServerView {
   int operational_state() const;  // srv_op_state: 0 stopped, 2 running, 3 stopping
   // srv_admin_state: a sum of bits, 1 forced maintenance, 4 maintenance in the file, 8 forced drain, 32 no address
   int admin_state(const model::Server& s) const;
-  Str status() const;
 };
 
 // A backend's servers together.

@@ -5,6 +5,9 @@
 
 #include <fmt/format.h>
 
+#include "health/judge.h"
+#include "stats/server_health.h"
+
 namespace weir::stats {
 namespace {
 
@@ -97,6 +100,45 @@ struct Sums {
   }
 };
 
+struct CheckColumns {
+  Col status, code, duration, description, last, rise, fall, health;
+};
+constexpr CheckColumns kCheckColumns{Col::check_status, Col::check_code, Col::check_duration, Col::check_desc,
+                                     Col::last_chk,     Col::check_rise, Col::check_fall,     Col::check_health};
+constexpr CheckColumns kAgentColumns{Col::agent_status, Col::agent_code, Col::agent_duration, Col::agent_desc,
+                                     Col::last_agt,     Col::agent_rise, Col::agent_fall,     Col::agent_health};
+
+void add_check(Builder& b, const health::Check& check, const model::CheckState& state, const CheckColumns& c) {
+  auto status = static_cast<health::Status>(state.status.load(kRelaxed));
+  b[c.status] = text(kStatus, health::short_name(status));
+  if (health::has_code(status)) b[c.code] = u32(kGauge, static_cast<uint64_t>(std::max(0, state.code.load(kRelaxed))));
+  if (status >= health::Status::unchanged)
+    b[c.duration] = u32(kGauge, static_cast<uint64_t>(std::max<int64_t>(0, state.duration_ms.load(kRelaxed))));
+  b[c.description] = text(kStatus, health::description(status));
+  b[c.last] = text(kStatus, state.text.get());
+  b[c.rise] = u32(kServiceKey, static_cast<uint64_t>(check.rise));
+  b[c.fall] = u32(kServiceKey, static_cast<uint64_t>(check.fall));
+  b[c.health] = u32(kServiceKey, static_cast<uint64_t>(std::max(0, state.health.load(kRelaxed))));
+}
+
+void add_health(Builder& b, const model::Server& server, const Moment& m) {
+  const model::Server& root = checked_server(server);
+  const model::Health& health = root.state->health;
+  if (server.checks) {
+    b.count(Col::chkfail, health.failed);
+    b.count(Col::chkdown, health.downs);
+    b.count(Col::hanafail, health.observed);
+  }
+  if (&root != &server)
+    b[Col::tracked] =
+        text(kConfigName, fmt::format("{}/{}", server.checks->tracks->pool->name, server.checks->tracks->name));
+  if (running_check(server, false))
+    b[Col::downtime] = u32(kCounter, static_cast<uint64_t>(health::down_seconds(server, m.now_s)));
+  if (ServerView(server).maint()) return;
+  if (const health::Check* check = running_check(server, false)) add_check(b, *check, health.check, kCheckColumns);
+  if (const health::Check* agent = running_check(server, true)) add_check(b, *agent, health.agent, kAgentColumns);
+}
+
 void add_front_http(Builder& b, const ProxyCounters& c, const Connections& conns) {
   add_statuses(b, c.status);
   b.count(Col::req_tot, c.requests);
@@ -162,7 +204,7 @@ Line server_line(const ProxyEntry& p, const model::Server& server, const ServerE
   ServerView view(server);
   Builder b;
   add_identity(b, p, server.name, e.id, kServer);
-  b[Col::status] = text(kStatus, view.status());
+  b[Col::status] = text(kStatus, status_of(server));
   b.gauge(Col::qcur, s.queued);
   b[Col::qmax] = u32(kMax, 0);
   b.gauge(Col::scur, s.current);
@@ -181,6 +223,7 @@ Line server_line(const ProxyEntry& p, const model::Server& server, const ServerE
   b[Col::act] = u32(kStatus, server.backup ? 0 : 1);
   b[Col::bck] = u32(kStatus, server.backup ? 1 : 0);
   b[Col::lastchg] = u32(kAge, age(s.changed_s.load(kRelaxed), m));
+  add_health(b, server, m);
   b.count(Col::lbtot, s.total);
   b[Col::rate] = u32(kRate, s.rate.read(m.now_ms));
   b[Col::rate_max] = u32(kMax, s.rate.max());

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "expr/encode.h"
+#include "health/judge.h"
 #include "proxy/server_mark.h"
 #include "proxy/shard.h"
 #include "proxy/transaction.h"
@@ -92,14 +93,24 @@ bool leave(proxy::Transaction& txn, const model::Server& s) {
 template <bool up, bool stopping>
 bool force_health(proxy::Transaction& txn, const model::Server& s) {
   proxy::ServerMark mark(s);
+  health::agree(s, up);
   set_health(s, up, stopping);
   on_all_shards(txn, mark.since());
   if (up && !stopping) wake_queue(txn, *s.pool);
   return true;
 }
-// No server has checks or an agent that could be turned on or off.
-bool no_check(proxy::Transaction&, const model::Server&) {
-  return false;
+// False: the server has no such check.
+template <bool agent, bool on>
+bool turn_check(proxy::Transaction&, const model::Server& s) {
+  if (!s.checks || !(agent ? s.checks->agent : s.checks->check)) return false;
+  (agent ? s.state->health.agent : s.state->health.check).enabled.store(on);
+  return true;
+}
+template <bool up>
+bool force_agent(proxy::Transaction& txn, const model::Server& s) {
+  if (!s.checks || !s.checks->agent) return false;
+  s.state->health.agent.health.store(up ? s.checks->agent->most_health() : 0);
+  return force_health<up, false>(txn, s);
 }
 bool end_all(proxy::Transaction& txn, const model::Server& s) {
   on_all_shards(txn, [&s](proxy::Shard& shard) { proxy::end_requests(shard, s, Fault::cancelled); });
@@ -121,12 +132,12 @@ constexpr Action kActions[] = {
     {"hrunn", force_health<true, false>},
     {"hnolb", force_health<true, true>},
     {"hdown", force_health<false, false>},
-    {"dhlth", no_check},
-    {"ehlth", no_check},
-    {"dagent", no_check},
-    {"eagent", no_check},
-    {"arunn", no_check},
-    {"adown", no_check},
+    {"dhlth", turn_check<false, false>},
+    {"ehlth", turn_check<false, true>},
+    {"dagent", turn_check<true, false>},
+    {"eagent", turn_check<true, true>},
+    {"arunn", force_agent<true>},
+    {"adown", force_agent<false>},
     {"shutdown", end_all},
 };
 

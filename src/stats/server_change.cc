@@ -3,6 +3,10 @@
 
 #include <time.h>
 
+#include <algorithm>
+
+#include "health/judge.h"
+
 #include "stats/catalogue.h"
 
 namespace weir::stats {
@@ -18,7 +22,15 @@ void change_state(const model::Server& server, Change change) {
   auto before = doing();
   change(*server.state);
   model::state_changed(server);
-  if (doing() != before) server.state->changed_s.store(time(nullptr), std::memory_order_relaxed);
+  auto after = doing();
+  if (after == before) return;
+  constexpr auto kRelaxed = std::memory_order_relaxed;
+  model::ServerState& s = *server.state;
+  int64_t now = time(nullptr), changed = s.changed_s.load(kRelaxed);
+  if (before.first == 0 && after.first != 0 && changed)
+    s.health.down_s.fetch_add(std::max<int64_t>(0, now - changed), kRelaxed);
+  if (before.first != 0 && after.first == 0) s.health.downs.fetch_add(1, kRelaxed);
+  s.changed_s.store(now, kRelaxed);
 }
 
 }  // namespace
@@ -26,7 +38,8 @@ void change_state(const model::Server& server, Change change) {
 void set_admin(const model::Server& server, model::Admin admin) {
   change_state(server, [&](model::ServerState& s) {
     s.drain_until_ms.store(0);
-    s.admin.store(static_cast<uint8_t>(admin));
+    bool was_maint = s.admin.exchange(static_cast<uint8_t>(admin)) == static_cast<uint8_t>(model::Admin::maint);
+    if (was_maint && admin != model::Admin::maint) health::begin_health(server);
   });
 }
 

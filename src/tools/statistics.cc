@@ -4,12 +4,18 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <memory>
+#include <mutex>
+
 #include "control/control.h"
+#include "control/server_news.h"
 #include "haproxy/catalogue.h"
 #include "haproxy/global.h"
 #include "haproxy/haproxy.h"
 #include "haproxy/personality.h"
 #include "haproxy/state_file.h"
+#include "health/checks.h"
 #include "master/start.h"
 #include "master/worker.h"
 #include "nginx/catalogue.h"
@@ -104,6 +110,36 @@ void make_catalogue(model::Model& model, proxy::Crew& crew) {
   stats::set_catalogue(c);
 }
 
+// Lines about servers, on stderr and in the backend's logs: from shards that check them, and from the control thread.
+control::Tell teller_for(master::Voice& voice, const haproxy::Global& global) {
+  auto lock = std::make_shared<std::mutex>();
+  return [&voice, &global, lock](const stats::ProxyEntry& proxy, const control::News& news) {
+    std::lock_guard hold(*lock);
+    voice.say(news.alarm ? master::Level::alert : master::Level::warn, news.text);
+    if (const haproxy::Proxy* p = global.find_proxy(proxy.name, !proxy.back))
+      haproxy::log_about(global, *p, news.level, news.logged);
+  };
+}
+
+bool is_checked(const model::Model& model) {
+  return std::ranges::any_of(model.servers, [](const model::Server* s) { return s->checks != nullptr; });
+}
+
+void check_servers(master::Worker& worker) {
+  auto checks = std::make_shared<health::Checks>(worker.model(), worker.crew);
+  health::set_checks(checks.get());
+  worker.on_shard = [checks](proxy::Shard& shard) { checks->begin(shard); };
+  worker.on_shard_end = [checks](proxy::Shard& shard) { checks->end(shard); };
+  worker.on_drain = [checks, before = std::move(worker.on_drain)] {
+    checks->stop();
+    if (before) before();
+  };
+  worker.on_end = [checks, before = std::move(worker.on_end)] {
+    health::set_checks(nullptr);
+    if (before) before();
+  };
+}
+
 bool serve(master::Worker& worker, const master::Job& job, std::string& problem) {
   auto& model = const_cast<model::Model&>(worker.model());
   auto sockets = std::make_shared<Sockets>();
@@ -113,6 +149,7 @@ bool serve(master::Worker& worker, const master::Job& job, std::string& problem)
   if (!model.haproxy) return true;
   const haproxy::Global& global = haproxy::global(model);
   master::Voice& voice = *job.voice;
+  control::set_teller(teller_for(voice, global));
   if (job.command_line >= 0) sockets->all.push_back(master_line(job.command_line, timeout_ms));
   if (sockets->all.empty()) return true;
   worker.crew.broken.wanted = true;
@@ -122,11 +159,7 @@ bool serve(master::Worker& worker, const master::Job& job, std::string& problem)
   access.shards = std::max(model.process.shards, 1);
   access.post = [&worker](int i, std::function<void(proxy::Shard&)> fn) { return worker.post(i, std::move(fn)); };
   access.stopping = [&worker] { return worker.draining(); };
-  access.tell = [&voice, &global](const stats::ProxyEntry& proxy, const control::News& news) {
-    voice.say(news.alarm ? master::Level::alert : master::Level::warn, news.text);
-    if (const haproxy::Proxy* p = global.find_proxy(proxy.name, !proxy.back))
-      haproxy::log_about(global, *p, news.level, news.logged);
-  };
+  access.tell = control::teller();
   access.log = [&global](Str line) { haproxy::log_globally(global, line); };
   access.startup_log = [&voice] { return voice.startup_log.text(); };
   access.max_sessions = global.socket_maxconn;
@@ -153,7 +186,10 @@ void add_statistics(master::Job& job) {
   };
   job.before_threads = [&job](master::Worker& worker) {
     std::string problem;
-    if (serve(worker, job, problem)) return true;
+    if (serve(worker, job, problem)) {
+      if (is_checked(worker.model())) check_servers(worker);
+      return true;
+    }
     job.voice->say(master::Level::alert, problem);
     return false;
   };
