@@ -31,6 +31,10 @@ struct Tried {
 // Whether new requests may go to this server now: up, not in maintenance or drain, below its limit, not failing.
 bool usable(const Server& server, uint64_t now_ms);
 
+// Whether requests of clients that belong to this server (a cookie, a stored session) may go there now, limits apart: as usable(),
+// but one that drains keeps its clients.
+bool keeps_clients(const Server& server, uint64_t now_ms);
+
 // Whether somebody who waits for this server need not wait on: it has a place, or does not serve any more.
 bool takes_or_left(const Server& server, uint64_t now_ms);
 // How many servers but the backups can serve, limits apart.
@@ -63,6 +67,10 @@ class Balancer {
   virtual Str name() const = 0;
   // The server for this request, or null when none of those that are left is usable.
   virtual const Server* pick(const Pool& pool, proxy::Transaction& txn, const Tried& tried) = 0;
+  // Whether this request, for which that server was picked, waits for its place there when another one took it meanwhile.
+  virtual bool awaits(const Server&, const proxy::Transaction&) const { return wishes.insists; }
+  // A request goes to that server for other reasons than this algorithm's.
+  virtual void taken(const Pool&, const Server&) {}
   // The head of the answer came to a request that was picked for this server. Before ended().
   virtual void answered(const Server&, uint64_t /*header_ms*/, uint64_t /*now_ms*/) {}
   // A try on the server is over and does not count among its current ones any more.

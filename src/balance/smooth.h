@@ -23,4 +23,14 @@ const Server* pick_smoothly(Places places, std::vector<int64_t>& current, TakesP
   return best;
 }
 
+// A request goes to `chosen` although it was not its turn: it pays for that as for a turn, but for one at a time, so that a
+// server with busy clients of its own is not left without new ones for long.
+inline void pay_for_turn(Places places, std::vector<int64_t>& current, const Server& chosen, int32_t weight) {
+  int64_t sum = 0;
+  for (const Lineup::Place& p : places) sum += p.weight;
+  if (current[chosen.slot] <= weight - sum) return;
+  for (const Lineup::Place& p : places) current[p.server->slot] += p.weight;
+  current[chosen.slot] -= sum;
+}
+
 }  // namespace weir::model

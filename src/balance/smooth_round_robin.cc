@@ -34,6 +34,14 @@ class SmoothRoundRobin final : public Balancer {
     return l.backup.empty() ? nullptr : pick_among(pool, l.backup, 1, tried);
   }
 
+  void taken(const Pool& pool, const Server& server) override {
+    if (turns_[0] || pool.servers.size == 1) return;
+    PickLock lock(pool);
+    const Lineup& l = lineup(pool, net::Loop::current().now());
+    pay_for_turn(server.backup ? l.backup : l.active, current_, server,
+                 server.state->weight.load(std::memory_order_relaxed));
+  }
+
  private:
   // Passive health is not counted for a lone server: leaving it out would help nobody.
   static const Server* lone(const Server& only, const Tried& tried) {

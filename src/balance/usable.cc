@@ -32,6 +32,12 @@ bool usable(const Server& server, uint64_t now_ms) {
   return !at_limit(server) && !without_address(server) && in_service(*server.state) && failing_until(server) <= now_ms;
 }
 
+bool keeps_clients(const Server& server, uint64_t now_ms) {
+  const ServerState& s = *server.state;
+  return s.admin.load(std::memory_order_relaxed) != static_cast<uint8_t>(Admin::maint) &&
+         s.up.load(std::memory_order_relaxed) && !without_address(server) && failing_until(server) <= now_ms;
+}
+
 bool takes_or_left(const Server& server, uint64_t now_ms) {
   if (!at_limit(server)) return true;
   return without_address(server) || !in_service(*server.state) || failing_until(server) > now_ms ||

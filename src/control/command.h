@@ -73,6 +73,7 @@ extern const Commands kVariableCommands;
 extern const Commands kSocketCommands;
 extern const Commands kDebugCommands;
 extern const Commands kShardCommands;
+extern const Commands kTableCommands;
 extern const Commands kAbsentCommands;  // the last ones: others may begin with the same words
 
 }  // namespace weir::control

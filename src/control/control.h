@@ -87,6 +87,7 @@ class Server {
   // --- for sessions and commands ---
   Access& access() { return access_; }
   stats::Catalogue& catalogue() { return *access_.catalogue; }
+  const model::Model& model() const { return *access_.model; }
   uv_loop_t* loop() { return loop_; }
   std::span<const SocketConf> sockets() const { return sockets_; }
   stats::Moment moment() const { return stats::moment_since(access_.catalogue->start_ms); }

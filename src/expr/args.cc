@@ -7,6 +7,7 @@
 #include "expr/variables.h"
 #include "model/model.h"
 #include "net/addr.h"
+#include "sticky/stick_table.h"
 
 namespace weir::expr {
 
@@ -93,6 +94,7 @@ Str argument_type_name(char letter) {
     case 'f': return "frontend";
     case 'S': return "server";
     case 'u': return "user list";
+    case 'T': return "stick table";
     default: return "string";
   }
 }
@@ -128,7 +130,8 @@ std::string check_argument(char letter, Arg& arg, const Parsing& p) {
     case 'b':
     case 'f':
     case 'S':
-    case 'u': return check_reference(letter, arg, p);
+    case 'u':
+    case 'T': return check_reference(letter, arg, p);
     default: return {};
   }
 }
@@ -141,6 +144,14 @@ std::vector<std::string> resolve(const References& references, const model::Mode
     missing.push_back(&r);
   };
   for (Reference* r : references.list) {
+    if (r->kind == 'T') {
+      for (const sticky::StickTable* t : model.stick_tables)
+        if (t->name == r->name) r->table = t;
+      if (!r->table)
+        say(*r, fmt::format("unable to find stick-table '{}' referenced in arg 1 of sample fetch keyword '{}'", r->name,
+                            r->keyword));
+      continue;
+    }
     if (r->kind != 'b' && r->kind != 'S') continue;
     if (r->name.empty()) continue;
     r->pool = model.find_pool(r->name);

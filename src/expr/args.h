@@ -6,12 +6,16 @@
 //   4 IPv4 address, 6 IPv6 address, m IPv4 mask or its length, M IPv6 mask or length (Arg::object: const Value*)
 //   v integer or variable (object: const Variable*, or number)       V variable (object)
 //   r regular expression text; the check function compiles it with its flags
-//   b backend, f frontend, S [backend/]server, u user list (object: const Reference*); a missing b is the current one
+//   b backend, f frontend, S [backend/]server, u user list, T stick table (object: const Reference*); a missing b is the current one
 #include <string>
 #include <vector>
 
 #include "config/source.h"
 #include "expr/fetch.h"
+
+namespace weir::sticky {
+struct StickTable;
+}
 
 namespace weir::model {
 struct Model;
@@ -31,6 +35,7 @@ struct Reference {
   config::Where where;
   const model::Pool* pool = nullptr;
   const model::Server* target = nullptr;
+  const sticky::StickTable* table = nullptr;
 };
 
 // Collected while expressions are parsed; resolved once, before freeze.
@@ -48,6 +53,7 @@ struct Parsing {
   PatternSources* patterns = nullptr;  // null: maps are not allowed
   Str keyword;
   config::Where where;
+  Str home;  // the proxy where the expression stands
 };
 extern thread_local const Parsing* parsing;
 

@@ -60,12 +60,14 @@ struct ByName {
 const ByName<FetchDef>& fetches() {
   static const ByName<FetchDef> all{internal_fetches(), proxy_fetches(),  connection_fetches(), tls_fetches(),
                                     request_fetches(),  header_fetches(), auth_fetches(),       body_fetches(),
-                                    log_fetches(),      hello_fetches(),  limit_fetches(),      client_hello_fetches()};
+                                    log_fetches(),      hello_fetches(),  limit_fetches(),      client_hello_fetches(),
+                                    table_fetches()};
   return all;
 }
 const ByName<ConvertDef>& converters() {
-  static const ByName<ConvertDef> all{number_converters(), text_converters(), code_converters(), digest_converters(),
-                                      time_converters(),   misc_converters(), json_converters(), map_converters()};
+  static const ByName<ConvertDef> all{number_converters(), text_converters(), code_converters(),
+                                      digest_converters(), time_converters(), misc_converters(),
+                                      json_converters(),   map_converters(),  table_converters()};
   return all;
 }
 

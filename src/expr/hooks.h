@@ -45,6 +45,8 @@ struct Hooks {
   uint32_t (*capture_count)(const Ctx& ctx, bool response) = nullptr;
   // `capture cookie`: NAME=VALUE as logged; false: nothing was captured.
   bool (*captured_cookie)(const Ctx& ctx, bool response, Str& out) = nullptr;
+  // Persistence by cookie as logs show it, a letter for the request and one for the response; false: there is none.
+  bool (*cookie_states)(const Ctx& ctx, char (&out)[2]) = nullptr;
 
   int64_t (*handshake_ms)(const Ctx& ctx) = nullptr;       // PROXY header and TLS with the client: 0
   bool (*first_request)(const Ctx& ctx) = nullptr;         // true

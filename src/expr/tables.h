@@ -22,6 +22,7 @@ FetchTable header_fetches();  // headers and cookies of both directions
 FetchTable auth_fetches();  // the Authorization header
 FetchTable body_fetches();  // bodies and bytes
 FetchTable hello_fetches();        // TLS hellos that pass through
+FetchTable table_fetches();  // stick tables
 FetchTable log_fetches();  // timers, counters
 
 ConvertTable number_converters();
@@ -32,6 +33,7 @@ ConvertTable time_converters();
 ConvertTable misc_converters();  // variables, debug, addresses
 ConvertTable json_converters();
 ConvertTable map_converters();
+ConvertTable table_converters();  // stick tables
 
 const FetchDef* find_fetch(Str name);
 const ConvertDef* find_converter(Str name);

@@ -231,7 +231,8 @@ const config::Index& index() {
           kMonitorTable,     kCompressionTable, kUserlistTable,      kRuntimeSocketTable, kLuaTable,
           kOldWordsTable,    kStateFileTable,   kGlobalProcessTable, kGlobalTlsTable,     kCheckRuleTable,
           kCheckOptionTable, kHttpCheckTable,   kHealthcheckTable,   kProtocolCheckTable, kMysqlCheckTable,
-          kLdapCheckTable,   kSpopCheckTable,   kCheckSpreadTable,   kExternalCheckTable})
+          kLdapCheckTable,   kSpopCheckTable,   kCheckSpreadTable,   kExternalCheckTable, kCookieTable,
+          kStickTable})
       i.add(t);
     add_planned(i);
     return i;

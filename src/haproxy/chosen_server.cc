@@ -1,7 +1,8 @@
 // See haproxy/chosen_server.h.
 #include "haproxy/chosen_server.h"
 
-#include "haproxy/exchange.h"
+#include "balance/lineup.h"
+#include "haproxy/cookie.h"
 #include "proxy/shard.h"
 
 namespace weir::haproxy {
@@ -13,9 +14,14 @@ class ChosenServer final : public model::Balancer {
   Str name() const override { return usual_->name(); }
 
   const model::Server* pick(const model::Pool& pool, proxy::Transaction& txn, const model::Tried& tried) override {
-    const model::Server* s = exchange(txn).server;
-    if (s && !tried.has(s->slot) && model::usable(*s, txn.shard.loop.now())) return s;
+    Exchange& x = exchange(txn);
+    if (x.persistence.direct && takes(*x.server, x, txn, tried)) return x.server;
+    x.persistence.direct = false;
     return usual_->pick(pool, txn, tried);
+  }
+  bool awaits(const model::Server& s, const proxy::Transaction& txn) const override {
+    const Exchange& x = exchange(txn);
+    return (x.persistence.direct && x.server == &s) || usual_->awaits(s, txn);
   }
   void answered(const model::Server& s, uint64_t header_ms, uint64_t now_ms) override {
     usual_->answered(s, header_ms, now_ms);
@@ -23,6 +29,14 @@ class ChosenServer final : public model::Balancer {
   void ended(const model::Server& s, const model::TryEnd& end) override { usual_->ended(s, end); }
 
  private:
+  // A full server that serves is waited for; nobody would call those who wait for one that drains.
+  static bool takes(const model::Server& s, const Exchange& x, const proxy::Transaction& txn,
+                    const model::Tried& tried) {
+    const uint64_t now = txn.shard.loop.now();
+    if (tried.has(s.slot) || !persists_on(s, *x.back, x.persistence, now)) return false;
+    return !model::at_limit(s) || !model::takes_or_left(s, now);
+  }
+
   std::unique_ptr<model::Balancer> usual_;
 };
 

@@ -123,6 +123,23 @@ uint32_t capture_count(const expr::Ctx& ctx, bool response) {
   const Proxy* p = front_of(ctx);
   return p ? static_cast<uint32_t>(response ? p->response_captures.size() : p->request_captures.size()) : 0;
 }
+bool captured_cookie(const expr::Ctx& ctx, bool response, Str& out) {
+  const Exchange* x = exchange_of(ctx);
+  const CookieUse* use = x ? x->persistence.cookies : nullptr;
+  if (!use || !use->captured[response].data()) return false;
+  out = use->captured[response];
+  return true;
+}
+bool cookie_states(const expr::Ctx& ctx, char (&out)[2]) {
+  const Exchange* x = exchange_of(ctx);
+  if (!x) return false;
+  const Proxy* back = x->back ? x->back : x->front;
+  if (!back || !back->is_back() || back->s.cookie.name.empty() || !back->s.cookie.has_mode()) return false;
+  const CookieUse* use = x->persistence.cookies;
+  out[0] = "NIDVEOU"[use ? static_cast<int>(use->sent) : 0];
+  out[1] = "NPDIRU"[use ? static_cast<int>(use->set) : 0];
+  return true;
+}
 Str id_of(const expr::Ctx& ctx) {
   return ctx.txn ? unique_id(*ctx.txn) : Str{};
 }
@@ -253,6 +270,8 @@ void install_hooks() {
   h.capture = get_capture;
   h.set_capture = set_capture;
   h.capture_count = capture_count;
+  h.captured_cookie = captured_cookie;
+  h.cookie_states = cookie_states;
   h.first_request = first_request;
   h.inspect = inspect;
   h.stopping = stopping;

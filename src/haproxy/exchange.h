@@ -26,7 +26,8 @@ struct Exchange {
   Timeouts* overrides = nullptr;  // set-timeout
   uint32_t retries = kForever;  // set-retries
   const config::Where* last_rule = nullptr;  // the last rule that ended its ruleset
-  const model::Server* server = nullptr;  // chosen by use-server
+  const model::Server* server = nullptr;  // that a use-server rule or persistence names
+  Persistence persistence;
   net::Addr* source = nullptr;  // set-src
   net::Addr* destination = nullptr;
   Coding coding = Coding::undecided;  // that the client and the configuration agree on

@@ -326,8 +326,10 @@ void termination(const Ctx& ctx, const Part&, LineBuilder& out) {
   out.fixed({text, 2});
 }
 void termination_and_cookies(const Ctx& ctx, const Part&, LineBuilder& out) {
-  const char text[4] = {ctx.txn ? ctx.txn->termination.cause : 'P', ctx.txn ? ctx.txn->termination.phase : 'R', '-',
-                        '-'};
+  char cookies[2] = {'-', '-'};
+  if (expr::hooks.cookie_states) expr::hooks.cookie_states(ctx, cookies);
+  const char text[4] = {ctx.txn ? ctx.txn->termination.cause : 'P', ctx.txn ? ctx.txn->termination.phase : 'R',
+                        cookies[0], cookies[1]};
   out.fixed({text, 4});
 }
 void origin(const Ctx& ctx, const Part&, LineBuilder& out) {

@@ -127,6 +127,7 @@ constexpr Row kRows[] = {
          "drop requests whose client has left before a server has them (the default in HTTP)"),
     flag("option allbackups", kBackends, bind_flag<kOptAllBackups>,
          "use all backup servers at once instead of the first"),
+    flag("option persist", kBackends, bind_flag<kOptPersist>, "keep clients on their server although it is down"),
     flag("option dontlognull", kFrontends, bind_flag<kOptDontLogNull>, "do not log connections without data"),
     flag("option dontlog-normal", kFrontends, bind_flag<kOptDontLogNormal>, "do not log what went well"),
     flag("option http-buffer-request", kProxies, bind_flag<kOptBufferRequest>,

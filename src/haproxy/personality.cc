@@ -10,11 +10,13 @@
 #include "haproxy/answer.h"
 #include "haproxy/capture.h"
 #include "haproxy/compression.h"
+#include "haproxy/cookie.h"
 #include "haproxy/forwarded.h"
 #include "haproxy/global.h"
 #include "haproxy/haproxy.h"
 #include "haproxy/log_tags.h"
 #include "haproxy/outcome.h"
+#include "haproxy/stick.h"
 #include "haproxy/unique_id.h"
 #include "health/checks.h"
 #include "http/h1_server.h"
@@ -44,6 +46,10 @@ class Personality final : public proxy::Personality {
   bool wants_retry(const Transaction& txn, const Error& why) const override;
   void attempt_failed(Transaction& txn, const Error& why) const override;
   void attempt_answered(Transaction& txn) const override;
+  void connected(Transaction& txn) const override {
+    Exchange& x = exchange(txn);
+    if (x.back && !x.back->sticks.empty()) store_sticks(txn, x);
+  }
   std::string proxy_tlvs(Transaction& txn, const model::Server& server) const override;
   void connection_refused(const model::Listener& listener, const net::Addr& client, Refusal why, Str text,
                           Str detail) const override;
@@ -109,6 +115,7 @@ void Personality::response(Transaction& txn) const {
   if (front) push(c, front->segment(Ruleset::after));
   if (back) push(c, back->segment(Ruleset::after));
   if (txn.local_reply) return;
+  if (watches_cookies(front, x.back) || (x.back && !x.back->sticks.empty())) push(c, kResponsePersistence);
   if (front) push(c, front->segment(Ruleset::response));
   if (back) push(c, back->segment(Ruleset::response));
   if (x.back) push(c, x.back->segment(Ruleset::response_content));
@@ -216,8 +223,9 @@ int serving(const model::Pool& pool) {
 bool Personality::pick_another(const Transaction& txn) const {
   const Exchange& x = exchange(txn);
   const Proxy* back = x.back;
-  if (!back || !back->s.redispatch) return false;
-  if (!x.server && serving(*txn.pool) > 1) return true;
+  if (!back || !back->s.redispatch || x.persistence.forced) return false;
+  if (!x.persistence.direct && serving(*txn.pool) > 1) return true;
+  if (txn.server && !model::keeps_clients(*txn.server, txn.shard.loop.now())) return true;
   int done = txn.tries_done, after = back->s.redispatch_after, retries = static_cast<int>(retries_of(x, *back));
   if (after > 0) return done % after == 0;
   int period = retries + 1 + after;
@@ -271,6 +279,7 @@ void count_abort(const Exchange& x, const Transaction& txn) {
 void Personality::log(Transaction& txn) const {
   Exchange& x = exchange(txn);
   if (txn.tcp && txn.server && txn.request_sent()) health::observed(*txn.server, health::Seen::connected);
+  if ((x.denied || x.tarpitted) && !txn.tcp && watches_cookies(x.front, x.back)) note_refused_cookies(txn, x);
   if (txn.termination.cause == '-' && txn.error && !txn.response_complete())
     txn.termination = termination_of(txn, txn.error);
   if (x.front) {

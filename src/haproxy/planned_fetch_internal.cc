@@ -121,10 +121,6 @@ constexpr Row kRows[] = {
      "weight of a server as set by the user"},
     {"srv_weight", kFetch, 1, 1, Block::none, Inherit::none, nullptr, "([<backend>/]<server>) : integer",
      "effective weight of a server"},
-    {"table_avl", kFetch, 0, 1, Block::none, Inherit::none, nullptr, "([<table>]) : integer",
-     "free entries of a stick table"},
-    {"table_cnt", kFetch, 0, 1, Block::none, Inherit::none, nullptr, "([<table>]) : integer",
-     "used entries of a stick table"},
     // inside of HTTP messages, for developers
     {"internal.htx.data", kFetch, 0, 0, Block::none, Inherit::none, nullptr, ": integer",
      "bytes of data in the message"},

@@ -23,8 +23,6 @@ constexpr Row kRows[] = {
      "reset sockets on close instead of lingering"},
     {"option use-small-buffers", kBackends, 0, 3, Block::none, Inherit::copy, nullptr,
      "[ queue | l7-retries | check ]*", "use small buffers in queues, retries or checks"},
-    {"option persist", kBackends, 0, 0, Block::none, Inherit::copy, nullptr, "",
-     "keep using a server that is down while its cookie says so"},
     // logs
     {"option logasap", kFrontends, 0, 0, Block::none, Inherit::copy, nullptr, "",
      "log as soon as the response head is known"},

@@ -64,14 +64,8 @@ constexpr Row kRows[] = {
     {"check-via-socks4", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "",
      "checks go through the SOCKS4 proxy as well"},
     // persistence and redirection
-    {"cookie", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<value>",
-     "value of the persistence cookie for this server"},
     {"redir", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<prefix>",
      "redirect GET and HEAD to this prefix instead of proxying"},
-    {"stick", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "",
-     "entries in stick tables, after a default of non-stick"},
-    {"non-stick", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "",
-     "never store this server in stick tables"},
     // connections
     {"idle-ping", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<delay>",
      "interval of pings on idle connections"},

@@ -12,6 +12,7 @@
 #include "haproxy/checks.h"
 #include "haproxy/log_format.h"
 #include "haproxy/logging.h"
+#include "haproxy/persistence.h"
 #include "haproxy/server_options.h"
 #include "http/h1_parser.h"
 #include "model/model.h"
@@ -44,6 +45,7 @@ enum Option : uint64_t {
   kOptDropRequestTrailers = 1ull << 11,
   kOptDropResponseTrailers = 1ull << 12,
   kOptNoAbortOnClose = 1ull << 13,
+  kOptPersist = 1ull << 14,
 };
 
 // Milliseconds; kForever: never set, no limit.
@@ -109,6 +111,7 @@ struct Settings {
   bool redispatch = false;
   int redispatch_after = -1;
   ServerOptions server;  // default-server
+  CookieSettings cookie;
 
   StateSource states = StateSource::none;
   Str state_file;  // of `local` states; empty: named like the backend
@@ -190,6 +193,10 @@ struct Proxy {
   std::vector<Switch> switches;
   Target fallback;  // default_backend
   std::vector<UseServer> use_servers;
+  std::vector<PersistRule> persist_rules;
+  CookieCapture cookie_capture;
+  sticky::StickTable* table = nullptr;
+  std::vector<StickRule> sticks;
   ArenaList<proxy::Step> rules[kRulesets];
   ArenaList<proxy::Step> redirects;  // `redirect` lines: after http-request rules
   const Condition* monitor_fail = nullptr;

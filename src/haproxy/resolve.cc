@@ -14,10 +14,12 @@
 #include "haproxy/check.h"
 #include "haproxy/checks.h"
 #include "haproxy/chosen_server.h"
+#include "haproxy/cookie.h"
 #include "haproxy/monitor.h"
 #include "haproxy/personality.h"
 #include "haproxy/state_file.h"
 #include "haproxy/stats_page.h"
+#include "haproxy/stick.h"
 #include "haproxy/switching.h"
 #include "haproxy/tls.h"
 
@@ -74,6 +76,11 @@ void settle_algorithm(Scope& scope, Proxy& p) {
   p.s.balance.algorithm = Algorithm::roundrobin;
 }
 
+// Whether something else than balancing may name a request's server.
+bool may_choose(const Proxy& p) {
+  return !p.use_servers.empty() || !p.sticks.empty() || (p.http() && !p.s.cookie.name.empty());
+}
+
 void make_pool(Scope& scope, Proxy& p) {
   auto* pool = scope.arena.own<model::Pool>();
   pool->name = p.name;
@@ -103,7 +110,7 @@ void make_pool(Scope& scope, Proxy& p) {
   }
   settle_algorithm(scope, p);
   auto balancer = make_balancer(p, *pool, scope.options.face == config::Dialect::weir);
-  if (!p.use_servers.empty()) balancer = make_chosen_server(std::move(balancer));
+  if (may_choose(p)) balancer = make_chosen_server(std::move(balancer));
   pool->balancer = balancer.release();  // the model's from here on
   p.pool = pool;
   scope.model.pools.push_back(pool);
@@ -168,6 +175,12 @@ void add_request_rules(StepList& list, const Proxy& p, bool received) {
   list.add(call_redirects, p.redirect_segment.size != 0);
 }
 
+// Whether some frontend does: any of them may lead to a backend.
+bool captures_cookies(const Global& global) {
+  return std::any_of(global.proxies.begin(), global.proxies.end(),
+                     [](const Proxy* p) { return !p->cookie_capture.name.empty(); });
+}
+
 void make_segments(Scope& scope, Proxy& p) {
   constexpr Str kNames[] = {"tcp-request connection", "tcp-request session", "tcp-request content",
                             "tcp-response content",   "http-request",        "http-response",
@@ -188,7 +201,10 @@ void make_segments(Scope& scope, Proxy& p) {
     list.add(run_entry);
     add_request_rules(list, p, false);
     uint32_t rules_end = list.steps.size;
+    list.add(run_persist_rules, !p.persist_rules.empty());
     list.add(run_use_server, !p.use_servers.empty());
+    list.add(run_request_cookies, p.http() && (!p.s.cookie.name.empty() || captures_cookies(scope.global)));
+    list.add(run_stick_rules, !p.sticks.empty());
     list.add(run_collect_post, p.http() && p.s.balance.algorithm == Algorithm::url_param && p.s.balance.check_post);
     list.add(run_forward);
     p.entry = segment(scope, "backend", p, list.steps);
@@ -461,10 +477,12 @@ void resolve(Scope& scope) {
     resolve_names(scope, *p);
     make_listeners(scope, *p);
     check_proxy(scope, *p);
+    check_cookies(scope, *p);
     check_state_file(scope, *p);
   }
   scope.proxy = nullptr;
   check_references(scope);
+  resolve_sticks(scope);
   resolve_references(scope.global.references, scope.model, scope.diag);
   scope.global.patterns.assign_ids();
   for (const std::string& name : scope.global.patterns.absent)

@@ -138,7 +138,9 @@ class Parser {
     return text_.substr(begin, at_ - begin);
   }
 
-  expr::Parsing parsing(Str name) const { return {&env_.arena, env_.references, env_.patterns, name, where_}; }
+  expr::Parsing parsing(Str name) const {
+    return {&env_.arena, env_.references, env_.patterns, name, where_, env_.home};
+  }
 
   template <class Def>
   static char letter_of(const Def& def, size_t argument) {

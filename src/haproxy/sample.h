@@ -52,6 +52,7 @@ struct ParseEnv {
   config::Diagnostics& diag;
   expr::References* references = nullptr;
   expr::PatternSources* patterns = nullptr;
+  Str home = {};  // the proxy that is bound
 };
 
 struct SampleError {

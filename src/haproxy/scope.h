@@ -42,7 +42,7 @@ struct Scope {
   UserList* users = nullptr;
   HealthcheckSection* healthcheck = nullptr;
 
-  ParseEnv env() { return {arena, diag, &global.references, &global.patterns}; }
+  ParseEnv env() { return {arena, diag, &global.references, &global.patterns, proxy ? proxy->name : Str{}}; }
   // Error with HAProxy's wording where it is known (else the text is used for both).
   config::Diagnostic& error(const Where& where, std::string text, std::string remedy = {}, std::string product = {});
   config::Diagnostic& warning(const Where& where, std::string text, std::string remedy = {}, std::string product = {});

@@ -115,6 +115,8 @@ void take(Scope& scope, ServerOptions& o, Str name, Words args) {
     take_hash_key(scope, o, args[0]);
   } else if (name == "cookie") {
     o.cookie = args[0].text;
+  } else if (name == "stick" || name == "non-stick") {
+    o.non_stick = name == "non-stick";
   } else if (name == "init-addr") {
     o.init_addr = args[0].text;
   } else if (name == "sni") {
@@ -296,6 +298,9 @@ constexpr Row kOptionRows[] = {
     option("maxconn", 1, "<maxconn>", "limit of concurrent requests on the server"),
     option("id", 1, "<value>", "fixed number of the server in statistics and hashes"),
     option("hash-key", 1, "<key>", "what places the server on the consistent hash: id, id32, guid, addr, addr-port"),
+    option("cookie", 1, "<value>", "value of the persistence cookie for this server"),
+    option("stick", 0, "", "entries in stick tables, after a default of non-stick"),
+    option("non-stick", 0, "", "never store this server in stick tables"),
     option("max-reuse", 1, "<count>", "requests that one connection may serve"),
     option("pool-max-conn", 1, "<max>", "limit of idle connections to keep"),
     option("pool-purge-delay", 1, "<delay>", "time after which idle connections are closed"),

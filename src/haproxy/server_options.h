@@ -72,6 +72,7 @@ struct ServerOptions {
   bool end_on_down = false;               // on-marked-down shutdown-sessions
   bool end_backups_on_up = false;         // on-marked-up shutdown-backup-sessions
   Str cookie;
+  bool non_stick = false;                 // stick rules do not store this server
   Str init_addr;
   TlsOptions tls;
   config::Word sni;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "haproxy/bind.h"
+#include "haproxy/cookie.h"
 #include "haproxy/haproxy.h"
 #include "haproxy/rule.h"
 #include "haproxy/tables.h"
@@ -83,6 +84,7 @@ Next run_entry(Transaction& txn, Cursor&, const void* conf) {
 Next run_use_server(Transaction& txn, Cursor&, const void* conf) {
   auto& back = *static_cast<const Proxy*>(conf);
   expr::Ctx ctx = context_for(txn);
+  Exchange& x = exchange(txn);
   for (const UseServer& rule : back.use_servers) {
     if (rule.condition && !rule.condition->eval(ctx)) continue;
     const model::Server* server = rule.server;
@@ -90,8 +92,12 @@ Next run_use_server(Transaction& txn, Cursor&, const void* conf) {
       Str name = render(*rule.format, ctx);
       for (const model::Server* s : back.pool->servers)
         if (s->name == name) server = s;
+      if (!server) break;
     }
-    exchange(txn).server = server;
+    // One that is down leaves the choice to the rules behind it.
+    if (!persists_on(*server, back, x.persistence, txn.shard.loop.now())) continue;
+    x.server = server;
+    x.persistence.direct = true;
     break;
   }
   return Next::next;

@@ -22,6 +22,8 @@ extern const config::Table kOptionTable;
 extern const config::Table kForwardedTable;
 extern const config::Table kRetryTable;
 extern const config::Table kSwitchingTable;
+extern const config::Table kCookieTable;
+extern const config::Table kStickTable;
 extern const config::Table kHeaderRuleTable;
 extern const config::Table kUriRuleTable;
 extern const config::Table kNormalizeUriTable;

@@ -31,6 +31,7 @@
 #include "master/title.h"
 #include "master/upgrade.h"
 #include "master/worker.h"
+#include "sticky/table.h"
 #include "tools/version.h"
 
 namespace weir::master {
@@ -75,6 +76,7 @@ bool send_zones(int channel) {
 // Takes back what the worker counted that has ended.
 void slot_is_free(int slot) {
   CounterZone::worker_ended(slot);
+  sticky::Table::worker_ended(slot);
   SharedRecords::worker_ended(slot);
 }
 

@@ -21,6 +21,10 @@
 
 struct ssl_ctx_st;
 
+namespace weir::sticky {
+struct StickTable;
+}
+
 namespace weir::health {
 struct ServerChecks;
 }
@@ -48,6 +52,7 @@ struct Server {
   int32_t weight = 1;
   bool backup = false;
   bool disabled = false;  // starts in maintenance (HAProxy `disabled`) or is never used (nginx `down`)
+  bool draining = false;  // starts with its clients only (nginx `drain`)
   bool unresolved = false;  // no address yet
   bool end_on_down = false;  // HAProxy's on-marked-down shutdown-sessions
   bool end_backups_on_up = false;  // and on-marked-up shutdown-backup-sessions
@@ -196,6 +201,7 @@ struct Model {
   std::vector<Listener*> listeners;
   std::vector<Pool*> pools;
   std::vector<Server*> servers;
+  std::vector<sticky::StickTable*> stick_tables;
   const void* nginx = nullptr;  // personalities' roots
   const void* haproxy = nullptr;
 

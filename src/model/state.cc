@@ -34,8 +34,8 @@ void settle(Model& model, const Server& server) {
   follow(was.weight, server.weight, known, [&] { s.weight = server.weight; });
   follow(was.max_conns, server.max_conns, known, [&] { s.max_conns = server.max_conns; });
   follow(was.tls, server.tls_mode, known, [&] { s.tls = server.tls_mode; });
-  follow(was.disabled, server.disabled, known,
-         [&] { s.admin = static_cast<uint8_t>(server.disabled ? Admin::maint : Admin::ready); });
+  const Admin admin = server.disabled ? Admin::maint : server.draining ? Admin::drain : Admin::ready;
+  follow(was.admin, static_cast<uint8_t>(admin), known, [&] { s.admin = static_cast<uint8_t>(admin); });
   auto begin_anew = [&] {
     s.up = !server.unresolved && !server.begins_down;
     s.stopping = false;

@@ -39,7 +39,7 @@ class MovedAddr {
 // How a server was configured when its state was last taken over: what has changed in the file since wins over what was set at run time.
 struct Configured {
   std::atomic<bool> known{false};
-  std::atomic<bool> disabled{false};
+  std::atomic<uint8_t> admin{0};  // Admin
   std::atomic<bool> unresolved{false};
   std::atomic<int8_t> tls{0};
   std::atomic<int32_t> weight{0};

@@ -9,6 +9,7 @@
 #include "nginx/keepalive.h"
 #include "nginx/proxy_ssl.h"
 #include "nginx/stats_page.h"
+#include "nginx/sticky.h"
 
 namespace weir::nginx {
 
@@ -29,6 +30,7 @@ const std::vector<const Module*>& modules() {
       &kBodyFileModule,
       &kBalancingModule,
       &kUpstreamModule,
+      &kStickyModule,
       &kLimitExceptModule,
       // variables that the configuration makes
       &kMapModule,

@@ -20,6 +20,7 @@
 #include "nginx/request.h"
 #include "nginx/server_tokens.h"
 #include "nginx/ssl.h"
+#include "nginx/sticky.h"
 #include "nginx/traffic.h"
 #include "nginx/upstream_error.h"
 #include "proxy/shard.h"
@@ -182,6 +183,7 @@ class NginxPersonality final : public proxy::Personality {
   void attempt_answered(Transaction& txn) const override {
     count_answer(txn);
     count_answered(txn);
+    note_sticky_answer(txn);
   }
   bool passes_interim(const Transaction&) const override { return false; }
   bool pick_another(const Transaction&) const override { return true; }

@@ -170,12 +170,6 @@ constexpr config::Row kRows[] = {
      "Name servers for resolving this group's servers at run time."},
     {"resolver_timeout", kUpstream, 1, 1, Block::none, Inherit::none, nullptr, "time",
      "Longest time for resolving a name of this group."},
-    // ngx_http_upstream_sticky_module
-    {"sticky", kUpstream, 2, -1, Block::none, Inherit::none, nullptr,
-     "cookie name [expires=time] [domain=domain] [httponly] [samesite=strict|lax|none|$variable] [secure] "
-     "[path=path] | route $variable ... | learn create=$variable lookup=$variable zone=name:size [timeout=time] "
-     "[header] [sync]",
-     "Keeps a client's session with one server by cookie, route or learned identifier."},
 };
 
 }  // namespace

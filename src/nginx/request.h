@@ -6,6 +6,7 @@
 namespace weir::nginx {
 
 struct Address;  // the servers of one listening address
+struct StickyUse;
 
 struct Request {
   const Address* address = nullptr;
@@ -45,6 +46,7 @@ struct Request {
 
   const net::Addr* real_addr = nullptr;  // the client as a trusted proxy told it (realip); null: the connection's
   ArenaList<http::Header> answer_headers;  // go with the next answer that is made here: WWW-Authenticate and the like
+  StickyUse* sticky = nullptr;  // of the group with `sticky` that was entered last
   Str alias_uri;  // what try_files found under a regular expression's alias: follows it while it is the URI
   Str proxy_uri;  // URI part of a proxy_pass with variables
   Str proxy_host;  // and its host, as $proxy_host has it

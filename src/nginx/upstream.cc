@@ -11,12 +11,14 @@
 #include "nginx/personality.h"
 #include "nginx/proxy.h"
 #include "nginx/request.h"
+#include "nginx/sticky.h"
 #include "proxy/transaction.h"
 
 namespace weir::nginx {
 namespace {
 
 constexpr uint64_t kLeastZone = 8 * 4096;
+constexpr size_t kLongestRoute = 32;
 
 Scope& scope_of(void* s) {
   return *static_cast<Scope*>(s);
@@ -123,6 +125,14 @@ void bind_upstream(void* s, const Directive& d, const Row&) {
   }
 }
 
+void take_route(Scope& scope, const Directive& d, size_t i, model::Server& s) {
+  Str route = d.arg(i).text.substr(6);
+  if (!route.empty() && route.size() <= kLongestRoute) return set_route(scope, s, route);
+  auto& e = scope.error(d.arg(i).where, std::string(route.empty() ? "route is empty" : "route is longer than 32"),
+                        "a name of 1 to 32 bytes");
+  e.product = e.text;
+}
+
 bool server_option(Scope& scope, const Directive& d, size_t i, model::Server& s) {
   Str w = d.arg(i).text;
   auto number = [&](Str prefix, uint64_t& n) {
@@ -145,8 +155,11 @@ bool server_option(Scope& scope, const Directive& d, size_t i, model::Server& s)
     s.backup = true;
   else if (w == "down")
     s.disabled = true;
-  else if (w == "resolve" || w == "drain" || w.starts_with("slow_start=") || w.starts_with("route=") ||
-           w.starts_with("service=")) {
+  else if (w == "drain")
+    s.draining = true;
+  else if (w.starts_with("route="))
+    take_route(scope, d, i, s);
+  else if (w == "resolve" || w.starts_with("slow_start=") || w.starts_with("service=")) {
     scope.diag.add(config::Severity::planned, d.arg(i).where, fmt::format("not yet: server … {}", w), {});
   } else {
     return false;
@@ -163,7 +176,7 @@ void bind_server(void* s, const Directive& d, const Row&) {
       auto& e = scope.error(d.arg(i).where,
                             w == "backup" ? std::string("balancing method does not support parameter \"backup\"")
                                           : fmt::format("invalid parameter \"{}\"", w),
-                            "weight=, max_conns=, max_fails=, fail_timeout=, backup, down");
+                            "weight=, max_conns=, max_fails=, fail_timeout=, backup, down, drain, route=");
       e.product = e.text;
     }
   std::vector<net::Addr> addrs;

@@ -12,6 +12,7 @@
 #include "nginx/modules.h"
 #include "nginx/request.h"
 #include "nginx/server_tokens.h"
+#include "nginx/sticky.h"
 #include "proxy/shard.h"
 #include "proxy/transaction.h"
 
@@ -274,11 +275,16 @@ std::span<const Header> server_headers(const Ctx& ctx) {
   if (ctx.txn->local_reply) return {kept.begin(), kept.end()};
   return {ctx.txn->response.headers.begin(), ctx.txn->response.headers.end()};
 }
+// Whether it is the cookie that `sticky` has put among them.
+bool is_sticky(const Ctx& ctx, const Header& h) {
+  const StickyUse* use = of(*ctx.txn).sticky;
+  return use && !use->cookie.empty() && h.value.data() == use->cookie.data();
+}
 bool upstream_http_(const Ctx& ctx, const Arg* a, Value& out) {
   bool found = false;
   Str all;
   for (const Header& h : server_headers(ctx)) {
-    if (!same_dashed(h.name, a[0].str)) continue;
+    if (!same_dashed(h.name, a[0].str) || is_sticky(ctx, h)) continue;
     all = found ? ctx.arena->cat(all, ", ", h.value) : h.value;
     found = true;
   }
@@ -289,7 +295,7 @@ bool upstream_trailer_(const Ctx& ctx, const Arg* a, Value& out) {
 }
 bool upstream_cookie_(const Ctx& ctx, const Arg* a, Value& out) {
   for (const Header& h : server_headers(ctx)) {
-    if (h.id != Name::set_cookie) continue;
+    if (h.id != Name::set_cookie || is_sticky(ctx, h)) continue;
     Str pair = h.value.substr(0, h.value.find(';'));
     size_t eq = pair.find('=');
     if (eq != Str::npos && iequals(pair.substr(0, eq), a[0].str)) return text(out, pair.substr(eq + 1));

@@ -96,7 +96,7 @@ int32_t Transaction::take_server() {
     if (!limit || now <= limit) return now;
     s.current.down();
     if (balancer.wishes.ends) balancer.ended(*server, {.now_ms = shard.loop.now()});
-    if (!balancer.wishes.insists) continue;
+    if (!balancer.awaits(*server, *this)) continue;
     awaited_ = server;
     server = nullptr;
     break;
@@ -184,6 +184,7 @@ void Transaction::upstream_ready() {
   times.connect_ms = now;
   attempts[attempts.size - 1].connect_ms = now - attempts[attempts.size - 1].start_ms;
   if (tcp) {
+    pool->personality->connected(*this);
     response.body = Body::tunnel;
     tunnel_ = true;
     response_started = true;

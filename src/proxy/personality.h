@@ -30,6 +30,8 @@ class Personality {
   // The same, and a try that was answered, for the pool's side: passive health counts here.
   virtual void attempt_failed(Transaction& txn, const Error& why) const = 0;
   virtual void attempt_answered(Transaction& txn) const = 0;
+  // TCP: a server has taken the connection. For the pool's side.
+  virtual void connected(Transaction&) const {}
   // With Forward::stay: whether the next try goes to another server (HAProxy's redispatch).
   virtual bool pick_another(const Transaction& txn) const = 0;
   // Further fields (net::append_tlv) of the PROXY header, version 2, for a new connection of this pool's.

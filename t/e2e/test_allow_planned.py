@@ -110,7 +110,7 @@ listen raw
 backend open
     server s {origin}
 backend sticky
-    stick-table type ip size 1k
+    email-alert to x
     server s {origin}
 """
 

@@ -141,7 +141,7 @@ CLOSED = """
 error_log stderr info;
 defaults { mode http; timeout connect 1s; timeout client 20s; timeout server 20s; }
 backend closed {
-    stick-table type ip size 1k;
+    email-alert to x;
     server s1 {origin};
 }
 server {

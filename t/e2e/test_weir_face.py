@@ -76,7 +76,7 @@ def test_a_file_that_listens_nowhere_is_refused_at_a_reload_too(face):
 PLANNED = """
 defaults { mode http; timeout connect 2s; timeout client 20s; timeout server 20s; }
 frontend web { bind 127.0.0.1:{port}; default_backend b; }
-backend b { cookie S insert; server s1 127.0.0.1:1; }
+backend b { email-alert to x; server s1 127.0.0.1:1; }
 """
 
 

@@ -1,0 +1,335 @@
+// The words stick-table, stick match, stick on, stick store-request and stick store-response.
+#include <errno.h>
+#include <fmt/format.h>
+#include <string.h>
+
+#include "haproxy/bind.h"
+#include "haproxy/stick.h"
+#include "haproxy/tables.h"
+
+namespace weir::haproxy {
+namespace {
+
+using sticky::Datum;
+using sticky::DatumKind;
+using sticky::StickTable;
+
+constexpr uint32_t kUsualLength = 32;
+constexpr uint32_t kMostEntries = 1u << 28;
+constexpr uint32_t kMostOfArray = 100;
+
+struct TableLine {
+  Scope& scope;
+  Words words;
+  StickTable& table;
+  size_t at = 0;
+
+  bool parse();
+
+ private:
+  bool option();
+  bool type();
+  bool length();
+  bool data(const Word& word);
+  bool datum(const Word& word, Str text);
+  const Word* argument();
+  bool wrong(const Word& word, std::string text, std::string product);
+};
+
+bool TableLine::wrong(const Word& word, std::string text, std::string product) {
+  scope.error(word.where, std::move(text), {}, fmt::format("stick-table: {}", product));
+  return false;
+}
+
+// The word behind an option; null after saying that there is none.
+const Word* TableLine::argument() {
+  const Word& option = words[at++];
+  if (at < words.size()) return &words[at++];
+  wrong(option, fmt::format("'{}' lacks its argument", option.text),
+        fmt::format("missing argument after '{}'.", option.text));
+  return nullptr;
+}
+
+bool TableLine::length() {
+  table.key_size = kUsualLength;
+  if (at >= words.size() || words[at] != Str("len")) return true;
+  const Word* value = argument();
+  uint64_t n = 0;
+  if (!value || !read_number(scope, *value, "len", 1, 65535, n)) return false;
+  table.key_size = static_cast<uint32_t>(n);
+  return true;
+}
+
+bool TableLine::type() {
+  const Word* word = argument();
+  if (!word) return false;
+  struct Named {
+    Str name;
+    expr::Type type;
+    uint32_t size;
+  };
+  constexpr Named kTypes[] = {{"ip", expr::Type::ipv4, 4},       {"ipv4", expr::Type::ipv4, 4},
+                              {"ipv6", expr::Type::ipv6, 16},    {"integer", expr::Type::integer, 4},
+                              {"string", expr::Type::string, 0}, {"binary", expr::Type::binary, 0}};
+  for (const Named& t : kTypes) {
+    if (*word != t.name) continue;
+    table.type = t.type;
+    table.key_size = t.size;
+    return t.size || length();
+  }
+  return wrong(*word, fmt::format("'{}' is no type of keys", word->text),
+               fmt::format("unknown type '{}'.", word->text));
+}
+
+// One element of `store`, "conn_rate(30s)".
+bool TableLine::datum(const Word& word, Str text) {
+  Str arguments = text;
+  Str name = cut(arguments, '(');
+  const bool open = name.size() < text.size();
+  if (open && !arguments.ends_with(')'))
+    return wrong(word, fmt::format("the parenthesis of '{}' is not closed", name),
+                 fmt::format("missing closing parenthesis after store option '{}'.", name));
+  if (open) arguments.remove_suffix(1);
+  auto known = sticky::find_datum(name);
+  if (!known)
+    return wrong(word, fmt::format("'{}' is nothing that a table stores", name),
+                 fmt::format("unknown store option '{}'.", name));
+  const sticky::DatumInfo& info = sticky::info_of(*known);
+  const bool rated = info.kind == DatumKind::rate;
+  if (open && !info.array && !rated)
+    return wrong(word, fmt::format("'{}' takes no argument", name),
+                 fmt::format("unexpected argument to store option '{}'.", name));
+  if (!open && (info.array || rated))
+    return wrong(word, fmt::format("'{}' lacks its argument", name),
+                 fmt::format("missing argument to store option '{}'.", name));
+  uint32_t count = 1, period = 0;
+  if (info.array) {
+    auto n = parse_u64(cut(arguments, ','));
+    if (!n || *n < 1 || *n > kMostOfArray)
+      return wrong(word, fmt::format("'{}' takes from 1 to {} elements", name, kMostOfArray),
+                   fmt::format("array size is out of allowed range (1-{}) for store option '{}'.", kMostOfArray, name));
+    count = static_cast<uint32_t>(*n);
+  }
+  if (rated) {
+    uint64_t us = 0;
+    std::string problem;
+    if (!expr::parse_time_us(arguments, 1000, us, problem) || us < 1000 || us / 1000 > INT32_MAX)
+      return wrong(word, fmt::format("'{}' is no period for '{}'", arguments, name),
+                   fmt::format("missing argument to store option '{}'.", name));
+    period = static_cast<uint32_t>(us / 1000);
+  }
+  if (!table.add(*known, count, period))
+    scope.warning(word.where, fmt::format("'{}' is stored already", name), {},
+                  fmt::format("stick-table: store option '{}' already enabled, ignored.", name));
+  return true;
+}
+
+// A list with commas, of which those inside parentheses separate nothing.
+bool TableLine::data(const Word& word) {
+  Str rest = word.text;
+  while (!rest.empty()) {
+    size_t end = 0, depth = 0;
+    for (; end < rest.size() && (depth || rest[end] != ','); end++)
+      depth = rest[end] == '(' ? depth + 1 : rest[end] == ')' && depth ? depth - 1 : depth;
+    if (!datum(word, rest.substr(0, end))) return false;
+    rest = rest.substr(std::min(rest.size(), end + 1));
+  }
+  auto both = [&](Datum a, Datum b) { return table.has(a) && table.has(b); };
+  for (auto [array, one] :
+       {std::pair{Datum::gpt, Datum::gpt0}, std::pair{Datum::gpc, Datum::gpc0}, std::pair{Datum::gpc, Datum::gpc1},
+        std::pair{Datum::gpc_rate, Datum::gpc0_rate}, std::pair{Datum::gpc_rate, Datum::gpc1_rate}})
+    if (both(array, one))
+      return wrong(
+          word, fmt::format("'{}' and '{}' exclude each other", sticky::info_of(array).name, sticky::info_of(one).name),
+          fmt::format("simultaneous usage of '{}' and '{}' in a same table is not permitted as '{}' overrides "
+                      "'{}'.",
+                      sticky::info_of(array).name, sticky::info_of(one).name, sticky::info_of(array).name,
+                      sticky::info_of(one).name));
+  return true;
+}
+
+bool TableLine::option() {
+  const Word& word = words[at];
+  uint64_t n = 0;
+  if (word == "type") return type();
+  if (word == "nopurge") return at++, table.nopurge = true;
+  if (word == "recv-only") return at++, true;  // nobody but this machine writes to it
+  if (word == "size") {
+    const Word* value = argument();
+    if (!value || !read_size(scope, *value, "size", n)) return false;
+    if (n < 1 || n > kMostEntries) return wrong(*value, "a table has from 1 to 2^28 entries", "missing size.");
+    table.size = static_cast<uint32_t>(n);
+    return true;
+  }
+  if (word == "expire") {
+    const Word* value = argument();
+    return value && read_time_ms(scope, *value, "expire", table.expire_ms);
+  }
+  if (word == "store") {
+    const Word* value = argument();
+    return value && data(*value);
+  }
+  if (word == "srvkey") {
+    const Word* value = argument();
+    if (!value) return false;
+    if (*value != Str("name") && *value != Str("addr"))
+      return wrong(*value, fmt::format("'{}' is neither name nor addr", value->text),
+                   fmt::format("unknown server key type '{}'.", value->text));
+    table.server_key = *value == "addr" ? sticky::ServerKey::address : sticky::ServerKey::name;
+    return true;
+  }
+  if (word == "write-to") {
+    const Word* value = argument();
+    if (value) table.write_to = value->text;
+    return value;
+  }
+  if (word == "peers" || word == "brates-factor") {
+    scope.planned(word.where, fmt::format("stick-table … {}", word.text));
+    return argument();
+  }
+  return wrong(word, fmt::format("'{}' is not an option of tables", word.text),
+               fmt::format("unknown argument '{}'.", word.text));
+}
+
+bool TableLine::parse() {
+  while (at < words.size())
+    if (!option()) return false;
+  if (!table.size) return wrong(words[0], "the table lacks its size", "missing size.");
+  if (table.type == expr::Type::absent) return wrong(words[0], "the table lacks its type", "missing type.");
+  return true;
+}
+
+void bind_table(void* s, const Directive& d, const Row& row) {
+  Scope& scope = scope_of(s);
+  if (scope.proxy->table) {
+    scope.error(
+        d.where, fmt::format("'{}' has a table already", scope.proxy->name), {},
+        fmt::format("stick-table name '{}' conflicts with table declared in {} '{}' at {}:{}.", scope.proxy->name,
+                    kind_name(scope.proxy->kind), scope.proxy->name, d.where.source->path, d.where.line));
+    return;
+  }
+  auto* table = scope.arena.own<StickTable>();
+  table->name = scope.proxy->name;
+  table->where = d.where;
+  if (TableLine{scope, args_of(d, row), *table}.parse()) scope.proxy->table = table;
+}
+
+void bind_stick(void* s, const Directive& d, const Row& row) {
+  Scope& scope = scope_of(s);
+  Words args = args_of(d, row);
+  StickRule rule;
+  rule.where = d.where;
+  rule.on_response = row.name == "stick store-response";
+  rule.matches = row.name == "stick match" || row.name == "stick on";
+  rule.stores = row.name != "stick match";
+  const Place& place = rule.on_response ? kAtStore : kAtServerChoice;
+  ParseEnv env = scope.env();
+  size_t at = 0;
+  rule.sample = parse_sample_words(args, at, env);
+  if (!rule.sample || !require_available(*rule.sample, place, args[0].where, scope.diag)) return;
+  rule.table_name = scope.proxy->name;
+  if (at < args.size() && args[at] == "table") {
+    if (at + 1 >= args.size()) {
+      scope.error(args[at].where, "'table' lacks the table's name", {},
+                  fmt::format("'{}' missing table name.", row.name));
+      return;
+    }
+    rule.table_name = args[at + 1].text;
+    at += 2;
+  }
+  if (at < args.size()) {
+    if (find_condition(args, at) != at) {
+      scope.error(args[at].where, fmt::format("'{}' is not expected here", args[at].text),
+                  "a condition begins with 'if' or 'unless'",
+                  fmt::format("'{}': unexpected argument '{}'.", row.name, args[at].text));
+      return;
+    }
+    rule.condition = scope.proxy->acls.condition(args.subspan(at), place, env);
+    if (!rule.condition) return;
+  }
+  scope.proxy->sticks.push_back(rule);
+}
+
+constexpr ContextMask kSections = kFrontend | kListen | kBackend;
+constexpr ContextMask kBacks = kListen | kBackend;
+constexpr Str kSyntax = "<pattern> [table <table>] [{if | unless} <condition>]";
+
+constexpr Row kRows[] = {
+    {"stick-table", kSections, 4, -1, Block::none, Inherit::none, bind_table,
+     "type <type> size <size> [expire <expire>] [nopurge] [recv-only] [peers <peersect>] [srvkey <srvkey>] [write-to "
+     "<wtable>] [store <data_type>]*",
+     "table of keys and counters of this proxy, shared by all workers"},
+    {"stick match", kBacks, 1, -1, Block::none, Inherit::none, bind_stick, kSyntax,
+     "find the server of a request in a table"},
+    {"stick on", kBacks, 1, -1, Block::none, Inherit::none, bind_stick, kSyntax,
+     "find and store the server of a request in a table"},
+    {"stick store-request", kBacks, 1, -1, Block::none, Inherit::none, bind_stick, kSyntax,
+     "store the server of a request in a table"},
+    {"stick store-response", kBacks, 1, -1, Block::none, Inherit::none, bind_stick, kSyntax,
+     "store the server of a request in a table, under a key from its response"},
+};
+
+bool find_rule_table(Scope& scope, const Proxy& p, StickRule& rule) {
+  StickTable* table = find_table(scope, rule.table_name);
+  if (!table) {
+    scope.error(rule.where, fmt::format("there is no stick table '{}'", rule.table_name),
+                "write stick-table into the proxy of that name",
+                fmt::format("Proxy '{}': unable to find stick-table '{}'.", p.name, rule.table_name));
+    return false;
+  }
+  if (!is_planned(*rule.sample) && !expr::can_cast(rule.sample->type, table->type)) {
+    scope.error(
+        rule.where,
+        fmt::format("'{}' is no key for the table '{}', whose keys are of type {}", rule.sample->text, table->name,
+                    table->type_name()),
+        {},
+        fmt::format("Proxy '{}': type of fetch not usable with type of stick-table '{}'.", p.name, rule.table_name));
+    return false;
+  }
+  rule.table = rule.stored_in = table;
+  // What rules look for is stored whether or not the table says so.
+  for (Datum d : {Datum::server_id, Datum::server_key}) table->add(d, 1, 0);
+  return true;
+}
+
+// `write-to`: reads and writes go to different tables.
+void redirect_writes(Scope& scope, const Proxy& p, StickRule& rule) {
+  if (rule.table->write_to.empty()) return;
+  StickTable* other = find_table(scope, rule.table->write_to);
+  if (!other || other->type != rule.table->type || other->key_size != rule.table->key_size) {
+    scope.error(
+        rule.table->where, fmt::format("'{}' is no table with keys of the same type", rule.table->write_to), {},
+        fmt::format("Proxy '{}': unable to find table '{}' referenced by write-to.", p.name, rule.table->write_to));
+    return;
+  }
+  for (Datum d : {Datum::server_id, Datum::server_key}) other->add(d, 1, 0);
+  rule.stored_in = other;
+}
+
+}  // namespace
+
+StickTable* find_table(const Scope& scope, Str name) {
+  for (const Proxy* p : scope.global.proxies)
+    if (p->table && p->name == name) return p->table;
+  return nullptr;
+}
+
+void resolve_sticks(Scope& scope) {
+  for (Proxy* p : scope.global.proxies) {
+    for (StickRule& rule : p->sticks) {
+      if (find_rule_table(scope, *p, rule)) redirect_writes(scope, *p, rule);
+      if (rule.on_response && !p->http()) scope.planned(rule.where, "stick store-response in tcp mode");
+    }
+  }
+  const bool maps = !scope.options.offline && !scope.options.check_only && !scope.diag.failed();
+  for (const Proxy* p : scope.global.proxies) {
+    if (!p->table) continue;
+    scope.model.stick_tables.push_back(p->table);
+    if (maps && !p->table->open())
+      scope.error(p->table->where, fmt::format("no memory for the stick table '{}': {}", p->name, strerror(errno)));
+  }
+}
+
+const config::Table kStickTable = kRows;
+
+}  // namespace weir::haproxy
