@@ -488,4 +488,4 @@ local function run_inits()
   for _, f in ipairs(inits) do f() end
 end
 
-return { run_inits = run_inits }
+return { run_inits = run_inits, txn = txn }

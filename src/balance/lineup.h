@@ -36,6 +36,9 @@ inline bool takes(const Server& server, const Tried& tried) {
   return !tried.has(server.slot) && !at_limit(server);
 }
 
+// Who has served without a break for longest, in the order of the configuration; a backup when nobody else serves.
+const Server* longest_serving(const Lineup& l);
+
 // HAProxy's rule about backups: the active servers while there are any, then the first backup, or all of them.
 inline Places places_in_charge(const Lineup& l, bool all_backups) {
   if (!l.active.empty()) return l.active;

@@ -1,5 +1,5 @@
-// HAProxy's `balance sticky` (lb_ss): one server gets everything until it goes down; then the first one that serves. A backup
-// gives way as soon as another server is there.
+// HAProxy's `balance sticky` (lb_ss): one server gets everything until it goes down; then that which has served longest of
+// those that are left: who comes back stands behind them. A backup gives way as soon as another server is there.
 #include "balance/lineup.h"
 #include "balance/methods.h"
 #include "net/loop.h"
@@ -13,24 +13,24 @@ class Sticky final : public Balancer {
   Str name() const override { return "sticky"; }
 
   const Server* pick(const Pool& pool, proxy::Transaction&, const Tried&) override {
-    uint64_t now = net::Loop::current().now();
     PickLock lock(pool);
-    const Lineup& l = lineup(pool, now);
-    if (l.version == version_) return server_;
-    Places places = l.active.empty() ? l.backup : l.active;
-    bool stays = false;
-    for (const Lineup::Place& p : places) stays |= p.server == server_;
-    if (!stays) server_ = places.empty() ? nullptr : places[0].server;
-    version_ = l.version;
-    return server_;
+    return longest_serving(lineup(pool, net::Loop::current().now()));
   }
-
- private:
-  const Server* server_ = nullptr;
-  uint64_t version_ = 0;
 };
 
 }  // namespace
+
+const Server* longest_serving(const Lineup& l) {
+  const Server* first = nullptr;
+  uint64_t since = 0;
+  for (const Lineup::Place& p : l.active.empty() ? l.backup : l.active) {
+    uint64_t back = p.server->state->back.load(std::memory_order_relaxed);
+    if (first && back >= since) continue;
+    first = p.server;
+    since = back;
+  }
+  return first;
+}
 
 Balancer* make_sticky(const Pool&) {
   return new Sticky;

@@ -19,7 +19,7 @@ const std::vector<const Command*>& all_commands() {
     for (Commands table :
          {kSessionCommands, kShowCommands, kStatCommands, kErrorCommands, kServerCommands, kFrontendCommands,
           kLimitCommands, kStreamCommands, kPatternCommands, kCertificateCommands, kCrtListCommands, kVariableCommands,
-          kShardCommands, kSocketCommands, kDebugCommands, kTableCommands, kAbsentCommands})
+          kShardCommands, kSocketCommands, kDebugCommands, kTableCommands, kEventCommands, kAbsentCommands})
       for (const Command& c : table) rows.push_back(&c);
     return rows;
   }();

@@ -62,6 +62,7 @@ extern const Commands kSessionCommands;
 extern const Commands kShowCommands;
 extern const Commands kStatCommands;
 extern const Commands kErrorCommands;
+extern const Commands kEventCommands;
 extern const Commands kServerCommands;
 extern const Commands kFrontendCommands;
 extern const Commands kLimitCommands;

@@ -44,7 +44,6 @@ constexpr Command kRows[] = {
     absent("show", "default-server"),
     absent("show", "defaults"),
     absent("show", "dev"),
-    absent("show", "events"),
     absent("show", "fd"),
     absent("show", "libs"),
     absent("show", "peers"),

@@ -75,12 +75,12 @@ void add_place(CheckText& out, const health::Check& check, const model::CheckSta
 
 constexpr int kConfigured = 2, kEnabled = 4, kPaused = 8, kAgent = 16;
 
-CheckText check_text(const model::Server& s, const stats::ServerView& view) {
+CheckText check_text(const model::Server& s, const stats::ServerView& view, int32_t rise) {
   const health::Check* check = s.checks ? s.checks->check : nullptr;
   bool healthy = view.running() && !s.disabled;
   CheckText out;
   if (!check) {
-    out.result = fmt::format("1 0 {} {}", healthy ? 2 : 0, s.disabled ? kPaused : 0);
+    out.result = fmt::format("1 0 {} {}", healthy ? rise : 0, s.disabled ? kPaused : 0);
     return out;
   }
   const model::CheckState& state = s.state->health.check;
@@ -109,7 +109,7 @@ void state_line(std::string& out, const stats::ProxyEntry& p, const model::Serve
   int64_t age = changed ? std::max<int64_t>(0, m.now_s - changed) : static_cast<int64_t>(m.uptime_s());
   net::Addr numeric;
   bool named = !e.host.empty() && !net::parse_ip(e.host, numeric);
-  CheckText check = check_text(s, view), agent = agent_text(s);
+  CheckText check = check_text(s, view, e.rise), agent = agent_text(s);
   out += fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} - {} {} {} {} {}\n", p.id, p.name, e.id, s.name,
                      address_only(s.address()), view.operational_state(), view.admin_state(s), view.weight, s.weight,
                      age, check.result, agent.state, p.forced_id ? 1 : 0, e.forced_id ? 1 : 0,

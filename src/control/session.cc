@@ -200,6 +200,17 @@ void Session::complete(std::string answer) {
   pump();
 }
 
+void Session::push(Str text) {
+  out_ += text;
+  flush();
+}
+
+bool Session::interrupted() {
+  if (in_.empty() && !end_of_input_) return closed_;
+  in_.clear();
+  return true;
+}
+
 void Session::refuse(Str text) {
   out_ += text;
   finishing_ = true;

@@ -35,6 +35,10 @@ class Session {
 
   // The answer of a command that was not ready at once.
   void complete(std::string answer);
+  // More of its answer, before it is complete.
+  void push(Str text);
+  // The client has sent something, or has ended: a command that goes on until then takes what came, and ends.
+  bool interrupted();
   // Calls `then` after `ms`, unless the session ends first. For a command that is not ready.
   void sleep(uint64_t ms, std::function<void()> then);
 

@@ -65,9 +65,9 @@ const ByName<FetchDef>& fetches() {
   return all;
 }
 const ByName<ConvertDef>& converters() {
-  static const ByName<ConvertDef> all{number_converters(), text_converters(), code_converters(),
-                                      digest_converters(), time_converters(), misc_converters(),
-                                      json_converters(),   map_converters(),  table_converters()};
+  static const ByName<ConvertDef> all{
+      number_converters(), text_converters(), code_converters(), digest_converters(), time_converters(),
+      misc_converters(),   json_converters(), map_converters(),  table_converters(),  forwarded_converters()};
   return all;
 }
 

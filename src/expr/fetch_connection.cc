@@ -24,6 +24,7 @@ bool endpoint(const Ctx& ctx, Endpoint& out) {
   const bool server_side = end == End::server || end == End::server_local;
   const net::Conn* c = server_side ? server_conn(ctx) : client_conn(ctx);
   if (!c) return false;
+  if (end == End::listener_wire && hooks.wire_destination && hooks.wire_destination(ctx, out)) return true;
   return endpoint_of(end == End::client_wire || end == End::server ? c->peer() : c->local(), out);
 }
 template <End end>

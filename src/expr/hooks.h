@@ -67,6 +67,7 @@ struct Hooks {
   // Addresses by rule (http-request set-src …); null or false: the connection's own.
   bool (*source)(const Ctx& ctx, Endpoint& out) = nullptr;
   bool (*destination)(const Ctx& ctx, Endpoint& out) = nullptr;
+  bool (*wire_destination)(const Ctx& ctx, Endpoint& out) = nullptr;  // by a rule about the connection itself
 
   // `debug` converter: one line for the ring of that name.
   void (*debug)(Str ring, Str line) = nullptr;  // nobody reads it

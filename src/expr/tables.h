@@ -32,6 +32,7 @@ ConvertTable digest_converters();  // checksums, hashes, HMAC
 ConvertTable time_converters();
 ConvertTable misc_converters();  // variables, debug, addresses
 ConvertTable json_converters();
+ConvertTable forwarded_converters();  // RFC 7239
 ConvertTable map_converters();
 ConvertTable table_converters();  // stick tables
 

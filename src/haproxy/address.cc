@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <netdb.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "config/place.h"
@@ -132,6 +133,14 @@ std::string expand(Str text) {
 }
 
 }  // namespace
+
+bool says_stream(Str text) {
+  Str prefix = text.substr(0, text.find('@'));
+  constexpr Str kStreams[] = {"tcp", "tcp4", "tcp6", "mptcp", "mptcp4", "mptcp6", "uxst"};
+  return prefix.size() < text.size() &&
+         (prefix.starts_with("stream+") ||
+          std::find(std::begin(kStreams), std::end(kStreams), prefix) != std::end(kStreams));
+}
 
 bool parse_address(Str text, Address& out, std::string& error, Arena& arena) {
   if (text.find('$') != Str::npos) {

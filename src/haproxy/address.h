@@ -32,6 +32,9 @@ struct Address {
 // reason.
 bool parse_address(Str text, Address& out, std::string& error, Arena& arena);
 
+// Whether it says itself that it is a stream's, as tcp@ and uxst@ do.
+bool says_stream(Str text);
+
 // The socket addresses of it, one for each port of the range. `resolved` false: the host is a name that nobody knows
 // (`error` says so); the text alone is good.
 bool socket_addresses(const Address& a, Arena& arena, std::vector<net::Addr>& out, std::string& error);

@@ -13,6 +13,7 @@ struct Expr;
 
 namespace weir::haproxy {
 
+struct LuaHook;
 struct Proxy;
 struct Scope;
 
@@ -33,13 +34,16 @@ enum class Algorithm : uint8_t {
   wrr,
   maglev,
   peak_ewma,
+  log_hash,
+  lua,
 };
 enum class HashFunction : uint8_t { sdbm, djb2, wt6, crc32, none };
 
 struct Balance {
   Algorithm algorithm = Algorithm::unset;
   Str name;  // of the header or parameter
-  const expr::Expr* expr = nullptr;  // hash, source, rdp-cookie, maglev
+  const expr::Expr* expr = nullptr;  // hash, source, rdp-cookie, maglev, log-hash
+  const LuaHook* hook = nullptr;  // lua
   bool whole = false;  // uri: with the query
   bool path_only = false;
   uint32_t length = 0;  // uri: at most so many bytes; 0: all

@@ -3,6 +3,7 @@
 #include "expr/hash.h"
 #include "haproxy/balance.h"
 #include "haproxy/exchange.h"
+#include "haproxy/lua_hooks.h"
 #include "haproxy/proxy.h"
 #include "http/chars.h"
 
@@ -192,12 +193,15 @@ std::unique_ptr<model::Balancer> make_balancer(const Proxy& p, const model::Pool
       case Algorithm::wrr: return make_wrr(pool, all);
       case Algorithm::maglev: return make_maglev(pool, {key_of_request, &p}, {b.table, all});
       case Algorithm::peak_ewma: return make_peak_ewma(pool, all);
+      case Algorithm::log_hash:  // of log backends, whose messages take another way
+      case Algorithm::lua:  // stands in for the script
       case Algorithm::unset:
       case Algorithm::random: break;
     }
     return make_draws(pool, b.draws, ring);
   };
-  return std::unique_ptr<Balancer>(make());
+  std::unique_ptr<Balancer> made(make());
+  return b.hook ? make_lua_balancer(*b.hook, std::move(made), all) : std::move(made);
 }
 
 }  // namespace weir::haproxy

@@ -6,6 +6,8 @@
 #include <algorithm>
 
 #include "haproxy/bind.h"
+#include "haproxy/log_backend.h"
+#include "haproxy/lua_hooks.h"
 #include "haproxy/tables.h"
 
 namespace weir::haproxy {
@@ -145,6 +147,13 @@ void read_maglev(const Line& line) {
               "maglev : the size must be a prime number.");
 }
 
+void read_log_hash(const Line& line) {
+  if (line.args.empty())
+    return line.fail(line.word, "which part of a message?", "write: balance log-hash 'field(1)'",
+                     "log-hash requires a converter list.");
+  line.out.expr = parse_log_key(line.scope, line.args[0]);
+}
+
 struct Known {
   Str name;
   Algorithm algorithm;
@@ -167,6 +176,7 @@ constexpr Known kAlgorithms[] = {
     {"wrr", Algorithm::wrr, no_arguments},
     {"maglev", Algorithm::maglev, read_maglev},
     {"peak-ewma", Algorithm::peak_ewma, no_arguments},
+    {"log-hash", Algorithm::log_hash, read_log_hash},
 };
 
 void unknown(Scope& scope, const Word& word) {
@@ -183,7 +193,13 @@ void bind_balance(void* s, const Directive& d, const Row& row) {
   const Word& word = args[0];
   size_t open = word.text.find('(');
   Str name = word.text.substr(0, open);
-  if (name == "log-hash") return scope.planned(word.where, "balance log-hash");
+  if (word.text.starts_with("lua.")) {
+    Balance balance;
+    balance.algorithm = Algorithm::lua;
+    balance.hook = find_lua_hook(scope, "balance", word);
+    scope.proxy->s.balance = balance;
+    return;
+  }
   for (const Known& k : kAlgorithms) {
     if (k.name != name) continue;
     bool takes_parentheses = k.read == read_random || k.read == read_hdr || k.read == read_rdp_cookie;

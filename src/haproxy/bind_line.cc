@@ -170,7 +170,7 @@ constexpr Row option(Str name, int8_t args, Str syntax, Str help, Str no_effect 
 constexpr Str kNoThreads = "every shard accepts from every listener";
 
 constexpr Row kRows[] = {
-    {"bind", kFrontend | kListen, 1, -1, Block::none, Inherit::none, bind_bind,
+    {"bind", kFrontend | kListen | kLogForward, 1, -1, Block::none, Inherit::none, bind_bind,
      "[<address>]:<port_range> [, ...] [param*]", "address to listen on, with its options"},
     {"ssl-f-use", kFrontend | kListen, 0, -1, Block::none, Inherit::none, on_line, "[<sslbindconf> ...]*",
      "certificate for this frontend's TLS, with options of its own"},

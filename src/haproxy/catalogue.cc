@@ -7,6 +7,7 @@
 #include "haproxy/address.h"
 #include "haproxy/global.h"
 #include "haproxy/haproxy.h"
+#include "haproxy/ring.h"
 #include "haproxy/rules_variable.h"
 #include "tools/version.h"
 
@@ -43,6 +44,7 @@ void add_servers(const Proxy& p, std::vector<stats::ServerEntry>& out) {
     e.host = s->host;
     e.max_idle = options.pool_max_conn == UINT32_MAX ? -1 : static_cast<int32_t>(options.pool_max_conn);
     e.purge_delay = options.pool_purge_delay;
+    e.rise = static_cast<int32_t>(options.check.rise);
   }
 }
 
@@ -68,6 +70,9 @@ void fill_catalogue(const model::Model& model, stats::Catalogue& c) {
     c.limits->tls_sessions.limit = g.max_tls_rate;
     c.limits->compression.limit = g.max_compression_rate;
   }
+  for (const Ring* r : g.log_sections.rings)
+    if (r->declared) c.rings.push_back({r->name, r->description, r->messages});
+  c.dropped_logs = dropped_logs;
   c.patterns = &g.patterns;
   c.certificates = &g.certificates;
   c.set_variable = set_process_variable;

@@ -31,7 +31,7 @@ void check_rules(Scope& scope, const Proxy& p) {
 }  // namespace
 
 void check_proxy(Scope& scope, const Proxy& p) {
-  if (p.s.disabled) return;
+  if (p.s.disabled || p.s.mode == Mode::log) return;
   if (p.is_front() && p.listeners.empty() && !scope.diag.failed())
     scope.warning(p.where, fmt::format("'{}' listens nowhere", p.name), "add a bind line, or make it a backend",
                   fmt::format("{} '{}' has no 'bind' directive. Please declare it as a backend if this was intended.",

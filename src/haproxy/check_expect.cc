@@ -78,7 +78,8 @@ struct Expect {
 void take_code(Run& run, const Expect& e) {
   expr::Value v;
   expr::Ctx ctx = run.context();
-  if (e.code && e.code->eval(ctx, v) && expr::cast(v, expr::Type::integer, *ctx.arena))
+  if (e.code && e.code->eval(ctx, v) && expr::cast(v, expr::Type::string, *ctx.arena) &&
+      expr::cast(v, expr::Type::integer, *ctx.arena))
     run.set_code(static_cast<int>(v.integer));
 }
 

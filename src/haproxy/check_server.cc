@@ -180,6 +180,7 @@ void set_transport(Scope& scope, const model::Server& s, const ServerOptions& op
     if (!c.tls) c.tls = make_server_tls(scope, options, scope.proxy->where);
   }
   c.sni = o.sni;
+  c.names_host = o.auto_sni;
   c.alpn = o.alpn;
 }
 
@@ -258,6 +259,7 @@ bool take_check_option(Scope& scope, CheckOptions& o, Str name, Words args) {
 }
 
 void make_checks(Scope& scope, Proxy& p) {
+  if (p.s.disabled) return;
   scope.proxy = &p;
   settle_external_check(scope, p);
   for (model::Server* s : p.servers) {

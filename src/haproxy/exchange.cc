@@ -23,14 +23,15 @@ bool ours(const proxy::Transaction& txn) {
 Exchange* exchange_of(const expr::Ctx& ctx) {
   return ctx.txn ? &exchange(*ctx.txn) : nullptr;
 }
-const Proxy* front_of(const expr::Ctx& ctx) {
-  const Exchange* x = exchange_of(ctx);
-  return x ? x->front : nullptr;
-}
-
-// The client's connection; null for subrequests.
+// The client's connection; null for subrequests. One that failed has no exchange.
 http::H1Server* client_of(const expr::Ctx& ctx) {
-  return ctx.txn && ctx.txn->client ? static_cast<http::H1Server*>(ctx.txn->client->conn()) : nullptr;
+  if (!ctx.txn) return static_cast<http::H1Server*>(ctx.client);
+  return ctx.txn->client ? static_cast<http::H1Server*>(ctx.txn->client->conn()) : nullptr;
+}
+const Proxy* front_of(const expr::Ctx& ctx) {
+  if (const Exchange* x = exchange_of(ctx)) return x->front;
+  const http::H1Server* client = client_of(ctx);
+  return client ? static_cast<const Proxy*>(client->listener().conf) : nullptr;
 }
 
 // --- variables ---
@@ -145,7 +146,7 @@ Str id_of(const expr::Ctx& ctx) {
 }
 bool received_proxy(const expr::Ctx& ctx) {
   http::H1Server* s = client_of(ctx);
-  return s && s->proxied();
+  return s && s->proxied() && s->proxied()->version;
 }
 Str proxy_tlvs(const expr::Ctx& ctx) {
   http::H1Server* s = client_of(ctx);
@@ -170,6 +171,11 @@ bool source(const expr::Ctx& ctx, expr::Endpoint& out) {
 bool destination(const expr::Ctx& ctx, expr::Endpoint& out) {
   const Exchange* x = exchange_of(ctx);
   return x && x->destination && endpoint(*x->destination, out);
+}
+
+bool wire_destination(const expr::Ctx& ctx, expr::Endpoint& out) {
+  const http::H1Server* s = client_of(ctx);
+  return s && endpoint(s->wire_destination(), out);
 }
 
 int64_t milliseconds(uint32_t timeout) {
@@ -277,6 +283,7 @@ void install_hooks() {
   h.stopping = stopping;
   h.source = source;
   h.destination = destination;
+  h.wire_destination = wire_destination;
   h.limit = limit;
   h.last_rule = last_rule;
   h.authenticate = authenticate;

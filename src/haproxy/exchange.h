@@ -37,7 +37,8 @@ struct Exchange {
   bool lenient = false;  // strict-mode off
   bool denied = false;
   bool tarpitted = false;
-  bool logged = false;
+  LogStep log_step = LogStep::unspec;  // of the line that is being made
+  bool logged = false;  // its one line was written before its end
 };
 
 Exchange& exchange(proxy::Transaction& txn);

@@ -7,6 +7,7 @@
 
 #include "expr/args.h"
 #include "expr/pattern.h"
+#include "haproxy/log_sections.h"
 #include "haproxy/proxy.h"
 #include "haproxy/server_options.h"
 #include "net/tls_store.h"
@@ -115,6 +116,7 @@ struct Global {
   std::vector<HealthcheckSection*> healthchecks;
   std::vector<Page*> named_pages;  // `errorfiles NAME`, until it is resolved
   std::vector<LogTarget*> targets;  // all of them, by index
+  LogSections log_sections;
   expr::References references;
   expr::PatternSources patterns;
   net::TlsStore certificates;

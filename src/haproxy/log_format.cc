@@ -213,6 +213,8 @@ class Compiler {
     at_++;
     config::Where w = word_ ? at_byte(*word_, begin, used) : where_;
     if (!require_available(*part.sample, place_, w, env_.diag)) return false;
+    constexpr uint16_t kEnd = expr::kLog | expr::kResponseBody;
+    format_->waits |= kWaitMore | (part.sample->needs & kEnd ? kWaitEnd : 0);
     part.render = render_sample;
     part.text = part.sample->text;
     return add(part);
@@ -239,6 +241,7 @@ class Compiler {
       return true;
     }
     if (tag->http && format_->http_tag.empty()) format_->http_tag = tag->name;
+    format_->waits |= tag->waits;
     part.render = tag->render;
     part.text = tag->name;
     return add(part);

@@ -23,6 +23,13 @@ enum FormatFlag : uint16_t {
 };
 inline constexpr uint16_t kEncoded = kJson | kCbor;
 
+// What a line has to wait for until all its values are there (bits).
+enum FormatWait : uint8_t {
+  kWaitRequest = 1 << 0,  // the request head
+  kWaitMore = 1 << 1,  // what comes behind it
+  kWaitEnd = 1 << 2,  // the end of the exchange
+};
+
 // What the string is for.
 enum class FormatUse : uint8_t {
   log,  // a log line: `-` for missing values, runs of blanks merged
@@ -45,6 +52,7 @@ struct LogFormat {
   ArenaList<Part> parts;
   uint16_t flags = 0;  // `%{+json}o` and its like, for the whole string
   bool constant = false;  // one literal: `render` copies nothing
+  uint8_t waits = 0;  // FormatWait
   Str http_tag;  // the first tag that is only there in HTTP mode, or empty
   Str source;
 

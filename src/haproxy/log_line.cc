@@ -1,8 +1,12 @@
 // `log` lines of the global section and of proxies, and the words that shape log messages (configuration.txt 8).
+#include "haproxy/log_line.h"
+
 #include <fmt/format.h>
 
 #include "haproxy/address.h"
 #include "haproxy/bind.h"
+#include "haproxy/ring.h"
+#include "haproxy/server_line.h"
 #include "haproxy/tables.h"
 
 namespace weir::haproxy {
@@ -21,6 +25,7 @@ struct Parser {
   size_t at = 1;
 
   bool address();
+  bool stream();
   bool option();
   bool sample(const Word& value);
   bool levels();
@@ -36,9 +41,11 @@ bool Parser::address() {
     return true;
   }
   if (text.starts_with("ring@") || text.starts_with("backend@")) {
-    scope.planned(words[0].where, fmt::format("log {}", text.substr(0, text.find('@') + 1)));
-    return false;
+    target.via = text.starts_with("ring@") ? LogTarget::Via::ring : LogTarget::Via::backend;
+    scope.global.log_sections.named.push_back(&target);
+    return true;
   }
+  if (says_stream(text)) return stream();
   Address a;
   std::string problem;
   if (!parse_address(text, a, problem, scope.arena)) {
@@ -60,6 +67,13 @@ bool Parser::address() {
   return scope.options.offline;
 }
 
+// A stream gets a ring of its own, and its address is the ring's server.
+bool Parser::stream() {
+  target.via = LogTarget::Via::ring;
+  target.ring = make_ring(scope, words[0].text);
+  return add_plain_server(scope, *target.ring->servers, words[0]) != nullptr;
+}
+
 bool Parser::sample(const Word& value) {
   Str text = value.text;
   size_t colon = text.rfind(':');
@@ -69,6 +83,7 @@ bool Parser::sample(const Word& value) {
     return false;
   }
   target.sample_size = static_cast<uint32_t>(*size);
+  target.seen = scope.arena.make<std::atomic<uint32_t>>(0);
   Str ranges = text.substr(0, colon);
   while (!ranges.empty()) {
     Str range = cut(ranges, ',');
@@ -98,16 +113,12 @@ bool Parser::option() {
     return true;
   }
   if (word == "sample") return sample(value);
-  if (word == "profile") return scope.planned(word.where, "log … profile"), true;
-  for (auto& [name, format] : kFormats)
-    if (value == name) {
-      target.format = format;
-      return true;
-    }
-  scope.error(value.where, fmt::format("'{}' is not a log format", value.text),
-              "local, rfc3164, rfc5424, priority, short, timed, iso or raw",
-              fmt::format("'log' : unknown log format '{}'", value.text));
-  return false;
+  if (word == "profile") {
+    target.profile_name = value.text;
+    target.profile_where = value.where;
+    return true;
+  }
+  return read_syslog_format(scope, value, target.format);
 }
 
 bool Parser::level(uint8_t& out) {
@@ -205,7 +216,7 @@ constexpr Str kSyntax =
 constexpr Row kRows[] = {
     {"log", kGlobal, 2, -1, Block::none, Inherit::none, bind_log, kSyntax,
      "send the logs of the process and of `log global` to this target"},
-    {"log", kProxies, 0, -1, Block::none, Inherit::copy, bind_log, kSyntax,
+    {"log", kProxies | kLogForward, 0, -1, Block::none, Inherit::copy, bind_log, kSyntax,
      "send logs to a target, or to those of the global section"},
     {"log-format", kFrontends | kBackend, 1, 1, Block::none, Inherit::copy, bind_format<&Settings::log_format>, "<fmt>",
      "format of traffic logs"},
@@ -220,6 +231,18 @@ constexpr Row kRows[] = {
 };
 
 }  // namespace
+
+bool read_syslog_format(Scope& scope, const Word& word, SyslogFormat& out) {
+  for (auto& [name, format] : kFormats)
+    if (word == name) {
+      out = format;
+      return true;
+    }
+  scope.error(word.where, fmt::format("'{}' is not a log format", word.text),
+              "local, rfc3164, rfc5424, priority, short, timed, iso or raw",
+              fmt::format("'log' : unknown log format '{}'", word.text));
+  return false;
+}
 
 const config::Table kLogTable = kRows;
 

@@ -11,6 +11,7 @@
 #include "expr/fetch_helpers.h"
 #include "haproxy/exchange.h"
 #include "haproxy/line_builder.h"
+#include "haproxy/log_profile.h"
 #include "proxy/shard.h"
 
 namespace weir::haproxy {
@@ -121,8 +122,15 @@ void milliseconds(const Ctx& ctx, const Part&, LineBuilder& out) {
 
 // --- timers and counters ---
 
+// With `option logasap` totals are those of that moment.
+void mark_total(const Ctx& ctx, LineBuilder& out) {
+  const Proxy* front = ctx.txn ? exchange(*ctx.txn).front : nullptr;
+  if (front && front->s.has(kOptLogAsap)) out.sign('+');
+}
+
 template <int64_t Timers::* member, bool total = false>
 void timer(const Ctx& ctx, const Part&, LineBuilder& out) {
+  if (total) mark_total(ctx, out);
   out.integer(ctx.txn ? expr::timers_of(ctx).*member : total ? 0 : -1);
 }
 void handshake(const Ctx& ctx, const Part&, LineBuilder& out) {
@@ -130,6 +138,7 @@ void handshake(const Ctx& ctx, const Part&, LineBuilder& out) {
 }
 
 void bytes_sent(const Ctx& ctx, const Part&, LineBuilder& out) {
+  mark_total(ctx, out);
   out.integer(ctx.txn ? static_cast<int64_t>(ctx.txn->head_sent_bytes + ctx.txn->down.sent) : 0);
 }
 void bytes_received(const Ctx& ctx, const Part&, LineBuilder& out) {
@@ -332,77 +341,78 @@ void termination_and_cookies(const Ctx& ctx, const Part&, LineBuilder& out) {
                         cookies[0], cookies[1]};
   out.fixed({text, 4});
 }
+// A line about a connection that never had an exchange is about its end.
 void origin(const Ctx& ctx, const Part&, LineBuilder& out) {
-  out.text(!ctx.txn ? Str("sess_error") : ctx.txn->finished() ? Str("txn_close") : Str("unspec"));
+  out.text(log_step_name(ctx.txn ? exchange(*ctx.txn).log_step : LogStep::sess_killed));
 }
 
 // clang-format off
 constexpr LogTag kTags[] = {
-    {"B", false, bytes_sent, "bytes sent to the client"},
+    {"B", false, bytes_sent, "bytes sent to the client", kWaitEnd},
     {"CC", true, captured_cookie<false>, "the captured request cookie"},
     {"CS", true, captured_cookie<true>, "the captured response cookie"},
-    {"H", false, host_name, "the name of this machine"},
-    {"HM", true, request_part<method_of>, "the method"},
-    {"HP", true, request_part<path_of>, "the target without its query"},
-    {"HPO", true, request_part<expr::path_only>, "the path without host and query"},
-    {"HQ", true, request_part<query_of>, "the query with its mark"},
-    {"HU", true, request_part<uri_of>, "the target"},
-    {"HV", true, http_version, "the version with HTTP/"},
-    {"ID", false, unique_id, "the unique id"},
-    {"OG", false, origin, "where in the request's life the line was written"},
+    {"H", false, host_name, "the name of this machine", 0},
+    {"HM", true, request_part<method_of>, "the method", kWaitRequest},
+    {"HP", true, request_part<path_of>, "the target without its query", kWaitRequest},
+    {"HPO", true, request_part<expr::path_only>, "the path without host and query", kWaitRequest},
+    {"HQ", true, request_part<query_of>, "the query with its mark", kWaitRequest},
+    {"HU", true, request_part<uri_of>, "the target", kWaitRequest},
+    {"HV", true, http_version, "the version with HTTP/", kWaitRequest},
+    {"ID", false, unique_id, "the unique id", kWaitEnd},
+    {"OG", false, origin, "where in the request's life the line was written", 0},
     {"ST", false, status, "the status"},
-    {"T", false, date<accept_us, Zone::gmt>, "the accept date, GMT"},
-    {"TR", true, timer<&Timers::request>, "receiving the request head, in ms"},
-    {"Ta", true, timer<&Timers::active, true>, "from the first byte to the end, in ms"},
-    {"Tc", false, timer<&Timers::connect>, "connecting to the server, in ms"},
-    {"Td", false, timer<&Timers::data>, "transferring data, in ms"},
-    {"Th", false, handshake, "handshakes with the client, in ms"},
-    {"Ti", true, timer<&Timers::idle>, "waiting for the first byte, in ms"},
-    {"Tl", false, date<accept_us, Zone::local>, "the accept date, local with offset"},
-    {"Tq", true, timer<&Timers::request_all>, "from the accept to the end of the head, in ms"},
-    {"Tr", true, timer<&Timers::response>, "waiting for the response head, in ms"},
-    {"Ts", false, timestamp, "the accept date in seconds"},
-    {"Tt", false, timer<&Timers::total, true>, "from the accept to the end, in ms"},
-    {"Tu", false, timer<&Timers::user, true>, "what the user waited, in ms"},
-    {"Tw", false, timer<&Timers::queue>, "waiting in queues, in ms"},
-    {"U", false, bytes_received, "bytes received from the client"},
-    {"ac", false, all_connections, "connections of the process"},
-    {"b", false, backend, "the backend's name"},
-    {"bc", false, backend_connections, "connections of the backend"},
+    {"T", false, date<accept_us, Zone::gmt>, "the accept date, GMT", 0},
+    {"TR", true, timer<&Timers::request>, "receiving the request head, in ms", kWaitEnd},
+    {"Ta", true, timer<&Timers::active, true>, "from the first byte to the end, in ms", kWaitEnd},
+    {"Tc", false, timer<&Timers::connect>, "connecting to the server, in ms", kWaitEnd},
+    {"Td", false, timer<&Timers::data>, "transferring data, in ms", kWaitEnd},
+    {"Th", false, handshake, "handshakes with the client, in ms", kWaitEnd},
+    {"Ti", true, timer<&Timers::idle>, "waiting for the first byte, in ms", kWaitEnd},
+    {"Tl", false, date<accept_us, Zone::local>, "the accept date, local with offset", 0},
+    {"Tq", true, timer<&Timers::request_all>, "from the accept to the end of the head, in ms", kWaitEnd},
+    {"Tr", true, timer<&Timers::response>, "waiting for the response head, in ms", kWaitEnd},
+    {"Ts", false, timestamp, "the accept date in seconds", 0},
+    {"Tt", false, timer<&Timers::total, true>, "from the accept to the end, in ms", kWaitEnd},
+    {"Tu", false, timer<&Timers::user, true>, "what the user waited, in ms", kWaitEnd},
+    {"Tw", false, timer<&Timers::queue>, "waiting in queues, in ms", kWaitEnd},
+    {"U", false, bytes_received, "bytes received from the client", kWaitEnd},
+    {"ac", false, all_connections, "connections of the process", kWaitEnd},
+    {"b", false, backend, "the backend's name", 0},
+    {"bc", false, backend_connections, "connections of the backend", kWaitEnd},
     {"bi", false, address<Who::backend>, "our address towards the server"},
     {"bp", false, port<Who::backend>, "our port towards the server"},
-    {"bq", false, queue_position<false>, "the place in the backend's queue"},
+    {"bq", false, queue_position<false>, "the place in the backend's queue", kWaitEnd},
     {"ci", false, address<Who::client>, "the client's address"},
     {"cp", false, port<Who::client>, "the client's port"},
-    {"f", false, frontend, "the frontend's name"},
-    {"fc", false, frontend_connections, "connections of the frontend"},
+    {"f", false, frontend, "the frontend's name", 0},
+    {"fc", false, frontend_connections, "connections of the frontend", kWaitEnd},
     {"fi", false, address<Who::frontend>, "the address that the client connected to"},
     {"fp", false, port<Who::frontend>, "the port that the client connected to"},
-    {"ft", false, frontend_and_tls, "the frontend's name, with ~ for TLS"},
+    {"ft", false, frontend_and_tls, "the frontend's name, with ~ for TLS", 0},
     {"hr", false, captures<false>, "captured request headers in braces"},
     {"hrl", false, capture_list<false>, "captured request headers, each by itself"},
     {"hs", false, captures<true>, "captured response headers in braces"},
     {"hsl", false, capture_list<true>, "captured response headers, each by itself"},
-    {"lc", false, log_counter, "the number of this log line"},
-    {"ms", false, milliseconds, "the milliseconds of the accept date"},
-    {"o", false, nullptr, "flags for all that follows"},
-    {"pid", false, process_id, "the process id"},
-    {"r", true, request_line, "the request line"},
-    {"rc", false, retries, "how often it was tried again, with + for another server"},
-    {"rt", false, request_counter, "the number of the request"},
+    {"lc", false, log_counter, "the number of this log line", 0},
+    {"ms", false, milliseconds, "the milliseconds of the accept date", 0},
+    {"o", false, nullptr, "flags for all that follows", 0},
+    {"pid", false, process_id, "the process id", 0},
+    {"r", true, request_line, "the request line", kWaitRequest},
+    {"rc", false, retries, "how often it was tried again, with + for another server", kWaitEnd},
+    {"rt", false, request_counter, "the number of the request", kWaitRequest},
     {"s", false, server, "the server's name"},
-    {"sc", false, server_connections, "connections of the server"},
+    {"sc", false, server_connections, "connections of the server", kWaitEnd},
     {"si", false, address<Who::server>, "the server's address"},
     {"sp", false, port<Who::server>, "the server's port"},
-    {"sq", false, queue_position<true>, "the place in the server's queue"},
+    {"sq", false, queue_position<true>, "the place in the server's queue", kWaitEnd},
     {"sslc", false, tls_cipher, "the cipher"},
     {"sslv", false, tls_version, "the TLS version"},
-    {"t", false, date<accept_us, Zone::millis>, "the accept date, local with milliseconds"},
-    {"tr", true, date<request_us, Zone::millis>, "the date of the request's first byte"},
-    {"trg", true, date<request_us, Zone::gmt>, "that date, GMT"},
-    {"trl", true, date<request_us, Zone::local>, "that date, local with offset"},
-    {"ts", false, termination, "the termination state"},
-    {"tsc", false, termination_and_cookies, "the termination state with cookie states"},
+    {"t", false, date<accept_us, Zone::millis>, "the accept date, local with milliseconds", 0},
+    {"tr", true, date<request_us, Zone::millis>, "the date of the request's first byte", 0},
+    {"trg", true, date<request_us, Zone::gmt>, "that date, GMT", 0},
+    {"trl", true, date<request_us, Zone::local>, "that date, local with offset", 0},
+    {"ts", false, termination, "the termination state", kWaitEnd},
+    {"tsc", false, termination_and_cookies, "the termination state with cookie states", 0},
 };
 // clang-format on
 

@@ -11,6 +11,7 @@ struct LogTag {
   bool http;  // only with `mode http`
   LogFormat::Render render;  // null: `%o`, flags for what follows
   Str help;
+  uint8_t waits = kWaitMore;  // FormatWait
 };
 const LogTag* find_log_tag(Str name);
 // Now, as %t writes the accept date.

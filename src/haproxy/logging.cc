@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <ctime>
 #include <iterator>
@@ -18,6 +19,8 @@
 #include <vector>
 
 #include "base/fault.h"
+#include "haproxy/log_backend.h"
+#include "haproxy/ring.h"
 #include "net/loop.h"
 
 namespace weir::haproxy {
@@ -92,7 +95,6 @@ struct ThreadLogs {
   time_t second = 0;  // of the texts below
   std::string bsd_time;
   std::string iso_time;
-  std::vector<uint32_t> sampled;  // messages seen, by target
 
   ~ThreadLogs() {
     for (Gatherer* g : gatherers) g->write_out();
@@ -112,6 +114,7 @@ struct ThreadLogs {
   int& socket_for(int family) { return family == AF_INET ? inet : family == AF_INET6 ? inet6 : local; }
 };
 thread_local ThreadLogs t_logs;
+std::atomic<uint64_t> g_dropped{0};
 
 void refresh_time(ThreadLogs& logs, const timeval& now) {
   if (logs.second == now.tv_sec) return;
@@ -134,26 +137,24 @@ void append_iso(std::string& out, const ThreadLogs& logs, const timeval& now) {
                  Str(logs.iso_time).substr(bar + 1));
 }
 
-void append_header(std::string& out, const LogTarget& t, uint8_t level, const LogHeader& h) {
+void append_header(std::string& out, const LogTarget& t, SyslogFormat format, uint8_t level, const LogHeader& h) {
   auto put = std::back_inserter(out);
   unsigned priority = static_cast<unsigned>(t.facility) * 8 + level;
-  if (t.format == SyslogFormat::raw) return;
-  if (t.format == SyslogFormat::shortened || t.format == SyslogFormat::priority) {
-    fmt::format_to(put, "<{}>", t.format == SyslogFormat::shortened ? level : priority);
-    if (t.format == SyslogFormat::shortened) return;
-    fmt::format_to(put, "{}[{}]: ", h.tag, getpid());
+  if (format == SyslogFormat::unspecified) format = h.hostname.empty() ? SyslogFormat::local : SyslogFormat::rfc3164;
+  if (format == SyslogFormat::raw) return;
+  if (format == SyslogFormat::shortened || format == SyslogFormat::priority) {
+    fmt::format_to(put, "<{}>", format == SyslogFormat::shortened ? level : priority);
     return;
   }
   timeval now = {};
   gettimeofday(&now, nullptr);
   refresh_time(t_logs, now);
-  switch (t.format) {
+  switch (format) {
     case SyslogFormat::timed:
     case SyslogFormat::iso:
-      fmt::format_to(put, "<{}>", t.format == SyslogFormat::timed ? level : priority);
+      if (format == SyslogFormat::timed) fmt::format_to(put, "<{}>", level);
       append_iso(out, t_logs, now);
       out += ' ';
-      if (t.format == SyslogFormat::iso) fmt::format_to(put, "{}[{}]: ", h.tag, getpid());
       return;
     case SyslogFormat::rfc5424:
       fmt::format_to(put, "<{}>1 ", priority);
@@ -163,7 +164,8 @@ void append_header(std::string& out, const LogTarget& t, uint8_t level, const Lo
       return;
     default:
       fmt::format_to(put, "<{}>{} ", priority, t_logs.bsd_time);
-      if (!h.hostname.empty()) fmt::format_to(put, "{} ", h.hostname);
+      if (format == SyslogFormat::rfc3164)
+        fmt::format_to(put, "{} ", h.hostname.empty() ? Str("localhost") : h.hostname);
       fmt::format_to(put, "{}[{}]: ", h.tag, getpid());
   }
 }
@@ -183,15 +185,27 @@ void send_datagram(const LogTarget& t, Str line) {
   m.msg_iov = &iov;
   m.msg_iovlen = 1;
   ssize_t sent = fault::sendmsg(fault::Site::log_send, fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
-  (void)sent;  // a log that nobody takes is lost, as with the product
+  if (sent < 0)
+    g_dropped.fetch_add(1, std::memory_order_relaxed);  // a log that nobody takes is lost, as with the product
+}
+
+// What was lost is told as soon as there is room again.
+void write_to_ring(const LogTarget& t, Str line, const LogHeader& header) {
+  MessageRing& ring = *t.ring->messages;
+  if (ring.dropped()) {
+    std::string told;
+    append_header(told, t, format_of(t), kLevelNotice, header);
+    uint64_t lost = ring.take_dropped();
+    fmt::format_to(std::back_inserter(told), "{} event{} dropped", lost, lost == 1 ? "" : "s");
+    if (!ring.write(told)) return ring.count_dropped(lost);  // and that it could not be told
+  }
+  if (!ring.write(line)) g_dropped.fetch_add(1, std::memory_order_relaxed);
 }
 
 // Every sample_size-th run of messages keeps those whose number is in a range.
 bool sampled_out(const LogTarget& t) {
   if (!t.sample_size) return false;
-  auto& seen = t_logs.sampled;
-  if (seen.size() <= t.index) seen.resize(t.index + 1);
-  uint32_t number = seen[t.index]++ % t.sample_size + 1;
+  uint32_t number = t.seen->fetch_add(1, std::memory_order_relaxed) % t.sample_size + 1;
   for (const LogTarget::Range& r : t.sample)
     if (number >= r.low && number <= r.high) return false;
   return true;
@@ -207,21 +221,45 @@ int log_facility(Str name) {
   return index_of(name, std::begin(kFacilities), std::end(kFacilities));
 }
 
-Str syslog_format_name(SyslogFormat f) {
-  constexpr Str kNames[] = {"local", "rfc3164", "rfc5424", "priority", "short", "timed", "iso", "raw"};
-  return kNames[static_cast<size_t>(f)];
+bool takes_log(const LogTarget& target, uint8_t level) {
+  return level <= target.level && !sampled_out(target);
 }
 
-void send_log(const LogTarget& target, uint8_t level, const LogHeader& header, Str message) {
-  if (level > target.level || sampled_out(target)) return;
-  thread_local std::string line;
-  line.clear();
-  append_header(line, target, std::max(level, target.min_level), header);
-  line.append(message);
-  if (line.size() > target.max_length - 1) line.resize(target.max_length - 1);
+SyslogFormat format_of(const LogTarget& t) {
+  bool own = t.ring && t.ring->format != SyslogFormat::unspecified;
+  return own ? t.ring->format : t.format;
+}
+
+void deliver_log(const LogTarget& target, std::string& line, size_t message, const LogHeader& header) {
+  if (target.via == LogTarget::Via::backend) {
+    const LogTarget* to = target.backend->pick(Str(line).substr(message));
+    if (!to) {
+      g_dropped.fetch_add(1, std::memory_order_relaxed);
+      return;
+    }
+    if (line.size() > target.max_length - 1) line.resize(target.max_length - 1);
+    return deliver_log(*to, line, message, header);
+  }
+  uint32_t most = target.ring ? std::min(target.max_length - 1, target.ring->max_length) : target.max_length - 1;
+  if (line.size() > most) line.resize(most);
+  if (target.via == LogTarget::Via::ring) return write_to_ring(target, line, header);
   line += '\n';
   if (target.via == LogTarget::Via::datagram) return send_datagram(target, line);
   t_logs.gatherer(target.fd).add(line, net::Loop::has_current() ? &net::Loop::current() : nullptr);
+}
+
+uint64_t dropped_logs() {
+  return g_dropped.load(std::memory_order_relaxed);
+}
+
+void send_log(const LogTarget& target, uint8_t level, const LogHeader& header, Str message) {
+  if (!takes_log(target, level)) return;
+  thread_local std::string line;
+  line.clear();
+  append_header(line, target, format_of(target), std::max(level, target.min_level), header);
+  size_t at = line.size();
+  line.append(message);
+  deliver_log(target, line, at, header);
 }
 
 void flush_logs() {

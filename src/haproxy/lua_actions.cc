@@ -184,7 +184,7 @@ namespace {
 // Our own libraries first, once. Null: reported.
 lua::Program* program_of(Scope& scope, const config::Where& where) {
   lua::Program& program = lua::Program::of(scope.model);
-  for (Str library : {"core", "haproxy"})
+  for (Str library : {"core", "haproxy", "weir"})
     if (std::string problem = program.add_library(library); !problem.empty()) {
       scope.error(where, problem);
       return nullptr;

@@ -134,6 +134,7 @@ constexpr Row kRows[] = {
          "wait for the request body before rules and forwarding"),
     flag("option http-ignore-probes", kFrontends, bind_flag<kOptIgnoreProbes>,
          "neither log nor answer connections that close without a request"),
+    flag("option logasap", kFrontends, bind_flag<kOptLogAsap>, "log as soon as the response head is known"),
     flag("option log-separate-errors", kFrontends, bind_flag<kOptSeparateErrors>, "log errors at a higher level"),
     flag("option http-drop-request-trailers", kBackends, bind_flag<kOptDropRequestTrailers>,
          "drop trailers of requests"),

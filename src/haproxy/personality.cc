@@ -12,11 +12,14 @@
 #include "haproxy/compression.h"
 #include "haproxy/cookie.h"
 #include "haproxy/forwarded.h"
+#include "haproxy/forwarded_header.h"
 #include "haproxy/global.h"
 #include "haproxy/haproxy.h"
 #include "haproxy/log_tags.h"
 #include "haproxy/outcome.h"
+#include "haproxy/proxy_fields.h"
 #include "haproxy/stick.h"
+#include "haproxy/traffic_log.h"
 #include "haproxy/unique_id.h"
 #include "health/checks.h"
 #include "http/h1_server.h"
@@ -50,9 +53,11 @@ class Personality final : public proxy::Personality {
     Exchange& x = exchange(txn);
     if (x.back && !x.back->sticks.empty()) store_sticks(txn, x);
   }
+  void proxy_addresses(Transaction& txn, net::Addr& source, net::Addr& destination) const override;
   std::string proxy_tlvs(Transaction& txn, const model::Server& server) const override;
-  void connection_refused(const model::Listener& listener, const net::Addr& client, Refusal why, Str text,
-                          Str detail) const override;
+  void connection_refused(const model::Listener& listener, net::Conn* conn, const net::Addr& client, Refusal why,
+                          Str text, Str detail) const override;
+  void reached(Transaction& txn, proxy::Milestone what) const override { log_milestone(txn, what); }
   bool passes_interim(const Transaction& txn) const override { return txn.response.status != 102; }
   bool pick_another(const Transaction& txn) const override;
   bool quiet_timeout(bool silent) const override { return silent && ignore_probes_; }
@@ -67,19 +72,20 @@ class Personality final : public proxy::Personality {
   bool ignore_probes_;
 };
 
-// What a PROXY header says takes the place of the connection's addresses (configuration.txt, accept-proxy).
+// What a PROXY header or a rule says takes the place of the connection's addresses (configuration.txt, accept-proxy).
 void take_proxied(Transaction& txn, Exchange& x) {
-  const net::ProxyInfo* p = txn.client ? static_cast<http::H1Server*>(txn.client->conn())->proxied() : nullptr;
-  if (!p || !p->has_addresses) return;
-  x.source = txn.arena.make<net::Addr>(p->src);
-  x.destination = txn.arena.make<net::Addr>(p->dst);
+  const auto* client = txn.client ? static_cast<http::H1Server*>(txn.client->conn()) : nullptr;
+  const net::ProxyInfo* p = client ? client->proxied() : nullptr;
+  if (!p) return;
+  if (p->has_addresses) x.source = txn.arena.make<net::Addr>(p->src);
+  x.destination = txn.arena.make<net::Addr>(p->has_addresses ? p->dst : client->wire_destination());
 }
 
 void Personality::screen(Transaction& txn) const {
   auto* x = txn.arena.make<Exchange>();
   txn.extra = x;
   x->front = static_cast<const Proxy*>(txn.listener.conf);
-  if (txn.listener.accept_proxy) take_proxied(txn, *x);
+  if (txn.listener.accept_proxy || txn.listener.connection_rules || txn.listener.session_rules) take_proxied(txn, *x);
 }
 
 void Personality::begin(Transaction& txn) const {
@@ -91,6 +97,7 @@ void Personality::begin(Transaction& txn) const {
   x->front->front_counters->request_rate.add(txn.times.head_ms);
   x->front->front_counters->current.add();
   if (x->front->s.has(kOptHttpClose)) txn.close_client = true;
+  if (!txn.rejected) log_accepted(txn);
   txn.where = &x->front->front;
   txn.cursors[Transaction::kRequest].start(&x->front->front);
 }
@@ -121,13 +128,6 @@ void Personality::response(Transaction& txn) const {
   if (x.back) push(c, x.back->segment(Ruleset::response_content));
 }
 
-LogHeader header_for(const Global& g, const Proxy& proxy) {
-  LogHeader header;
-  header.tag = proxy.s.log_tag.empty() ? g.log_tag : proxy.s.log_tag;
-  header.hostname = g.log_hostname;
-  return header;
-}
-
 // The access line only has HAProxy's two letters; what was refused and why is told in a line of its own.
 void log_reason(const Transaction& txn, const Error& why) {
   const Exchange& x = exchange(txn);
@@ -154,23 +154,23 @@ void Personality::trouble(const model::Listener& listener, int sys, Str text) co
             fmt::format("{}: {} ({})", front.name, text, strerror(sys)));
 }
 
-std::string Personality::proxy_tlvs(Transaction& txn, const model::Server& server) const {
-  auto& options = *static_cast<const ServerOptions*>(server.conf);
-  std::string out;
-  if (Str id = options.proxy_unique_id ? unique_id(txn) : Str{}; !id.empty())
-    net::append_tlv(out, net::kTlvUniqueId, id);
-  for (const ProxyTlv& tlv : options.proxy_tlvs)
-    net::append_tlv(out, tlv.type, tlv.value ? render(*tlv.value, context_for(txn)) : Str{});
-  return out;
+void Personality::proxy_addresses(Transaction& txn, net::Addr& source, net::Addr& destination) const {
+  const Exchange& x = exchange(txn);
+  if (x.source) source = *x.source;
+  if (x.destination) destination = *x.destination;
 }
 
-void Personality::connection_refused(const model::Listener& listener, const net::Addr& client, Refusal why, Str text,
-                                     Str detail) const {
+std::string Personality::proxy_tlvs(Transaction& txn, const model::Server& server) const {
+  return proxy_fields(txn, *static_cast<const ServerOptions*>(server.conf));
+}
+
+void Personality::connection_refused(const model::Listener& listener, net::Conn* conn, const net::Addr& client,
+                                     Refusal why, Str text, Str detail) const {
   auto& front = *static_cast<const Proxy*>(listener.conf);
   if ((ignore_probes_ || front.s.has(kOptDontLogNull)) && why == Refusal::silent) return;
   std::string reason = detail.empty() ? std::string() : fmt::format(" ({})", detail);
-  log_about(global(proxy::Shard::current().model), front, kLevelInfo,
-            fmt::format("{} [{}] {}/{}: {}{}", client.text(), log_date(), front.name, listener.name, text, reason));
+  log_refused(global(proxy::Shard::current().model), front, conn,
+              fmt::format("{} [{}] {}/{}: {}{}", client.text(), log_date(), front.name, listener.name, text, reason));
 }
 
 void Personality::error_reply(Transaction& txn, const Error& why) const {
@@ -282,6 +282,7 @@ void Personality::log(Transaction& txn) const {
   if ((x.denied || x.tarpitted) && !txn.tcp && watches_cookies(x.front, x.back)) note_refused_cookies(txn, x);
   if (txn.termination.cause == '-' && txn.error && !txn.response_complete())
     txn.termination = termination_of(txn, txn.error);
+  if (x.tarpitted && txn.error && txn.error.side == Side::client) txn.termination = {'C', 'T'};
   if (x.front) {
     x.front->front_counters->current.down();
     txn.count_into(*x.front->front_counters);
@@ -294,15 +295,7 @@ void Personality::log(Transaction& txn) const {
   // The next request of the connection starts with the frontend's timeout again.
   if (x.overrides && x.overrides->client != kForever && txn.client)
     static_cast<http::H1Server*>(txn.client)->set_timeouts(txn.listener.timeouts);
-  if (!txn.no_log && x.front && x.log_level != -2) write_log(txn);
-}
-
-// HAProxy logs an error, a redispatch, a retry and a status from 500 on as something that went wrong.
-bool went_wrong(const Transaction& txn) {
-  if (txn.attempts.size > 1) return true;
-  if (!txn.tcp && txn.response.status >= 500) return true;
-  char cause = txn.termination.cause;
-  return cause != '-' && cause != 'L' && cause != 'P';
+  if (!txn.no_log && x.front) log_end(txn);
 }
 
 // What is worked out once per request that may change it; plans are shared where a request changes nothing.
@@ -334,6 +327,7 @@ Next run_forward(Transaction& txn, Cursor&, const void* conf) {
   if (!txn.tcp) {
     add_unique_id(txn, x);
     add_forwarded(txn, x);
+    if (back.s.forwarded) add_forwarded_header(txn, x);
     choose_coding(txn, x);
   }
   return txn.forward(plan_for(txn, x, back));
@@ -355,53 +349,6 @@ Next collect_request_body(Transaction& txn, Cursor& c, uint32_t at_least, uint32
   e.status = 408;
   e.text = "the request body did not come in time";
   return txn.fail(e);
-}
-
-void log_about(const Global& global, const Proxy& proxy, uint8_t level, Str line) {
-  LogHeader header = header_for(global, proxy);
-  for (const LogTarget* t : proxy.targets) send_log(*t, level, header, line);
-}
-
-void log_globally(const Global& global, Str line) {
-  LogHeader header;
-  header.tag = global.log_tag;
-  header.hostname = global.log_hostname;
-  for (const LogTarget* t : global.logs) send_log(*t, kLevelInfo, header, line);
-  flush_logs();
-}
-
-namespace {
-
-// Option dontlognull: whether the client has sent anything. While there was no server, what it sent may lie unread.
-bool client_spoke(Transaction& txn) {
-  if (!txn.tcp) return txn.times.idle_ms != 0;
-  net::Conn* client = txn.client ? txn.client->conn() : nullptr;
-  char byte;
-  size_t got = 0;
-  return txn.body_received || (client && (client->bytes_in || client->peek(&byte, 1, got) == net::Conn::Io::ok));
-}
-
-}  // namespace
-
-void write_log(Transaction& txn) {
-  Exchange& x = exchange(txn);
-  const Proxy& front = *x.front;
-  if (front.targets.empty() || !front.log_format) return;
-  bool wrong = went_wrong(txn);
-  if (front.s.has(kOptDontLogNormal) && !wrong) return;
-  if (front.s.has(kOptDontLogNull) && !client_spoke(txn)) return;
-  uint8_t level = kLevelInfo;
-  if (x.log_level >= 0)
-    level = static_cast<uint8_t>(x.log_level);
-  else if (wrong && front.s.has(kOptSeparateErrors))
-    level = kLevelError;
-  expr::Ctx ctx = context_for(txn, true);
-  const Global& g = global(txn.shard.model);
-  LogHeader header = header_for(g, front);
-  if (front.log_format_sd) header.structured = render(*front.log_format_sd, ctx);
-  Str line = render(*front.log_format, ctx);
-  front.front_counters->log_lines.fetch_add(1, kRelaxed);
-  for (const LogTarget* t : front.targets) send_log(*t, level, header, line);
 }
 
 }  // namespace weir::haproxy

@@ -5,8 +5,6 @@
 
 namespace weir::haproxy {
 
-struct Global;
-
 // `ignore_probes`: for listeners of frontends with option http-ignore-probes.
 const proxy::Personality& personality(bool ignore_probes = false);
 
@@ -14,11 +12,5 @@ const proxy::Personality& personality(bool ignore_probes = false);
 proxy::Next run_forward(proxy::Transaction& txn, proxy::Cursor& cursor, const void* conf);
 // Reads the request body up to tune.bufsize or `at_least` bytes, for at most `ms`. Next::next when that is done.
 proxy::Next collect_request_body(proxy::Transaction& txn, proxy::Cursor& cursor, uint32_t at_least, uint32_t ms);
-// Writes the exchange's log line to the frontend's targets.
-void write_log(proxy::Transaction& txn);
-// Sends a line that is about no single exchange to the logs of a proxy.
-void log_about(const Global& global, const Proxy& proxy, uint8_t level, Str line);
-// Sends one to the logs of the global section.
-void log_globally(const Global& global, Str line);
 
 }  // namespace weir::haproxy

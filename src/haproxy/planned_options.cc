@@ -23,19 +23,12 @@ constexpr Row kRows[] = {
      "reset sockets on close instead of lingering"},
     {"option use-small-buffers", kBackends, 0, 3, Block::none, Inherit::copy, nullptr,
      "[ queue | l7-retries | check ]*", "use small buffers in queues, retries or checks"},
-    // logs
-    {"option logasap", kFrontends, 0, 0, Block::none, Inherit::copy, nullptr, "",
-     "log as soon as the response head is known"},
     // HTTP connection handling
     {"option http-use-proxy-header", kFrontends, 0, 0, Block::none, Inherit::copy, nullptr, "",
      "heed Proxy-Connection instead of Connection"},
     // HTTP messages
     {"option checkcache", kBackends, 0, 0, Block::none, Inherit::copy, nullptr, "",
      "block cacheable responses that set cookies"},
-    {"option forwarded", kBackends, 0, -1, Block::none, Inherit::copy, nullptr,
-     "[ proto ] [ host | host-expr <host_expr> ] [ by | by-expr <by_expr> ] [ by_port | by_port-expr <by_port_expr> ] "
-     "[ for | for-expr <for_expr> ] [ for_port | for_port-expr <for_port_expr> ]",
-     "add the RFC 7239 Forwarded header to requests"},
     {"option h1-case-adjust-bogus-client", kFrontends, 0, 0, Block::none, Inherit::copy, nullptr, "",
      "adjust header case towards clients"},
     {"option h1-case-adjust-bogus-server", kBackends, 0, 0, Block::none, Inherit::copy, nullptr, "",
@@ -50,13 +43,6 @@ constexpr Row kRows[] = {
      "concurrent requests that the application accepts"},
     {"option mpxs-conns", kFcgiApp, 0, 0, Block::none, Inherit::none, nullptr, "",
      "multiplex requests on one connection"},
-    // log forwarders
-    {"option assume-rfc6587-ntf", kLogForward, 0, 0, Block::none, Inherit::none, nullptr, "",
-     "read TCP log streams with non-transparent framing"},
-    {"option dont-parse-log", kLogForward, 0, 0, Block::none, Inherit::none, nullptr, "",
-     "relay log messages as they come"},
-    {"option host", kLogForward, 1, 1, Block::none, Inherit::none, nullptr, "{ replace | fill | keep | append }",
-     "which host name forwarded messages carry"},
 };
 
 }  // namespace

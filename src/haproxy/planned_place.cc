@@ -10,6 +10,7 @@
 #include "haproxy/exchange.h"
 #include "haproxy/haproxy.h"
 #include "haproxy/personality.h"
+#include "haproxy/traffic_log.h"
 #include "proxy/shard.h"
 
 namespace weir::haproxy {

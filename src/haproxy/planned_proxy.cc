@@ -59,8 +59,6 @@ constexpr Row kRows[] = {
     {"timeout client-hs", kFrontends, 1, 1, Block::none, Inherit::copy, nullptr, "<timeout>",
      "time for a client's TLS handshake"},
     // captures and logs
-    {"log-steps", kFrontends, 1, 1, Block::none, Inherit::copy, nullptr, "<steps>",
-     "moments of a transaction that are logged"},
     {"email-alert from", kProxies, 1, 1, Block::none, Inherit::copy, nullptr, "<emailaddr>", "sender of e-mail alerts"},
     {"email-alert level", kProxies, 1, 1, Block::none, Inherit::copy, nullptr, "<level>",
      "least severe log level that sends an e-mail"},

@@ -63,38 +63,6 @@ constexpr Row kRows[] = {
     {"process-vary", kCache, 1, 1, Block::none, Inherit::none, nullptr, "<on/off>", "heed the Vary header"},
     {"early-hints", kCache, 1, 3, Block::none, Inherit::none, nullptr, "<on/off/only> [ratio <integer>]",
      "send 103 Early Hints learned from responses"},
-    // ring
-    {"backing-file", kRing, 1, 1, Block::none, Inherit::none, nullptr, "<path>", "keep the ring in a mapped file"},
-    {"description", kRing, 1, -1, Block::none, Inherit::none, nullptr, "<text>", "text that describes the ring"},
-    {"format", kRing, 1, 1, Block::none, Inherit::none, nullptr, "<format>", "format of stored messages"},
-    {"maxlen", kRing, 1, 1, Block::none, Inherit::none, nullptr, "<length>", "longest message that is stored"},
-    {"server", kRing, 2, -1, Block::none, Inherit::none, nullptr, "<name> <address> [param*]",
-     "syslog server over TCP that gets the messages"},
-    {"size", kRing, 1, 1, Block::none, Inherit::none, nullptr, "<size>", "bytes of the ring"},
-    {"timeout connect", kRing, 1, 1, Block::none, Inherit::none, nullptr, "<timeout>",
-     "time for a connection to the server"},
-    {"timeout server", kRing, 1, 1, Block::none, Inherit::none, nullptr, "<timeout>",
-     "longest time that data waits to be sent"},
-    // log-forward
-    {"backlog", kLogForward, 1, 1, Block::none, Inherit::none, nullptr, "<conns>",
-     "hint for the length of the listen queue"},
-    {"bind", kLogForward, 1, -1, Block::none, Inherit::none, nullptr, "<addr> [param*]",
-     "address for log messages over TCP"},
-    {"dgram-bind", kLogForward, 1, -1, Block::none, Inherit::none, nullptr, "<addr> [param*]",
-     "address for log messages over UDP"},
-    {"log", kLogForward, 1, -1, Block::none, Inherit::none, nullptr,
-     "{ global | <target> [len <length>] [format <format>] [sample <ranges>:<sample_size>] <facility> [<level> "
-     "[<minlevel>]] }",
-     "where messages are forwarded to"},
-    {"maxconn", kLogForward, 1, 1, Block::none, Inherit::none, nullptr, "<conns>",
-     "limit of concurrent log connections"},
-    {"timeout client", kLogForward, 1, 1, Block::none, Inherit::none, nullptr, "<timeout>",
-     "longest silence of a log connection"},
-    // log-profile
-    {"log-tag", kLogProfile, 1, 1, Block::none, Inherit::none, nullptr, "<string>",
-     "program name in the header of syslog messages"},
-    {"on", kLogProfile, 1, 6, Block::none, Inherit::none, nullptr, "<step> [drop] [format <fmt>] [sd <sd_fmt>]",
-     "format, or silence, of one logging step"},
     // http-errors
     // fcgi-app
     {"docroot", kFcgiApp, 1, 1, Block::none, Inherit::none, nullptr, "<path>",

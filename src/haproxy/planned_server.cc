@@ -79,19 +79,6 @@ constexpr Row kRows[] = {
      "{ cubic | newreno | bbr | nocc }[(<args,...>)]", "QUIC congestion control"},
     {"ws", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "{ auto | h1 | h2 }",
      "protocol for WebSocket requests"},
-    {"log-bufsize", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<bufsize>",
-     "ring buffer of a log server"},
-    {"log-proto", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<logproto>",
-     "framing of a log server's stream"},
-    // PROXY protocol
-    {"send-proxy-v2-ssl", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "",
-     "PROXY v2 header with TLS information"},
-    {"no-send-proxy-v2-ssl", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "",
-     "no PROXY v2 header with TLS information, after a default"},
-    {"send-proxy-v2-ssl-cn", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "",
-     "PROXY v2 header with the client certificate's common name"},
-    {"no-send-proxy-v2-ssl-cn", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "",
-     "no PROXY v2 header with common name, after a default"},
     // TLS: certificates and trust
     // TLS: negotiation
     {"allow-0rtt", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "", "send early data"},

@@ -24,6 +24,7 @@ namespace weir::haproxy {
 
 struct Proxy;
 struct StatsConf;
+struct ForwardedOption;
 
 enum class Mode : uint8_t { tcp, http, log, spop };
 enum class Kind : uint8_t { defaults, frontend, backend, listen };
@@ -46,6 +47,7 @@ enum Option : uint64_t {
   kOptDropResponseTrailers = 1ull << 12,
   kOptNoAbortOnClose = 1ull << 13,
   kOptPersist = 1ull << 14,
+  kOptLogAsap = 1ull << 40,
 };
 
 // Milliseconds; kForever: never set, no limit.
@@ -99,6 +101,7 @@ struct Settings {
   Timeouts timeouts;
   AddressHeader forwardfor;
   AddressHeader originalto;
+  const ForwardedOption* forwarded = nullptr;
 
   Str default_backend;
   config::Where default_backend_where;
@@ -133,6 +136,7 @@ struct Settings {
   config::Word log_format;  // empty text: by style
   config::Word log_format_sd;
   config::Word error_log_format;
+  uint32_t log_steps = 0;  // log_step_bit; 0: once, when all values are there
   Str log_tag;
   config::Word unique_id_format;
   Str unique_id_header;
@@ -221,6 +225,8 @@ struct Proxy {
   const LogFormat* log_format_sd = nullptr;
   const LogFormat* unique_id = nullptr;
   const LogFormat* error_log_format = nullptr;
+  LogStep log_at = LogStep::close;  // without log-steps
+  uint8_t milestones = 0;  // proxy::Milestone that logs wait for
   ProxyCounters* front_counters = nullptr;
   model::FrontLimits* front_limits = nullptr;
   ProxyCounters* back_counters = nullptr;

@@ -26,9 +26,15 @@ void bind_mode(void* s, const Directive& d, const Row& row) {
     settings.mode = Mode::tcp;
   } else if (word == "http") {
     settings.mode = Mode::http;
-  } else if (word == "log" || word == "spop") {
-    settings.mode = word == "log" ? Mode::log : Mode::spop;
-    scope.planned(word.where, fmt::format("mode {}", word.text));
+  } else if (word == "log") {
+    settings.mode = Mode::log;
+    if (scope.proxy->is_front())
+      scope.error(word.where, "only backends can be in mode log", "to receive log messages, use a log-forward section",
+                  fmt::format("mode 'log' is only supported for backends, not for {} '{}'.",
+                              kind_name(scope.proxy->kind), scope.proxy->name));
+  } else if (word == "spop") {
+    settings.mode = Mode::spop;
+    scope.planned(word.where, "mode spop");
   } else if (word == "health") {
     scope.error(word.where, "the mode 'health' does not exist any more", "use: http-request return status 200",
                 "mode 'health' doesn't exist anymore. Please use 'http-request return status 200' instead.");

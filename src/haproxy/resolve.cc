@@ -15,13 +15,18 @@
 #include "haproxy/checks.h"
 #include "haproxy/chosen_server.h"
 #include "haproxy/cookie.h"
+#include "haproxy/log_backend.h"
+#include "haproxy/log_forward.h"
+#include "haproxy/log_profile.h"
 #include "haproxy/monitor.h"
 #include "haproxy/personality.h"
+#include "haproxy/ring.h"
 #include "haproxy/state_file.h"
 #include "haproxy/stats_page.h"
 #include "haproxy/stick.h"
 #include "haproxy/switching.h"
 #include "haproxy/tls.h"
+#include "haproxy/traffic_log.h"
 
 namespace weir::haproxy {
 namespace {
@@ -68,6 +73,17 @@ void number_servers(const std::vector<model::Server*>& servers) {
 
 // Algorithms that look at HTTP give way where there is none.
 void settle_algorithm(Scope& scope, Proxy& p) {
+  Algorithm algorithm = p.s.balance.algorithm;
+  bool for_logs = algorithm == Algorithm::unset || algorithm == Algorithm::roundrobin ||
+                  algorithm == Algorithm::sticky || algorithm == Algorithm::random || algorithm == Algorithm::log_hash;
+  if (p.s.mode == Mode::log ? !for_logs : algorithm == Algorithm::log_hash)
+    scope.error(p.where,
+                fmt::format("'{}' cannot balance so in mode {}", p.name, p.s.mode == Mode::log ? "log" : "tcp or http"),
+                "log messages are balanced by roundrobin, sticky, random or log-hash",
+                fmt::format("backend '{}' in 'mode log' only supports 'roundrobin', 'sticky', 'random' and 'log-hash' "
+                            "balance algorithms.",
+                            p.name));
+  if (p.s.mode == Mode::log) return;
   if (p.http() || !needs_http(p.s.balance)) return;
   scope.warning(p.where, fmt::format("'{}' cannot balance by HTTP requests: its mode is tcp", p.name),
                 "write: mode http",
@@ -313,7 +329,8 @@ void make_logs(Scope& scope, Proxy& p) {
   for (LogTarget* t : p.s.logs) p.targets.push_back(t);
   if (p.s.log_global)
     for (LogTarget* t : scope.global.logs) p.targets.push_back(t);
-  p.unique_id = format_of(scope, p.s.unique_id_format, FormatUse::text, kAtFrontendRequest);
+  // A backend's own is that of its checks.
+  p.unique_id = format_of(scope, p.s.unique_id_format, FormatUse::text, p.is_front() ? kAtFrontendRequest : kAnyPlace);
   if (!p.is_front()) return;
   p.log_format = format_of(scope, p.s.log_format, FormatUse::log, kAtLog);
   p.log_format_sd = format_of(scope, p.s.log_format_sd, FormatUse::log, kAtLog);
@@ -330,6 +347,7 @@ void make_logs(Scope& scope, Proxy& p) {
   ParseEnv env = scope.env();
   if (!p.log_format && style != LogStyle::none)
     p.log_format = compile_log_format(style_format(style), FormatUse::log, kAtLog, env, p.where);
+  plan_logs(p);
 }
 
 // --- names ---
@@ -349,7 +367,11 @@ void find_target(Scope& scope, const Proxy& p, Target& t, Str keyword) {
   if (t.format) return;
   t.backend = scope.global.find_proxy(t.name, false);
   if (t.backend) {
-    if (t.backend->s.mode != p.s.mode) {
+    if (t.backend->s.mode == Mode::log) {
+      scope.error(t.where, fmt::format("'{}' takes log messages, no requests", t.name), {},
+                  fmt::format("{} '{}' tries to use incompatible log proxy '{}' in a '{}' rule.", kind_name(p.kind),
+                              p.name, t.name, keyword));
+    } else if (t.backend->s.mode != p.s.mode) {
       bool upgrade = p.s.mode == Mode::tcp && t.backend->s.mode == Mode::http;
       if (upgrade)
         scope.planned(t.where, "a tcp frontend with an http backend");
@@ -465,6 +487,10 @@ Where mention(const Directive& block, Str name) {
 
 void resolve(Scope& scope) {
   resolve_pages(scope);
+  resolve_log_profiles(scope);
+  resolve_log_backends(scope);
+  resolve_rings(scope);
+  resolve_log_forwards(scope);
   for (Proxy* p : scope.global.proxies) {
     scope.proxy = p;
     finish_stats(scope, *p);

@@ -1,4 +1,4 @@
-// Rules about the handling of a request and not its text: do-log, pause, set-log-level, set-nice, set-src, set-status,
+// Rules about the handling of a request and not its text: pause, set-log-level, set-nice, set-status,
 // set-timeout, strict-mode, wait-for-body, normalize-uri and their like.
 #include <fmt/format.h>
 
@@ -34,12 +34,6 @@ Next run_log_level(Transaction& txn, Cursor&, const void* conf) {
 Next run_strict(Transaction& txn, Cursor&, const void* conf) {
   auto& rule = *static_cast<const Level*>(conf);
   if (applies(rule, context_for(txn, rule.response))) exchange(txn).lenient = rule.level == 0;
-  return Next::next;
-}
-
-Next run_do_log(Transaction& txn, Cursor&, const void* conf) {
-  auto& rule = *static_cast<const Rule*>(conf);
-  if (applies(rule, context_for(txn, rule.response))) write_log(txn);
   return Next::next;
 }
 
@@ -99,23 +93,6 @@ Next run_retries(Transaction& txn, Cursor&, const void* conf) {
   return Next::next;
 }
 
-Next run_source(Transaction& txn, Cursor&, const void* conf) {
-  auto& rule = *static_cast<const Amount*>(conf);
-  expr::Ctx ctx = context_for(txn);
-  expr::Value v;
-  if (!applies(rule, ctx) || !rule.sample->eval(ctx, v)) return Next::next;
-  Exchange& x = exchange(txn);
-  net::Addr*& slot = rule.text == "dst" ? x.destination : x.source;
-  if (!expr::cast(v, expr::Type::ipv4, txn.arena) && !expr::cast(v, expr::Type::ipv6, txn.arena)) return Next::next;
-  slot = txn.arena.make<net::Addr>();
-  slot->family = v.type == expr::Type::ipv4 ? AF_INET : AF_INET6;
-  if (v.type == expr::Type::ipv4)
-    slot->v4 = v.v4;
-  else
-    slot->v6 = v.v6;
-  return Next::next;
-}
-
 Next run_status(Transaction& txn, Cursor&, const void* conf) {
   auto& rule = *static_cast<const Amount*>(conf);
   if (!applies(rule, context_for(txn, true))) return Next::next;
@@ -172,13 +149,6 @@ void bind_strict(void* s, const Directive& d, const Row& row) {
   }
   rule->level = args[0] == "on";
   add_rule(scope, d, *rule, run_strict);
-}
-
-void bind_do_log(void* s, const Directive& d, const Row& row) {
-  Scope& scope = scope_of(s);
-  Words args;
-  auto* rule = new_rule<Rule>(scope, d, row, args);
-  if (rule && no_more(scope, args, 0, row)) add_rule(scope, d, *rule, run_do_log);
 }
 
 void bind_pause(void* s, const Directive& d, const Row& row) {
@@ -242,20 +212,6 @@ void bind_retries(void* s, const Directive& d, const Row& row) {
   if (no_more(scope, args, at, row)) add_rule(scope, d, *rule, run_retries);
 }
 
-void bind_source(void* s, const Directive& d, const Row& row) {
-  Scope& scope = scope_of(s);
-  Words args;
-  auto* rule = new_rule<Amount>(scope, d, row, args);
-  if (!rule || !enough(scope, d, args, 1, row)) return;
-  rule->text = row.name.ends_with("dst") ? "dst" : "src";
-  ParseEnv env = scope.env();
-  size_t at = 0;
-  rule->sample = parse_sample_words(args, at, env);
-  if (rule->sample && require_available(*rule->sample, place_of(scope, rule->set), args[0].where, scope.diag) &&
-      no_more(scope, args, at, row))
-    add_rule(scope, d, *rule, run_source);
-}
-
 void bind_status(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   Words args;
@@ -300,9 +256,7 @@ void bind_without_effect(void* s, const Directive& d, const Row& row) {
         d.where, fmt::format("'{}' has no effect in weir: requests are served in the order of their events", row.name));
 }
 
-constexpr Str kIf = "[ { if | unless } <condition> ]";
 constexpr Str kLevel = "<level> [ { if | unless } <condition> ]";
-constexpr Str kSample = "<expr> [ { if | unless } <condition> ]";
 constexpr Str kRetries = "{ <int> | <expr> } [ { if | unless } <condition> ]";
 constexpr Str kTimeout =
     "{ client | connect | queue | server | tarpit | tunnel } { <timeout> | <expr> } [ { if | unless } <condition> ]";
@@ -324,10 +278,6 @@ constexpr Row kRows[] = {
              "whether failing rewrite rules refuse the message"),
     rule_row("http-after-response strict-mode", kProxies, 1, -1, bind_strict,
              "{ on | off } [ { if | unless } <condition> ]", "whether failing rewrite rules refuse the message"),
-    rule_row("http-request do-log", kProxies, 0, -1, bind_do_log, kIf, "write a log line now"),
-    rule_row("http-response do-log", kProxies, 0, -1, bind_do_log, kIf, "write a log line now"),
-    rule_row("http-after-response do-log", kProxies, 0, -1, bind_do_log, kIf, "write a log line now"),
-    rule_row("tcp-response content do-log", kBackends, 0, -1, bind_do_log, kIf, "write a log line now"),
     rule_row("http-request pause", kProxies, 1, -1, bind_pause,
              "{ <timeout> | <expr> } [ { if | unless } <condition> ]", "hold the request for a while"),
     rule_row("http-response pause", kProxies, 1, -1, bind_pause,
@@ -337,9 +287,6 @@ constexpr Row kRows[] = {
              "set how often this request may be tried again"),
     rule_row("tcp-request content set-retries", kListen | kBackend, 1, -1, bind_retries, kRetries,
              "set how often this connection may be tried again"),
-    rule_row("http-request set-src", kProxies, 1, -1, bind_source, kSample,
-             "set the client's address to the value of an expression"),
-    rule_row("http-request set-dst", kProxies, 1, -1, bind_source, kSample, "set the address that the client came for"),
     rule_row("http-response set-status", kProxies, 1, -1, bind_status,
              "<status> [reason <str>] [ { if | unless } <condition> ]", "set the response's status"),
     rule_row("http-after-response set-status", kProxies, 1, -1, bind_status,

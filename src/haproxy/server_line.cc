@@ -1,10 +1,13 @@
 // `server`, `default-server` and `server-template` lines (configuration.txt 5.2).
+#include "haproxy/server_line.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "haproxy/address.h"
 #include "haproxy/bind.h"
+#include "haproxy/proxy_fields.h"
 #include "haproxy/tables.h"
 #include "haproxy/tls.h"
 #include "net/proxy_protocol.h"
@@ -19,15 +22,13 @@ void take_number(Scope& scope, Words args, Str name, uint64_t max, uint32_t& out
 
 // `proxy-v2-options`: what the PROXY header tells besides the addresses.
 void take_proxy_options(Scope& scope, ServerOptions& o, const Word& word) {
-  constexpr Str kLater[] = {"ssl", "cert-cn", "ssl-cipher", "cert-sig", "cert-key", "authority", "crc32c"};
   for (Str rest = word.text; !rest.empty();) {
     Str name = cut(rest, ',');
-    if (name == "unique-id")
-      o.proxy_unique_id = true;
-    else if (std::find(std::begin(kLater), std::end(kLater), name) != std::end(kLater))
-      scope.planned(word.where, fmt::format("proxy-v2-options {}", name));
-    else
-      scope.error(word.where, fmt::format("'{}' is not an option of the PROXY header", name), {},
+    uint16_t field = proxy_field(name);
+    o.proxy_fields |= field;
+    if (!field)
+      scope.error(word.where, fmt::format("'{}' is not an option of the PROXY header", name),
+                  "ssl, cert-cn, ssl-cipher, cert-sig, cert-key, authority, crc32c or unique-id",
                   fmt::format("'proxy-v2-options' : unknown option '{}'.", name));
   }
 }
@@ -83,6 +84,23 @@ void take_hash_key(Scope& scope, ServerOptions& o, const Word& word) {
               "id, id32, guid, addr or addr-port", "'hash-key' has to be 'id', 'id32', 'guid', 'addr', or 'addr-port'");
 }
 
+// `send-proxy`, `send-proxy-v2`, `send-proxy-v2-ssl`, `send-proxy-v2-ssl-cn`, and each with `no-`.
+void take_send_proxy(ServerOptions& o, Str name) {
+  bool off = name.starts_with("no-");
+  o.send_proxy = off ? 0 : name.ends_with("send-proxy") ? 1 : 2;
+  uint16_t fields = name.ends_with("-ssl-cn") ? kFieldSsl | kFieldSslCn : name.ends_with("-ssl") ? kFieldSsl : 0;
+  o.proxy_fields = static_cast<uint16_t>(off ? o.proxy_fields & ~fields : o.proxy_fields | fields);
+}
+
+void take_log_protocol(Scope& scope, ServerOptions& o, const Word& word) {
+  if (word == "legacy" || word == "octet-count")
+    o.octet_count = word == "octet-count";
+  else
+    scope.error(
+        word.where, fmt::format("'{}' is no way to frame log messages", word.text), "legacy or octet-count",
+        fmt::format("'log-proto' : expects one of 'legacy' or 'octet-count' as arguments, got '{}'", word.text));
+}
+
 void take(Scope& scope, ServerOptions& o, Str name, Words args) {
   if (take_tls_option(scope, o.tls, name, args) || take_check_option(scope, o.check, name, args)) return;
   uint64_t n = 0;
@@ -105,14 +123,19 @@ void take(Scope& scope, ServerOptions& o, Str name, Words args) {
       take_number(scope, args, name, INT32_MAX, o.pool_max_conn);
   } else if (name == "pool-purge-delay") {
     read_time_ms(scope, args[0], name, o.pool_purge_delay);
-  } else if (name.ends_with("send-proxy") || name.ends_with("send-proxy-v2")) {
-    o.send_proxy = name.starts_with("no-") ? 0 : name.ends_with("v2") ? 2 : 1;
+  } else if (name.ends_with("send-proxy") || name.find("send-proxy-v2") != Str::npos) {
+    take_send_proxy(o, name);
   } else if (name == "proxy-v2-options") {
     take_proxy_options(scope, o, args[0]);
   } else if (name.starts_with("on-marked-")) {
     take_mark(scope, o, name, args[0]);
   } else if (name == "hash-key") {
     take_hash_key(scope, o, args[0]);
+  } else if (name == "log-proto") {
+    take_log_protocol(scope, o, args[0]);
+  } else if (name == "log-bufsize") {
+    if (read_size(scope, args[0], name, n))
+      o.log_bufsize = static_cast<uint32_t>(std::clamp<uint64_t>(n, 1024, UINT32_MAX));
   } else if (name == "cookie") {
     o.cookie = args[0].text;
   } else if (name == "stick" || name == "non-stick") {
@@ -204,6 +227,8 @@ void add_server(Scope& scope, Str name, const Word& address_word, Str address_te
   s->ring_key = options.ring_key;
   s->send_proxy = options.send_proxy;
   auto* kept = scope.arena.make<ServerOptions>(options);
+  kept->datagram = address.datagram;
+  kept->stream = says_stream(address_text);
   s->conf = kept;
   if (!resolve(scope, *s, address, options, address_word)) return;
   // A server that `default-server` has TLS for may get it at run time.
@@ -280,8 +305,8 @@ constexpr Row option(Str name, int8_t args, Str syntax, Str help, Str no_effect 
 }
 
 constexpr Row kRows[] = {
-    {"server", kListen | kBackend, 2, -1, Block::none, Inherit::none, bind_server, "<name> <address>[:[port]] [param*]",
-     "one server: name, address and options"},
+    {"server", kListen | kBackend | kRing, 2, -1, Block::none, Inherit::none, bind_server,
+     "<name> <address>[:[port]] [param*]", "one server: name, address and options"},
     {"default-server", kBackends, 1, -1, Block::none, Inherit::copy, bind_default_server,
      "[name <name>] [from <origin>] [param*]", "options for the server lines that follow"},
     {"server-template", kListen | kBackend, 3, -1, Block::none, Inherit::none, bind_template,
@@ -309,8 +334,14 @@ constexpr Row kOptionRows[] = {
     option("no-send-proxy", 0, "", "no PROXY header, after a default"),
     option("send-proxy-v2", 0, "", "tell the server about the client in a PROXY header, version 2"),
     option("no-send-proxy-v2", 0, "", "no PROXY header, after a default"),
+    option("send-proxy-v2-ssl", 0, "", "PROXY v2 header with TLS information"),
+    option("no-send-proxy-v2-ssl", 0, "", "no TLS information, after a default"),
+    option("send-proxy-v2-ssl-cn", 0, "", "PROXY v2 header with the name of the client certificate"),
+    option("no-send-proxy-v2-ssl-cn", 0, "", "no name of the client certificate, after a default"),
     option("proxy-v2-options", 1, "<option>[,<option>]*", "more fields of the PROXY header, version 2"),
     option("set-proxy-v2-tlv-fmt", 0, "(<id>) <fmt>", "a field of the PROXY header, version 2, made from a format"),
+    option("log-proto", 1, "<logproto>", "framing of log messages over TCP: legacy or octet-count"),
+    option("log-bufsize", 1, "<bufsize>", "bytes of log messages kept for a server of a log backend"),
     option("sni", 1, "<expression>", "server name sent in TLS, from an expression"),
     option("verifyhost", 1, "<hostname>", "name that the server's certificate must carry"),
     option("no-verifyhost", 0, "", "no name check, after a default"),
@@ -319,6 +350,15 @@ constexpr Row kOptionRows[] = {
 };
 
 }  // namespace
+
+model::Server* add_plain_server(Scope& scope, Proxy& to, const Word& address) {
+  Proxy* outer = scope.proxy;
+  scope.proxy = &to;
+  size_t before = to.servers.size();
+  add_server(scope, address.text, address, address.text, ServerOptions(), address.where);
+  scope.proxy = outer;
+  return to.servers.size() > before ? to.servers.back() : nullptr;
+}
 
 const config::Table kServerTable = kRows;
 const config::Table kServerOptionTable = kOptionRows;

@@ -65,8 +65,12 @@ struct ServerOptions {
   uint32_t maxconn = 0;
   uint32_t pool_max_conn = UINT32_MAX;    // idle connections; UINT32_MAX: no limit
   uint32_t pool_purge_delay = 5000;
+  bool datagram = false;                  // the address says udp@ or its like
+  bool stream = false;                    // it says tcp@ or its like
+  bool octet_count = false;               // log-proto
+  uint32_t log_bufsize = 16384;
   uint8_t send_proxy = 0;                 // PROXY protocol version, 0: none
-  bool proxy_unique_id = false;           // the PROXY header carries the unique id
+  uint16_t proxy_fields = 0;              // ProxyField: what the PROXY header, version 2, carries
   ArenaList<ProxyTlv> proxy_tlvs;
   uint32_t max_reuse = 0;                 // 0: no limit
   bool end_on_down = false;               // on-marked-down shutdown-sessions

@@ -15,6 +15,7 @@
 #include "haproxy/haproxy.h"
 #include "haproxy/personality.h"
 #include "haproxy/tables.h"
+#include "haproxy/traffic_log.h"
 
 namespace weir::haproxy {
 namespace {

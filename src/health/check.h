@@ -157,6 +157,7 @@ struct Check {
   const void* conf = nullptr;  // the personality's own
   // How connections speak TLS, in place of `tls` and `sni`; asked for each.
   net::TlsTo (*tls_of)(Run& run) = nullptr;
+  bool names_host = true;  // connections without a name ask for that of the request's Host
   bool own_pace = false;  // a run may take longer than `inter`: connect_timeout and timeout count alone
 
   int32_t most_health() const { return rise + fall - 1; }

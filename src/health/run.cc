@@ -330,7 +330,7 @@ bool Run::open(const Step& step) {
     patience = check_.connect_timeout;
   else if (check_.timeout && check_.connect_timeout)
     patience = std::min(patience, check_.connect_timeout);
-  owner_.expect_within(patience);
+  if (patience) owner_.expect_within(patience);
   if (c.tls || (c.usual && check_.speaks_tls)) start_tls(step, check_.tls);
   return !over();
 }
@@ -339,7 +339,7 @@ void Run::start_tls(const Step& step, ssl_ctx_st* context) {
   const Connect& c = *step.connect;
   Str name = c.sni;
   if (name.empty() && c.usual) name = check_.sni;
-  if (name.empty() && c.sni_of) name = c.sni_of(*this, c.sni_conf);
+  if (name.empty() && c.sni_of && check_.names_host) name = c.sni_of(*this, c.sni_conf);
   net::TlsTo to = check_.tls_of ? check_.tls_of(*this) : net::TlsTo{context, name, true, true};
   SSL* ssl = to.context ? net::make_tls_session(to) : nullptr;
   if (!ssl) return finish(Status::socket_error, to.context ? "Out of memory" : "no TLS settings for the check");

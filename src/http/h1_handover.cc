@@ -9,7 +9,8 @@ namespace weir::http {
 
 bool H1Server::portable() const {
   return !ssl() && !listener_->tls && !listener_->tcp && !session_free && (!listener_->accept_proxy || preface_) &&
-         (!preface_ || preface_->tlvs.size() <= Passport::kMaxTlvs);
+         (!preface_ || (preface_->info.version && preface_->tlvs.size() <= Passport::kMaxTlvs &&
+                        preface_->destination.family == AF_UNSPEC));
 }
 
 bool H1Server::ready_to_leave() {

@@ -41,6 +41,27 @@ const net::ProxyInfo* H1Server::proxied() const {
   return preface_ ? &preface_->info : nullptr;
 }
 
+void H1Server::set_session_address(bool source, const net::Addr& addr) {
+  if (!preface_) preface_ = new Preface;
+  net::ProxyInfo& info = preface_->info;
+  if (!info.has_addresses) {
+    info.src = peer();
+    info.dst = wire_destination();
+    info.has_addresses = true;
+  }
+  (source ? info.src : info.dst) = addr;
+}
+
+void H1Server::set_wire_address(bool source, const net::Addr& addr) {
+  if (source) return set_peer(addr);
+  if (!preface_) preface_ = new Preface;
+  preface_->destination = addr;
+}
+
+net::Addr H1Server::wire_destination() const {
+  return preface_ && preface_->destination.family != AF_UNSPEC ? preface_->destination : local();
+}
+
 void H1Server::accepted() {
   hooks_->idle(*this);
   if (listener_->connection_rules && !hooks_->screen(*this, *listener_->connection_rules)) return;
@@ -50,7 +71,8 @@ void H1Server::accepted() {
 }
 
 void H1Server::on_readable() {
-  if (state_ == State::preface) return listener_->accept_proxy && !preface_ ? take_preface() : look_for_tls();
+  if (state_ == State::preface)
+    return listener_->accept_proxy && (!preface_ || !preface_->info.version) ? take_preface() : look_for_tls();
   H1Conn::on_readable();
 }
 
@@ -69,7 +91,9 @@ void H1Server::take_preface() {
       return;
     case net::ProxyParse::ok: break;
   }
-  preface_ = new Preface{info, std::string(info.tlvs)};
+  if (!preface_) preface_ = new Preface;
+  preface_->tlvs = info.tlvs;
+  preface_->info = info;
   preface_->info.tlvs = preface_->tlvs;
   if (read(buf, used, got) != Io::ok || got != used)
     return bad_preface(Refusal::preface, "client closed the connection");
@@ -536,7 +560,7 @@ uint32_t H1Server::waiting_time() const {
 void H1Server::on_timer() {
   switch (state_) {
     case State::preface:
-      if (listener_->accept_proxy && !preface_) return preface_timed_out();
+      if (listener_->accept_proxy && (!preface_ || !preface_->info.version)) return preface_timed_out();
       state_ = State::idle;
       return head_timed_out();
     case State::idle:

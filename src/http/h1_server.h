@@ -84,7 +84,13 @@ class H1Server final : public H1Conn, public IdleLink {
   void last_exchange() override { close_after_ = true; }
   // 100 Continue, when the client waits for it and nothing was sent yet.
   void send_continue();
-  const net::ProxyInfo* proxied() const;  // what a PROXY header said, or null
+  // What a PROXY header said, or what rules say of the client's session in its place (`version` 0 without a header); or null.
+  const net::ProxyInfo* proxied() const;
+  // For all exchanges to come: where the client comes from, or what it has connected to.
+  void set_session_address(bool source, const net::Addr& addr);
+  // The same for what the connection itself has.
+  void set_wire_address(bool source, const net::Addr& addr);
+  net::Addr wire_destination() const;
   void* session = nullptr;  // the personality's per-connection data, freed by `session_free`
   void (*session_free)(void*) = nullptr;
 

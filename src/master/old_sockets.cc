@@ -116,7 +116,9 @@ void OldSockets::add(const std::vector<int>& fds) {
 }
 
 bool OldSockets::fits(const Socket& s, const Wish& wish) const {
-  if (s.at.ss_family != wish.family || option(s.fd, SOL_SOCKET, SO_ACCEPTCONN) != 1) return false;
+  if (s.at.ss_family != wish.family) return false;
+  bool datagram = option(s.fd, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM;
+  if (datagram != wish.datagram || (!datagram && option(s.fd, SOL_SOCKET, SO_ACCEPTCONN) != 1)) return false;
   if (wish.family == AF_UNIX && !wish.abstract) return same_path(path_of(s.at, s.size), {wish.path, wish.path_size});
   sockaddr_storage wanted;
   socklen_t size = wish.addr().to(wanted);

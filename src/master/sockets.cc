@@ -44,6 +44,7 @@ const char* set_options(int fd, const Wish& wish) {
   if (wish.reuseport && !set(fd, SOL_SOCKET, SO_REUSEPORT)) return "setsockopt(SO_REUSEPORT)";
   if (wish.family == AF_INET6 && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, wish.v6only)) return "setsockopt(IPV6_V6ONLY)";
   if (wish.transparent && !set(fd, SOL_IP, IP_TRANSPARENT)) return "setsockopt(IP_TRANSPARENT)";
+  if (wish.datagram) return nullptr;
   set(fd, IPPROTO_TCP, TCP_NODELAY);
   if (wish.defer_accept) set(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
   return nullptr;
@@ -83,12 +84,18 @@ bool adopt(model::Listener& l, Voice& voice) {
     voice.say(Level::alert, fmt::format("descriptor {} of {} is no socket: {}", l.fd, l.text, strerror(errno)));
     return false;
   }
-  if (!l.pair && !listening && listen(l.fd, l.backlog) != 0) {
+  if (!l.pair && !l.datagram && !listening && listen(l.fd, l.backlog) != 0) {
     voice.say(Level::alert, fmt::format("cannot listen on descriptor {}: {}", l.fd, strerror(errno)));
     return false;
   }
   fcntl(l.fd, F_SETFL, fcntl(l.fd, F_GETFL) | O_NONBLOCK);
   return true;
+}
+
+const char* protocol_name(const model::Listener& l) {
+  bool v4 = l.addr.family == AF_INET;
+  if (l.datagram) return v4 ? "udp4" : "udp6";
+  return v4 ? "tcpv4" : "tcpv6";
 }
 
 std::string problem(const model::Listener& l, const Opened& opened, config::Dialect face) {
@@ -100,8 +107,8 @@ std::string problem(const model::Listener& l, const Opened& opened, config::Dial
   std::string what = at_bind ? fmt::format("cannot bind {}socket ({})", ip ? "" : "UNIX ", why)
                              : fmt::format("cannot listen {} ({})", ip ? "to socket:" : "on UNIX socket", why);
   std::string at = l.where.source ? fmt::format(" [{}:{}]", l.where.source->path, l.where.line) : std::string();
-  return fmt::format("Binding{} for {}: protocol {}: {} [{}].", at, l.owner,
-                     ip ? (l.addr.family == AF_INET ? "tcpv4" : "tcpv6") : "unix_stream", what, l.addr.text());
+  return fmt::format("Binding{} for {}: protocol {}: {} [{}].", at, l.owner, ip ? protocol_name(l) : "unix_stream",
+                     what, l.addr.text());
 }
 
 struct Round {
@@ -135,6 +142,7 @@ Wish Wish::of(const model::Listener& l, config::Dialect face, bool reuseport) {
   w.v6only = l.v6only;
   w.defer_accept = l.defer_accept;
   w.transparent = l.transparent;
+  w.datagram = l.datagram;
   w.port = l.addr.port;
   w.backlog = l.backlog;
   w.unix_mode = l.unix_mode;
@@ -163,11 +171,13 @@ net::Addr Wish::addr() const {
 
 std::string Wish::key() const {
   bool ip = family != AF_UNIX;
-  return fmt::format("{} {}{}", addr().text(), family == AF_INET6 && v6only, ip && transparent);
+  return fmt::format("{}{} {}{}", datagram ? "udp " : "", addr().text(), family == AF_INET6 && v6only,
+                     ip && transparent);
 }
 
 Opened open_socket(const Wish& wish) {
-  int fd = fault::socket(fault::Site::listen_socket, wish.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  int fd = fault::socket(fault::Site::listen_socket, wish.family,
+                         (wish.datagram ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) return failed(fd, "socket");
   if (const char* call = set_options(fd, wish)) return failed(fd, call);
   bool path = wish.family == AF_UNIX && !wish.abstract;
@@ -176,13 +186,13 @@ Opened open_socket(const Wish& wish) {
   socklen_t size = wish.addr().to(ss);
   if (bind(fd, reinterpret_cast<sockaddr*>(&ss), size) != 0) return failed(fd, "bind");
   if (path && !set_owner(wish.path, wish)) return failed(fd, "chmod");
-  if (listen(fd, wish.backlog) != 0) return failed(fd, "listen");
+  if (!wish.datagram && listen(fd, wish.backlog) != 0) return failed(fd, "listen");
   return {fd, 0, ""};
 }
 
 void adjust_socket(int fd, const Wish& wish) {
   if (wish.family != AF_UNIX && wish.reuseport) set(fd, SOL_SOCKET, SO_REUSEPORT);
-  listen(fd, wish.backlog);
+  if (!wish.datagram) listen(fd, wish.backlog);
 }
 
 Opened MasterOpener::open(const Wish& wish) {

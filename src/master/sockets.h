@@ -23,6 +23,7 @@ struct Wish {
   bool v6only = true;
   bool defer_accept = false;
   bool transparent = false;
+  bool datagram = false;
   bool replace_path = false;  // HAProxy takes a Unix path over by renaming; nginx refuses one that exists
   uint16_t port = 0;
   int backlog = 511;

@@ -83,11 +83,13 @@ void Voice::put(const std::string& line, const std::string& coloured) {
 }
 
 void Voice::restart() {
+  std::lock_guard hold(lock_);
   startup_log.begin();
   if (face_ == Dialect::haproxy) introduced_ = started_ = false;
 }
 
 void Voice::say(Level level, const std::string& text) {
+  std::lock_guard hold(lock_);
   if (log) {
     log(level, text);
     if (started_) return;

@@ -2,6 +2,7 @@
 // How a process speaks to its operator on stderr before and beside the configured logs: each face has its product's
 // format, which programs parse. Also which order a signal means there. One object lives as long as the process.
 #include <functional>
+#include <mutex>
 #include <string>
 
 #include "config/diag.h"
@@ -19,13 +20,14 @@ class Voice {
   explicit Voice(config::Dialect face) : face_(face) {}
 
   config::Dialect face() const { return face_; }
-  void say(Level level, const std::string& text);
+  void say(Level level, const std::string& text);  // from any thread
   // Passes on what another process has said for this one.
   void pass_on(const std::string& text) { put(text); }
   void quiet(bool on) { quiet_ = on; }
   // Where messages go besides, and once started only (nginx's error log).
   std::function<void(Level, const std::string&)> log;
   void started() {
+    std::lock_guard hold(lock_);
     started_ = true;
     startup_log.end();
   }
@@ -48,6 +50,7 @@ class Voice {
   void show_haproxy(const config::Diagnostics& diag, bool allow_planned);
   void put(const std::string& line, const std::string& coloured = {});
 
+  std::recursive_mutex lock_;  // shards tell about servers
   config::Dialect face_;
   bool quiet_ = false;
   bool introduced_ = false;

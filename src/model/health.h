@@ -1,6 +1,7 @@
 #pragma once
 // What checks know of a server, in shared memory (part of model::ServerState): the worker that takes over goes on with it.
 // Written by the shard that checks the server and by the control threads, under health::Lock; read by everybody.
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -46,26 +47,36 @@ class SharedText {
 class MovedCheck {
  public:
   void set_addr(const net::Addr& addr) {
-    has_addr_.store(false);
-    flat_ = net::FlatAddr::of(addr);
-    has_addr_.store(true);
+    net::FlatAddr flat = net::FlatAddr::of(addr);
+    for (size_t i = 0; i < ip_.size(); i++) {
+      uint64_t half;
+      memcpy(&half, flat.ip + 8 * i, 8);
+      ip_[i].store(half);
+    }
+    family_.store(flat.family);
   }
   void set_port(uint16_t port) { port_.store(port); }
   bool addr(net::Addr& out) const {
-    if (!has_addr_.load()) return false;
-    out = flat_.addr();
+    net::FlatAddr flat;
+    flat.family = family_.load();
+    if (flat.family == AF_UNSPEC) return false;
+    for (size_t i = 0; i < ip_.size(); i++) {
+      uint64_t half = ip_[i].load();
+      memcpy(flat.ip + 8 * i, &half, 8);
+    }
+    out = flat.addr();
     return true;
   }
   uint16_t port() const { return port_.load(); }
   void clear() {
-    has_addr_.store(false);
+    family_.store(AF_UNSPEC);
     port_.store(0);
   }
 
  private:
-  std::atomic<bool> has_addr_{false};
+  std::atomic<uint8_t> family_{AF_UNSPEC};
   std::atomic<uint16_t> port_{0};
-  net::FlatAddr flat_;
+  std::array<std::atomic<uint64_t>, 2> ip_{};
 };
 
 // One kind of check of a server: of itself, or by its agent.

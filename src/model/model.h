@@ -30,6 +30,8 @@ struct ServerChecks;
 }
 namespace weir::proxy {
 class Personality;
+class Service;
+class Taker;
 struct Segment;
 }  // namespace weir::proxy
 
@@ -142,6 +144,8 @@ struct Listener {
   bool reads_plain = false;  // with `tls`: a request in plain text is read too, for the personality to answer
   bool defer_accept = false;
   bool transparent = false;
+  bool datagram = false;  // UDP: nobody accepts, a service reads
+  proxy::Taker* taker = nullptr;  // of connections that carry neither HTTP nor a TCP session
   bool pair = false;  // `fd` does not listen: connections come over it as descriptors
   bool announce_keep_alive = false;  // say "Connection: keep-alive" to HTTP/1.1 clients too, as nginx does
   bool answer_expect = true;  // say "100 Continue" ourselves when the body is wanted (nginx); else the server does
@@ -202,6 +206,7 @@ struct Model {
   std::vector<Pool*> pools;
   std::vector<Server*> servers;
   std::vector<sticky::StickTable*> stick_tables;
+  std::vector<proxy::Service*> services;
   const void* nginx = nullptr;  // personalities' roots
   const void* haproxy = nullptr;
 

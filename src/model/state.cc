@@ -59,7 +59,13 @@ void settle(Model& model, const Server& server) {
 }  // namespace
 
 void state_changed(const Server& server) {
-  if (server.pool) server.pool->state->changes.fetch_add(1, std::memory_order_release);
+  if (!server.pool) return;
+  ServerState& s = *server.state;
+  uint64_t change = server.pool->state->changes.fetch_add(1, std::memory_order_release) + 1;
+  if (s.admin.load(std::memory_order_relaxed) || !s.up.load(std::memory_order_relaxed))
+    s.back.store(ServerState::kOut, std::memory_order_relaxed);
+  else if (s.back.load(std::memory_order_relaxed) == ServerState::kOut)
+    s.back.store(change, std::memory_order_relaxed);
 }
 
 ServerState* server_state(Str name) {

@@ -74,6 +74,9 @@ struct alignas(64) ServerState {
   std::atomic<int32_t> queued{0};
   std::atomic<uint32_t> fails{0};  // nginx: failures within fail_timeout
   std::atomic<int64_t> checked_ms{0};  // nginx: when the last failure was counted, monotonic
+  // Grows from one server that comes back into service to the next; 0: it has always served, kOut: it does not.
+  static constexpr uint64_t kOut = UINT64_MAX;
+  std::atomic<uint64_t> back{0};
   std::atomic<int64_t> changed_s{0};  // wall clock of the last change of state
   std::atomic<uint64_t> drain_until_ms{0};  // monotonic; 0: it drains without a deadline, or not at all
   std::atomic<uint64_t> total{0};  // streams ever

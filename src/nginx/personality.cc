@@ -187,7 +187,7 @@ class NginxPersonality final : public proxy::Personality {
   }
   bool passes_interim(const Transaction&) const override { return false; }
   bool pick_another(const Transaction&) const override { return true; }
-  void connection_refused(const model::Listener& listener, const net::Addr& client, Refusal why, Str text,
+  void connection_refused(const model::Listener& listener, net::Conn*, const net::Addr& client, Refusal why, Str text,
                           Str detail) const override {
     bool usual = why == Refusal::handshake || why == Refusal::silent;
     LogLevel level = why == Refusal::limit ? LogLevel::alert : usual ? LogLevel::info : LogLevel::error;

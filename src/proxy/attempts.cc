@@ -183,6 +183,7 @@ void Transaction::upstream_ready() {
   uint64_t now = shard.loop.now();
   times.connect_ms = now;
   attempts[attempts.size - 1].connect_ms = now - attempts[attempts.size - 1].start_ms;
+  if (milestones & kConnected) personality->reached(*this, kConnected);
   if (tcp) {
     pool->personality->connected(*this);
     response.body = Body::tunnel;

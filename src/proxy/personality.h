@@ -5,9 +5,14 @@
 #include "http/message.h"
 #include "model/model.h"
 
+namespace weir::net {
+class Conn;
+}
+
 namespace weir::proxy {
 
 class Transaction;
+enum Milestone : uint8_t;
 
 class Personality {
  public:
@@ -34,18 +39,22 @@ class Personality {
   virtual void connected(Transaction&) const {}
   // With Forward::stay: whether the next try goes to another server (HAProxy's redispatch).
   virtual bool pick_another(const Transaction& txn) const = 0;
+  // What a PROXY header for a server says about the client, where that is not what its connection says.
+  virtual void proxy_addresses(Transaction&, net::Addr& /*source*/, net::Addr& /*destination*/) const {}
   // Further fields (net::append_tlv) of the PROXY header, version 2, for a new connection of this pool's.
   virtual std::string proxy_tlvs(Transaction&, const model::Server&) const { return {}; }
+  // One of Transaction::milestones.
+  virtual void reached(Transaction&, Milestone) const {}
   // A request of another personality, which ran Pool::entry of one of this one's pools: its answer has come (push what runs
   // on it before the listener's own rules), and it is over (count it).
   virtual void guest_response(Transaction&) const {}
   virtual void guest_ended(Transaction&) const {}
   // Whether a server's 1xx answers (other than 101) reach the client.
   virtual bool passes_interim(const Transaction& txn) const = 0;
-  // A connection ended before it could ask anything: a bad PROXY header, a limit. For the log. `detail`: OpenSSL's error of a
-  // handshake that failed, or empty.
-  virtual void connection_refused(const model::Listener& listener, const net::Addr& client, Refusal why, Str text,
-                                  Str detail) const = 0;
+  // A connection ended before it could ask anything: a bad PROXY header, a limit. For the log. `conn`: null where there was no
+  // place for one. `detail`: OpenSSL's error of a handshake that failed, or empty.
+  virtual void connection_refused(const model::Listener& listener, net::Conn* conn, const net::Addr& client,
+                                  Refusal why, Str text, Str detail) const = 0;
   // No complete head came in time: true closes without an answer. `silent`: not one byte of a head had come.
   virtual bool quiet_timeout(bool silent) const = 0;
   // Headers that the product adds to every response that leaves (Server, Date, Via …).

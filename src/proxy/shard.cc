@@ -10,6 +10,7 @@
 #include "proxy/acceptor.h"
 #include "proxy/heir.h"
 #include "proxy/personality.h"
+#include "proxy/service.h"
 #include "proxy/transaction.h"
 #include "stats/counters.h"
 
@@ -58,7 +59,7 @@ std::string Shard::open_listeners() {
   if (!loop.ready()) return "the event loop cannot be made";
   if (!Arena::keep_reserve()) return "out of memory";
   for (const model::Listener* l : model.listeners) {
-    if (l->fd < 0) continue;
+    if (l->fd < 0 || l->datagram) continue;
     auto acceptor = std::make_unique<Acceptor>(*this, *l);
     if (!acceptor->start()) return fmt::format("cannot watch {}: {}", l->text, strerror(errno));
     acceptors_.push_back(std::move(acceptor));
@@ -67,7 +68,11 @@ std::string Shard::open_listeners() {
 }
 
 void Shard::run() {
+  if (index == 0)
+    for (Service* s : model.services) s->start(*this);
   loop.run();
+  if (index == 0)
+    for (Service* s : model.services) s->end();
 }
 
 void Shard::post(std::function<void()> fn) {
@@ -97,6 +102,8 @@ void Shard::drain(bool now, std::shared_ptr<Heir> heir) {
   heir_ = std::move(heir);
   stays_promised_ |= heir_ != nullptr;
   for (auto& a : acceptors_) a->stop();
+  if (index == 0)
+    for (Service* s : model.services) s->drain();
   if (stays_promised_ && !now) {
     hand_idle_over();
   } else if (spread_.on() && !now) {
@@ -218,11 +225,12 @@ void Shard::post_others(const std::function<void(Shard&)>& fn) {
 }
 
 void Shard::accepted(const model::Listener& listener, int fd, const net::Addr& peer) {
+  if (listener.taker) return listener.taker->take(*this, listener, fd, peer);
   stats::Counters& count = stats::counters();
   stats::bump(count.accepted);
   if (!take_place()) {
     ::close(fd);
-    listener.personality->connection_refused(listener, peer, Refusal::limit, "too many connections", {});
+    listener.personality->connection_refused(listener, nullptr, peer, Refusal::limit, "too many connections", {});
     return;
   }
   auto* s = Slab<http::H1Server>::local().make(loop, fd, listener, *this);
@@ -326,7 +334,7 @@ bool Shard::screen(http::H1Server& s, const Segment& rules) {
 }
 
 void Shard::preface_failed(http::H1Server& s, Refusal why, Str text, Str detail) {
-  s.listener().personality->connection_refused(s.listener(), s.peer(), why, text, detail);
+  s.listener().personality->connection_refused(s.listener(), &s, s.peer(), why, text, detail);
 }
 
 void Shard::idle(http::H1Server& s) {

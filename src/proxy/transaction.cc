@@ -302,6 +302,7 @@ void Transaction::send_response() {
   uint64_t before = written(*client);
   client->send_head(response, !body);
   head_sent_bytes = written(*client) - before;
+  if (milestones & kHeadSent) personality->reached(*this, kHeadSent);
   if (!body) {
     if (file_) file_->stop();
     if (upstream) release_upstream(true);

@@ -57,6 +57,12 @@ struct Attempt {
   uint64_t bytes_out = 0;
 };
 
+// Events of an exchange that its personality is told about where it asks for them (Personality::reached).
+enum Milestone : uint8_t {
+  kConnected = 1 << 0,  // a server's connection is ready; once for each try that gets there
+  kHeadSent = 1 << 1,  // the final response head went out
+};
+
 // HAProxy's two-letter termination state (configuration.txt 8.5); the personality prints it.
 struct Termination {
   char cause = '-';
@@ -102,6 +108,7 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   Transaction* parent = nullptr;
   const Segment* where = nullptr;  // the segment in charge: location or proxy, for response and log rules
   ArenaList<Attempt> attempts;
+  uint8_t milestones = 0;  // Milestone that the personality is told about
   bool tcp = false;
   bool response_started = false;   // the head went out (or is about to)
   bool local_reply = false;        // the response was made here

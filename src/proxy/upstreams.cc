@@ -13,6 +13,7 @@
 
 #include "base/fault.h"
 #include "base/slab.h"
+#include "expr/hash.h"
 #include "net/proxy_protocol.h"
 #include "proxy/forward.h"
 #include "proxy/personality.h"
@@ -168,6 +169,18 @@ void Upstreams::forget(Transaction& txn) {
 }
 
 namespace {
+// A checksum field stands there with zero bytes: the sum is of the header with them.
+void fill_checksum(std::string& header) {
+  net::ProxyInfo info;
+  size_t used = 0;
+  Str sum;
+  if (net::parse_proxy(header, info, used, header.size()) != net::ProxyParse::ok) return;
+  if (!net::find_tlv(info.tlvs, net::kTlvCrc32c, sum) || sum != Str("\0\0\0\0", 4)) return;
+  uint32_t value = htonl(expr::hash_crc32c(header));
+  header.replace(static_cast<size_t>(sum.data() - header.data()), sizeof value, reinterpret_cast<const char*>(&value),
+                 sizeof value);
+}
+
 // The PROXY header that tells the server about the transaction's client.
 std::string proxy_header(Transaction& txn, const model::Server& server) {
   uint8_t version = server.send_proxy;
@@ -176,9 +189,13 @@ std::string proxy_header(Transaction& txn, const model::Server& server) {
   const net::ProxyInfo* p = static_cast<http::H1Server*>(c)->proxied();
   net::Addr src = p && p->has_addresses ? p->src : c->peer();
   net::Addr dst = p && p->has_addresses ? p->dst : c->local();
-  if (version == 1) return net::write_proxy_v1(src, dst);
   const Personality* personality = server.pool->personality;
-  return net::write_proxy_v2(src, dst, personality ? personality->proxy_tlvs(txn, server) : std::string());
+  if (personality) personality->proxy_addresses(txn, src, dst);
+  if (version == 1) return net::write_proxy_v1(src, dst);
+  std::string header =
+      net::write_proxy_v2(src, dst, personality ? personality->proxy_tlvs(txn, server) : std::string());
+  fill_checksum(header);
+  return header;
 }
 }  // namespace
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/message_ring.h"
 #include "expr/pattern.h"
 #include "model/model.h"
 #include "stats/broken.h"
@@ -59,6 +60,7 @@ struct ServerEntry {
   Str host;  // name that the address came from, or empty
   int32_t max_idle = -1;  // -1: no limit
   uint32_t purge_delay = 5000;
+  int32_t rise = 2;  // good checks that bring it up, whether or not it is checked
 };
 
 struct Catalogue {
@@ -76,6 +78,13 @@ struct Catalogue {
   std::vector<ServerEntry> servers;  // by model::Server::id
   Limits* limits = nullptr;  // of the whole process
   BrokenMessages* broken = nullptr;
+  struct Ring {
+    Str name;
+    Str description;
+    MessageRing* messages;
+  };
+  std::vector<Ring> rings;  // of events
+  uint64_t (*dropped_logs)() = nullptr;
   expr::PatternSources* patterns = nullptr;  // maps and ACLs; texts change
   net::TlsStore* certificates = nullptr;
   // Sets a process-wide variable to what the words of an expression, or a format, evaluate to. The text says what is wrong.

@@ -133,6 +133,7 @@ Line info_line(const Catalogue& catalogue, bool stopping, const Moment& m, bool 
   at(Info::tainted) = text(kStatus, "0");
   fill_load(line, catalogue, m, fronts.bytes_out, totals);
   fill_tls(line, catalogue, m);
+  if (catalogue.dropped_logs) at(Info::dropped_logs) = u32(kCounter, catalogue.dropped_logs());
   at(Info::curr_streams) = u64(kGauge, static_cast<uint64_t>(std::max<int64_t>(0, totals.writing)));
   at(Info::cum_streams) = u64(kGauge, totals.requests);
   // Programs look for every name that HAProxy prints. What weir has not got, or does not count, is 0.

@@ -15,6 +15,7 @@
 #include "haproxy/haproxy.h"
 #include "haproxy/personality.h"
 #include "haproxy/state_file.h"
+#include "haproxy/traffic_log.h"
 #include "health/checks.h"
 #include "master/start.h"
 #include "master/worker.h"

@@ -1,4 +1,5 @@
-"""A syslog receiver on UDP or a unix datagram socket: keeps every message as text, in order of arrival."""
+"""Syslog receivers: on UDP or a unix datagram socket, one message each; on TCP, the bytes of all connections as they come.
+They keep everything as text, in order of arrival."""
 
 import re
 import socket
@@ -47,3 +48,49 @@ class Syslog:
                 sender.sendto(b"", address)
             except OSError:
                 pass  # a late message has ended the receiver already
+
+
+class SyslogStream:
+    """Listens on TCP at a free port. `text` is what came, over all connections."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.text = ""
+        self.connections = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __str__(self):
+        return f"127.0.0.1:{self.port}"
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            self.connections.append(sock)
+            threading.Thread(target=self._read, args=(sock,), daemon=True).start()
+
+    def _read(self, sock):
+        try:
+            while data := sock.recv(65536):
+                self.text += data.decode("utf-8", "replace")
+        except OSError:
+            pass  # the test has cut it
+
+    def wait_for(self, pattern, timeout=net.DEADLINE):
+        """Waits until the text has a match, and returns that."""
+        return net.wait_until(lambda: re.search(pattern, self.text), lambda: f"/{pattern}/ in {self.text!r}", timeout)
+
+    def drop(self):
+        """Cuts the connections that there are; new ones are taken."""
+        for sock in self.connections:
+            sock.shutdown(socket.SHUT_RDWR)
+            sock.close()
+        self.connections.clear()
+
+    def stop(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        self.drop()

@@ -118,8 +118,8 @@ Test(haproxy_server_line, mistakes) {
   cr_expect_eq(host.product(), "'server b/s2' : could not resolve address 'no.such.host.invalid'.");
   Bound later(with_front("") + " server s2 no.such.host.invalid:2 init-addr none\n");
   cr_expect(!later.diag.failed());
-  Bound check(with_front("") + " server s2 127.0.0.1:2 check inter 2s\n");
-  cr_expect_eq(check.diag.count(Severity::planned), 2u);
+  Bound later_words(with_front("") + " server s2 127.0.0.1:2 tfo tcp-ut 2s\n");
+  cr_expect_eq(later_words.diag.count(Severity::planned), 2u);
 }
 
 Test(haproxy_log_line, targets) {

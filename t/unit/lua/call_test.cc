@@ -32,7 +32,7 @@ class Nobody final : public proxy::Personality {
   void attempt_failed(Transaction&, const Error&) const override {}
   void attempt_answered(Transaction&) const override {}
   bool pick_another(const Transaction&) const override { return false; }
-  void connection_refused(const model::Listener&, const net::Addr&, Refusal, Str, Str) const override {}
+  void connection_refused(const model::Listener&, net::Conn*, const net::Addr&, Refusal, Str, Str) const override {}
   bool passes_interim(const Transaction&) const override { return false; }
   bool quiet_timeout(bool) const override { return true; }
   void finish_head(Transaction&, http::Message&) const override {}

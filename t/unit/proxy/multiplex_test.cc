@@ -45,7 +45,7 @@ class Relay final : public proxy::Personality {
   void attempt_failed(proxy::Transaction&, const Error&) const override {}
   void attempt_answered(proxy::Transaction&) const override {}
   bool pick_another(const proxy::Transaction&) const override { return false; }
-  void connection_refused(const model::Listener&, const net::Addr&, Refusal, Str, Str) const override {}
+  void connection_refused(const model::Listener&, net::Conn*, const net::Addr&, Refusal, Str, Str) const override {}
   bool passes_interim(const proxy::Transaction&) const override { return false; }
   bool quiet_timeout(bool) const override { return true; }
   void finish_head(proxy::Transaction&, http::Message&) const override {}
