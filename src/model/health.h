@@ -22,7 +22,7 @@ class SharedText {
   static constexpr size_t kMost = size - 1;  // what is longer is cut
   void set(Str text) {
     char bytes[size] = {};
-    memcpy(bytes, text.data(), std::min(text.size(), kMost));
+    text.copy(bytes, kMost);
     for (size_t i = 0; i < words_.size(); i++) {
       uint64_t word;
       memcpy(&word, bytes + 8 * i, 8);
