@@ -61,7 +61,7 @@ const ByName<FetchDef>& fetches() {
   static const ByName<FetchDef> all{internal_fetches(), proxy_fetches(),  connection_fetches(), tls_fetches(),
                                     request_fetches(),  header_fetches(), auth_fetches(),       body_fetches(),
                                     log_fetches(),      hello_fetches(),  limit_fetches(),      client_hello_fetches(),
-                                    table_fetches()};
+                                    table_fetches(),    track_fetches()};
   return all;
 }
 const ByName<ConvertDef>& converters() {

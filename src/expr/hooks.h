@@ -5,6 +5,11 @@
 
 #include "expr/fetch.h"
 #include "expr/variables.h"
+#include "sticky/table.h"
+
+namespace weir::sticky {
+struct StickTable;
+}
 
 namespace weir::model {
 struct Pool;
@@ -17,6 +22,12 @@ namespace weir::expr {
 struct Endpoint {
   Value address;  // ipv4, ipv6, or absent for Unix sockets
   uint16_t port = 0;
+};
+
+// An entry of a stick table that is counted in.
+struct Tracked {
+  const sticky::StickTable* table = nullptr;
+  sticky::Table::Place place;
 };
 
 // Settings of proxies that rules can change for one exchange.
@@ -45,6 +56,8 @@ struct Hooks {
   uint32_t (*capture_count)(const Ctx& ctx, bool response) = nullptr;
   // `capture cookie`: NAME=VALUE as logged; false: nothing was captured.
   bool (*captured_cookie)(const Ctx& ctx, bool response, Str& out) = nullptr;
+  // The entry that a stick counter tracks; false: none.
+  bool (*tracked)(const Ctx& ctx, int64_t counter, Tracked& out) = nullptr;
   // Persistence by cookie as logs show it, a letter for the request and one for the response; false: there is none.
   bool (*cookie_states)(const Ctx& ctx, char (&out)[2]) = nullptr;
 

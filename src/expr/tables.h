@@ -23,6 +23,7 @@ FetchTable auth_fetches();  // the Authorization header
 FetchTable body_fetches();  // bodies and bytes
 FetchTable hello_fetches();        // TLS hellos that pass through
 FetchTable table_fetches();  // stick tables
+FetchTable track_fetches();  // entries of stick tables
 FetchTable log_fetches();  // timers, counters
 
 ConvertTable number_converters();

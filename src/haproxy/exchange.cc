@@ -6,6 +6,7 @@
 #include "haproxy/global.h"
 #include "haproxy/haproxy.h"
 #include "haproxy/personality.h"
+#include "haproxy/session.h"
 #include "haproxy/unique_id.h"
 #include "haproxy/userlist.h"
 #include "health/run.h"
@@ -39,11 +40,7 @@ const Proxy* front_of(const expr::Ctx& ctx) {
 expr::VarTable* session_variables(const expr::Ctx& ctx) {
   http::H1Server* s = client_of(ctx);
   if (!s) return nullptr;
-  if (!s->session) {
-    s->session = new expr::VarTable();
-    s->session_free = [](void* p) { delete static_cast<expr::VarTable*>(p); };
-  }
-  return static_cast<expr::VarTable*>(s->session);
+  return &session_of(*s, true)->variables;
 }
 
 expr::VarTable* variables(const expr::Ctx& ctx, expr::Scope scope) {
@@ -130,6 +127,11 @@ bool captured_cookie(const expr::Ctx& ctx, bool response, Str& out) {
   if (!use || !use->captured[response].data()) return false;
   out = use->captured[response];
   return true;
+}
+bool tracked_entry(const expr::Ctx& ctx, int64_t counter, expr::Tracked& out) {
+  const Trackers::One* one = ctx.txn ? tracked(*ctx.txn, counter) : nullptr;
+  if (one) out = {one->table, one->place};
+  return one;
 }
 bool cookie_states(const expr::Ctx& ctx, char (&out)[2]) {
   const Exchange* x = exchange_of(ctx);
@@ -278,6 +280,7 @@ void install_hooks() {
   h.capture_count = capture_count;
   h.captured_cookie = captured_cookie;
   h.cookie_states = cookie_states;
+  h.tracked = tracked_entry;
   h.first_request = first_request;
   h.inspect = inspect;
   h.stopping = stopping;

@@ -4,6 +4,7 @@
 #include "expr/fetch.h"
 #include "expr/variables.h"
 #include "haproxy/proxy.h"
+#include "haproxy/track.h"
 #include "net/addr.h"
 #include "proxy/transaction.h"
 
@@ -28,6 +29,7 @@ struct Exchange {
   const config::Where* last_rule = nullptr;  // the last rule that ended its ruleset
   const model::Server* server = nullptr;  // that a use-server rule or persistence names
   Persistence persistence;
+  Trackers* trackers = nullptr;  // once a rule tracks the exchange
   net::Addr* source = nullptr;  // set-src
   net::Addr* destination = nullptr;
   Coding coding = Coding::undecided;  // that the client and the configuration agree on

@@ -96,6 +96,7 @@ void Personality::begin(Transaction& txn) const {
   x->front->front_counters->requests.fetch_add(1, kRelaxed);
   x->front->front_counters->request_rate.add(txn.times.head_ms);
   x->front->front_counters->current.add();
+  if (x->front->tracks) count_request(txn);
   if (x->front->s.has(kOptHttpClose)) txn.close_client = true;
   if (!txn.rejected) log_accepted(txn);
   txn.where = &x->front->front;
@@ -122,7 +123,7 @@ void Personality::response(Transaction& txn) const {
   if (front) push(c, front->segment(Ruleset::after));
   if (back) push(c, back->segment(Ruleset::after));
   if (txn.local_reply) return;
-  if (watches_cookies(front, x.back) || (x.back && !x.back->sticks.empty())) push(c, kResponsePersistence);
+  if ((front && front->persists) || (x.back && x.back->persists)) push(c, kResponsePersistence);
   if (front) push(c, front->segment(Ruleset::response));
   if (back) push(c, back->segment(Ruleset::response));
   if (x.back) push(c, x.back->segment(Ruleset::response_content));
@@ -261,7 +262,9 @@ void Personality::attempt_answered(Transaction& txn) const {
 
 void Personality::guest_ended(Transaction& txn) const {
   // A closed backend (--allow-planned) is never entered.
-  if (const Proxy* back = exchange(txn).back) txn.count_into(*back->back_counters);
+  Exchange& x = exchange(txn);
+  if (x.back) txn.count_into(*x.back->back_counters);
+  if (x.trackers) finish_tracking(txn, x);
 }
 
 // Who ended it early; the backend and the server keep the same count.
@@ -288,6 +291,7 @@ void Personality::log(Transaction& txn) const {
     txn.count_into(*x.front->front_counters);
   }
   if (x.back) txn.count_into(*x.back->back_counters);
+  if (x.trackers || (x.front && x.front->tracks)) finish_tracking(txn, x);
   if (txn.termination.cause != '-')
     count_abort(x, txn);
   else if (x.front && !x.back && txn.local_reply && txn.response.status < 400)

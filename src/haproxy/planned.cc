@@ -7,12 +7,11 @@ namespace weir::haproxy {
 
 void add_planned(config::Index& index) {
   for (const config::Table& table :
-       {kPlannedGlobal,        kPlannedGlobalTls, kPlannedGlobalTune,      kPlannedProxy,
-        kPlannedOptions,       kPlannedRulesTcp,  kPlannedRulesHttp,       kPlannedBind,
-        kPlannedServer,        kPlannedSections,  kPlannedFetchInternal,   kPlannedFetchConnection,
-        kPlannedFetchCounters, kPlannedFetchTls,  kPlannedFetchBuffer,     kPlannedFetchHttp,
-        kPlannedFetchAcl,      kPlannedConverter, kPlannedConverterLookup, kPlannedLogTags,
-        kPlannedRemoved}) {
+       {kPlannedGlobal,    kPlannedGlobalTls,       kPlannedGlobalTune,    kPlannedProxy,
+        kPlannedOptions,   kPlannedRulesTcp,        kPlannedRulesHttp,     kPlannedBind,
+        kPlannedServer,    kPlannedSections,        kPlannedFetchInternal, kPlannedFetchConnection,
+        kPlannedFetchTls,  kPlannedFetchBuffer,     kPlannedFetchHttp,     kPlannedFetchAcl,
+        kPlannedConverter, kPlannedConverterLookup, kPlannedLogTags,       kPlannedRemoved}) {
     index.add(table);
   }
 }

@@ -20,7 +20,6 @@ extern const config::Table kPlannedServer;
 extern const config::Table kPlannedSections;
 extern const config::Table kPlannedFetchInternal;
 extern const config::Table kPlannedFetchConnection;
-extern const config::Table kPlannedFetchCounters;
 extern const config::Table kPlannedFetchTls;
 extern const config::Table kPlannedFetchBuffer;
 extern const config::Table kPlannedFetchHttp;

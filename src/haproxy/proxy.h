@@ -201,6 +201,8 @@ struct Proxy {
   CookieCapture cookie_capture;
   sticky::StickTable* table = nullptr;
   std::vector<StickRule> sticks;
+  bool persists = false;  // responses are looked at for the sake of persistence and of captured cookies
+  bool tracks = false;  // rules about connections count in stick tables
   ArenaList<proxy::Step> rules[kRulesets];
   ArenaList<proxy::Step> redirects;  // `redirect` lines: after http-request rules
   const Condition* monitor_fail = nullptr;

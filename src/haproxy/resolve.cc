@@ -202,6 +202,7 @@ void make_segments(Scope& scope, Proxy& p) {
                             "tcp-response content",   "http-request",        "http-response",
                             "http-after-response"};
   for (size_t i = 0; i < kRulesets; i++) p.segments[i] = segment(scope, kNames[i], p, p.rules[i]);
+  p.persists = p.http() && (watches_cookies(&p, &p) || !p.sticks.empty());
   p.redirect_segment = segment(scope, "redirect", p, p.redirects);
   if (p.is_front()) {
     StepList list{scope, p, {}};

@@ -130,33 +130,43 @@ bool StickTable::key_of(expr::Value& value, Arena& arena, Str& key) const {
   return true;
 }
 
-std::string StickTable::key_text(Str key) const {
-  Arena arena;
+expr::Value StickTable::key_value(Str key) const {
   expr::Value v;
   switch (type) {
-    case Type::ipv4: v = expr::Value::of(in_addr{}); break;
-    case Type::ipv6: v = expr::Value::of(in6_addr{}); break;
+    case Type::ipv4:
+      v = expr::Value::of(in_addr{});
+      memcpy(&v.v4, key.data(), std::min(key.size(), sizeof v.v4));
+      return v;
+    case Type::ipv6:
+      v = expr::Value::of(in6_addr{});
+      memcpy(&v.v6, key.data(), std::min(key.size(), sizeof v.v6));
+      return v;
     case Type::integer: {
       uint32_t number = 0;
       memcpy(&number, key.data(), std::min(key.size(), sizeof number));
-      return std::to_string(number);
+      return expr::Value::of(int64_t{number});
     }
-    default: {
-      std::string out;
-      for (char c : key) {
-        auto byte = static_cast<unsigned char>(c);
-        if (type == Type::binary)
-          out += fmt::format("{:02X}", byte);
-        else if (byte < 0x20 || byte >= 0x7f || c == ' ' || c == '=' || c == '\\')
-          out += byte >= 0x20 && byte < 0x7f ? fmt::format("\\{}", c) : fmt::format("\\x{:02x}", byte);
-        else
-          out += c;
-      }
-      return out;
-    }
+    case Type::string: return expr::Value::of(key);
+    default: return expr::Value::of_binary(key);
   }
-  memcpy(type == Type::ipv4 ? static_cast<void*>(&v.v4) : &v.v6, key.data(), std::min<size_t>(key.size(), key_size));
-  return std::string(expr::to_text(v, arena));
+}
+
+std::string StickTable::key_text(Str key) const {
+  if (type != Type::string && type != Type::binary) {
+    Arena arena;
+    return std::string(expr::to_text(key_value(key), arena));
+  }
+  std::string out;
+  for (char c : key) {
+    auto byte = static_cast<unsigned char>(c);
+    if (type == Type::binary)
+      out += fmt::format("{:02X}", byte);
+    else if (byte < 0x20 || byte >= 0x7f || c == ' ' || c == '=' || c == '\\')
+      out += byte >= 0x20 && byte < 0x7f ? fmt::format("\\{}", c) : fmt::format("\\x{:02x}", byte);
+    else
+      out += c;
+  }
+  return out;
 }
 
 uint64_t& StickTable::number(Table::Entry& e, Datum d, uint32_t index) const {

@@ -101,6 +101,8 @@ struct StickTable {
   // The key that a value is; false: it can be none.
   bool key_of(expr::Value& value, Arena& arena, Str& key) const;
   std::string key_text(Str key) const;
+  // The value that a key was made of; a view into it where it is a text.
+  expr::Value key_value(Str key) const;
 
   // --- under the entry's lock; the datum must be stored, and `index` be below its count ---
   uint64_t& number(Table::Entry& e, Datum d, uint32_t index = 0) const;

@@ -22,6 +22,8 @@ constexpr uint32_t round_up(uint32_t n) {
   return (n + 7) / 8 * 8;
 }
 constexpr size_t kHead = 128;
+constexpr uint32_t kBatch = 256;  // entries that are looked at under a lock, so that others wait shortly
+constexpr uint32_t kUnused = UINT32_MAX;  // in place of the key's size
 
 }  // namespace
 
@@ -124,6 +126,10 @@ uint32_t Table::index_of(uint32_t i, const Entry& e) const {
   return static_cast<uint32_t>(offset / layout_.entry_size) + 1;
 }
 
+uint32_t Table::stripe_of(uint64_t hash) const {
+  return static_cast<uint32_t>((hash >> 32) % layout_.stripes);
+}
+
 void Table::lock(uint32_t i) {
   if (!stripe(i).lock.lock()) clear_stripe(i);
 }
@@ -160,6 +166,7 @@ void Table::drop(uint32_t i, uint32_t index) {
     }
   unlink(i, index);
   Stripe& s = stripe(i);
+  e.key_size = kUnused;
   e.next = s.free;
   s.free = index;
   s.live--;
@@ -190,37 +197,38 @@ uint32_t Table::used(uint64_t now_ms) {
 void Table::each(uint64_t now_ms, const std::function<bool(Entry&)>& visit) {
   bool go_on = true;
   for (uint32_t i = 0; i < layout_.stripes && go_on; i++) {
-    lock(i);
-    drop_expired(i, now_ms);
-    for (uint32_t at = stripe(i).oldest; at && go_on; at = entry(i, at).newer) go_on = visit(entry(i, at));
-    stripe(i).lock.unlock();
+    for (uint32_t index = 1, last = 1; index <= last && go_on;) {
+      lock(i);
+      last = stripe(i).taken;
+      for (uint32_t end = index + kBatch; index <= last && index < end && go_on; index++) {
+        Entry& e = entry(i, index);
+        if (e.key_size == kUnused) continue;
+        if (e.expires_ms && e.expires_ms <= now_ms && e.trackers.total() == 0)
+          drop(i, index);
+        else
+          go_on = visit(e);
+      }
+      stripe(i).lock.unlock();
+    }
   }
 }
 
 size_t Table::clear(uint64_t now_ms, const std::function<bool(Entry&)>& wanted) {
   size_t held = 0;
-  for (uint32_t i = 0; i < layout_.stripes; i++) {
-    lock(i);
-    drop_expired(i, now_ms);
-    for (uint32_t at = stripe(i).oldest; at;) {
-      Entry& e = entry(i, at);
-      const uint32_t newer = e.newer;
-      if (wanted(e)) {
-        if (e.trackers.total())
-          held++;
-        else
-          drop(i, at);
-      }
-      at = newer;
-    }
-    stripe(i).lock.unlock();
-  }
+  each(now_ms, [&](Entry& e) {
+    if (!wanted(e)) return true;
+    if (e.trackers.total())
+      held++;
+    else
+      drop(stripe_of(e.hash), index_of(stripe_of(e.hash), e));
+    return true;
+  });
   return held;
 }
 
 Table::Guard::Guard(Table& table, Str key) : table_(table), key_(key.substr(0, table.layout_.key_room)) {
   hash_ = XXH3_64bits_withSeed(key_.data(), key_.size(), table.secret_);
-  place_.stripe = static_cast<uint32_t>((hash_ >> 32) % table.layout_.stripes);
+  place_.stripe = table.stripe_of(hash_);
   table.lock(place_.stripe);
 }
 

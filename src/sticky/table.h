@@ -45,7 +45,7 @@ class Table {
   uint32_t entries() const { return layout_.capacity; }
   // Those that live now.
   uint32_t used(uint64_t now_ms);
-  // Calls `visit` for each that lives, a stripe at a time and under its lock; whether to go on.
+  // Calls `visit` for each that lives, under its lock, which is given back now and then; whether to go on.
   void each(uint64_t now_ms, const std::function<bool(Entry&)>& visit);
   // Removes those that nobody tracks and `wanted` says; how many of the wanted ones are tracked.
   size_t clear(uint64_t now_ms, const std::function<bool(Entry&)>& wanted);
@@ -116,6 +116,7 @@ class Table {
   void view(SharedZone& zone);
   void forget(int slot);
   Stripe& stripe(uint32_t i) const;
+  uint32_t stripe_of(uint64_t hash) const;
   Entry& entry(uint32_t stripe, uint32_t index) const;
   uint32_t index_of(uint32_t stripe, const Entry& entry) const;
   uint32_t* bucket(uint32_t stripe, uint64_t hash) const;

@@ -100,12 +100,12 @@ frontend front
     default_backend open
 frontend asks
     bind 127.0.0.1:{second_port}
-    http-request track-sc0 src
+    http-request set-fc-mark 2
     default_backend open
 listen raw
     mode tcp
     bind 127.0.0.1:{third_port}
-    tcp-request connection track-sc0 src
+    tcp-request connection set-fc-mark 2
     server s {origin}
 backend open
     server s {origin}
@@ -122,7 +122,7 @@ def haproxy(weir, origin, text, **places):
 def test_a_proxy_with_a_planned_word_answers_501(weir, origin, syslog):
     proxy = haproxy(weir, origin, HAPROXY, syslog=syslog)
     refused = proxy.run("-c", "-f", str(proxy.conf))
-    assert refused.returncode == 1 and "not built yet: http-request track-sc0" in refused.stderr
+    assert refused.returncode == 1 and "not built yet: http-request set-fc-mark" in refused.stderr
     told = proxy.run("-c", "-f", str(proxy.conf), "--allow-planned")
     for place in ("frontend 'asks'", "backend 'sticky'"):
         assert f"{place} answers 501 to every request" in told.stderr
@@ -134,7 +134,7 @@ def test_a_proxy_with_a_planned_word_answers_501(weir, origin, syslog):
     with pytest.raises(Closed):
         status(proxy.places["third_port"])
     assert [request.target for request in origin.requests] == ["/"]
-    assert syslog.wait_for("asks: 'http-request track-sc0' in")
+    assert syslog.wait_for("asks: 'http-request set-fc-mark' in")
 
 
 @pytest.mark.parametrize("section", ["global\n    ssl-security-level 3", "defaults\n    mode http\n    email-alert to x"])
