@@ -80,20 +80,19 @@ void describe(Call& call, const net::TlsIdentity& identity) {
 }
 
 Outcome show(Call& call) {
-  const TlsStore* store = call.server.catalogue().certificates;
+  TlsStore* store = call.server.catalogue().certificates;
   if (call.word(3).empty()) {
     if (store && store->pending) call.out += fmt::format("# transaction\n*{}\n", store->pending->name);
     call.out += "# filename\n";
-    for (const auto& c : store ? store->all() : std::deque<TlsStore::Certificate>())
+    if (!store) return Outcome::done;
+    for (const auto& c : store->all())
       if (!c.name.empty()) call.out += c.name + '\n';
     return Outcome::done;
   }
   Str name = call.word(3);
   const bool changed = name.starts_with('*');
   if (changed) name.remove_prefix(1);
-  const TlsStore::Certificate* found = nullptr;
-  for (const auto& c : store ? store->all() : std::deque<TlsStore::Certificate>())
-    if (c.name == name) found = &c;
+  const TlsStore::Certificate* found = store ? store->find(name) : nullptr;
   if (!found || (changed && (!store->pending || store->pending->name != name)))
     return call.refuse("Can't display the certificate: Not found or the certificate is a bundle!\n");
   const auto& identity = changed ? store->pending->identity : found->identity;
