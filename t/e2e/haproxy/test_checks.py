@@ -191,8 +191,9 @@ def test_initial_states(start):
         at = f"127.0.0.1:{silent.getsockname()[1]} check"
         proxy = start(f"server s1 {at} init-state down\n    server s2 {at} init-state fully-down\n"
                       f"    server s3 {at} init-state fully-up", "option httpchk\n    timeout check 1m")
-        rows = proxy.runtime().stat()
-        assert [rows["b", name]["status"] for name in ("s1", "s2", "s3")] == ["DOWN 1/2", "DOWN", "UP"]
+        run = proxy.runtime()
+        states = lambda: [run.stat()["b", name]["status"] for name in ("s1", "s2", "s3")]
+        net.wait_until(lambda: states() == ["DOWN 1/2", "DOWN", "UP"], states)
 
 
 def test_commands_about_checks(start, origin, syslog):
