@@ -18,7 +18,8 @@ Outcome show(Call& call) {
   const TlsStore* store = call.server.catalogue().certificates;
   if (numbers && name.empty()) return call.refuse("'show ssl crt-list -n' expects a filename or a directory\n");
   bool found = name.empty();
-  for (const TlsList& list : store ? store->lists() : std::deque<TlsList>()) {
+  if (!store) return found ? Outcome::done : call.refuse("didn't find the specified filename\n");
+  for (const TlsList& list : store->lists()) {
     if (name.empty()) {
       call.out += list.name + '\n';
       continue;

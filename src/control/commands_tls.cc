@@ -223,7 +223,7 @@ Outcome remove(Call& call) {
   auto refuse = [&](std::string why) { return call.refuse(fmt::format("Can't remove the certificate: {}\n", why)); };
   if (store && store->pending && store->pending->name == name)
     return refuse(fmt::format("ongoing transaction for the certificate '{}'", name));
-  const TlsStore::Certificate* certificate = store ? store->find(name) : nullptr;
+  TlsStore::Certificate* certificate = store ? store->find(name) : nullptr;
   if (!certificate) return refuse(fmt::format("certificate '{}' doesn't exist!\n", name));
   if (store->used(*certificate)) return refuse(fmt::format("certificate '{}' in use, can't be deleted!\n", name));
   store->remove(*certificate);
@@ -240,8 +240,8 @@ Outcome set_response(Call& call) {
   Str bytes;
   if (!expr::decode_base64(text, false, arena, bytes))
     return call.refuse("'set ssl ocsp-response' received invalid base64 encoded response.\n");
-  for (size_t i = 0; store && i < store->all().size(); i++) {
-    TlsStore::Certificate& c = const_cast<TlsStore::Certificate&>(store->all()[i]);
+  if (!store) return call.refuse("OCSP single response: Certificate ID does not match any certificate or issuer.\n");
+  for (TlsStore::Certificate& c : store->all()) {
     if (!c.identity) continue;
     TlsStore::Pending by{c.name, c.texts, nullptr};
     by.texts.ocsp = bytes;

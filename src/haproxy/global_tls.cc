@@ -70,17 +70,14 @@ void bind_del_ext(void* s, const Directive&, const Row&) {
   scope_of(s).global.extra_files_replace_crt = true;
 }
 
-void bind_cache_size(void* s, const Directive& d, const Row& row) {
+template <uint32_t Global::* member, uint32_t most>
+void bind_size(void* s, const Directive& d, const Row& row) {
   uint64_t n = 0;
-  if (read_number(scope_of(s), first(d, row), row.name, 0, 1u << 24, n))
-    scope_of(s).global.tls_cache_blocks = static_cast<uint32_t>(n);
+  if (read_number(scope_of(s), first(d, row), row.name, 0, most, n))
+    scope_of(s).global.*member = static_cast<uint32_t>(n);
 }
-
-void bind_capture(void* s, const Directive& d, const Row& row) {
-  uint64_t n = 0;
-  if (read_number(scope_of(s), first(d, row), row.name, 0, 65536, n))
-    scope_of(s).global.tls_capture = static_cast<uint32_t>(n);
-}
+constexpr auto bind_cache_size = bind_size<&Global::tls_cache_blocks, 1 << 24>;
+constexpr auto bind_capture = bind_size<&Global::tls_capture, 65536>;
 
 void bind_lifetime(void* s, const Directive& d, const Row& row) {
   uint64_t us = 0;

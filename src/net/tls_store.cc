@@ -6,9 +6,8 @@
 namespace weir::net {
 
 TlsStore::Certificate* TlsStore::find(Str name) {
-  for (Certificate& c : certificates_)
-    if (c.name == name) return &c;
-  return nullptr;
+  const auto it = by_name_.find(std::string(name));
+  return it == by_name_.end() ? nullptr : it->second;
 }
 
 TlsStore::Certificate* TlsStore::add(Str name, TlsTexts texts, std::string& problem, std::string& warning) {
@@ -23,13 +22,14 @@ TlsStore::Certificate* TlsStore::add(Str name, TlsTexts texts, std::string& prob
 TlsStore::Certificate& TlsStore::add_empty(Str name) {
   Certificate& made = certificates_.emplace_back();
   made.name = name;
+  by_name_.emplace(made.name, &made);
   return made;
 }
 
 // Others are pointed to: the place of a removed one stays.
-void TlsStore::remove(const Certificate& certificate) {
-  for (Certificate& c : certificates_)
-    if (&c == &certificate) c = Certificate();
+void TlsStore::remove(Certificate& certificate) {
+  by_name_.erase(certificate.name);
+  certificate = Certificate();
 }
 
 bool TlsStore::used(const Certificate& certificate) const {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "net/tls_context.h"
@@ -48,11 +49,12 @@ class TlsStore {
   };
 
   Certificate* find(Str name);
-  const std::deque<Certificate>& all() const { return certificates_; }
+  // In the order of their making; removed ones have no name.
+  std::deque<Certificate>& all() { return certificates_; }
   // Reads the texts under that name, which is new. Null with the reason in `problem`.
   Certificate* add(Str name, TlsTexts texts, std::string& problem, std::string& warning);
   Certificate& add_empty(Str name);
-  void remove(const Certificate& certificate);
+  void remove(Certificate& certificate);
   // Everybody who shows it shows these from now on; after a failure nothing has changed.
   bool replace(Certificate& certificate, const Pending& by, std::string& problem);
   bool used(const Certificate& certificate) const;
@@ -71,6 +73,7 @@ class TlsStore {
 
  private:
   std::deque<Certificate> certificates_;
+  std::unordered_map<std::string, Certificate*> by_name_;
   std::deque<TlsListener> listeners_;
   std::deque<TlsList> lists_;
 };

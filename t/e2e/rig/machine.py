@@ -19,6 +19,10 @@ from rig import net
 E2E = pathlib.Path(__file__).resolve().parent.parent
 
 
+def can_be_made():
+    return subprocess.run(["unshare", "--net", "--mount", "true"], capture_output=True).returncode == 0
+
+
 def run(function, *arguments):
     """Runs module.function(*arguments) inside; what it raises fails the test."""
     code = ("import pickle, sys; sys.path.insert(0, sys.argv[1]); "
