@@ -1,5 +1,5 @@
--- weir's own words for scripts, weir-lua(7): choosing a server, the key of stickiness, judging a health check. Run once in every
--- state of a configuration that loads Lua files, after lua/haproxy.lua.
+-- weir's own words for scripts, weir-lua(7): choosing a server. Run once in every state of a configuration that loads Lua files,
+-- after lua/haproxy.lua.
 local base = require "weir.core"
 local txn = require("weir.haproxy").txn
 local ffi = require "ffi"
@@ -33,25 +33,9 @@ for what, name in ipairs { "weight", "current", "limit" } do
   end
 end
 
-local function register(kind)
-  return function(name, f)
-    if type(name) ~= "string" then error("bad argument #1 to '" .. kind .. "' (string expected)", 2) end
-    if type(f) ~= "function" then error("bad argument #2 to '" .. kind .. "' (function expected)", 2) end
-    registered[kind .. "/" .. name] = f
-  end
-end
-
-local register_balance, register_key = register "balance", register "key"
-
 -- f(txn, servers) returns the number of a server: `balance lua.NAME`.
 function weir.balance(name, f)
-  register_balance(name, f and function() return f(txn, servers) end)
+  if type(name) ~= "string" then error("bad argument #1 to 'balance' (string expected)", 2) end
+  if type(f) ~= "function" then error("bad argument #2 to 'balance' (function expected)", 2) end
+  registered["balance/" .. name] = function() return f(txn, servers) end
 end
-
--- f(txn) returns the text that keeps requests together, or nil.
-function weir.key(name, f)
-  register_key(name, f and function() return f(txn) end)
-end
-
--- f(answer) returns whether the server is well, and a reason. `answer` has status, body, ms and server.
-weir.check = register "check"

@@ -1,8 +1,6 @@
 #pragma once
 // Functions that scripts register under weir's own words (lua/weir.lua, weir-lua(7)):
 //   weir.balance(NAME, function(txn, servers) return number end)   `balance lua.NAME`
-//   weir.key(NAME, function(txn) return text or nil end)           the key of stickiness
-//   weir.check(NAME, function(answer) return well, reason end)     the verdict on a health check
 // A function that fails leaves what is configured without it; one line says so.
 #include <lua.hpp>
 
@@ -18,7 +16,7 @@ struct LuaHook {
   uint32_t function = 0;  // of the program
 };
 
-// `kind`: "balance", "key" or "check"; `word`: "lua.NAME". Null after an error; one that nobody can know offline is noted, and
+// `kind`: "balance"; `word`: "lua.NAME". Null after an error; one that nobody can know offline is noted, and
 // null, too.
 const LuaHook* find_lua_hook(Scope& scope, Str kind, const Word& word);
 // Runs it for a request, without arguments but those that lua/weir.lua gives it, and leaves its one result on the state's main
