@@ -67,6 +67,11 @@ variant_flags   := $(variant_$(VARIANT))
 sse42     := $(if $(shell grep -m1 -o sse4_2 /proc/cpuinfo 2>/dev/null),-msse4.2)
 cxx_flags  = -std=c++23 $(variant_flags) -Wall -Wextra -Wpedantic -Wno-missing-field-initializers -fno-plt -Isrc -isystem /usr/share/include/llhttp \
              $(pkg_cflags) $(CPPFLAGS) $(CXXFLAGS)
+# ccache knows a precompiled header by the sum beside it: two builds of one header differ in bytes.
+precompiled = $(out)/precompiled.h
+with_it     = -Winvalid-pch $(if $(ccache),$(if $(findstring clang,$(CXX)),,-fpch-preprocess)) -include $(precompiled)
+export CCACHE_SLOPPINESS := pch_defines,time_macros
+export CCACHE_PCH_EXTSUM := 1
 c_flags    = $(variant_flags) -O3 $(sse42) -fno-plt -I/usr/share/include/llhttp $(CPPFLAGS) $(CFLAGS)
 # The whole archive and -rdynamic: LuaJIT's FFI finds C functions by name that nothing else in the program calls.
 link_flags = $(variant_flags) -rdynamic $(LDFLAGS) -Wl,--whole-archive $(lib) -Wl,--no-whole-archive
@@ -219,10 +224,17 @@ $(out)/llhttp/%.o: $(llhttp_dir)/%.c $(out)/flags
 	@echo "  CC   $<"
 	$(Q)$(ccache) $(CC) $(c_flags) -c -o $@ $<
 
-$(out)/%.o: %.cc $(out)/flags
+$(precompiled).gch: src/precompiled.h $(out)/flags
 	@mkdir -p $(@D)
 	@echo "  CXX  $<"
-	$(Q)$(ccache) $(CXX) $(cxx_flags) -MMD -MP -c -o $@ $<
+	$(Q)cp $< $(precompiled)
+	$(Q)$(CXX) $(cxx_flags) -x c++-header -o $@ $(precompiled)
+	$(Q)sha256sum $< $(out)/flags >$@.sum
+
+$(out)/%.o: %.cc $(out)/flags $(precompiled).gch
+	@mkdir -p $(@D)
+	@echo "  CXX  $<"
+	$(Q)$(ccache) $(CXX) $(cxx_flags) $(with_it) -MMD -MP -c -o $@ $<
 
 # Two files that change when the flags or the list of objects change, and only then.
 $(out)/flags: FORCE
