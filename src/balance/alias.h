@@ -28,12 +28,12 @@ class Alias {
     size_t n = places.size();
     columns_.resize(n);
     double sum = 0;
-    for (const Lineup::Place& p : places) sum += p.weight;
+    for (const Lineup::Place& p : places) sum += p.share;
     // Each column holds the whole of 2^32; who has more than that fills up who has less.
     std::vector<uint64_t> left(n);
     std::vector<size_t> small, large;
     for (size_t i = 0; i < n; i++) {
-      left[i] = static_cast<uint64_t>(static_cast<double>(kWhole) * places[i].weight / sum * static_cast<double>(n));
+      left[i] = static_cast<uint64_t>(static_cast<double>(kWhole) * places[i].share / sum * static_cast<double>(n));
       columns_[i] = {UINT32_MAX, places[i].server->slot, places[i].server->slot};
       (left[i] < kWhole ? small : large).push_back(i);
     }

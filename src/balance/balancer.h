@@ -40,6 +40,10 @@ bool takes_or_left(const Server& server, uint64_t now_ms);
 // How many servers but the backups can serve, limits apart.
 int active_servers(const Pool& pool, uint64_t now_ms);
 
+// Whether a slow start of its is not over yet, and how far it is, 1 to 100 (100: over, or there is none).
+bool warming(const Server& server, uint64_t now_ms);
+int32_t warm_percent(const Server& server, uint64_t now_ms);
+
 // Whether a server of the pool takes requests now, and whether one would if it were not at its limit. For pools that queue.
 bool has_place(const Pool& pool, uint64_t now_ms);
 bool is_full(const Pool& pool, uint64_t now_ms);
@@ -59,7 +63,7 @@ class Balancer {
   struct Wishes {
     bool ends = false;  // ended() is called
     bool heads = false;  // answered() is called
-    bool insists = false;  // a full server may be picked: the request waits for its place there
+    bool insists = false;  // see awaits()
   };
   explicit Balancer(Wishes wishes) : wishes(wishes) {}
   Balancer() : Balancer(Wishes{}) {}

@@ -46,11 +46,11 @@ class Draws final : public Balancer {
   void follow(Places places, const Lineup& l) {
     alias_.follow(places);
     total_ = 0;
-    for (const Lineup::Place& p : places) total_ += static_cast<uint64_t>(p.weight);
+    for (const Lineup::Place& p : places) total_ += static_cast<uint64_t>(p.share);
     version_ = l.version;
   }
 
-  static int64_t weight(const Server& s) { return s.state->weight.load(std::memory_order_relaxed); }
+  static int64_t weight(const Server& s) { return share_of(s); }
   static bool better(const Server& s, int32_t n, const Server& than, int32_t its, uint64_t now) {
     int64_t own = n * weight(than), other = its * weight(s);
     if (own != other) return own < other;

@@ -99,7 +99,7 @@ class Ketama final : public Balancer {
     seen_ = pool.local->lineup.seen;
     std::vector<int32_t> weights;
     for (const Server* s : pool.servers)
-      weights.push_back(s->backup ? 0 : std::max(0, s->state->weight.load(std::memory_order_relaxed)));
+      weights.push_back(s->backup || s->absent() ? 0 : std::max(0, s->state->weight.load(std::memory_order_relaxed)));
     if (weights == weights_) return;
     weights_ = std::move(weights);
     make_points(pool);
@@ -110,7 +110,7 @@ class Ketama final : public Balancer {
     names_.clear();
     std::unordered_map<Str, uint16_t> numbers;
     for (const Server* s : pool.servers) {
-      if (s->backup) continue;
+      if (s->backup || s->absent()) continue;
       auto [it, fresh] = numbers.emplace(s->written, static_cast<uint16_t>(names_.size()));
       if (fresh) names_.emplace_back();
       names_[it->second].push_back(s->slot);

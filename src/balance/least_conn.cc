@@ -39,8 +39,8 @@ class LeastConn final : public Balancer {
   }
 
  private:
-  static uint64_t load(const Server&, int32_t weight, int32_t n) {
-    return (static_cast<uint64_t>(n) << 20) / static_cast<uint64_t>(weight);
+  static uint64_t load(const Server&, int32_t share, int32_t n) {
+    return (static_cast<uint64_t>(n) << 24) / static_cast<uint64_t>(share);
   }
 
   const Server* pick_among(const Pool& pool, Places places, size_t group, const Tried& tried) {
@@ -55,7 +55,7 @@ class LeastConn final : public Balancer {
       int32_t current = p.server->state->current.read();
       bool away = tried.has(p.server->slot) || at_limit(*p.server, current);
       int64_t n = seen_[p.server->slot] = away ? kAway : std::max(0, current);
-      if (n == kAway || (least && n * least->weight >= fewest * p.weight)) continue;
+      if (n == kAway || (least && n * least->share >= fewest * p.share)) continue;
       least = &p;
       fewest = n;
     }
@@ -65,7 +65,7 @@ class LeastConn final : public Balancer {
   const Server* pick_equal(Places places, const Lineup::Place& least, int64_t fewest) {
     return pick_smoothly(places, current_, [&](const Lineup::Place& p) {
       int64_t n = seen_[p.server->slot];
-      return n != kAway && n * least.weight == fewest * p.weight;
+      return n != kAway && n * least.share == fewest * p.share;
     });
   }
 

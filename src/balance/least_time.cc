@@ -60,10 +60,10 @@ class LeastTime final : public Balancer {
   struct Load {
     const LeastTime& method;
 
-    uint64_t operator()(const Server& s, int32_t weight, int32_t n) const {
+    uint64_t operator()(const Server& s, int32_t share, int32_t n) const {
       method.age(s);
       uint64_t time = expected_time(s, method.rules_.last_byte, method.now_, n);
-      return (time << 16) / static_cast<uint64_t>(weight);
+      return (time << 20) / static_cast<uint64_t>(share);
     }
   };
   Load load() const { return {*this}; }
@@ -131,7 +131,7 @@ class LeastTime final : public Balancer {
       return time != kAway && time * weight(least) == shortest * weight(p);
     });
   }
-  static uint64_t weight(const Lineup::Place& p) { return static_cast<uint64_t>(p.weight); }
+  static uint64_t weight(const Lineup::Place& p) { return static_cast<uint64_t>(p.share); }
 
   const TimeRules rules_;
   std::vector<int64_t> current_;  // by slot

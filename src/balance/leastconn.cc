@@ -11,10 +11,10 @@ namespace {
 struct Load {
   bool plain;  // no request more is counted than there is
 
-  uint64_t operator()(const Server&, int32_t weight, int32_t n) const {
-    auto requests = static_cast<uint64_t>(n), w = static_cast<uint64_t>(weight);
-    if (plain) return (requests << 20) / w;
-    return n ? (requests + 1) * 256 / w : 0;
+  uint64_t operator()(const Server&, int32_t share, int32_t n) const {
+    auto requests = static_cast<uint64_t>(n), w = static_cast<uint64_t>(share);
+    if (plain) return (requests << 24) / w;
+    return n ? (requests + 1) * 256 * kShares / w : 0;
   }
 };
 
@@ -35,12 +35,17 @@ class Leastconn final : public Balancer {
       order_.follow(places, load());
       version_ = l.version;
     }
-    auto free = [&](uint16_t i, int32_t n) { return !at_limit(*pool.servers[i], n); };
+    auto free = [&](uint16_t i, int32_t n) {
+      const Server& s = *pool.servers[i];
+      return !at_limit(s, n) || takes_to_wait(s, s.state->current.read());
+    };
     auto other = [&](uint16_t i, int32_t n) { return i != tried.last && free(i, n); };
     uint16_t slot = order_.take(pool, places, load(), other);
     if (slot == Tried::kNone && tried.count) slot = order_.take(pool, places, load(), free);
     return slot == Tried::kNone ? nullptr : pool.servers[slot];
   }
+
+  bool awaits(const Server& server, const proxy::Transaction&) const override { return server.limits.max_queue > 0; }
 
   void ended(const Server& server, const TryEnd&) override {
     PickLock lock(*server.pool);

@@ -15,16 +15,16 @@ class LoadOrder {
 
   LoadOrder(size_t slots, Ties ties) : ties_(ties), marks_(slots) { heap_.reset(slots); }
 
-  // `load(server, weight, n)`: its load with `n` requests. A smaller one is better.
+  // `load(server, share, n)`: its load with `n` requests. A smaller one is better.
   template <class Load>
   void follow(Places places, Load load) {
     heap_.reset(marks_.size());
     look_ = 0;
     for (const Lineup::Place& p : places) {
       Mark& m = marks_[p.server->slot];
-      m.weight = p.weight;
+      m.share = p.share;
       if (m.turn < clock_) m.turn = clock_;
-      put(p.server->slot, load(*p.server, p.weight, requests(*p.server)));
+      put(p.server->slot, load(*p.server, p.share, requests(*p.server)));
     }
   }
 
@@ -45,7 +45,7 @@ class LoadOrder {
       if (settle(s, load, n)) continue;
       if (takes(slot, n)) {
         found = slot;
-        took(slot, load(s, marks_[slot].weight, n + 1));
+        took(slot, load(s, marks_[slot].share, n + 1));
       } else {
         passed_.push_back({heap_.top_key(), slot});
         heap_.remove(slot);
@@ -62,11 +62,11 @@ class LoadOrder {
   }
 
  private:
-  static constexpr uint32_t kRound = 1 << 12;
+  static constexpr uint32_t kRound = 1 << 16;
   static constexpr uint32_t kLast = 1 << 23;
   struct Mark {
     uint32_t turn = 0;  // by_weight: the server's time
-    int32_t weight = 1;
+    int32_t share = 1;
     uint64_t load = 0;
   };
   struct Passed {
@@ -74,11 +74,14 @@ class LoadOrder {
     uint16_t slot;
   };
 
-  static int32_t requests(const Server& s) { return std::max(0, s.state->current.read()); }
+  // Those that wait for it alone count as well.
+  static int32_t requests(const Server& s) {
+    return std::max(0, s.state->current.read() + (s.limits.max_queue ? s.state->queued.read() : 0));
+  }
   // Whether the load was another one.
   template <class Load>
   bool settle(const Server& s, Load load, int32_t n) {
-    uint64_t now = load(s, marks_[s.slot].weight, n);
+    uint64_t now = load(s, marks_[s.slot].share, n);
     if (now == marks_[s.slot].load) return false;
     put(s.slot, now);
     return true;
@@ -92,7 +95,7 @@ class LoadOrder {
     Mark& m = marks_[slot];
     if (ties_ == Ties::by_weight) {
       clock_ = std::max(clock_, m.turn);
-      m.turn = clock_ + kRound / static_cast<uint32_t>(m.weight);
+      m.turn = clock_ + kRound / static_cast<uint32_t>(m.share);
       if (clock_ > kLast) begin_anew();
     }
     put(slot, load);

@@ -63,6 +63,7 @@ struct RingRules {
   bool all_backups = false;
   uint32_t balance_factor = 0;  // hash-balance-factor, in percent; 0: off
   bool leaves_full = false;  // hash-preserve-affinity maxconn
+  bool leaves_full_queue = false;  // hash-preserve-affinity maxqueue
 };
 // The least loaded one of `draws` servers at random, by weight.
 Balancer* make_draws(const Pool& pool, uint32_t draws, RingRules rules);

@@ -21,7 +21,7 @@ constexpr double kPenaltyMs = 1'000;
 
 double log_of(uint32_t n) {
   static const auto table = [] {
-    std::array<double, 512> logs{};
+    std::array<double, 256 * kShares + 1> logs{};
     for (size_t i = 1; i < logs.size(); i++) logs[i] = std::log(static_cast<double>(i));
     return logs;
   }();
@@ -29,11 +29,12 @@ double log_of(uint32_t n) {
 }
 
 // Unmeasured and idle servers come first; with a request under way they wait for its end.
-uint64_t load(const Server& s, int32_t weight, int32_t n) {
+uint64_t load(const Server& s, int32_t share, int32_t n) {
   const Latency& l = s.state->latency;
   if (!l.measured_ms.load(std::memory_order_relaxed)) return n ? UINT64_MAX - 1 : 0;
   auto requests = static_cast<uint32_t>(n) + 1;
-  double rank = l.rank.load(std::memory_order_relaxed) + log_of(requests) - log_of(static_cast<uint32_t>(weight));
+  double rank = l.rank.load(std::memory_order_relaxed) + log_of(requests) - log_of(static_cast<uint32_t>(share)) +
+                log_of(kShares);
   return static_cast<uint64_t>((rank + 64) * (1 << 16));
 }
 

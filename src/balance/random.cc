@@ -62,9 +62,7 @@ class Random final : public Balancer {
     if (wishes.ends) return expected_time(s, draw_ == Draw::two_last_byte, now, n);
     return static_cast<uint64_t>(std::max(0, n));
   }
-  static uint64_t weight(const Server& s) {
-    return static_cast<uint64_t>(s.state->weight.load(std::memory_order_relaxed));
-  }
+  static uint64_t weight(const Server& s) { return static_cast<uint64_t>(share_of(s)); }
 
   std::unique_ptr<Balancer> round_robin_;
   const Draw draw_;

@@ -10,7 +10,7 @@
 namespace weir::model {
 namespace {
 
-constexpr uint32_t kScale = 16;
+constexpr uint32_t kScale = kShares;
 constexpr uint32_t kRange = 256 * kScale;
 
 // From the address, or the number where there is none (a Unix socket, a name without an answer).
@@ -33,7 +33,7 @@ void Ring::follow(const Lineup& l) {
   uint32_t total = 0;
   for (const Lineup::Place& p : places_in_charge(l, rules_.all_backups)) {
     Share& share = now[p.server->slot];
-    share = {static_cast<uint32_t>(p.weight) * kScale, total, base_key(*p.server)};
+    share = {static_cast<uint32_t>(p.share), total, base_key(*p.server)};
     total += share.weight;
     const Share& was = shares_[p.server->slot];
     if (was.weight == share.weight && was.key == share.key) continue;
@@ -86,13 +86,20 @@ bool Ring::eligible(const Server& s, uint64_t slots) const {
   return static_cast<uint64_t>(std::max(0, s.state->current.read())) < std::max<uint64_t>(1, own);
 }
 
+namespace {
+bool queue_full(const Server& s) {
+  return s.limits.max_queue && limit_of(s) && !takes_to_wait(s, s.state->current.read());
+}
+}  // namespace
+
 const Server* Ring::at(const Pool& pool, uint32_t hash, uint16_t avoid) const {
   if (nodes_.empty()) return nullptr;
   uint64_t slots = slots_for_all(pool);
   size_t at = nearest(hash);
   for (int wraps = 0;;) {
     const Server* s = pool.servers[nodes_[at].slot];
-    bool pass = s->slot == avoid || !eligible(*s, slots) || (rules_.leaves_full && at_limit(*s));
+    bool pass = s->slot == avoid || !eligible(*s, slots) || (rules_.leaves_full && at_limit(*s)) ||
+                (rules_.leaves_full_queue && queue_full(*s));
     if (!pass) return s;
     if (++at < nodes_.size()) continue;
     at = 0;

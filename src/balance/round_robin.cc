@@ -9,7 +9,7 @@
 namespace weir::model {
 namespace {
 
-constexpr uint32_t kScale = 16;  // of weights
+constexpr uint32_t kScale = kShares;
 constexpr uint32_t kRange = 256;
 constexpr uint32_t kMost = kRange * kScale;
 
@@ -100,7 +100,7 @@ class RoundRobin final : public Balancer {
     bool first_time = version_ == 0;
     std::vector<uint32_t> weights(pool.servers.size);
     for (const auto* places : {&l.active, &l.backup})
-      for (const Lineup::Place& p : *places) weights[p.server->slot] = static_cast<uint32_t>(p.weight) * kScale;
+      for (const Lineup::Place& p : *places) weights[p.server->slot] = static_cast<uint32_t>(p.share);
     for (const Server* s : pool.servers) set_weight(*s, weights[s->slot], first_time);
     if (first_time) {
       for (Group& g : groups_) g.weight = g.position = g.next_weight;

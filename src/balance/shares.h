@@ -18,7 +18,7 @@ class Shares {
     uint32_t sum = 0;
     for (const Server* s : pool.servers) {
       int32_t weight = s->state->weight.load(std::memory_order_relaxed);
-      if (s->backup || weight <= 0) continue;
+      if (s->backup || s->absent() || weight <= 0) continue;
       ends_.push_back(sum += static_cast<uint32_t>(weight));
       slots_.push_back(s->slot);
     }

@@ -1,6 +1,6 @@
 #pragma once
 // One step of nginx's smooth weighted round robin (ngx_http_upstream_round_robin.c): each server that takes part grows by its
-// weight, the largest is picked and loses the sum.
+// share, the largest is picked and loses the sum.
 #include <vector>
 
 #include "balance/lineup.h"
@@ -15,8 +15,8 @@ const Server* pick_smoothly(Places places, std::vector<int64_t>& current, TakesP
   for (const Lineup::Place& p : places) {
     if (!takes_part(p)) continue;
     int64_t& own = current[p.server->slot];
-    own += p.weight;
-    sum += p.weight;
+    own += p.share;
+    sum += p.share;
     if (!best || own > current[best->slot]) best = p.server;
   }
   if (best) current[best->slot] -= sum;

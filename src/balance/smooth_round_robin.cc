@@ -46,7 +46,7 @@ class SmoothRoundRobin final : public Balancer {
   // Passive health is not counted for a lone server: leaving it out would help nobody.
   static const Server* lone(const Server& only, const Tried& tried) {
     const ServerState& s = *only.state;
-    bool lost = only.unresolved && !only.local->addr.load(std::memory_order_relaxed);
+    bool lost = only.without_address();
     bool off = lost || s.admin.load(std::memory_order_relaxed) || !s.up.load(std::memory_order_relaxed) ||
                s.stopping.load(std::memory_order_relaxed);
     return off || at_limit(only) || tried.has(0) ? nullptr : &only;

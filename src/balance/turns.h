@@ -21,7 +21,7 @@ class Turns {
       if (next < clock_) next = clock_;
       put(p.server->slot);
       weights_.resize(next_.size());
-      weights_[p.server->slot] = static_cast<uint64_t>(p.weight);
+      weights_[p.server->slot] = static_cast<uint64_t>(p.share);
     }
   }
 
@@ -49,7 +49,7 @@ class Turns {
   }
 
  private:
-  static constexpr uint64_t kRound = 1 << 20;
+  static constexpr uint64_t kRound = 1 << 24;
   struct Passed {
     uint64_t key;
     uint16_t slot;

@@ -36,7 +36,7 @@ class ClassicalRoundRobin final : public Balancer {
  private:
   void turn_to(Places places, size_t at) {
     at_ = at < places.size() ? at : 0;
-    left_ = places[at_].weight;
+    left_ = (places[at_].share + kShares - 1) / kShares;
     slot_ = places[at_].server->slot;
   }
 

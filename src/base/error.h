@@ -20,6 +20,7 @@ enum class Fault : uint8_t {
   resource,       // no descriptor, port, memory or disk space here
   no_server,      // the pool has nobody who could take it
   queue_timeout,
+  queue_full,     // more wait for a server than may
   tls,            // handshake or record failure
   cancelled,      // we ended it (shutdown, limit, the other side left)
   marked_down,    // its server went down, and its requests end with it

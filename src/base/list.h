@@ -32,6 +32,15 @@ class List {
   }
   void push_back(T* item) { insert(static_cast<Tag*>(item), head_.prev, &head_); }
   void push_front(T* item) { insert(static_cast<Tag*>(item), &head_, head_.next); }
+  void insert_after(T* before, T* item) {
+    Link* at = static_cast<Tag*>(before);
+    insert(static_cast<Tag*>(item), at, at->next);
+  }
+  // The item before this one; null: it is the first.
+  T* prev(T* item) const {
+    Link* p = static_cast<Tag*>(item)->prev;
+    return p == &head_ ? nullptr : static_cast<T*>(static_cast<Tag*>(p));
+  }
   // Moves all of `other` to the end of this one.
   void splice_back(List& other) {
     if (other.empty()) return;

@@ -49,7 +49,6 @@ constexpr Command kRows[] = {
     absent("show", "peers"),
     absent("show", "profiling"),
     absent("show", "quic"),
-    absent("show", "resolvers"),
     absent("show", "schema"),
     absent("show", "ssl"),
     absent("show", "tasks"),

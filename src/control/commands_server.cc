@@ -196,7 +196,7 @@ std::string ip_text(const net::Addr& a) {
 Outcome set_address(Call& call, const model::Server& server) {
   const net::Addr& now = server.address();
   if (call.word(4).empty()) return call.refuse("set server <b>/<s> addr requires an address and optionally a port.\n");
-  if (!now.is_ip() && !server.unresolved)
+  if (!now.is_ip() && !server.without_address())
     return call.say("Update for the current server address family is only supported through configuration file.",
                     Severity::warning);
   net::Addr to;
@@ -219,9 +219,25 @@ Outcome set_address(Call& call, const model::Server& server) {
   return call.say(news + " by 'stats socket command'", Severity::warning);
 }
 
-Outcome set_name(Call& call, const model::Server&) {
-  if (call.word(4).empty()) return call.refuse("set server <b>/<s> fqdn requires a FQDN.\n");
-  return call.refuse("set server <b>/<s> fqdn failed because no resolution is configured.\n");
+bool is_host_name(Str name) {
+  auto fits = [](char c) {
+    return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || Str("-_.").find(c) != Str::npos;
+  };
+  return name.size() <= 253 && std::all_of(name.begin(), name.end(), fits);
+}
+
+Outcome set_name(Call& call, const model::Server& server) {
+  Str to = call.word(4);
+  if (to.empty()) return call.refuse("set server <b>/<s> fqdn requires a FQDN.\n");
+  if (!server.follows) return call.refuse("set server <b>/<s> fqdn failed because no resolution is configured.\n");
+  if (!is_host_name(to)) return call.refuse(fmt::format("invalid fqdn '{}'\n", to));
+  const std::string* changed = server.local->host.load();
+  net::Addr literal;
+  std::string before = changed ? *changed : net::parse_ip(server.host, literal) ? "(null)" : std::string(server.host);
+  call.server.rename_server(server, std::string(to));
+  return call.say(fmt::format("{}/{} changed its FQDN from {} to {} by 'stats socket command'", server.pool->name,
+                              server.name, before, to),
+                  Severity::warning);
 }
 
 Outcome set_tls(Call& call, const model::Server& server) {

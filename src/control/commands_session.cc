@@ -111,7 +111,7 @@ Removable removable(stats::Catalogue& catalogue, Str path, Str& why) {
     if (!stats::ServerView(*s).maint()) return Removable::never;
     why = "Server still has connections attached to it, cannot remove it.";
     const model::ServerState& state = *s->state;
-    bool busy = state.current.read() > 0 || state.queued.load() > 0 || state.idle.read() > 0;
+    bool busy = state.current.read() > 0 || state.queued.read() > 0 || state.idle.read() > 0;
     return busy ? Removable::not_yet : Removable::now;
   }
   return Removable::never;

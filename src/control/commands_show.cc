@@ -108,13 +108,15 @@ void state_line(std::string& out, const stats::ProxyEntry& p, const model::Serve
   int64_t changed = s.state->changed_s.load(std::memory_order_relaxed);
   int64_t age = changed ? std::max<int64_t>(0, m.now_s - changed) : static_cast<int64_t>(m.uptime_s());
   net::Addr numeric;
-  bool named = !e.host.empty() && !net::parse_ip(e.host, numeric);
+  const std::string* renamed = s.local->host.load();
+  Str host = renamed ? Str(*renamed) : e.host;
+  bool named = !host.empty() && !net::parse_ip(host, numeric);
   CheckText check = check_text(s, view, e.rise), agent = agent_text(s);
   out += fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} - {} {} {} {} {}\n", p.id, p.name, e.id, s.name,
                      address_only(s.address()), view.operational_state(), view.admin_state(s), view.weight, s.weight,
-                     age, check.result, agent.state, p.forced_id ? 1 : 0, e.forced_id ? 1 : 0,
-                     named ? e.host : Str("-"), s.address().is_ip() ? s.address().port : 0, int{s.state->tls.load()},
-                     check.port, check.addr, agent.addr, agent.port);
+                     age, check.result, agent.state, p.forced_id ? 1 : 0, e.forced_id ? 1 : 0, named ? host : Str("-"),
+                     s.address().is_ip() ? s.address().port : 0, int{s.state->tls.load()}, check.port, check.addr,
+                     agent.addr, agent.port);
 }
 
 Outcome show_servers(Call& call) {
@@ -129,7 +131,8 @@ Outcome show_servers(Call& call) {
   stats::Moment m = call.server.moment();
   for (const stats::ProxyEntry& p : catalogue.proxies) {
     if (!p.back || (only && &p != only)) continue;
-    for (const model::Server* s : p.pool->servers) state_line(call.out, p, *s, catalogue.of(*s), m);
+    for (const model::Server* s : p.pool->servers)
+      if (!s->absent()) state_line(call.out, p, *s, catalogue.of(*s), m);
   }
   return Outcome::done;
 }

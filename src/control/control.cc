@@ -211,6 +211,11 @@ void Server::move_server(const model::Server& server, const net::Addr& to) {
   on_shards([&server](proxy::Shard& shard) { shard.upstreams.close_idle(server); });
 }
 
+void Server::rename_server(const model::Server& server, const std::string& host) {
+  server.local->host.store(hosts_.emplace_back(std::make_unique<const std::string>(host)).get());
+  on_shards([&server, host](proxy::Shard& shard) { shard.rename_server(server, host); });
+}
+
 void Server::end_drain(const model::Server& server) {
   if (const stats::ProxyEntry* backend = catalogue().find_back(server.pool->name))
     tell_drained(*this, *backend, server);

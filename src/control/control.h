@@ -108,6 +108,8 @@ class Server {
   void limits_changed();
   // The server is elsewhere from now on. Idle connections to the old place are closed.
   void move_server(const model::Server& server, const net::Addr& to);
+  // It has another name, whose addresses it gets (Server::follows).
+  void rename_server(const model::Server& server, const std::string& host);
   // Sets that shards may still read; freed once each shard has passed between two events.
   void retire(std::vector<std::unique_ptr<const expr::PatternSet>> sets);
 
@@ -129,6 +131,7 @@ class Server {
   std::vector<Session*> sessions_;
   net::SpareDescriptor spare_;
   std::vector<std::unique_ptr<const net::Addr>> addresses_;
+  std::vector<std::unique_ptr<const std::string>> hosts_;
   Inbox* inbox_;
   Drains drains_;
   uint64_t next_id_ = 1;

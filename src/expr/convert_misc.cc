@@ -88,7 +88,7 @@ bool server_is_up(const Ctx& ctx, const Arg*, Value& v) {
 }
 bool server_queue(const Ctx& ctx, const Arg*, Value& v) {
   const model::Server* s = server_named(ctx, v.str);
-  return s && give(v, int64_t{s->state->queued.load(std::memory_order_relaxed)});
+  return s && give(v, int64_t{s->state->queued.read()});
 }
 
 bool verify_error_text(const Ctx& ctx, const Arg*, Value& v) {

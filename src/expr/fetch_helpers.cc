@@ -137,7 +137,8 @@ const model::Pool* pool_argument(const Ctx& ctx, const Arg& arg) {
 
 bool serving(const model::Server& server) {
   const model::ServerState& s = *server.state;
-  return !server.unresolved && s.admin.load(std::memory_order_relaxed) == static_cast<uint8_t>(model::Admin::ready) &&
+  return !server.without_address() &&
+         s.admin.load(std::memory_order_relaxed) == static_cast<uint8_t>(model::Admin::ready) &&
          s.up.load(std::memory_order_relaxed);
 }
 

@@ -81,9 +81,7 @@ bool be_conn_free(const Ctx& ctx, const Arg* args, Value& out) {
   return give(out, sum);
 }
 int64_t queued(const model::Pool& pool) {
-  int64_t sum = load(pool.state->queued);
-  for (const model::Server* s : pool.servers) sum += load(s->state->queued);
-  return sum;
+  return load(pool.state->queued);
 }
 bool queue(const Ctx& ctx, const Arg* args, Value& out) {
   const model::Pool* pool = pool_argument(ctx, args[0]);
@@ -156,6 +154,15 @@ bool srv_iweight(const Ctx& ctx, const Arg* args, Value& out) {
   return s && give(out, int64_t{s->weight});
 }
 
+// --- the queue ---
+
+bool prio_class(const Ctx& ctx, const Arg*, Value& out) {
+  return ctx.txn && give(out, int64_t{ctx.txn->priority.rank});
+}
+bool prio_offset(const Ctx& ctx, const Arg*, Value& out) {
+  return ctx.txn && give(out, int64_t{ctx.txn->priority.offset_ms});
+}
+
 constexpr Type kInt = Type::integer;
 constexpr Type kText = Type::string;
 
@@ -173,6 +180,8 @@ constexpr FetchDef kTable[] = {
     {"fe_id", 0, 0, kInt, kClientConn, fe_id, nullptr, "the id of the frontend"},
     {"fe_name", 0, 0, kText, kClientConn, fe_name, nullptr, "the name of the frontend"},
     {"nbsrv", 1, 1, kInt, kAnywhere, nbsrv, nullptr, "usable servers of a backend", "b"},
+    {"prio_class", 0, 0, kInt, kAnywhere, prio_class, nullptr, "the request's class in queues for servers"},
+    {"prio_offset", 0, 0, kInt, kAnywhere, prio_offset, nullptr, "by how many ms the request goes later in its class"},
     {"queue", 1, 1, kInt, kAnywhere, queue, nullptr, "requests that wait for a server of a backend", "b"},
     {"so_id", 0, 0, kInt, kClientConn, so_id, nullptr, "the id of the listening socket"},
     {"so_name", 0, 0, kText, kClientConn, so_name, nullptr, "the name of the listening socket"},

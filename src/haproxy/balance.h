@@ -60,6 +60,7 @@ struct HashRules {
   bool avalanche = false;
   uint32_t balance_factor = 0;
   bool leaves_full = false;  // hash-preserve-affinity maxconn
+  bool leaves_full_queue = false;  // and maxqueue
 };
 
 // Whether it looks at HTTP requests; in `mode tcp` it gives way to round robin.

@@ -172,7 +172,7 @@ std::unique_ptr<model::Balancer> make_balancer(const Proxy& p, const model::Pool
   using namespace model;
   const Balance& b = p.s.balance;
   const bool all = p.s.has(kOptAllBackups);
-  const RingRules ring{all, p.s.hash.balance_factor, p.s.hash.leaves_full};
+  const RingRules ring{all, p.s.hash.balance_factor, p.s.hash.leaves_full, p.s.hash.leaves_full_queue};
   auto hashed = [&](Str name) {
     KeyHash key{hash_of_request, &p};
     return p.s.hash.consistent ? make_ring_hash(pool, name, key, ring) : make_map_hash(pool, name, key, all);

@@ -258,16 +258,17 @@ void bind_balance_factor(void* s, const Directive& d, const Row& row) {
     scope.proxy->s.hash.balance_factor = static_cast<uint32_t>(*n);
 }
 
-// Servers have no queue limit (maxqueue) yet: `maxqueue` keeps its server as `always` does.
 void bind_affinity(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   const Word& word = args_of(d, row)[0];
-  if (word == "always" || word == "maxconn" || word == "maxqueue")
+  if (word == "always" || word == "maxconn" || word == "maxqueue") {
     scope.proxy->s.hash.leaves_full = word == "maxconn";
-  else
+    scope.proxy->s.hash.leaves_full_queue = word == "maxqueue";
+  } else {
     scope.error(word.where, fmt::format("'{}' is no reason to leave a server", word.text),
                 "always, maxconn or maxqueue",
                 fmt::format("'hash-preserve-affinity': unknown keyword '{}'", word.text));
+  }
 }
 
 constexpr Row kRows[] = {

@@ -235,7 +235,8 @@ const config::Index& index() {
                                    kMysqlCheckTable,    kLdapCheckTable,     kSpopCheckTable,    kCheckSpreadTable,
                                    kExternalCheckTable, kCookieTable,        kStickTable,        kLogProfileTable,
                                    kRingTable,          kLogForwardTable,    kAddressRuleTable,  kForwardedHeaderTable,
-                                   kTrackTable})
+                                   kTrackTable,         kServerLoadTable,    kPriorityRuleTable, kServerNameTable,
+                                   kResolversTable,     kResolveRuleTable})
       i.add(t);
     add_planned(i);
     return i;

@@ -7,8 +7,10 @@
 #include "haproxy/address.h"
 #include "haproxy/global.h"
 #include "haproxy/haproxy.h"
+#include "haproxy/resolvers.h"
 #include "haproxy/ring.h"
 #include "haproxy/rules_variable.h"
+#include "haproxy/server_load.h"
 #include "tools/version.h"
 
 namespace weir::haproxy {
@@ -75,11 +77,13 @@ void fill_catalogue(const model::Model& model, stats::Catalogue& c) {
   c.dropped_logs = dropped_logs;
   c.patterns = &g.patterns;
   c.certificates = &g.certificates;
+  list_resolvers(g, c);
   c.set_variable = set_process_variable;
+  default_full_conns(g, static_cast<uint32_t>(c.connection_limit()));
   for (const Proxy* p : g.proxies) {
     stats::ProxyEntry& e = c.proxies.emplace_back(entry_of(*p));
     if (!e.max_conns) e.max_conns = static_cast<uint32_t>(c.connection_limit());
-    e.full_conns = (e.max_conns + 9) / 10;
+    if (p->pool) e.full_conns = p->pool->limits.full_conns;
     add_servers(*p, c.servers);
   }
 }

@@ -36,7 +36,7 @@ std::string server_state(Run& run) {
                      addr.is_ip() ? std::to_string(addr.port) : "", s.pool->name, s.name,
                      stats::catalogue() ? stats::catalogue()->node : Str(), view.weight, pool.weight,
                      std::max(0, s.state->current.read()), std::max(0, s.pool->state->current.read()),
-                     std::max(0, s.state->queued.load(std::memory_order_relaxed)));
+                     std::max(0, s.state->queued.read()));
 }
 
 bool send_request(Run& run, const void* conf, std::string& out) {

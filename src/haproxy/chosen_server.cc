@@ -3,7 +3,9 @@
 
 #include "balance/lineup.h"
 #include "haproxy/cookie.h"
+#include "proxy/forward.h"
 #include "proxy/shard.h"
+#include "proxy/transaction.h"
 
 namespace weir::haproxy {
 namespace {
@@ -29,12 +31,15 @@ class ChosenServer final : public model::Balancer {
   void ended(const model::Server& s, const model::TryEnd& end) override { usual_->ended(s, end); }
 
  private:
-  // A full server that serves is waited for; nobody would call those who wait for one that drains.
+  // A full server that serves is waited for; nobody would call those who wait for one that drains. When too many wait, others
+  // may have them (redispatch).
   static bool takes(const model::Server& s, const Exchange& x, const proxy::Transaction& txn,
                     const model::Tried& tried) {
     const uint64_t now = txn.shard.loop.now();
     if (tried.has(s.slot) || !persists_on(s, *x.back, x.persistence, now)) return false;
-    return !model::at_limit(s) || !model::takes_or_left(s, now);
+    if (!model::at_limit(s)) return true;
+    if (model::takes_or_left(s, now)) return false;
+    return proxy::Queue::has_room(*s.pool, &s) || !txn.plan->redispatch;
   }
 
   std::unique_ptr<model::Balancer> usual_;

@@ -39,6 +39,7 @@ struct HttpErrors {
   ArenaList<Page*> pages;
 };
 
+struct Resolvers;
 struct UserList {
   struct User {
     Str name;
@@ -114,6 +115,8 @@ struct Global {
   std::vector<HttpErrors*> http_errors;
   std::vector<UserList*> user_lists;
   std::vector<HealthcheckSection*> healthchecks;
+  std::vector<Resolvers*> resolvers;
+  std::vector<std::pair<config::Word, const Resolvers**>> wanted_resolvers;  // by rules, until it is resolved
   std::vector<Page*> named_pages;  // `errorfiles NAME`, until it is resolved
   std::vector<LogTarget*> targets;  // all of them, by index
   LogSections log_sections;

@@ -178,7 +178,8 @@ void retries(const Ctx& ctx, const Part&, LineBuilder& out) {
 }
 template <bool server>
 void queue_position(const Ctx& ctx, const Part&, LineBuilder& out) {
-  out.integer(!server && ctx.txn ? ctx.txn->queue_position : 0);
+  const proxy::Waiting* w = ctx.txn ? ctx.txn->queued : nullptr;
+  out.integer(w ? int64_t{server ? w->server_place : w->pool_place} : 0);
 }
 void request_counter(const Ctx& ctx, const Part&, LineBuilder& out) {
   out.number(ctx.txn ? static_cast<int64_t>(ctx.txn->id) : 0, 4);

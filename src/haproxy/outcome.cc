@@ -10,6 +10,7 @@ char cause_of(const Error& why) {
     case Fault::resource: return 'R';
     case Fault::no_server: return 'S';
     case Fault::queue_timeout: return 's';
+    case Fault::queue_full: return 'S';
     case Fault::connect_timeout: return 's';
     case Fault::cancelled: return 'K';
     case Fault::marked_down: return 'D';
@@ -22,12 +23,12 @@ char cause_of(const Error& why) {
 }
 
 char phase_of(const proxy::Transaction& txn, const Error& why) {
+  if (why.fault == Fault::queue_timeout || why.fault == Fault::queue_full) return 'Q';
   if (txn.plan && txn.queued && !txn.times.queue_ms) return 'Q';  // it has never left the queue
   if (txn.response_started || txn.tcp) return txn.times.connect_ms || txn.response_started ? 'D' : 'C';
   if (why.fault == Fault::no_server || why.fault == Fault::connect_timeout || why.fault == Fault::refused ||
       why.fault == Fault::unreachable)
     return 'C';
-  if (why.fault == Fault::queue_timeout) return 'Q';
   if (!txn.plan || why.status == 400 || (why.side == Side::client && why.fault == Fault::bad_message)) return 'R';
   return txn.times.connect_ms ? 'H' : 'C';
 }
@@ -43,6 +44,7 @@ uint16_t status_of(const Error& why) {
     case Fault::connect_timeout:
     case Fault::no_server:
     case Fault::queue_timeout:
+    case Fault::queue_full:
     case Fault::resource:
     case Fault::tls: return 503;
     case Fault::timeout: return why.side == Side::client ? 408 : 504;

@@ -216,7 +216,7 @@ bool Personality::wants_retry(const Transaction& txn, const Error& why) const {
 int serving(const model::Pool& pool) {
   int n = 0;
   for (const model::Server* s : pool.servers)
-    if (!s->backup && !s->unresolved && s->state->up.load(kRelaxed) && !s->state->admin.load(kRelaxed)) n++;
+    if (!s->backup && !s->without_address() && s->state->up.load(kRelaxed) && !s->state->admin.load(kRelaxed)) n++;
   return n;
 }
 

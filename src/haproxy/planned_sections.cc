@@ -15,21 +15,6 @@ using config::Row;
 constexpr Row kRows[] = {
     // section openers
     {"namespace_list", kTop, 0, 0, Block::required, Inherit::none, nullptr, "", "network namespaces that may be named"},
-    // resolvers
-    {"accepted_payload_size", kResolvers, 1, 1, Block::none, Inherit::none, nullptr, "<nb>",
-     "largest DNS answer that is announced"},
-    {"nameserver", kResolvers, 2, -1, Block::none, Inherit::none, nullptr, "<name> <address>[:port] [param*]",
-     "a name server"},
-    {"parse-resolv-conf", kResolvers, 0, 0, Block::none, Inherit::none, nullptr, "",
-     "take the name servers of /etc/resolv.conf as well"},
-    {"hold", kResolvers, 2, 2, Block::none, Inherit::none, nullptr, "<status> <period>",
-     "how long the last answer counts after this kind of response"},
-    {"resolve_retries", kResolvers, 1, 1, Block::none, Inherit::none, nullptr, "<nb>",
-     "queries sent before a name is given up"},
-    {"timeout resolve", kResolvers, 1, 1, Block::none, Inherit::none, nullptr, "<time>",
-     "time between two resolutions of a name"},
-    {"timeout retry", kResolvers, 1, 1, Block::none, Inherit::none, nullptr, "<time>",
-     "time between two queries without an answer"},
     // peers
     {"peer", kPeers, 1, -1, Block::none, Inherit::none, nullptr, "<peername> [<address>]:port [param*]",
      "another instance, or this one"},

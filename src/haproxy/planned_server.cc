@@ -18,26 +18,10 @@ constexpr Row kRows[] = {
      "start from the options of another server"},
     {"guid", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<string>",
      "fixed unique name of the server in statistics"},
-    // load and limits
-    {"minconn", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<minconn>",
-     "lower end of the limit, which grows with the backend's load"},
-    {"maxqueue", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<maxqueue>",
-     "limit of requests waiting for this server"},
-    {"strict-maxconn", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "",
-     "count connections, not requests, against maxconn"},
-    {"slowstart", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<start_time_in_ms>",
-     "time over which a server that came back gets its full share"},
+    // load
     {"shard", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<shard>",
      "shard of the peers' tables that this peer holds"},
     // address and name resolution
-    {"resolvers", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<id>",
-     "resolvers section that keeps the address up to date"},
-    {"resolve-prefer", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<family>",
-     "address family to prefer"},
-    {"resolve-net", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<network>[,<network[,...]]",
-     "networks to prefer"},
-    {"resolve-opts", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<option>,<option>,...",
-     "options of name resolution"},
     {"source", kServerOption, 1, 5, Block::none, Inherit::none, nullptr,
      "<addr>[:<pl>[-<ph>]] [usesrc { <addr2>[:<port2>] | client | clientip | hdr_ip(<hdr>[,<occ>]) }] [interface "
      "<name>]",

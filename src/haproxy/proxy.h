@@ -122,6 +122,7 @@ struct Settings {
   CheckRules checks;
 
   uint32_t maxconn = 0;
+  uint32_t fullconn = 0;  // 0: a tenth of what its frontends may have
   uint32_t max_rate = 0;  // rate-limit sessions; 0: none
   uint32_t backlog = 0;
   ArenaList<Page*> errors;

@@ -102,9 +102,10 @@ constexpr Row kRows[] = {
          "limit of new sessions per second"),
     word("backlog", kFrontends, 1, 1, Inherit::copy, bind_count<&Settings::backlog>, "<conns>",
          "hint for the length of the listen queue"),
-    word("fullconn", kBackends, 1, 1, Inherit::copy, nullptr, "<conns>",
-         "backend load at which servers reach their full maxconn",
-         "server limits are fixed, because minconn is not built"),
+    word("fullconn", kBackends, 1, 1, Inherit::copy, bind_count<&Settings::fullconn>, "<conns>",
+         "requests in the backend at which its servers, limited by minconn, reach their full maxconn; by default a "
+         "tenth "
+         "of what its frontends may have"),
     word("max-keep-alive-queue", kBackends, 1, 1, Inherit::copy, nullptr, "<value>",
          "queue length above which a stream leaves its kept server",
          "server connections are shared by all clients of a shard"),

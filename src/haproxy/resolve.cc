@@ -20,7 +20,9 @@
 #include "haproxy/log_profile.h"
 #include "haproxy/monitor.h"
 #include "haproxy/personality.h"
+#include "haproxy/resolvers.h"
 #include "haproxy/ring.h"
+#include "haproxy/server_load.h"
 #include "haproxy/state_file.h"
 #include "haproxy/stats_page.h"
 #include "haproxy/stick.h"
@@ -128,6 +130,7 @@ void make_pool(Scope& scope, Proxy& p) {
   auto balancer = make_balancer(p, *pool, scope.options.face == config::Dialect::weir);
   if (may_choose(p)) balancer = make_chosen_server(std::move(balancer));
   pool->balancer = balancer.release();  // the model's from here on
+  set_pool_limits(scope, p, *pool);
   p.pool = pool;
   scope.model.pools.push_back(pool);
 }
@@ -492,9 +495,11 @@ void resolve(Scope& scope) {
   resolve_log_backends(scope);
   resolve_rings(scope);
   resolve_log_forwards(scope);
+  find_wanted_resolvers(scope);
   for (Proxy* p : scope.global.proxies) {
     scope.proxy = p;
     finish_stats(scope, *p);
+    follow_names(scope, *p);
     make_segments(scope, *p);
     make_plan(*p);
     make_client_side(scope.global, *p);

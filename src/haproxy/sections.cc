@@ -244,8 +244,6 @@ constexpr Row kRows[] = {
      "frontend and backend in one"},
     {"http-errors", kTop, 1, 1, Block::required, Inherit::none, bind_http_errors, "<name>", "a group of error answers"},
     {"userlist", kTop, 1, 1, Block::required, Inherit::none, bind_userlist, "<listname>", "users with their passwords"},
-    {"resolvers", kTop, 1, 1, Block::required, Inherit::none, bind_planned_section<kResolvers>, "<resolvers id>",
-     "DNS servers for names that are resolved at run time"},
     {"peers", kTop, 1, 1, Block::required, Inherit::none, bind_planned_section<kPeers>, "<peersect>",
      "other instances to share stick tables with"},
     {"mailers", kTop, 1, 1, Block::required, Inherit::none, bind_planned_section<kMailers>, "<mailersect>",

@@ -8,6 +8,8 @@
 #include "haproxy/address.h"
 #include "haproxy/bind.h"
 #include "haproxy/proxy_fields.h"
+#include "haproxy/resolvers.h"
+#include "haproxy/server_load.h"
 #include "haproxy/tables.h"
 #include "haproxy/tls.h"
 #include "net/proxy_protocol.h"
@@ -103,6 +105,7 @@ void take_log_protocol(Scope& scope, ServerOptions& o, const Word& word) {
 
 void take(Scope& scope, ServerOptions& o, Str name, Words args) {
   if (take_tls_option(scope, o.tls, name, args) || take_check_option(scope, o.check, name, args)) return;
+  if (take_load_option(scope, o.load, name, args) || take_name_option(scope, o.resolve, name, args)) return;
   uint64_t n = 0;
   if (name == "weight") {
     if (read_number(scope, args[0], name, 0, 256, n)) o.weight = static_cast<int32_t>(n);
@@ -178,26 +181,50 @@ bool take_options(Scope& scope, Words words, ServerOptions& o, Str line) {
   return true;
 }
 
-bool starts_without_address(const ServerOptions& o) {
-  return o.init_addr.find("none") != Str::npos;
+// Whether the server has had an address that workers still know.
+bool was_somewhere(const model::Server& server) {
+  net::Addr addr;
+  std::string path;
+  return server.state->moved.get(addr, path);
 }
 
-// Sets the server's address; what cannot be resolved now is an error in the product's face.
-bool resolve(Scope& scope, model::Server& server, const Address& address, const ServerOptions& o, const Word& word) {
-  std::vector<net::Addr> addrs;
-  std::string problem;
-  if (socket_addresses(address, scope.arena, addrs, problem)) {
-    server.addr = addrs[0];
-    return true;
-  }
+// Sets the server's address by the first way of `init-addr` that leads to one; what cannot be resolved now is an error in the
+// product's face.
+void resolve(Scope& scope, model::Server& server, const Address& address, const ServerOptions& o, const Word& word) {
+  Str ways = o.init_addr.empty() ? "last,libc" : o.init_addr;
+  if (net::Addr literal; address.host.empty() || net::parse_ip(address.host, literal)) ways = "libc";
+  server.addr.port = static_cast<uint16_t>(std::max(0, address.port));
   server.unresolved = true;
-  if (starts_without_address(o) || scope.options.face == config::Dialect::weir)
+  while (!ways.empty()) {
+    Str way = cut(ways, ',');
+    std::vector<net::Addr> addrs;
+    std::string problem;
+    net::Addr fixed;
+    if (way == "none") return;
+    if (way == "last") {
+      if (was_somewhere(server)) return;
+    } else if (way == "libc") {
+      if (!socket_addresses(address, scope.arena, addrs, problem)) continue;
+      server.addr = addrs[0];
+      server.unresolved = false;
+      return;
+    } else if (net::parse_ip(way, fixed)) {
+      fixed.port = server.addr.port;
+      server.addr = fixed;
+      server.unresolved = false;
+      return;
+    } else {
+      scope.error(word.where, fmt::format("'{}' is no way to find a first address", way),
+                  "last, libc, none or an address", fmt::format("'init-addr' : unknown init-addr method '{}'.", way));
+      return;
+    }
+  }
+  if (scope.options.face == config::Dialect::weir)
     scope.warning(word.where, fmt::format("the host '{}' is not known now; the server starts down", address.host));
   else
     scope.missing(
         word.where, fmt::format("the host '{}' is not known", address.host),
         fmt::format("'server {}/{}' : could not resolve address '{}'.", scope.proxy->name, server.name, address.host));
-  return true;
 }
 
 void add_server(Scope& scope, Str name, const Word& address_word, Str address_text, const ServerOptions& options,
@@ -212,7 +239,9 @@ void add_server(Scope& scope, Str name, const Word& address_word, Str address_te
   if (address.family == Address::Family::descriptor || address.family == Address::Family::socket_pair)
     return scope.planned(address_word.where, "servers on descriptors");
   bool inet = address.family != Address::Family::path && address.family != Address::Family::abstract;
-  if (inet && (address.port <= 0 || address.port_offset))
+  // The ports of services come with them.
+  const bool service = address.host.starts_with('_') && !options.resolve.section.text.empty();
+  if (inet && !service && (address.port <= 0 || address.port_offset))
     return scope.planned(address_word.where, "a server on the client's port");
   auto* s = scope.arena.make<model::Server>();
   s->name = name;
@@ -220,7 +249,7 @@ void add_server(Scope& scope, Str name, const Word& address_word, Str address_te
   s->weight = options.weight;
   s->backup = options.backup;
   s->disabled = options.disabled;
-  s->max_conns = static_cast<int32_t>(options.maxconn);
+  set_limits(*s, options);
   s->end_on_down = options.end_on_down;
   s->end_backups_on_up = options.end_backups_on_up;
   s->max_fails = 0;
@@ -230,14 +259,14 @@ void add_server(Scope& scope, Str name, const Word& address_word, Str address_te
   kept->datagram = address.datagram;
   kept->stream = says_stream(address_text);
   s->conf = kept;
-  if (!resolve(scope, *s, address, options, address_word)) return;
+  s->state = model::server_state(fmt::format("haproxy/{}/{}", scope.proxy->name, name));
+  s->local = scope.arena.own<model::ServerLocal>();
+  resolve(scope, *s, address, options, address_word);
   // A server that `default-server` has TLS for may get it at run time.
   if (options.tls.on || scope.proxy->s.server.tls.on) {
     set_server_name(scope, *s, *kept);
     s->tls = make_server_tls(scope, options, where);
   }
-  s->state = model::server_state(fmt::format("haproxy/{}/{}", scope.proxy->name, name));
-  s->local = scope.arena.own<model::ServerLocal>();
   s->tls_mode = options.tls.on ? 1 : options.tls.refused ? -1 : 0;
   for (const model::Server* other : scope.proxy->servers)
     if (other->name == name)

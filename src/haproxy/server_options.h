@@ -7,6 +7,7 @@
 #include "config/tree.h"
 #include "haproxy/checks.h"
 #include "model/model.h"
+#include "net/cidr.h"
 
 namespace weir::expr {
 struct Expr;
@@ -58,11 +59,29 @@ struct ProxyTlv {
   const LogFormat* value = nullptr;
 };
 
+// See haproxy/server_load.cc; 0: not set.
+struct LoadOptions {
+  uint32_t minconn = 0;
+  uint32_t maxqueue = 0;
+  uint32_t slowstart = 0;  // ms
+  bool strict_maxconn = false;
+};
+
+// See haproxy/resolvers.cc.
+struct ResolveOptions {
+  config::Word section;  // empty: none
+  uint8_t prefer = 0;  // a family
+  bool duplicates = false;
+  ArenaList<net::Cidr> nets;
+};
+
 struct ServerOptions {
   int32_t weight = 1;
   bool backup = false;
   bool disabled = false;
   uint32_t maxconn = 0;
+  LoadOptions load;
+  ResolveOptions resolve;
   uint32_t pool_max_conn = UINT32_MAX;    // idle connections; UINT32_MAX: no limit
   uint32_t pool_purge_delay = 5000;
   bool datagram = false;                  // the address says udp@ or its like

@@ -15,6 +15,7 @@
 #include "config/source.h"
 #include "config/tree.h"
 #include "http/h1_parser.h"
+#include "model/limits.h"
 #include "model/state.h"
 #include "net/addr.h"
 #include "stats/rate.h"
@@ -33,6 +34,7 @@ class Personality;
 class Service;
 class Taker;
 struct Segment;
+struct ServerName;
 }  // namespace weir::proxy
 
 namespace weir::model {
@@ -56,9 +58,12 @@ struct Server {
   bool disabled = false;  // starts in maintenance (HAProxy `disabled`) or is never used (nginx `down`)
   bool draining = false;  // starts with its clients only (nginx `drain`)
   bool unresolved = false;  // no address yet
+  bool spare = false;  // of a group whose name may have so many addresses; it is there while it has one
+  const proxy::ServerName* follows = nullptr;  // whose addresses it gets while it runs; null: nobody's
   bool end_on_down = false;  // HAProxy's on-marked-down shutdown-sessions
   bool end_backups_on_up = false;  // and on-marked-up shutdown-backup-sessions
   int32_t max_conns = 0;  // 0: no limit
+  ServerLimits limits;
   uint32_t max_fails = 1;  // nginx passive health; 0: never counted
   uint32_t fail_timeout = 10000;  // ms
   ssl_ctx_st* tls = nullptr;  // of TLS to it, for when it is spoken
@@ -74,6 +79,11 @@ struct Server {
   bool begins_down = false;  // until a check says otherwise
 
   ssl_ctx_st* tls_now() const { return state->tls.load(std::memory_order_relaxed) > 0 ? tls : nullptr; }
+  bool without_address() const {
+    const net::Addr* changed = local->addr.load(std::memory_order_acquire);
+    return changed ? changed->family == AF_UNSPEC : unresolved;
+  }
+  bool absent() const { return spare && without_address(); }
   // Where it is now: as configured, or as it was changed since.
   const net::Addr& address() const {
     const net::Addr* changed = local->addr.load(std::memory_order_acquire);
@@ -99,6 +109,7 @@ struct Pool {
   uint32_t keepalive_time = 3600000;  // ms of life after which it is not kept any more; 0: no limit
   bool tcp = false;
   bool passive_health = false;  // nginx: max_fails counts
+  PoolLimits limits;
   const void* conf = nullptr;  // the personality's own (haproxy::Proxy)
   const proxy::Personality* personality = nullptr;
   // What a request runs that a rule of another personality sends here; ends in a forward. Null: nothing.

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <mutex>
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -11,8 +13,8 @@
 namespace weir::model {
 namespace {
 
-const KindOf<ServerState> kServers("server 3");
-const KindOf<PoolState> kPools("pool 2");
+const KindOf<ServerState> kServers("server 4");
+const KindOf<PoolState> kPools("pool 3");
 
 uint64_t hash_of(const net::Addr& addr) {
   std::string text = addr.text();
@@ -27,6 +29,20 @@ void follow(std::atomic<T>& before, T now, bool known, Set set) {
   set();
 }
 
+// Whether it takes new clients, as far as operators and health have a say.
+bool serves(const Server& server) {
+  const ServerState& s = *server.state;
+  return s.admin.load() != static_cast<uint8_t>(Admin::maint) && s.up.load() && !s.stopping.load() &&
+         !server.without_address();
+}
+
+// A server that takes clients again begins its slow start.
+void note_warmth(const Server& server) {
+  ServerState& s = *server.state;
+  const bool now = serves(server);
+  if (s.warmth.serves.exchange(now) != now && now) s.warmth.since_ms.store(stats::monotonic_ms());
+}
+
 void settle(Model& model, const Server& server) {
   ServerState& s = *server.state;
   Configured& was = s.configured;
@@ -37,7 +53,7 @@ void settle(Model& model, const Server& server) {
   const Admin admin = server.disabled ? Admin::maint : server.draining ? Admin::drain : Admin::ready;
   follow(was.admin, static_cast<uint8_t>(admin), known, [&] { s.admin = static_cast<uint8_t>(admin); });
   auto begin_anew = [&] {
-    s.up = !server.unresolved && !server.begins_down;
+    s.up = (!server.unresolved || server.follows) && !server.begins_down;
     s.stopping = false;
     s.fails = 0;
     s.health.begin_anew();
@@ -48,6 +64,7 @@ void settle(Model& model, const Server& server) {
     begin_anew();
     s.moved.clear();
   });
+  if (!known) s.warmth.serves = serves(server);  // who serves from the start has not come back
   state_changed(server);
   net::Addr moved;
   std::string path;
@@ -59,6 +76,7 @@ void settle(Model& model, const Server& server) {
 }  // namespace
 
 void state_changed(const Server& server) {
+  if (server.limits.slow_start) note_warmth(server);
   if (!server.pool) return;
   ServerState& s = *server.state;
   uint64_t change = server.pool->state->changes.fetch_add(1, std::memory_order_release) + 1;
@@ -77,6 +95,8 @@ PoolState* pool_state(Str name) {
 }
 
 void MovedAddr::set(const net::Addr& addr) {
+  static std::mutex one_at_a_time;
+  std::lock_guard lock(one_at_a_time);
   size_.store(0);
   flat_ = net::FlatAddr::of(addr);
   abstract_ = addr.abstract;

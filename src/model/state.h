@@ -20,7 +20,8 @@ struct Server;
 
 enum class Admin : uint8_t { ready = 0, drain = 1, maint = 2 };
 
-// An address that was set at run time, as it can lie in shared memory. Written by the control threads.
+// An address that was set at run time, as it can lie in shared memory. Written by the control thread and by
+// the one that follows names.
 class MovedAddr {
  public:
   void set(const net::Addr& addr);
@@ -62,6 +63,13 @@ struct Latency {
   std::atomic<uint64_t> measured_ms{0};  // when that was measured last; 0: never
 };
 
+// Since when a server takes requests again; see ServerLimits::slow_start. Monotonic.
+struct Warmth {
+  std::atomic<bool> serves{
+      false};  // it did so when somebody last looked; false at first too, when nothing has come back
+  std::atomic<uint64_t> since_ms{0};  // 0: for long
+};
+
 struct alignas(64) ServerState {
   Gauge current;  // streams on it now
   Gauge idle;  // connections kept open without a stream
@@ -71,7 +79,9 @@ struct alignas(64) ServerState {
   std::atomic<int8_t> tls{0};  // 1: with Server::tls; without it 0, or -1 where the configuration says so
   std::atomic<int32_t> weight{1};
   std::atomic<int32_t> max_conns{0};
-  std::atomic<int32_t> queued{0};
+  Gauge queued;  // requests that wait for this server and no other
+  std::atomic<int32_t> max_queued{0};
+  Warmth warmth;
   std::atomic<uint32_t> fails{0};  // nginx: failures within fail_timeout
   std::atomic<int64_t> checked_ms{0};  // nginx: when the last failure was counted, monotonic
   // Grows from one server that comes back into service to the next; 0: it has always served, kOut: it does not.
@@ -103,6 +113,7 @@ struct alignas(64) ServerState {
   void forget(int slot) {
     current.forget(slot);
     idle.forget(slot);
+    queued.forget(slot);
     latency.inflight.forget(slot);
   }
 };
@@ -110,13 +121,16 @@ struct alignas(64) ServerState {
 struct alignas(64) ServerLocal {
   // In place of Server::addr once that was changed; never freed while used.
   std::atomic<const net::Addr*> addr{nullptr};
+  std::atomic<const std::string*> host{nullptr};  // in place of Server::host once that was changed
   std::atomic<uint64_t> idle_shards{0};  // bit i: shard i (below 64) keeps connections without a stream
+  std::atomic<uint32_t> queue_left{0};  // requests that have had their place after waiting for this server
 };
 
 struct alignas(64) PoolState {
   Gauge current;
   Gauge queued;  // requests that wait for a place on a server
-  std::atomic<int32_t> max_queued{0};
+  Gauge queued_anywhere;  // of them: those that take any server
+  std::atomic<int32_t> max_queued{0};  // of queued_anywhere
   std::atomic<uint64_t> total{0};
   std::atomic<int32_t> max_current{0};
   std::atomic<uint64_t> used_ms{0};  // when a request last came to it, monotonic
@@ -127,6 +141,7 @@ struct alignas(64) PoolState {
   void forget(int slot) {
     current.forget(slot);
     queued.forget(slot);
+    queued_anywhere.forget(slot);
   }
 };
 
@@ -137,6 +152,8 @@ struct Lineup {
   struct Place {
     const Server* server;
     int32_t weight;  // above 0
+    // What of it dynamic algorithms give the server now, in sixteenths: all, or less while it warms up.
+    int32_t share;
     bool operator==(const Place&) const = default;
   };
   std::vector<Place> active;
@@ -150,9 +167,11 @@ struct alignas(64) PoolLocal {
   std::atomic_flag lock = ATOMIC_FLAG_INIT;  // held for a pick only
   Lineup lineup;  // guarded by it
   std::atomic<int32_t> queued{0};  // of this process
+  std::atomic<int32_t> queued_anywhere{0};  // of them: those that take any server
   std::atomic<uint64_t> queue_tickets{0};  // handed out to those that wait, over all shards
+  std::atomic<uint32_t> queue_left{0};  // requests that have had their place after waiting for any server
   std::array<std::atomic<uint64_t>, 64>
-      queue_first{};  // by shard modulo 64: the oldest ticket that waits there; 0: none
+      queue_first{};  // by shard modulo 64: the key (proxy/queue.h) of who is first in turn there; 0: none
 };
 
 // To be called after a change of anything that decides whether a server may be picked (`admin`, `up`, `stopping`, `weight`,

@@ -14,6 +14,7 @@ enum class Method : uint8_t { least_conn, least_time, random, ip_hash, hash, ket
 
 struct Choice {
   model::Pool* pool = nullptr;
+  config::Where where;
   Method method = Method::least_conn;
   model::Draw draw = model::Draw::one;
   model::TimeRules time;
@@ -26,6 +27,7 @@ struct Choices {
 
 void choose(Scope& scope, const Directive& d, Choice choice) {
   choice.pool = scope.pool;
+  choice.where = d.where;
   auto& choices = scope.main<Choices>(kBalancingModule).all;
   for (Choice& c : choices)
     if (c.pool == scope.pool) {
@@ -105,6 +107,10 @@ void bind_hash(void* s, const Directive& d, const Row&) {
   choose(scope, d, choice);
 }
 
+bool warms(Method m) {
+  return m == Method::least_conn || m == Method::least_time || m == Method::random || m == Method::peak_ewma;
+}
+
 model::Balancer* make_balancer(const Choice& c) {
   const model::Pool& pool = *c.pool;
   model::KeyText key{hash_key, c.key};
@@ -128,6 +134,11 @@ void make_balancers(Scope& scope) {
       c.key->simple = is_simple(*c.key->script);
     }
     c.pool->balancer = make_balancer(c);
+    c.pool->limits.warms = warms(c.method);
+    if (c.pool->limits.warms) continue;
+    for (const model::Server* s : c.pool->servers)
+      if (s->limits.slow_start)
+        scope.diag.warning(c.where, fmt::format("slow_start of \"{}\" has no effect with this method", s->name));
   }
 }
 
@@ -149,6 +160,10 @@ const Row kTable[] = {
 };
 
 }  // namespace
+
+bool method_takes_slow_start(Scope& scope, const model::Pool& pool) {
+  return method_takes_backups(scope, pool);
+}
 
 bool method_takes_backups(Scope& scope, const model::Pool& pool) {
   for (const Choice& c : scope.main<Choices>(kBalancingModule).all)

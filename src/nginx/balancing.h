@@ -8,5 +8,7 @@ extern const Module kBalancingModule;
 
 // Whether the method that the group has named so far leaves room for backup servers.
 bool method_takes_backups(Scope& scope, const model::Pool& pool);
+// And whether it heeds the weights of servers that start slowly.
+bool method_takes_slow_start(Scope& scope, const model::Pool& pool);
 
 }  // namespace weir::nginx

@@ -31,6 +31,9 @@ const std::vector<const Module*>& modules() {
       &kBalancingModule,
       &kUpstreamModule,
       &kStickyModule,
+      &kQueueModule,
+      &kResolverModule,
+      &kUpstreamNamesModule,
       &kLimitExceptModule,
       // variables that the configuration makes
       &kMapModule,
@@ -79,10 +82,10 @@ const std::vector<const Module*>& modules() {
 }
 
 void add_builtin_variables() {
-  for (auto table :
-       {kPlannedVariables, kCoreVariables, kProxyVariables, kPathsVariables, kLogVariables, kStubStatusVariables,
-        kLimitRateVariables, kRealipVariables, kProxyProtocolVariables, kLimitReqVariables, kLimitConnVariables,
-        kRefererVariables, kSecureLinkVariables, kSslConnectionVariables, kRequestIdVariables, kBodyFileVariables})
+  for (auto table : {kPlannedVariables, kCoreVariables, kProxyVariables, kPathsVariables, kLogVariables,
+                     kStubStatusVariables, kLimitRateVariables, kRealipVariables, kProxyProtocolVariables,
+                     kLimitReqVariables, kLimitConnVariables, kRefererVariables, kSecureLinkVariables,
+                     kSslConnectionVariables, kRequestIdVariables, kBodyFileVariables, kQueueVariables})
     Variables::add_builtins(table);
 }
 

@@ -18,6 +18,9 @@ extern const Module kCoreModule;
 extern const Module kListenModule;
 extern const Module kSslModule;
 extern const Module kUpstreamModule;
+extern const Module kQueueModule;
+extern const Module kResolverModule;
+extern const Module kUpstreamNamesModule;
 extern const Module kProxyModule;
 extern const Module kErrorPageModule;
 extern const Module kGzipModule;
@@ -72,6 +75,7 @@ extern const std::span<const VariableDef> kSecureLinkVariables;
 extern const std::span<const VariableDef> kRefererVariables;
 extern const std::span<const VariableDef> kSslConnectionVariables;
 extern const std::span<const VariableDef> kRequestIdVariables;
+extern const std::span<const VariableDef> kQueueVariables;
 extern const std::span<const VariableDef> kPlannedVariables;
 
 }  // namespace weir::nginx

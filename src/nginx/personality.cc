@@ -77,13 +77,14 @@ uint16_t status_of(const Error& why) {
   if (why.status) return why.status;
   switch (why.fault) {
     case Fault::timeout:
-    case Fault::connect_timeout:
-    case Fault::queue_timeout: return why.side == Side::client ? 408 : 504;
+    case Fault::connect_timeout: return why.side == Side::client ? 408 : 504;
     case Fault::closed:
     case Fault::reset:
     case Fault::cancelled: return why.side == Side::client ? 499 : 502;
     case Fault::resource: return 500;
-    case Fault::no_server: return 502;
+    case Fault::no_server:
+    case Fault::queue_timeout:
+    case Fault::queue_full: return 502;
     default: return why.side == Side::server ? 502 : 500;
   }
 }

@@ -129,8 +129,6 @@ constexpr config::Row kRows[] = {
     // upstream groups and health checks
     {"state", kUpstream, 1, 1, Block::none, Inherit::none, nullptr, "file",
      "File that keeps the group's servers as they were changed at run time."},
-    {"queue", kUpstream, 1, 2, Block::none, Inherit::none, nullptr, "number [timeout=time]",
-     "Lets requests wait for a free server, so many and so long."},
     {"ntlm", kUpstream, 0, 0, Block::none, Inherit::none, nullptr, "",
      "Ties an upstream connection to the client connection, for NTLM authentication."},
     // media

@@ -34,11 +34,6 @@ constexpr config::Row kRows[] = {
                  "Sends old Internet Explorer a refresh instead of a redirect."}),
     as_harmless({"early_hints", kHttpServerLocation, 1, -1, Block::none, Inherit::array, nullptr, "string ...",
                  "Passes 103 responses to the client when a value is not empty and not 0."}),
-    {"resolver", kHttpServerLocation, 1, -1, Block::none, Inherit::scalar, nullptr,
-     "address ... [valid=time] [ipv4=on|off] [ipv6=on|off] [status_zone=zone]",
-     "Name servers for resolving upstream names at run time."},
-    as_harmless({"resolver_timeout", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "time",
-                 "Longest time for resolving a name."}),
     // ngx_http_ssl_module
     as_harmless({"ssl_certificate_cache", kHttp | kServer, 1, 3, Block::none, Inherit::scalar, nullptr,
                  "off | max=N [inactive=time] [valid=time]",

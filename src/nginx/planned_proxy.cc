@@ -164,12 +164,6 @@ constexpr config::Row kRows[] = {
      "Most servers that a tunnel is tried on; 0 means no limit."},
     {"tunnel_next_upstream_timeout", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "time",
      "Longest time in which a tunnel may be tried on another server."},
-    // ngx_http_upstream
-    {"resolver", kUpstream, 1, -1, Block::none, Inherit::none, nullptr,
-     "address ... [valid=time] [ipv4=on|off] [ipv6=on|off] [status_zone=zone]",
-     "Name servers for resolving this group's servers at run time."},
-    {"resolver_timeout", kUpstream, 1, 1, Block::none, Inherit::none, nullptr, "time",
-     "Longest time for resolving a name of this group."},
 };
 
 }  // namespace

@@ -13,7 +13,6 @@ const VariableDef kRows[] = {
     {"upstream_cache_etag", nullptr},
     {"upstream_cache_key", nullptr},
     {"upstream_last_server_name", nullptr},
-    {"upstream_queue_time", nullptr},
     // FastCGI, gRPC, memcached
     {"fastcgi_script_name", nullptr},
     {"fastcgi_path_info", nullptr},

@@ -198,6 +198,7 @@ Next pass(Transaction& txn, Cursor& cursor, const void* p) {
     static_cast<http::H1Server*>(txn.client)->send_continue();
   if (txn.collected() && !txn.collected()->failed && !name_body_file(txn))
     return finish_with(txn, 500, "cannot keep the request body");
+  if (c.target_script && !find_target(txn, cursor, c)) return Next::wait;
   return txn.forward(&c.plan);
 }
 

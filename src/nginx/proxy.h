@@ -109,7 +109,9 @@ void bind_cookie_flags(void* scope, const Directive& d, const Row& row);
 bool wants_next_upstream(const proxy::Transaction& txn, const Error& why);
 void count_failure(proxy::Transaction& txn, const Error& why);
 void count_answer(proxy::Transaction& txn);
-// Where a request goes whose proxy_pass has variables; sets the request's proxy_host and proxy_uri.
+// Finds out where a request goes whose proxy_pass has variables; sets its proxy_host and proxy_uri. False: the cursor has to wait.
+bool find_target(proxy::Transaction& txn, proxy::Cursor& cursor, const ProxyConf& conf);
+// The pool that was found; null: Transaction::error says why there is none.
 const model::Pool* choose_dynamic(proxy::Transaction& txn, const ProxyConf& conf);
 const model::Pool* choose_pool(proxy::Transaction& txn, const proxy::Forward& plan);
 // Whether the transaction's server is spoken to over TLS.

@@ -56,7 +56,8 @@ bool wants_next_upstream(const Transaction& txn, const Error& why) {
   uint32_t on = enabled(txn);
   if (bit == 0 || (on & kNextOff) || !(on & bit)) return false;
   const proxy::Forward& plan = *txn.plan;
-  uint32_t all = txn.pool->servers.size;
+  uint32_t all = 0;
+  for (const model::Server* s : txn.pool->servers) all += !s->absent();
   uint32_t most = plan.tries ? std::min(plan.tries, all) : all;
   if (txn.tries_done >= most) return false;
   if (plan.tries_timeout && txn.shard.loop.now() - txn.attempts[0].start_ms >= plan.tries_timeout) return false;
@@ -88,7 +89,11 @@ void count_answer(Transaction& txn) {
   auto asked = static_cast<int64_t>(txn.attempts[txn.attempts.size - 1].start_ms);
   int64_t failed = s.checked_ms.load(std::memory_order_relaxed);
   if (asked - failed <= static_cast<int64_t>(txn.server->fail_timeout)) return;
-  if (s.fails.exchange(0, std::memory_order_relaxed) >= txn.server->max_fails) model::state_changed(*txn.server);
+  if (s.fails.exchange(0, std::memory_order_relaxed) < txn.server->max_fails) return;
+  // It has been back since its failures were old enough; a slow start that began then goes on.
+  if (txn.server->limits.slow_start)
+    s.warmth.since_ms.store(static_cast<uint64_t>(failed) + txn.server->fail_timeout + 1, std::memory_order_relaxed);
+  model::state_changed(*txn.server);
 }
 
 }  // namespace weir::nginx

@@ -5,6 +5,7 @@
 
 namespace weir::nginx {
 
+struct DynamicTarget;
 struct Address;  // the servers of one listening address
 struct StickyUse;
 
@@ -51,6 +52,7 @@ struct Request {
   Str proxy_uri;  // URI part of a proxy_pass with variables
   Str proxy_host;  // and its host, as $proxy_host has it
   bool proxy_tls = false;  // and whether it begins with https://
+  DynamicTarget* target = nullptr;  // of such a proxy_pass, see nginx/proxy_dynamic.cc
   Str redirect_to;  // the Location header of the answer that is being made
   Str www_authenticate;  // of an intercepted 401
   ArenaList<http::Header> server_headers;  // of an answer that one from here took the place of

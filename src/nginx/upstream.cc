@@ -8,10 +8,12 @@
 
 #include "balance/balancer.h"
 #include "nginx/balancing.h"
+#include "nginx/literal_pools.h"
 #include "nginx/personality.h"
 #include "nginx/proxy.h"
 #include "nginx/request.h"
 #include "nginx/sticky.h"
+#include "nginx/upstream_names.h"
 #include "proxy/transaction.h"
 
 namespace weir::nginx {
@@ -87,6 +89,8 @@ model::Pool* new_pool(Scope& scope, Str name, const std::string& key) {
   pool->personality = &personality();
   pool->reuse = model::Reuse::always;
   pool->passive_health = true;
+  pool->limits.backups = model::Backups::when_full;
+  pool->limits.warms = true;
   scope.model.pools.push_back(pool);
   scope.http->pools[key] = pool;
   return pool;
@@ -106,6 +110,23 @@ void add_server(Scope& scope, model::Pool& pool, const model::Server& pattern, S
   scope.model.servers.push_back(s);
 }
 
+// nginx follows names in zones only.
+void check_zone(Scope& scope, const Directive& d) {
+  auto named = [](const Directive& c, Str name) { return c.name() == name; };
+  if (std::any_of(d.block.begin(), d.block.end(), [&](const Directive& c) { return named(c, "zone"); })) return;
+  for (const Directive& c : d.block) {
+    if (!named(c, "server")) continue;
+    for (size_t i = 1; i < c.args(); i++) {
+      if (c.arg(i).text != "resolve") continue;
+      auto& e = scope.error(
+          c.arg(i).where,
+          fmt::format("resolving names at run time requires upstream \"{}\" to be in shared memory", d.arg(0).text),
+          "write: zone NAME 64k;");
+      e.product = e.text;
+    }
+  }
+}
+
 void bind_upstream(void* s, const Directive& d, const Row&) {
   Scope& scope = scope_of(s);
   Str name = d.arg(0).text;
@@ -118,12 +139,19 @@ void bind_upstream(void* s, const Directive& d, const Row&) {
   scope.pool = pool;
   scope.bind_block(d, kUpstream);
   scope.pool = nullptr;
+  check_zone(scope, d);
   bool any = std::any_of(d.block.begin(), d.block.end(), [](const Directive& c) { return c.name() == "server"; });
   if (!any) {
     auto& e = scope.error(d.where, "no servers are inside upstream", "name at least one server");
     e.product = e.text;
   }
 }
+
+// What a server line says about names.
+struct NameOptions {
+  bool resolve = false;
+  Str service;
+};
 
 void take_route(Scope& scope, const Directive& d, size_t i, model::Server& s) {
   Str route = d.arg(i).text.substr(6);
@@ -133,7 +161,7 @@ void take_route(Scope& scope, const Directive& d, size_t i, model::Server& s) {
   e.product = e.text;
 }
 
-bool server_option(Scope& scope, const Directive& d, size_t i, model::Server& s) {
+bool server_option(Scope& scope, const Directive& d, size_t i, model::Server& s, NameOptions& names) {
   Str w = d.arg(i).text;
   auto number = [&](Str prefix, uint64_t& n) {
     if (!w.starts_with(prefix)) return false;
@@ -153,34 +181,53 @@ bool server_option(Scope& scope, const Directive& d, size_t i, model::Server& s)
     s.fail_timeout = static_cast<uint32_t>(n);
   else if (w == "backup" && method_takes_backups(scope, *scope.pool))
     s.backup = true;
+  else if (w.starts_with("slow_start=") && parse_ms(w.substr(11), n) && method_takes_slow_start(scope, *scope.pool))
+    s.limits.slow_start = static_cast<uint32_t>(std::min<uint64_t>(n, INT32_MAX));
   else if (w == "down")
     s.disabled = true;
   else if (w == "drain")
     s.draining = true;
   else if (w.starts_with("route="))
     take_route(scope, d, i, s);
-  else if (w == "resolve" || w.starts_with("slow_start=") || w.starts_with("service=")) {
-    scope.diag.add(config::Severity::planned, d.arg(i).where, fmt::format("not yet: server … {}", w), {});
-  } else {
+  else if (w == "resolve")
+    names.resolve = true;
+  else if (w.starts_with("service=") && w.size() > 8)
+    names.service = w.substr(8);
+  else
     return false;
-  }
   return true;
 }
 
 void bind_server(void* s, const Directive& d, const Row&) {
   Scope& scope = scope_of(s);
   model::Server server;
+  NameOptions names;
   for (size_t i = 1; i < d.args(); i++)
-    if (!server_option(scope, d, i, server)) {
+    if (!server_option(scope, d, i, server, names)) {
       Str w = d.arg(i).text;
+      uint64_t ignored = 0;
+      const bool slow = w.starts_with("slow_start=") && parse_ms(w.substr(11), ignored);
       auto& e = scope.error(d.arg(i).where,
-                            w == "backup" ? std::string("balancing method does not support parameter \"backup\"")
-                                          : fmt::format("invalid parameter \"{}\"", w),
-                            "weight=, max_conns=, max_fails=, fail_timeout=, backup, down, drain, route=");
+                            w == "backup" || slow ? fmt::format("balancing method does not support parameter \"{}\"",
+                                                                w.substr(0, w.find('=')))
+                                                  : fmt::format("invalid parameter \"{}\"", w),
+                            "weight=, max_conns=, max_fails=, fail_timeout=, slow_start=, backup, down, drain, route=, "
+                            "resolve, service=");
       e.product = e.text;
     }
-  std::vector<net::Addr> addrs;
   Str text = d.arg(0).text;
+  if (!names.service.empty() && !names.resolve) {
+    auto& e = scope.error(d.where, fmt::format("service upstream \"{}\" requires \"resolve\" parameter", text),
+                          "write: resolve");
+    e.product = e.text;
+    return;
+  }
+  Str host = text;
+  uint16_t port = 0;
+  net::Addr literal;
+  if (names.resolve && !text.starts_with("unix:") && !(split_port(host, port) && net::parse_ip(host, literal)))
+    return add_named_servers(scope, *scope.pool, server, d.arg(0), names.service);
+  std::vector<net::Addr> addrs;
   if (!lookup(scope, text, 80, d.arg(0).where, addrs)) {
     server.unresolved = true;
     addrs.emplace_back();

@@ -1,4 +1,5 @@
 // The part of proxy/transaction.h that deals with servers: a pool, a server of it, a connection, the request, and another try.
+#include "balance/lineup.h"
 #include "base/slab.h"
 #include "proxy/delay.h"
 #include "proxy/file_body.h"
@@ -92,11 +93,15 @@ int32_t Transaction::take_server() {
   while ((server = balancer.pick(*pool, *this, tried))) {
     model::ServerState& s = *server->state;
     int32_t now = s.current.up();
-    int32_t limit = s.max_conns.load(std::memory_order_relaxed);
-    if (!limit || now <= limit) return now;
+    int32_t limit = model::limit_of(*server);
+    if (!limit) return now;
+    const bool awaits = balancer.awaits(*server, *this);
+    // Who is not called goes behind those that wait for this server.
+    const bool behind = awaits && !(queued && queued->called) && s.queued.read() > 0;
+    if (now <= limit && !behind) return now;
     s.current.down();
     if (balancer.wishes.ends) balancer.ended(*server, {.now_ms = shard.loop.now()});
-    if (!balancer.awaits(*server, *this)) continue;
+    if (!awaits) continue;
     awaited_ = server;
     server = nullptr;
     break;
@@ -116,9 +121,17 @@ void Transaction::tell_balancer(const Attempt& a) const {
   p.balancer->ended(*a.server, end);
 }
 
+// Whether there are requests that wait for any server, and that it does not overtake.
+bool Transaction::may_wait_behind() const {
+  return pool->local->queued_anywhere.load(std::memory_order_relaxed) > 0 && !server && !(queued && queued->called) &&
+         queues();
+}
+
 void Transaction::start_attempt() {
-  int32_t now = take_server();
-  if (!server) return enter_queue();
+  const bool behind_others = may_wait_behind();
+  int32_t now = behind_others ? 0 : take_server();
+  if (!server) return enter_queue(behind_others);
+  if (queued && queued->called) Queue::served(*queued);
   if (times.queue_ms == 0) times.queue_ms = shard.loop.now();
   tried.add(server->slot);
   tries_done++;
@@ -136,11 +149,25 @@ void Transaction::start_attempt() {
   get_connection(true);
 }
 
-// All servers are tried, down or full.
-void Transaction::enter_queue() {
+// A queue that the pool itself has is for requests that no server has had yet.
+bool Transaction::queues() const {
+  return pool->limits.max_queue ? tries_done == 0 : plan->queues;
+}
+
+// All servers are tried, down or full, or others wait for them.
+void Transaction::enter_queue(bool behind_others) {
   const model::Server* awaited = std::exchange(awaited_, nullptr);
-  if (plan->queues && (awaited || model::is_full(*pool, shard.loop.now())))
-    return shard.queue.wait(*this, *pool, awaited, plan->queue_timeout);
+  const bool own = pool->limits.max_queue != 0;
+  const bool called = queued && queued->called;
+  if (queues() && (behind_others || awaited || own || model::is_full(*pool, shard.loop.now()))) {
+    if (called || Queue::has_room(*pool, awaited))
+      return shard.queue.wait(*this, *pool, awaited, own ? pool->limits.queue_timeout : plan->queue_timeout);
+    if (times.queue_ms == 0) times.queue_ms = shard.loop.now();
+    Error e{Fault::queue_full, Side::proxy};
+    e.text = "too many requests wait for a server";
+    fail(e);
+    return;
+  }
   Error e{Fault::no_server, Side::proxy};
   e.text = "no live upstreams";
   fail(e);
@@ -152,6 +179,7 @@ void Transaction::queue_place() {
 }
 
 void Transaction::queue_expired() {
+  queued->expired = true;
   leave_queue();
   times.queue_ms = shard.loop.now();
   Error e{Fault::queue_timeout, Side::proxy};

@@ -15,14 +15,19 @@ std::atomic<uint64_t>& first_of(const model::Pool& pool, const Shard& shard) {
   return pool.local->queue_first[static_cast<size_t>(shard.index) & 63];
 }
 
-// The shard whose turn it is, modulo 64: the one where somebody has waited longest. -1: nobody waits.
+// How many have got a place after waiting where this one does.
+std::atomic<uint32_t>& left(const Waiting& w) {
+  return w.server ? w.server->local->queue_left : w.pool->local->queue_left;
+}
+
+// The shard whose turn it is, modulo 64: the one where the lowest key waits. -1: nobody waits.
 int turn_of(const model::Pool& pool) {
   int who = -1;
-  uint64_t oldest = UINT64_MAX;
+  uint64_t lowest = UINT64_MAX;
   for (int i = 0; i < 64; i++) {
-    uint64_t ticket = pool.local->queue_first[static_cast<size_t>(i)].load();
-    if (!ticket || ticket >= oldest) continue;
-    oldest = ticket;
+    uint64_t key = pool.local->queue_first[static_cast<size_t>(i)].load();
+    if (!key || key >= lowest) continue;
+    lowest = key;
     who = i;
   }
   return who;
@@ -33,6 +38,13 @@ bool has_place_for(const Waiting& w, bool anywhere, uint64_t now) {
   return w.server ? model::takes_or_left(*w.server, now) : anywhere;
 }
 
+// Whether places may come back, or servers, of which nobody tells.
+bool comes_back_silently(const model::Pool& pool, uint64_t now) {
+  for (const model::Server* s : pool.servers)
+    if (s->state->current.of_others() > 0 || s->limits.vary()) return true;
+  return !model::is_full(pool, now);
+}
+
 }  // namespace
 
 Queue::Queue(Shard& shard, const model::Model& model) : shard_(shard), lines_(new Line[model.pools.size() + 1]) {}
@@ -41,50 +53,102 @@ void Waiting::on_timer() {
   txn->queue_expired();
 }
 
-void Queue::wait(Transaction& txn, const model::Pool& pool, const model::Server* server, uint32_t timeout) {
-  auto* w = txn.arena.own<Waiting>();
-  w->txn = &txn;
-  w->pool = &pool;
-  w->server = server;
-  (server ? lines_[pool.id].choosy : lines_[pool.id].easy)++;
-  txn.queued = w;
-  w->ticket = pool.local->queue_tickets.fetch_add(1) + 1;
-  pool.local->queued.fetch_add(1);
-  int32_t before = pool.state->queued.up() - 1;
-  txn.queue_position = static_cast<uint32_t>(std::max(0, before));
-  stats::raise(pool.state->max_queued, before + 1);
-  lines_[pool.id].list.push_back(w);
-  if (w->ticket == lines_[pool.id].list.front()->ticket) first_of(pool, shard_).store(w->ticket);
-  if (timeout) shard_.loop.arm(*w, timeout);
-  watch_others(pool);
-  // A place given back before this one counted as waiting was offered to nobody.
-  uint64_t now = shard_.loop.now();
-  if (has_place_for(*w, !server && model::has_place(pool, now), now)) place_free(pool);
+bool Queue::has_room(const model::Pool& pool, const model::Server* server) {
+  if (pool.limits.max_queue && pool.state->queued.read() >= pool.limits.max_queue) return false;
+  return !server || !server->limits.max_queue || server->state->queued.read() < server->limits.max_queue;
 }
 
-void Queue::watch_others(const model::Pool& pool) {
-  if (Timer::armed()) return;
-  for (const model::Server* s : pool.servers)
-    if (s->state->current.of_others() > 0) return shard_.loop.arm(*this, kLookMs);
+void Queue::wait(Transaction& txn, const model::Pool& pool, const model::Server* server, uint32_t timeout) {
+  const uint64_t now = shard_.loop.now();
+  Waiting* w = txn.queued;
+  const bool again = w && w->called && w->pool == &pool && w->server == server;
+  if (!again) {
+    Waiting* before = w;
+    w = txn.queued = txn.arena.own<Waiting>();
+    if (before) {
+      w->server_place = before->server_place;
+      w->pool_place = before->pool_place;
+    }
+    w->txn = &txn;
+    w->pool = &pool;
+    w->server = server;
+    w->key = txn.priority.key(now, pool.local->queue_tickets.fetch_add(1, std::memory_order_relaxed));
+    w->since_ms = now;
+    w->until_ms = timeout ? now + timeout : 0;
+    w->left_before = left(*w).load(std::memory_order_relaxed);
+  }
+  w->called = false;
+  Line& line = lines_[pool.id];
+  (server ? line.choosy : line.easy)++;
+  // Before it looks for a place: whoever gives one back sees it, or is seen (Transaction::end_attempt).
+  pool.local->queued.fetch_add(1);
+  pool.state->queued.up();
+  if (server) {
+    stats::raise(server->state->max_queued, server->state->queued.up());
+  } else {
+    pool.local->queued_anywhere.fetch_add(1);
+    stats::raise(pool.state->max_queued, pool.state->queued_anywhere.up());
+  }
+  insert(line, *w);
+  publish_first(pool);
+  if (w->until_ms) shard_.loop.arm(*w, w->until_ms > now ? w->until_ms - now : 1);
+  // What it was called for is gone, or is not for it: it is not called again at once.
+  if (again && !Timer::armed()) shard_.loop.arm(*this, kLookMs);
+  watch(pool);
+  // A place given back before this one counted as waiting was offered to nobody.
+  if (!again && has_place_for(*w, !server && model::has_place(pool, now), now)) place_free(pool);
+}
+
+// Most come in the order of their keys; a better class goes before all others.
+void Queue::insert(Line& line, Waiting& w) {
+  Waiting* before = line.list.back();
+  if (before && w.key < line.list.front()->key) before = nullptr;
+  while (before && before->key > w.key) before = line.list.prev(before);
+  if (before)
+    line.list.insert_after(before, &w);
+  else
+    line.list.push_front(&w);
+}
+
+void Queue::publish_first(const model::Pool& pool) {
+  const Waiting* first = lines_[pool.id].list.front();
+  first_of(pool, shard_).store(first ? first->key : 0);
+}
+
+void Queue::watch(const model::Pool& pool) {
+  if (!Timer::armed() && comes_back_silently(pool, shard_.loop.now())) shard_.loop.arm(*this, kLookMs);
 }
 
 void Queue::on_timer() {
   for (const model::Pool* pool : shard_.model.pools) {
     if (lines_[pool->id].list.empty()) continue;
-    watch_others(*pool);
+    watch(*pool);
     if (lines_[pool->id].choosy || model::has_place(*pool, shard_.loop.now())) place_free(*pool);
   }
 }
 
 void Queue::leave(Waiting& w) {
   if (!w.QueueLink::linked()) return;
+  const model::Pool& pool = *w.pool;
   w.QueueLink::unlink();
   shard_.loop.disarm(w);
-  w.pool->state->queued.down();
-  w.pool->local->queued.fetch_sub(1);
-  (w.server ? lines_[w.pool->id].choosy : lines_[w.pool->id].easy)--;
-  const Waiting* next = lines_[w.pool->id].list.front();
-  first_of(*w.pool, shard_).store(next ? next->ticket : 0);
+  pool.state->queued.down();
+  pool.local->queued.fetch_sub(1);
+  if (w.server) {
+    w.server->state->queued.down();
+  } else {
+    pool.state->queued_anywhere.down();
+    pool.local->queued_anywhere.fetch_sub(1);
+  }
+  (w.server ? lines_[pool.id].choosy : lines_[pool.id].easy)--;
+  publish_first(pool);
+  (w.server ? w.server_place : w.pool_place) += left(w).load(std::memory_order_relaxed) - w.left_before + 1;
+  w.left_before = left(w).load(std::memory_order_relaxed) + 1;
+}
+
+void Queue::served(Waiting& w) {
+  w.called = false;
+  left(w).fetch_add(1, std::memory_order_relaxed);
 }
 
 void Queue::place_free(const model::Pool& pool) {
@@ -113,7 +177,7 @@ void Queue::run_task() {
   }
 }
 
-// Those who have waited longest want other servers: the place may be for somebody on another shard.
+// Those who come first want other servers: the place may be for somebody on another shard.
 void Queue::hand_on(const model::Pool& pool) {
   for (int i = 0; i < shard_.count; i++)
     if (i != shard_.index && pool.local->queue_first[static_cast<size_t>(i) & 63].load())
@@ -123,13 +187,13 @@ void Queue::hand_on(const model::Pool& pool) {
       });
 }
 
-// A busy shard would keep what its own requests give back: the place goes where somebody has waited longest.
+// A busy shard would keep what its own requests give back: the place goes where somebody comes first.
 void Queue::pass_on(const model::Pool& pool, int turn) {
   for (int i = turn; i < shard_.count; i += 64)
     if (i != shard_.index) shard_.post_to(i, [&pool](Shard& other) { other.queue.place_free(pool); });
 }
 
-// Whoever has waited longest among those whom a place is for. Whether there was one.
+// Who comes first among those whom a place is for. Whether there was one.
 bool Queue::serve(const model::Pool& pool, Line& line) {
   uint64_t now = shard_.loop.now();
   bool anywhere = line.easy && model::has_place(pool, now);
@@ -138,6 +202,7 @@ bool Queue::serve(const model::Pool& pool, Line& line) {
   while (w && !has_place_for(*w, anywhere, now)) w = line.list.next(w);
   if (!w) return false;
   leave(*w);
+  w->called = true;
   w->txn->queue_place();
   place_free(pool);  // there may be more places, and more who wait
   return true;

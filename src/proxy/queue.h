@@ -1,8 +1,9 @@
 #pragma once
 // Requests that wait for a place because all servers of their pool are at their limit (HAProxy's `maxconn` of servers and
-// `timeout queue`). Each shard has its own queue and serves it first come, first served; whoever gives a place back
-// serves its own shard's queue, or tells the others when nobody waits there. Places that another worker holds, while one
-// drains and the next serves, come back without a word and are looked for from time to time.
+// `timeout queue`, nginx's `queue`). Each shard keeps its own, so that no lock is needed, in the order of keys that are
+// comparable over all shards: whoever gives a place back serves the one with the lowest key, here or there. Places that
+// another worker holds, while one drains and the next serves, come back without a word, and so do servers that failures
+// kept away for a time: they are looked for from time to time.
 #include <memory>
 #include <vector>
 
@@ -18,12 +19,19 @@ class Transaction;
 
 struct QueueLink : Link {};
 
-// One request in the queue. In the transaction's arena.
+// One request in the queue. In the transaction's arena; what it says stays true when the waiting is over.
 struct Waiting final : Timer, QueueLink {
   Transaction* txn = nullptr;
   const model::Pool* pool = nullptr;
   const model::Server* server = nullptr;  // it wants a place there and nowhere else; null: anywhere
-  uint64_t ticket = 0;  // grows with the time of coming, over all shards
+  uint64_t key = 0;  // who has a lower one goes first
+  uint64_t since_ms = 0;
+  uint64_t until_ms = 0;  // 0: no limit
+  uint32_t left_before = 0;  // how many had left the queue when it came
+  bool called = false;  // a place is free, which it has not taken yet
+  bool expired = false;
+  uint32_t server_place = 0;  // its place in queues of servers and of pools: 1 more than those that got theirs before
+  uint32_t pool_place = 0;
 
  private:
   void on_timer() override;
@@ -33,17 +41,22 @@ class Queue final : public net::Task, public Timer {
  public:
   Queue(Shard& shard, const model::Model& model);
 
-  // Puts the transaction at the end, for a place on `server`, or on any of the pool's when that is null; its queue_place() or
-  // queue_expired() follows from the loop. `timeout` in ms, 0: none.
+  // Whether one more may wait for this server, or for any of the pool's when that is null.
+  static bool has_room(const model::Pool& pool, const model::Server* server);
+  // Puts the transaction where it belongs, for a place on `server`, or on any of the pool's when that is null; its
+  // queue_place() or queue_expired() follows from the loop. Who was called and found no place waits on as before. `timeout`
+  // in ms, 0: none.
   void wait(Transaction& txn, const model::Pool& pool, const model::Server* server, uint32_t timeout);
   // Takes it out again, if it is in.
   void leave(Waiting& w);
+  // It was called and has got its place.
+  static void served(Waiting& w);
   // A place on one of the pool's servers may be free. On this shard's thread.
   void place_free(const model::Pool& pool);
 
  private:
   struct Line {
-    List<Waiting, QueueLink> list;
+    List<Waiting, QueueLink> list;  // by key
     uint32_t choosy = 0;  // of them: who wants a certain server
     uint32_t easy = 0;  // and who does not
     bool touched = false;
@@ -51,7 +64,9 @@ class Queue final : public net::Task, public Timer {
   };
   void run_task() override;
   void on_timer() override;
-  void watch_others(const model::Pool& pool);
+  void insert(Line& line, Waiting& w);
+  void publish_first(const model::Pool& pool);
+  void watch(const model::Pool& pool);
   void pass_on(const model::Pool& pool, int turn);
   void hand_on(const model::Pool& pool);
   bool serve(const model::Pool& pool, Line& line);

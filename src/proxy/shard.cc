@@ -6,10 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/slab.h"
+#include "net/resolver.h"
 #include "proxy/acceptor.h"
 #include "proxy/heir.h"
 #include "proxy/personality.h"
+#include "proxy/server_names.h"
 #include "proxy/service.h"
 #include "proxy/transaction.h"
 #include "stats/counters.h"
@@ -19,6 +23,15 @@ namespace weir::proxy {
 namespace {
 constexpr uint64_t kHandOverPause = 5;  // ms
 }
+
+struct Shard::NameServers {
+  struct One {
+    net::Addr addr;
+    net::ResolverOptions options;
+    std::unique_ptr<net::Resolver> resolver;
+  };
+  std::vector<One> all;
+};
 
 thread_local Shard* Shard::t_current = nullptr;
 
@@ -70,6 +83,9 @@ std::string Shard::open_listeners() {
 void Shard::run() {
   if (index == 0)
     for (Service* s : model.services) s->start(*this);
+  auto follows = [](const model::Server* s) { return s->follows != nullptr; };
+  if (index == 0 && std::any_of(model.servers.begin(), model.servers.end(), follows))
+    server_names_ = std::make_unique<ServerNames>(*this);
   loop.run();
   if (index == 0)
     for (Service* s : model.services) s->end();
@@ -90,6 +106,18 @@ void Shard::run_posted() {
     work.swap(posted_);
   }
   for (auto& fn : work) fn();
+}
+
+void Shard::rename_server(const model::Server& server, const std::string& host) {
+  if (server_names_) server_names_->rename(server, host);
+}
+
+net::Resolver& Shard::name_server(const net::Addr& server, const net::ResolverOptions& options) {
+  if (!name_servers_) name_servers_ = std::make_unique<NameServers>();
+  for (auto& s : name_servers_->all)
+    if (s.addr == server && s.options == options) return *s.resolver;
+  name_servers_->all.push_back({server, options, std::make_unique<net::Resolver>(loop, server, options)});
+  return *name_servers_->all.back().resolver;
 }
 
 void Shard::accept_last() {

@@ -15,9 +15,15 @@
 #include "proxy/spread.h"
 #include "proxy/upstreams.h"
 
+namespace weir::net {
+class Resolver;
+struct ResolverOptions;
+}  // namespace weir::net
+
 namespace weir::proxy {
 
 class Acceptor;
+class ServerNames;
 class Heir;
 struct Arrival;
 class Transaction;
@@ -106,6 +112,11 @@ class Shard final : public http::ServerHooks {
 
   static Shard& current() { return *t_current; }
 
+  // The server has another name from now on, whose addresses it gets. On the first shard's thread.
+  void rename_server(const model::Server& server, const std::string& host);
+  // The way to a name server, made when it is first asked. On this shard's thread.
+  net::Resolver& name_server(const net::Addr& server, const net::ResolverOptions& options);
+
   // What is kept of bytes that one side of an exchange should not have sent.
   stats::BrokenMessage message_of(const Transaction& txn, const http::BadBytes& bytes) const;
 
@@ -131,6 +142,9 @@ class Shard final : public http::ServerHooks {
   Closing closing_;  // while idle connections end one after the other
   uint64_t connections_ = 0;
   uint64_t ids_ = 0;
+  struct NameServers;
+  std::unique_ptr<ServerNames> server_names_;  // of the first shard; null: no server follows a name
+  std::unique_ptr<NameServers> name_servers_;  // null: nobody was asked yet
 };
 
 }  // namespace weir::proxy

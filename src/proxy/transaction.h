@@ -17,6 +17,7 @@
 #include "model/model.h"
 #include "net/loop.h"
 #include "proxy/pipe.h"
+#include "proxy/priority.h"
 #include "proxy/shard.h"
 #include "proxy/step.h"
 
@@ -121,7 +122,7 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   uint64_t head_sent_bytes = 0;    // response head bytes to the client
   const Forward* plan = nullptr;
   Waiting* queued = nullptr;       // in the queue of `pool`, now or before
-  uint32_t queue_position = 0;     // requests that were before it there
+  Priority priority;               // where it goes there
 
   Cursor cursors[2];
   Pipe up;
@@ -221,7 +222,9 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   void send_response();
   void send_local_body();
   void start_attempt();
-  void enter_queue();
+  bool may_wait_behind() const;
+  bool queues() const;
+  void enter_queue(bool behind_others);
   void leave_queue() {
     if (queued) shard.queue.leave(*queued);
   }

@@ -96,16 +96,61 @@ H1Client* Upstreams::take_idle(Transaction& txn, const model::Server& server, co
   return need_of(txn, server, tls, need) ? find_idle(server, need) : nullptr;
 }
 
-bool Upstreams::ask_others(Transaction& txn, const model::Server& server, const TlsTo& tls) {
-  Need need;
+// The next shard behind this one that keeps idle connections to the server; -1: none does.
+int Upstreams::who_else_has_idle(const model::Server& server) const {
   uint64_t own = shard_.index < 64 ? 1ull << shard_.index : 0;
   uint64_t others = server.local->idle_shards.load(std::memory_order_relaxed) & ~own;
-  if (!others || !shard_.model.process.share_idle || !need_of(txn, server, tls, need) || need.owner) return false;
+  if (!others) return -1;
   uint64_t later = shard_.index < 63 ? others >> (shard_.index + 1) << (shard_.index + 1) : 0;
-  int who = std::countr_zero(later ? later : others);
-  uint64_t ticket = ++tickets_;
-  asked_.emplace_back(ticket, &txn);
+  return std::countr_zero(later ? later : others);
+}
+
+uint64_t Upstreams::await_answer(Transaction& txn) {
+  asked_.emplace_back(++tickets_, &txn);
   if (!patience_.armed()) shard_.loop.arm(patience_, kPatience);
+  return tickets_;
+}
+
+// Where idle connections count against a server's limit, one gives way to a new one. False: another shard was asked for that, or
+// `why` says that there is none.
+bool Upstreams::make_room(Transaction& txn, const model::Server& server, bool may_ask, Error& why) {
+  const model::ServerState& s = *server.state;
+  const int32_t limit = s.max_conns.load(std::memory_order_relaxed);
+  while (limit && s.current.read() + s.idle.read() > limit) {
+    if (close_oldest(server)) continue;
+    const int who = may_ask ? who_else_has_idle(server) : -1;
+    if (who >= 0) {
+      const uint64_t ticket = await_answer(txn);
+      if (shard_.post_to(who, [&server, to = shard_.index, ticket](Shard& other) {
+            other.upstreams.close_one(server, to, ticket);
+          }))
+        return false;
+      asked_.pop_back();
+    }
+    why = Error{Fault::resource, Side::proxy, Retry::fresh, 0, 0, "the server has as many connections as it may have"};
+    return false;
+  }
+  return true;
+}
+
+bool Upstreams::close_oldest(const model::Server& server) {
+  H1Client* oldest = idle_[server.id].list.back();
+  if (!oldest) return false;
+  closed(*oldest);
+  oldest->close();
+  return true;
+}
+
+void Upstreams::close_one(const model::Server& server, int to, uint64_t ticket) {
+  close_oldest(server);
+  shard_.post_to(to, [&server, ticket](Shard& asker) { asker.upstreams.receive(server, Parcel{}, ticket); });
+}
+
+bool Upstreams::ask_others(Transaction& txn, const model::Server& server, const TlsTo& tls) {
+  Need need;
+  const int who = who_else_has_idle(server);
+  if (who < 0 || !shard_.model.process.share_idle || !need_of(txn, server, tls, need) || need.owner) return false;
+  const uint64_t ticket = await_answer(txn);
   // The name is the asking transaction's and may be gone by then.
   bool sent = shard_.post_to(
       who, [&server, tls, name = std::string(tls.name), proven = need.proven, to = shard_.index, ticket](Shard& other) {
@@ -125,6 +170,8 @@ void Upstreams::give_away(const model::Server& server, const TlsTo& tls, bool pr
     parcel.requests = c->requests();
     parcel.created_ms = c->created_ms();
     parcel.conn = c->detach();
+  } else if (server.limits.strict) {
+    close_oldest(server);
   }
   bool sent =
       shard_.post_to(to, [&server, parcel, ticket](Shard& asker) { asker.upstreams.receive(server, parcel, ticket); });
@@ -256,6 +303,7 @@ http::Stream* Upstreams::get(Transaction& txn, const Forward& plan, bool may_ask
   H1Client* c = take_idle(txn, server, tls);
   ready = c != nullptr;
   if (!c && may_ask && ask_others(txn, server, tls)) return nullptr;
+  if (!c && server.limits.strict && !make_room(txn, server, may_ask, why)) return nullptr;
   if (c)
     server.state->reuses.fetch_add(1, std::memory_order_relaxed);
   else if (!(c = open(txn, server, plan, tls, why)))

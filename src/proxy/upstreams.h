@@ -67,6 +67,11 @@ class Upstreams final : public http::ClientHooks {
   // What the pool's http-reuse allows; false: nothing.
   static bool need_of(const Transaction& txn, const model::Server& server, const net::TlsTo& tls, Need& need);
   bool ask_others(Transaction& txn, const model::Server& server, const net::TlsTo& tls);
+  bool make_room(Transaction& txn, const model::Server& server, bool may_ask, Error& why);
+  bool close_oldest(const model::Server& server);
+  void close_one(const model::Server& server, int to, uint64_t ticket);
+  int who_else_has_idle(const model::Server& server) const;
+  uint64_t await_answer(Transaction& txn);
   void give_away(const model::Server& server, const net::TlsTo& tls, bool proven, int to, uint64_t ticket);
   void stop_asking();
   void receive(const model::Server& server, const Parcel& parcel, uint64_t ticket);

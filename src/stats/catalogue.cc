@@ -39,7 +39,7 @@ ServerView::ServerView(const model::Server& s) {
   admin = static_cast<model::Admin>(state.admin.load(kRelaxed));
   up = state.up.load(kRelaxed);
   stopping = state.stopping.load(kRelaxed);
-  unresolved = s.unresolved && !s.local->addr.load(kRelaxed);
+  unresolved = s.without_address();
   weight = state.weight.load(kRelaxed);
 }
 
@@ -56,6 +56,7 @@ int ServerView::admin_state(const model::Server& s) const {
 PoolView::PoolView(const model::Pool& pool) {
   uint32_t weights[2] = {};
   for (const model::Server* s : pool.servers) {
+    if (s->absent()) continue;
     ServerView view(*s);
     all++;
     if (view.running()) up++;

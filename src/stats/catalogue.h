@@ -17,6 +17,9 @@
 namespace weir::net {
 class TlsStore;
 }
+namespace weir::proxy {
+struct NameCounts;
+}
 
 namespace weir::stats {
 
@@ -63,6 +66,13 @@ struct ServerEntry {
   int32_t rise = 2;  // good checks that bring it up, whether or not it is checked
 };
 
+// A name server, as `show resolvers` tells of it.
+struct NameServerEntry {
+  Str section;
+  Str name;
+  const proxy::NameCounts* counts;
+};
+
 struct Catalogue {
   Str product;  // "HAProxy"
   Str version;
@@ -75,6 +85,7 @@ struct Catalogue {
   int listeners = 0;  // runtime sockets included
   std::string token;  // what forms of the page have to bring along; of this process, not to be guessed
   std::vector<ProxyEntry> proxies;  // in the order of the file
+  std::vector<NameServerEntry> name_servers;  // in the order of their sections
   std::vector<ServerEntry> servers;  // by model::Server::id
   Limits* limits = nullptr;  // of the whole process
   BrokenMessages* broken = nullptr;

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "balance/balancer.h"
 #include "health/judge.h"
 #include "stats/server_health.h"
 
@@ -81,11 +82,10 @@ std::string address_text(const net::Addr& a) {
 
 // What a backend counts where its servers count.
 struct Sums {
-  uint64_t connect_errors = 0, response_errors = 0, retries = 0, redispatches = 0, connects = 0, reuses = 0, queued = 0;
+  uint64_t connect_errors = 0, response_errors = 0, retries = 0, redispatches = 0, connects = 0, reuses = 0;
   int64_t changed_s = 0;
 
   explicit Sums(const model::Pool& pool) {
-    queued = static_cast<uint64_t>(std::max(0, pool.state->queued.read()));
     for (const model::Server* server : pool.servers) {
       const model::ServerState& s = *server->state;
       connect_errors += s.connect_errors.load(kRelaxed);
@@ -94,7 +94,6 @@ struct Sums {
       redispatches += s.redispatches.load(kRelaxed);
       connects += s.connects.load(kRelaxed);
       reuses += s.reuses.load(kRelaxed);
-      queued += static_cast<uint64_t>(std::max(0, s.queued.load(kRelaxed)));
       changed_s = std::max(changed_s, s.changed_s.load(kRelaxed));
     }
   }
@@ -206,7 +205,8 @@ Line server_line(const ProxyEntry& p, const model::Server& server, const ServerE
   add_identity(b, p, server.name, e.id, kServer);
   b[Col::status] = text(kStatus, status_of(server));
   b.gauge(Col::qcur, s.queued);
-  b[Col::qmax] = u32(kMax, 0);
+  b.most(Col::qmax, s.max_queued);
+  if (int32_t most = server.limits.max_queue) b[Col::qlimit] = u32(kConfig, static_cast<uint64_t>(most));
   b.gauge(Col::scur, s.current);
   b.most(Col::smax, s.max_current);
   if (int32_t limit = s.max_conns.load(kRelaxed)) b[Col::slim] = u32(kLimit, static_cast<uint64_t>(limit));
@@ -224,6 +224,8 @@ Line server_line(const ProxyEntry& p, const model::Server& server, const ServerE
   b[Col::bck] = u32(kStatus, server.backup ? 1 : 0);
   b[Col::lastchg] = u32(kAge, age(s.changed_s.load(kRelaxed), m));
   add_health(b, server, m);
+  if (view.running() && !view.stopping && model::warming(server, m.now_ms))
+    b[Col::throttle] = u32(kAverage, static_cast<uint64_t>(model::warm_percent(server, m.now_ms)));
   b.count(Col::lbtot, s.total);
   b[Col::rate] = u32(kRate, s.rate.read(m.now_ms));
   b[Col::rate_max] = u32(kMax, s.rate.max());
@@ -262,7 +264,7 @@ Line back_line(const ProxyEntry& p, const Moment& m, bool legends, bool counted)
   std::string status = view.serves() ? "UP" : "DOWN";
   if (counted) status += fmt::format(" ({}/{})", view.up, view.all);
   b[Col::status] = text(kStatus, status);
-  b[Col::qcur] = u32(kGauge, sums.queued);
+  b.gauge(Col::qcur, s.queued_anywhere);
   b.most(Col::qmax, s.max_queued);
   b.gauge(Col::scur, s.current);
   b.most(Col::smax, s.max_current);

@@ -238,8 +238,10 @@ def test_a_key_waits_for_its_full_server(start, three, threads):
     second = proxy.client()
     second.send(build_request("/held"))
     runtime = proxy.runtime()
-    net.wait_until(lambda: any(line.startswith("b,BACKEND,1,") for line in runtime("show stat").splitlines()),
-                   "a request in the queue")
+    waiting = lambda: [line.split(",")[1] for line in runtime("show stat").splitlines()
+                       if line.startswith("b,") and line.split(",")[2] == "1"]
+    net.wait_until(lambda: len(waiting()) == 1, "a request in the queue")
+    assert waiting() != ["BACKEND"], "it waits for its own server, in that server's queue"
     assert not held.came
     assert held.end(0, client).header("X-Name") == name
     net.wait_until(lambda: held.came, "the request that waited")

@@ -67,6 +67,7 @@ Test(lineup, a_server_gets_its_address_at_run_time) {
   lineup(rig.pool, rig.loop.now() + 200);
   cr_expect_eq(l.version, version);
   net::Addr addr;
+  addr.family = AF_INET;
   rig[1].local->addr = &addr;
   lineup(rig.pool, rig.loop.now() + 400);
   cr_expect_eq(names(l.active), "AB");
