@@ -60,7 +60,7 @@ class Personality final : public proxy::Personality {
   void reached(Transaction& txn, proxy::Milestone what) const override { log_milestone(txn, what); }
   bool passes_interim(const Transaction& txn) const override { return txn.response.status != 102; }
   bool pick_another(const Transaction& txn) const override;
-  bool quiet_timeout(bool silent) const override { return silent && ignore_probes_; }
+  bool ends_quietly(bool silent) const override { return silent && ignore_probes_; }
   void finish_head(Transaction&, http::Message&) const override {}
   void broke_off(const Transaction& txn, const Error& why) const override;
   void trouble(const model::Listener& listener, int sys, Str text) const override;

@@ -293,7 +293,8 @@ void H1Server::parse(Str head) {
 }
 
 // An exchange for a head that will not be read: its answer is the connection's last. False: there is no memory for it.
-bool H1Server::begin_refusal() {
+bool H1Server::begin_refusal(Str bytes) {
+  const size_t line_end = bytes.find('\n');
   hooks_->busy(*this);
   state_ = State::exchange;
   scanned_ = 0;
@@ -306,21 +307,25 @@ bool H1Server::begin_refusal() {
   close_after_ = true;
   expects_continue_ = false;
   request_ = hooks_->begin(*this);
-  if (!request_) gone();
+  if (request_)
+    request_->raw_head =
+        request_->headers.arena().dup(bytes.substr(0, line_end == Str::npos ? line_end : line_end + 1));
+  else
+    gone();
   return request_ != nullptr;
 }
 
 void H1Server::refuse(uint16_t status, Str reason, Str bytes) {
-  if (!begin_refusal()) return;
+  if (!begin_refusal(bytes)) return;
   bad_bytes({bytes, 0, reason});
   hooks_->reject(*this, H1Error{status, reason});
 }
 
-void H1Server::head_timed_out() {
+void H1Server::end_headless(Fault why) {
   bool silent = state_ == State::idle;
   if (listener_->tcp) return bad_preface(Refusal::handshake, "client ended no TLS handshake in time");
-  if (hooks_->quiet_timeout(*this, silent)) return gone();
-  if (begin_refusal()) hooks_->timed_out(*this);
+  if (hooks_->ends_quietly(*this, silent)) return gone();
+  if (begin_refusal(in_.front())) hooks_->headless(*this, why);
 }
 
 void H1Server::send_continue() {
@@ -489,8 +494,16 @@ void H1Server::peer_closed() {
       if (user) user->on_half_closed(*this);
       return;
     case State::closing: return;
-    default: return gone();
+    default: return left_early(Fault::closed);
   }
+}
+
+// The client is gone. Of one that has not asked for anything yet, products tell.
+void H1Server::left_early(Fault why) {
+  const bool first =
+      state_ == State::idle && requests_ == 0 && !listener_->tcp && (tls_ == Tls::off || tls_ == Tls::open);
+  if (first || state_ == State::head) return end_headless(why);
+  gone();
 }
 
 void H1Server::peer_failed(Fault fault) {
@@ -505,7 +518,8 @@ void H1Server::peer_failed(Fault fault) {
     close_after_ = true;
     return user->on_reset(*this, e);
   }
-  if (fault == Fault::resource) hooks_->out_of_memory(*this);
+  if (fault != Fault::resource) return left_early(fault);
+  hooks_->out_of_memory(*this);
   gone();
 }
 
@@ -562,11 +576,11 @@ void H1Server::on_timer() {
     case State::preface:
       if (listener_->accept_proxy && (!preface_ || !preface_->info.version)) return preface_timed_out();
       state_ = State::idle;
-      return head_timed_out();
+      return end_headless(Fault::timeout);
     case State::idle:
-      if (requests_ == 0) return head_timed_out();
+      if (requests_ == 0) return end_headless(Fault::timeout);
       return gone();
-    case State::head: return head_timed_out();
+    case State::head: return end_headless(Fault::timeout);
     case State::exchange: {
       bool sending = queued() > 0;
       bool reading = receiving() && credit_ > 0 && framing_ != Framing::tunnel;

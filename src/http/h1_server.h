@@ -30,9 +30,11 @@ class ServerHooks {
   virtual bool screen(H1Server& s, const proxy::Segment& rules) = 0;
   // Its PROXY header or handshake failed (`detail`: OpenSSL's error); it is closed next.
   virtual void preface_failed(H1Server& s, Refusal why, Str text, Str detail) = 0;
-  // No complete head came in time; `silent`: not one byte of it. True: the connection is closed without an answer.
-  virtual bool quiet_timeout(H1Server& s, bool silent) = 0;
-  virtual void timed_out(H1Server& s) = 0;  // else: its exchange has begun, for the answer
+  // No complete head came in time, or before the client left; `silent`: not one byte of it. True: the connection is closed
+  // without an answer.
+  virtual bool ends_quietly(H1Server& s, bool silent) = 0;
+  // Else: its exchange has begun, for the answer. `why`: timeout, closed or reset.
+  virtual void headless(H1Server& s, Fault why) = 0;
   virtual void idle(H1Server& s) = 0;  // waits for the next request
   virtual void busy(H1Server& s) = 0;  // does not any more
   virtual void closed(H1Server& s) = 0;
@@ -130,11 +132,12 @@ class H1Server final : public H1Conn, public IdleLink {
   void open_session();
   void begin_session();
   void begin_tcp();
-  bool begin_refusal();
+  bool begin_refusal(Str bytes);  // what came of the head
   size_t take_head(Str in);
   void parse(Str head);
   void refuse(uint16_t status, Str reason, Str bytes);
-  void head_timed_out();
+  void end_headless(Fault why);
+  void left_early(Fault why);
   uint32_t waiting_time() const;
   void next_request();
   void go_linger();

@@ -47,6 +47,16 @@ bool about_target(Str reason) {
 
 }  // namespace
 
+bool left_in_head(const proxy::Transaction& txn, const Error& why) {
+  return txn.rejected && (why.fault == Fault::closed || why.fault == Fault::reset);
+}
+
+void log_left_in_head(const proxy::Transaction& txn, const Error& why) {
+  const bool reset = why.fault == Fault::reset;
+  log_error(&txn, LogLevel::info, reset ? ECONNRESET : 0, reset ? Str("recv() failed") : why.text,
+            txn.request.raw_head.ends_with('\n') ? kHeaders : kLine);
+}
+
 void log_client_error(proxy::Transaction& txn, const Error& why) {
   if (why.fault == Fault::timeout) return log_error(&txn, LogLevel::info, ETIMEDOUT, why.text, kHeaders);
   if (!txn.rejected) {

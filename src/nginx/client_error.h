@@ -7,4 +7,8 @@ namespace weir::nginx {
 // At level info, as all that clients do wrong.
 void log_client_error(proxy::Transaction& txn, const Error& why);
 
+// Whether the client left before its request was whole, and the line about it.
+bool left_in_head(const proxy::Transaction& txn, const Error& why);
+void log_left_in_head(const proxy::Transaction& txn, const Error& why);
+
 }  // namespace weir::nginx

@@ -164,7 +164,7 @@ class NginxPersonality final : public proxy::Personality {
 
   void error_reply(Transaction& txn, const Error& why) const override {
     uint16_t status = status_of(why);
-    if (status == 499) return txn.finish();
+    if (status == 499 || left_in_head(txn, why)) return txn.finish();
     bool quiet = why.side == Side::client && status != 413;
     if ((why.side == Side::server && why.fault != Fault::none) || why.fault == Fault::no_server)
       log_server_error(txn, why);
@@ -196,7 +196,7 @@ class NginxPersonality final : public proxy::Personality {
     if (!detail.empty()) what = fmt::format("SSL_do_handshake() failed (SSL: {}) while SSL handshaking", detail);
     log_error(nullptr, level, 0, fmt::format("{}, client: {}, server: {}", what, client.text(), listener.text));
   }
-  bool quiet_timeout(bool silent) const override { return silent; }
+  bool ends_quietly(bool silent) const override { return silent; }
 
   void finish_head(Transaction& txn, http::Message& m) const override {
     if (of(txn).subrequest) return;
@@ -211,6 +211,8 @@ class NginxPersonality final : public proxy::Personality {
   void broke_off(const Transaction& txn, const Error& why) const override {
     if (why.side == Side::server)
       log_broken_response(txn, why);
+    else if (left_in_head(txn, why))
+      log_left_in_head(txn, why);
     else if (!why.text.empty())
       log(&txn, why.side == Side::client ? LogLevel::info : LogLevel::error, why.sys, why.text);
   }

@@ -55,8 +55,9 @@ class Personality {
   // place for one. `detail`: OpenSSL's error of a handshake that failed, or empty.
   virtual void connection_refused(const model::Listener& listener, net::Conn* conn, const net::Addr& client,
                                   Refusal why, Str text, Str detail) const = 0;
-  // No complete head came in time: true closes without an answer. `silent`: not one byte of a head had come.
-  virtual bool quiet_timeout(bool silent) const = 0;
+  // No complete head came in time, or before the client left: true closes without an answer or a line in the log. `silent`: not
+  // one byte of a head had come.
+  virtual bool ends_quietly(bool silent) const = 0;
   // Headers that the product adds to every response that leaves (Server, Date, Via …).
   virtual void finish_head(Transaction& txn, http::Message& response) const = 0;
   // The exchange ended early with `why`, and no error reply is possible or of use any more: a line in the log.

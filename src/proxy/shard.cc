@@ -338,14 +338,14 @@ void Shard::broken(http::H1Server& s, const http::BadBytes& bytes) {
   crew.broken.keep(std::move(m));
 }
 
-bool Shard::quiet_timeout(http::H1Server& s, bool silent) {
-  return s.listener().personality->quiet_timeout(silent);
+bool Shard::ends_quietly(http::H1Server& s, bool silent) {
+  return s.listener().personality->ends_quietly(silent);
 }
 
-void Shard::timed_out(http::H1Server& s) {
-  Error e{Fault::timeout, Side::client};
-  e.status = 408;
-  e.text = "client timed out";
+void Shard::headless(http::H1Server& s, Fault why) {
+  Error e{why, Side::client};
+  e.status = why == Fault::timeout ? 408 : 400;
+  e.text = why == Fault::timeout ? "client timed out" : "client prematurely closed connection";
   static_cast<Transaction*>(s.user)->reject(e);
 }
 

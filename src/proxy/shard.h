@@ -100,8 +100,8 @@ class Shard final : public http::ServerHooks {
   void request(http::H1Server& s) override;
   void reject(http::H1Server& s, const http::H1Error& error) override;
   void broken(http::H1Server& s, const http::BadBytes& bytes) override;
-  bool quiet_timeout(http::H1Server& s, bool silent) override;
-  void timed_out(http::H1Server& s) override;
+  bool ends_quietly(http::H1Server& s, bool silent) override;
+  void headless(http::H1Server& s, Fault why) override;
   bool screen(http::H1Server& s, const Segment& rules) override;
   void preface_failed(http::H1Server& s, Refusal why, Str text, Str detail) override;
   void idle(http::H1Server& s) override;

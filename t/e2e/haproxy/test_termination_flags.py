@@ -119,6 +119,21 @@ def slow_head(client, _):
     assert client.response().status == 408
 
 
+def ends_in_head(client, _):
+    client.send(b"GET / HTTP/1.1\r\nHost: x\r\n")
+    client.sock.shutdown(socket.SHUT_WR)
+    assert client.response().status == 400
+
+
+def leaves_in_head(client, _):
+    client.send(b"GET / HT")
+    net.reset(client.sock)
+
+
+def leaves_silently(client, _):
+    client.sock.close()
+
+
 def bad_head(client, _):
     client.send(b"GET / HTTP/1.1\r\nHost: x\r\nbad header\r\n\r\n")
     assert client.response().status == 400
@@ -175,6 +190,9 @@ TABLE = [
     ("CD", 200, "/endless", leaves_in_body),
     ("cD", 200, "/endless", silent_reader),
     ("cR", 408, "<BADREQ>", slow_head),
+    ("CR", 400, "<BADREQ>", ends_in_head),
+    ("CR", 400, "<BADREQ>", leaves_in_head),
+    ("CR", 400, "<BADREQ>", leaves_silently),
     ("PR", 400, "<BADREQ>", bad_head),
     ("sQ", 503, "/full-waiting", answered),
     ("CQ", 503, "/full-left", leaves),
@@ -222,6 +240,16 @@ def test_flags(weir, origin, syslog, nowhere, flags, status, path, behave):
     assert line.split()[0] == flags, line
     if flags[1] != "Q" or flags[0] == "s":
         assert int(line.split()[1]) in (status, -1), line
+
+
+def test_nothing_is_told_of_a_client_without_data(weir, origin, syslog, nowhere):
+    proxy = weir("haproxy", text=CONF.replace("option abortonclose", "option abortonclose\n    option dontlognull"), origin=origin,
+                 syslog=syslog, nowhere=nowhere)
+    proxy.client().sock.close()
+    with proxy.client() as client:
+        leaves_in_head(client, None)
+    assert syslog.wait_for("BADREQ")[0].split()[0] == "CR"
+    assert len(syslog.messages) == 1
 
 
 def test_an_operator_ends_it(weir, origin, syslog, nowhere):

@@ -1,6 +1,7 @@
 """Lines of the error log about servers and bodies, in nginx's words, each once."""
 
 import re
+import socket
 
 import pytest
 
@@ -15,7 +16,9 @@ error_log error.log info;
 events {}
 http {
     log_format args "$uri[$args][$query_string]";
+    log_format whole "$request $status $body_bytes_sent";
     access_log args.log args;
+    access_log whole.log whole;
     upstream two { server {dead}; server {origin}; }
     upstream lone { server {dead}; }
     upstream gone { server {dead}; server {dead}; }
@@ -71,6 +74,25 @@ def test_a_silent_server(proxy, origin):
 def test_a_body_that_is_too_large(proxy):
     assert proxy.get("/small", method="POST", body=b"x" * 11).status == 413
     assert "[error]" in proxy.wait_log("client intended to send too large body: 11 bytes, client: 127")
+
+
+@pytest.mark.parametrize("data, request_line, text", [
+    (b"GET /a HT", "GET /a HT", "client prematurely closed connection while reading client request"),
+    (b"GET /a HTTP/1.1\r\nHost: a\r\n", "GET /a HTTP/1.1", "client prematurely closed connection while reading client request"),
+])
+def test_a_client_that_leaves_within_its_request(proxy, data, request_line, text):
+    with proxy.client() as client:
+        client.send(data)
+        client.sock.shutdown(socket.SHUT_WR)
+        assert client.sock.recv(10) == b""
+    assert "[info]" in proxy.wait_log(text)
+    net.wait_until(lambda: proxy.logs().get("whole.log") == f"{request_line} 400 0\n", lambda: proxy.log_text())
+
+
+def test_a_client_that_says_nothing(proxy):
+    proxy.client().close()
+    assert proxy.get("/a").status == 200
+    net.wait_until(lambda: proxy.logs().get("whole.log") == "GET /a HTTP/1.1 200 3\n", lambda: proxy.log_text())
 
 
 def test_arguments_that_are_not_there_and_empty_ones(proxy):

@@ -34,7 +34,7 @@ class Nobody final : public proxy::Personality {
   bool pick_another(const Transaction&) const override { return false; }
   void connection_refused(const model::Listener&, net::Conn*, const net::Addr&, Refusal, Str, Str) const override {}
   bool passes_interim(const Transaction&) const override { return false; }
-  bool quiet_timeout(bool) const override { return true; }
+  bool ends_quietly(bool) const override { return true; }
   void finish_head(Transaction&, http::Message&) const override {}
   void broke_off(const Transaction&, const Error&) const override {}
   void trouble(const model::Listener&, int, Str) const override {}
