@@ -10,11 +10,15 @@ namespace weir::model {
 
 inline constinit thread_local uint64_t t_random_state = 0;
 
+[[gnu::cold, gnu::noinline]] inline uint64_t random_seed() {
+  return uint64_t{std::random_device{}()} << 32 | std::random_device{}() | 1;
+}
+
 // 64 bits of this thread's generator (xorshift64*): quick, and good enough to spread requests.
 inline uint64_t random_bits() {
   uint64_t x = t_random_state;
   if (!x) [[unlikely]]
-    x = uint64_t{std::random_device{}()} << 32 | std::random_device{}() | 1;
+    x = random_seed();
   x ^= x >> 12;
   x ^= x << 25;
   x ^= x >> 27;
@@ -27,6 +31,7 @@ class Alias {
   void follow(Places places) {
     size_t n = places.size();
     columns_.resize(n);
+    count_ = n;
     double sum = 0;
     for (const Lineup::Place& p : places) sum += p.share;
     // Each column holds the whole of 2^32; who has more than that fills up who has less.
@@ -49,10 +54,11 @@ class Alias {
     }
   }
   bool empty() const { return columns_.empty(); }
-  uint16_t draw() const {
-    uint64_t bits = random_bits();
-    const Column& c = columns_[(bits >> 32) * columns_.size() >> 32];
-    return static_cast<uint32_t>(bits) <= c.share ? c.own : c.other;
+  // The slot that 32 random bits stand for: a column, and with what is left of them the place in it.
+  uint16_t at(uint32_t bits) const {
+    const uint64_t place = uint64_t{bits} * count_;
+    const Column& c = columns_[place >> 32];
+    return static_cast<uint32_t>(place) <= c.share ? c.own : c.other;
   }
 
  private:
@@ -63,6 +69,7 @@ class Alias {
     uint16_t other;
   };
   std::vector<Column> columns_;
+  uint64_t count_ = 0;
 };
 
 }  // namespace weir::model

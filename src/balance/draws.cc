@@ -14,19 +14,42 @@ class Draws final : public Balancer {
   Str name() const override { return "random"; }
 
   const Server* pick(const Pool& pool, proxy::Transaction&, const Tried& tried) override {
-    uint64_t now = net::Loop::current().now();
-    if (pool.servers.size == 1) return lone(pool, now);
+    const uint64_t now = net::Loop::current().now(), bits = random_bits();  // one number is enough for two draws
     PickLock lock(pool);
     const Lineup& l = lineup(pool, now);
+    if (l.version != version_) follow(l);
+    if (usual_)
+      if (const Server* s = of_two(pool, bits, now, tried)) return s;
+    return with_care(pool, l, bits, now, tried);
+  }
+
+ private:
+  // What of_many() gives of two draws that can be used, as they mostly can.
+  const Server* of_two(const Pool& pool, uint64_t bits, uint64_t now, const Tried& tried) const {
+    const Server& a = *pool.servers[alias_.at(static_cast<uint32_t>(bits))];
+    const Server& b = *pool.servers[alias_.at(static_cast<uint32_t>(bits >> 32))];
+    const int32_t m = a.state->current.read(), n = b.state->current.read();
+    if (tried.count || at_limit(a, m) || at_limit(b, n)) return nullptr;
+    return &a != &b && better(b, n, a, m, now) ? &b : &a;
+  }
+
+  [[gnu::noinline]] const Server* with_care(const Pool& pool, const Lineup& l, uint64_t bits, uint64_t now,
+                                            const Tried& tried) const {
+    if (pool.servers.size == 1) return lone(pool, now);
     Places places = places_in_charge(l, rules_.all_backups);
-    if (l.version != version_) follow(places, l);
     if (places.empty()) return nullptr;
     if (places.size() == 1) return at_limit(*places[0].server) ? nullptr : places[0].server;
-    uint64_t slots = slots_for_all(pool);
+    const uint64_t slots = slots_for_all(pool);
+    const Server* best = of_many(pool, bits, now, slots, tried);
+    return best ? best : any(places, slots, tried);
+  }
+
+  const Server* of_many(const Pool& pool, uint64_t bits, uint64_t now, uint64_t slots, const Tried& tried) const {
     const Server* best = nullptr;
     int32_t least = 0;
     for (uint32_t i = 0; i < draws_; i++) {
-      const Server* s = pool.servers[alias_.draw()];
+      if (i) bits = i & 1 ? bits >> 32 : random_bits();
+      const Server* s = pool.servers[alias_.at(static_cast<uint32_t>(bits))];
       if (s == best || s->slot == tried.last) continue;
       int32_t n = s->state->current.read();
       if (at_limit(*s, n) || (slots && !eligible(*s, n, slots))) continue;
@@ -34,19 +57,20 @@ class Draws final : public Balancer {
       best = s;
       least = n;
     }
-    return best ? best : any(places, slots, tried);
+    return best;
   }
 
- private:
   static const Server* lone(const Pool& pool, uint64_t now) {
     const Server* s = pool.servers[0];
     return s->state->weight.load(std::memory_order_relaxed) > 0 && usable(*s, now) ? s : nullptr;
   }
 
-  void follow(Places places, const Lineup& l) {
+  void follow(const Lineup& l) {
+    const Places places = places_in_charge(l, rules_.all_backups);
     alias_.follow(places);
     total_ = 0;
     for (const Lineup::Place& p : places) total_ += static_cast<uint64_t>(p.share);
+    usual_ = places.size() > 1 && draws_ == 2 && !rules_.balance_factor;
     version_ = l.version;
   }
 
@@ -85,6 +109,7 @@ class Draws final : public Balancer {
   const uint32_t draws_;
   const RingRules rules_;
   Alias alias_;
+  bool usual_ = false;  // two draws among several servers decide
   uint64_t total_ = 0;
   uint64_t version_ = 0;
 };

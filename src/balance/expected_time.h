@@ -15,16 +15,23 @@ inline void add_to_average(std::atomic<uint64_t>& average, uint64_t value) {
   average.store(was ? static_cast<uint64_t>(next) : value, std::memory_order_relaxed);
 }
 
-// In ms, with `n` requests on it.
-inline uint64_t expected_time(const Server& s, bool last_byte, uint64_t now_ms, int32_t n) {
+// Whether it may have been without a request for fail_timeout, counted in whole seconds.
+inline bool may_be_idle(const Server& s, uint64_t now_ms, uint64_t seen_ms) {
+  return now_ms + 1000 > seen_ms + s.fail_timeout;
+}
+
+// In ms, with `n` requests on it. `running`: of those that are looked at while they run.
+inline uint64_t expected_time(const Server& s, bool last_byte, int32_t running, uint64_t now_ms, int32_t n) {
   constexpr uint64_t kMost = 5000, kStep = 20;
   const Latency& l = s.state->latency;
   uint64_t ms = (last_byte ? l.total_ms : l.header_ms).load(std::memory_order_relaxed);
-  // The product's clock counts seconds, and so fail_timeout=0 is no zero here.
-  const uint64_t now = now_ms / 1000, seen = l.seen_ms.load(std::memory_order_relaxed) / 1000;
-  const uint64_t patience = s.fail_timeout / 1000;
-  if (now > seen + patience) ms >>= std::min<uint64_t>(63, (now - seen) / (patience + 1));
-  if (l.inflight.read() > 0) ms = std::max(ms, l.inflight_ms.load(std::memory_order_relaxed));
+  const uint64_t seen_ms = l.seen_ms.load(std::memory_order_relaxed);
+  if (may_be_idle(s, now_ms, seen_ms)) {
+    // The product's clock counts seconds, and so fail_timeout=0 is no zero here.
+    const uint64_t now = now_ms / 1000, seen = seen_ms / 1000, patience = s.fail_timeout / 1000;
+    if (now > seen + patience) ms >>= std::min<uint64_t>(63, (now - seen) / (patience + 1));
+  }
+  if (running > 0) ms = std::max(ms, l.inflight_ms.load(std::memory_order_relaxed));
   ms = ms > kMost ? kMost : ms + kStep - ms % kStep;
   return ms * (1 + static_cast<uint64_t>(std::max(0, n)));
 }
@@ -32,6 +39,7 @@ inline uint64_t expected_time(const Server& s, bool last_byte, uint64_t now_ms, 
 // It gets a request: time has not passed without one.
 inline void seen_at_work(const Server& s, uint64_t now_ms) {
   auto& seen = s.state->latency.seen_ms;
+  if (!may_be_idle(s, now_ms, seen.load(std::memory_order_relaxed))) return;
   const uint64_t since = now_ms / 1000 - std::min(now_ms, seen.load(std::memory_order_relaxed)) / 1000;
   if (since > s.fail_timeout / 1000) seen.store(now_ms, std::memory_order_relaxed);
 }

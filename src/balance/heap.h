@@ -1,6 +1,9 @@
 #pragma once
-// Servers of a pool by a key, the smallest on top: a heap of four children each that knows where each slot lies, so that a
-// server's key can be changed and a server taken out. All operations are logarithmic in the number of servers that are in.
+// Servers of a pool by a key, the smallest on top: a tournament tree. Each slot has a leaf, each inner node the better one of
+// its two children; a changed key is played up from its leaf until it changes nothing any more. Of equals, who was put in
+// or changed last stands behind.
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -18,85 +21,45 @@ class SlotHeap {
  public:
   // Empties it; slots below `slots` may be put in from now on.
   void reset(size_t slots) {
-    nodes_.clear();
-    nodes_.reserve(slots);
-    at_.assign(slots, kOut);
+    width_ = std::bit_ceil(std::max<size_t>(slots, 2));
+    keys_.assign(2 * width_, kOut);
+    slots_.resize(2 * width_);
+    for (size_t i = 0; i < width_; i++) slots_[width_ + i] = static_cast<uint16_t>(i);
+    for (size_t i = width_; --i > 0;) slots_[i] = slots_[2 * i];
   }
-  bool empty() const { return nodes_.empty(); }
-  size_t size() const { return nodes_.size(); }
-  bool has(uint16_t slot) const { return at_[slot] != kOut; }
-  uint16_t top() const { return nodes_[0].slot; }
-  uint64_t top_key() const { return nodes_[0].key; }
-  uint64_t key(uint16_t slot) const { return nodes_[at_[slot]].key; }
+  bool empty() const { return keys_[1] == kOut; }
+  bool has(uint16_t slot) const { return keys_[width_ + slot] != kOut; }
+  uint16_t top() const { return slots_[1]; }
+  uint64_t top_key() const { return keys_[1]; }
 
   // Puts the slot in, or gives it another key.
-  void set(uint16_t slot, uint64_t key) {
-    Node node{key, slot};
-    uint32_t i = at_[slot];
-    if (i == kOut) {
-      i = static_cast<uint32_t>(nodes_.size());
-      nodes_.push_back(node);
-      rise(i, node);
-    } else if (node < nodes_[i]) {
-      rise(i, node);
-    } else {
-      sink(i, node);
-    }
-  }
-  void remove(uint16_t slot) {
-    uint32_t i = at_[slot];
-    if (i == kOut) return;
-    at_[slot] = kOut;
-    Node last = nodes_.back();
-    nodes_.pop_back();
-    if (i == nodes_.size()) return;
-    if (i > 0 && last < nodes_[(i - 1) / 4])
-      rise(i, last);
-    else
-      sink(i, last);
-  }
+  void set(uint16_t slot, uint64_t key) { play(slot, std::min(key, kOut - 1)); }
+  void remove(uint16_t slot) { play(slot, kOut); }
 
  private:
-  static constexpr uint32_t kOut = UINT32_MAX;
-  struct Node {
-    uint64_t key;
-    uint16_t slot;
-    bool operator<(const Node& o) const { return key < o.key; }
-  };
-  void put(uint32_t i, const Node& node) {
-    nodes_[i] = node;
-    at_[node.slot] = i;
-  }
-  void rise(uint32_t i, const Node node) {
-    for (; i > 0; i = (i - 1) / 4) {
-      const Node& parent = nodes_[(i - 1) / 4];
-      if (!(node < parent)) break;
-      put(i, parent);
-    }
-    put(i, node);
-  }
-  void sink(uint32_t i, const Node node) {
-    const Node* nodes = nodes_.data();
-    auto n = static_cast<uint32_t>(nodes_.size());
-    for (uint32_t first; (first = 4 * i + 1) < n;) {
-      uint32_t least = first;
-      if (first + 3 < n) {
-        least += nodes[first + 1] < nodes[first];
-        uint32_t other = first + 2 + (nodes[first + 3] < nodes[first + 2]);
-        if (nodes[other] < nodes[least]) least = other;
-      } else {
-        for (uint32_t child = first + 1; child < n; child++)
-          if (nodes[child] < nodes[least]) least = child;
+  static constexpr uint64_t kOut = UINT64_MAX;
+
+  void play(uint16_t slot, uint64_t key) {
+    uint64_t* keys = keys_.data();
+    uint16_t* slots = slots_.data();
+    size_t i = width_ + slot;
+    keys[i] = key;
+    while (i > 1) {
+      const size_t rival = i ^ 1;
+      i >>= 1;
+      if (keys[rival] <= key) {
+        key = keys[rival];
+        slot = slots[rival];
+        if (slots[i] == slot) return;  // it was the better one before
       }
-      if (!(nodes[least] < node)) break;
-      put(i, nodes[least]);
-      i = least;
+      keys[i] = key;
+      slots[i] = slot;
     }
-    put(i, node);
   }
 
-  std::vector<Node> nodes_;
-  std::vector<uint32_t> at_;  // by slot
+  size_t width_ = 2;  // leaves; node 1 is the root, the children of i are 2i and 2i + 1
+  std::vector<uint64_t> keys_ = std::vector<uint64_t>(4, kOut);
+  std::vector<uint16_t> slots_ = {0, 0, 0, 1};
 };
 
 }  // namespace weir::model

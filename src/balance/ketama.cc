@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <bit>
 #include <memory>
 #include <unordered_map>
 
@@ -65,14 +66,26 @@ class Ketama final : public Balancer {
     return nullptr;
   }
 
+  // The first point that is not below `hash`; behind all of them: their number.
   size_t first_from(uint32_t hash) const {
-    const Point* base = points_.data();
-    for (size_t n = points_.size(); n > 1;) {
-      size_t half = n / 2;
-      base += base[half - 1].hash < hash ? half : 0;
-      n -= half;
+    const size_t part = hash >> shift_;
+    size_t at = parts_[part];
+    for (size_t n = parts_[part + 1] - at; n > 0;) {
+      const size_t half = n / 2;
+      const bool below = points_[at + half].hash < hash;
+      at += below ? half + 1 : 0;
+      n = below ? n - half - 1 : half;
     }
-    return static_cast<size_t>(base - points_.data()) + (base->hash < hash);
+    return at;
+  }
+
+  // Hashes are spread evenly: a part of the ring that their upper bits tell holds four points or so.
+  void divide() {
+    const auto bits = static_cast<uint32_t>(std::bit_width(points_.size() / 4 + 1));
+    shift_ = 32 - bits;
+    parts_.assign((size_t{1} << bits) + 1, 0);
+    for (const Point& p : points_) parts_[(p.hash >> shift_) + 1]++;
+    for (size_t i = 1; i < parts_.size(); i++) parts_[i] += parts_[i - 1];
   }
 
   // The addresses of a name share its requests as in smooth round robin.
@@ -125,12 +138,15 @@ class Ketama final : public Balancer {
     std::stable_sort(points_.begin(), points_.end(), [](auto& a, auto& b) { return a.hash < b.hash; });
     auto end = std::unique(points_.begin(), points_.end(), [](auto& a, auto& b) { return a.hash == b.hash; });
     points_.erase(end, points_.end());
+    divide();
   }
 
   Shares shares_;
   std::unique_ptr<Balancer> round_robin_;
   const KeyText key_;
-  std::vector<Point> points_;
+  std::vector<Point> points_;  // by hash
+  std::vector<uint32_t> parts_;  // where the points of each part of the ring begin
+  uint32_t shift_ = 0;  // what of a hash is its part
   std::vector<std::vector<uint16_t>> names_;  // the slots of each
   std::vector<int32_t> weights_;  // by slot
   std::vector<int64_t> current_;

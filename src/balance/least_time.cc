@@ -61,20 +61,21 @@ class LeastTime final : public Balancer {
     const LeastTime& method;
 
     uint64_t operator()(const Server& s, int32_t share, int32_t n) const {
-      method.age(s);
-      uint64_t time = expected_time(s, method.rules_.last_byte, method.now_, n);
+      const int32_t running = method.age(s);
+      uint64_t time = expected_time(s, method.rules_.last_byte, running, method.now_, n);
       return (time << 20) / static_cast<uint64_t>(share);
     }
   };
   Load load() const { return {*this}; }
 
-  // Requests that run: their average so far.
-  void age(const Server& s) const {
+  // Requests that run: their average so far. How many they are, where that counts.
+  int32_t age(const Server& s) const {
     Latency& l = s.state->latency;
     int32_t n = rules_.inflight ? l.inflight.read() : 0;
-    if (n <= 0) return;
+    if (n <= 0) return 0;
     uint64_t since = now_ - std::min(now_, l.changed_ms.load(std::memory_order_relaxed));
     add_to_average(l.inflight_ms, l.inflight_sum.load(std::memory_order_relaxed) / static_cast<uint64_t>(n) + since);
+    return n;
   }
 
   void took(const Server& s) const {
@@ -116,8 +117,8 @@ class LeastTime final : public Balancer {
       time = kAway;
       int32_t n = p.server->state->current.read();
       if (tried.has(p.server->slot) || at_limit(*p.server, n)) continue;
-      age(*p.server);
-      time = expected_time(*p.server, rules_.last_byte, now_, n);
+      const int32_t running = age(*p.server);
+      time = expected_time(*p.server, rules_.last_byte, running, now_, n);
       if (least && time * weight(*least) >= shortest * weight(p)) continue;
       least = &p;
       shortest = time;

@@ -45,8 +45,10 @@ inline bool at_limit(const Server& server) {
 
 // Likewise, for who has read how many they are.
 inline bool at_limit(const Server& server, int32_t current) {
-  int32_t limit = limit_of(server);
-  return limit && current >= limit;
+  int32_t limit = server.state->max_conns.load(std::memory_order_relaxed);
+  if (!limit) return false;
+  if (server.limits.vary()) limit = varied_limit(server, limit);
+  return current >= limit;
 }
 
 // Whether one more may wait for this server alone, which takes requests beyond its limit for that (HAProxy's `maxqueue`).
@@ -56,9 +58,10 @@ inline bool takes_to_wait(const Server& server, int32_t current) {
 }
 
 // As Lineup::Place::share, for who has no place at hand.
-inline int32_t share_of(const Server& server) {
+inline int64_t share_of(const Server& server) {
   int32_t weight = server.state->weight.load(std::memory_order_relaxed);
-  return server.limits.slow_start && server.pool->limits.warms ? warming_share(server, weight) : full_share(weight);
+  if (!server.limits.slow_start) return int64_t{weight} * kShares;
+  return server.pool->limits.warms ? warming_share(server, weight) : full_share(weight);
 }
 
 // Servers that may be picked for this try.

@@ -17,7 +17,7 @@ class LoadOrder {
 
   // `load(server, share, n)`: its load with `n` requests. A smaller one is better.
   template <class Load>
-  void follow(Places places, Load load) {
+  void follow(Places places, const Load& load) {
     heap_.reset(marks_.size());
     look_ = 0;
     for (const Lineup::Place& p : places) {
@@ -30,7 +30,7 @@ class LoadOrder {
 
   // The least loaded one that `takes(slot, n)` with its `n` requests, which is thought to get one more; kNone: there is none.
   template <class Load, class Takes>
-  uint16_t take(const Pool& pool, Places places, Load load, Takes takes) {
+  uint16_t take(const Pool& pool, Places places, const Load& load, Takes takes) {
     if (places.empty()) return Tried::kNone;
     if ((++picks_ & 3) == 0) {
       look_ = look_ + 1 < places.size() ? look_ + 1 : 0;
@@ -57,7 +57,7 @@ class LoadOrder {
 
   // Its load may have changed.
   template <class Load>
-  void look(const Server& s, Load load) {
+  void look(const Server& s, const Load& load) {
     if (heap_.has(s.slot)) settle(s, load, requests(s));
   }
 
@@ -80,7 +80,7 @@ class LoadOrder {
   }
   // Whether the load was another one.
   template <class Load>
-  bool settle(const Server& s, Load load, int32_t n) {
+  bool settle(const Server& s, const Load& load, int32_t n) {
     uint64_t now = load(s, marks_[s.slot].share, n);
     if (now == marks_[s.slot].load) return false;
     put(s.slot, now);

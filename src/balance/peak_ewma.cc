@@ -19,24 +19,35 @@ constexpr double kDecayMs = 10'000;
 constexpr double kLeastMs = 0.25;  // what the clock's resolution leaves of a quick answer
 constexpr double kPenaltyMs = 1'000;
 
-double log_of(uint32_t n) {
-  static const auto table = [] {
-    std::array<double, 256 * kShares + 1> logs{};
-    for (size_t i = 1; i < logs.size(); i++) logs[i] = std::log(static_cast<double>(i));
+// Logarithms of whole numbers, most of them from a table.
+class Logs {
+ public:
+  double of(uint32_t n) const { return n < table_.size() ? table_[n] : std::log(static_cast<double>(n)); }
+  static const Logs& get() {
+    static const Logs logs;
     return logs;
-  }();
-  return n < table.size() ? table[n] : std::log(static_cast<double>(n));
-}
+  }
 
-// Unmeasured and idle servers come first; with a request under way they wait for its end.
-uint64_t load(const Server& s, int32_t share, int32_t n) {
-  const Latency& l = s.state->latency;
-  if (!l.measured_ms.load(std::memory_order_relaxed)) return n ? UINT64_MAX - 1 : 0;
-  auto requests = static_cast<uint32_t>(n) + 1;
-  double rank = l.rank.load(std::memory_order_relaxed) + log_of(requests) - log_of(static_cast<uint32_t>(share)) +
-                log_of(kShares);
-  return static_cast<uint64_t>((rank + 64) * (1 << 16));
-}
+ private:
+  Logs() {
+    for (size_t i = 1; i < table_.size(); i++) table_[i] = std::log(static_cast<double>(i));
+  }
+  std::array<double, 256 * kShares + 1> table_{};
+};
+
+struct Load {
+  const Logs& logs = Logs::get();
+  const double above_zero = 64 + std::log(static_cast<double>(kShares));  // a whole weight counts as one
+
+  // Unmeasured and idle servers come first; with a request under way they wait for its end.
+  uint64_t operator()(const Server& s, int32_t share, int32_t n) const {
+    const Latency& l = s.state->latency;
+    if (!l.measured_ms.load(std::memory_order_relaxed)) return n ? UINT64_MAX - 1 : 0;
+    const double rank = l.rank.load(std::memory_order_relaxed) + logs.of(static_cast<uint32_t>(n) + 1) -
+                        logs.of(static_cast<uint32_t>(share));
+    return static_cast<uint64_t>((rank + above_zero) * (1 << 16));
+  }
+};
 
 class PeakEwma final : public Balancer {
  public:
@@ -50,13 +61,13 @@ class PeakEwma final : public Balancer {
     const Lineup& l = lineup(pool, now);
     Places places = places_in_charge(l, all_backups_);
     if (l.version != version_) {
-      order_.follow(places, load);
+      order_.follow(places, load_);
       version_ = l.version;
     }
     auto free = [&](uint16_t i, int32_t n) { return !at_limit(*pool.servers[i], n); };
     auto other = [&](uint16_t i, int32_t n) { return free(i, n) && !tried.has(i); };
-    uint16_t slot = order_.take(pool, places, load, other);
-    if (slot == Tried::kNone && tried.count) slot = order_.take(pool, places, load, free);
+    uint16_t slot = order_.take(pool, places, load_, other);
+    if (slot == Tried::kNone && tried.count) slot = order_.take(pool, places, load_, free);
     return slot == Tried::kNone ? nullptr : pool.servers[slot];
   }
 
@@ -66,7 +77,7 @@ class PeakEwma final : public Balancer {
       measured(server, std::max({kPenaltyMs, 2 * slowest_, 2 * static_cast<double>(end.total_ms)}), end.now_ms);
     else if (end.header_ms != TryEnd::kNever)
       succeeded(server, std::max(kLeastMs, static_cast<double>(end.header_ms)), end.now_ms);
-    order_.look(server, load);
+    order_.look(server, load_);
   }
 
  private:
@@ -88,6 +99,7 @@ class PeakEwma final : public Balancer {
     l.measured_ms.store(std::max<uint64_t>(1, now), std::memory_order_relaxed);
   }
 
+  const Load load_;
   LoadOrder order_;
   double slowest_ = 0;  // ms of a good answer, about
   uint64_t version_ = 0;

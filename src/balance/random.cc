@@ -35,10 +35,27 @@ class Random final : public Balancer {
       alias_.follow(l.active);
       version_ = l.version;
     }
+    if (alias_.empty()) return nullptr;
+    const uint64_t bits = random_bits();  // one number is enough for two draws
+    const Server* s = draw_ == Draw::one ? nullptr : of_two(pool, bits, now, tried);
+    return s ? s : of_many(pool, bits, now, tried);
+  }
+
+  // What of_many() gives when the first two draws can be used, as they mostly can.
+  const Server* of_two(const Pool& pool, uint64_t bits, uint64_t now, const Tried& tried) {
+    const Server& a = *pool.servers[alias_.at(static_cast<uint32_t>(bits))];
+    const Server& b = *pool.servers[alias_.at(static_cast<uint32_t>(bits >> 32))];
+    const int32_t m = a.state->current.read(), n = b.state->current.read();
+    if (&a == &b || tried.count || at_limit(a, m) || at_limit(b, n)) return nullptr;
+    return &better(a, load(a, m, now), b, load(b, n, now), now);
+  }
+
+  const Server* of_many(const Pool& pool, uint64_t bits, uint64_t now, const Tried& tried) {
     const Server* first = nullptr;
     uint64_t least = 0;
-    for (int i = 0; i <= kTries && !alias_.empty(); i++) {
-      const Server* s = pool.servers[alias_.draw()];
+    for (int i = 0; i <= kTries; i++) {
+      if (i) bits = i & 1 ? bits >> 32 : random_bits();
+      const Server* s = pool.servers[alias_.at(static_cast<uint32_t>(bits))];
       if (draw_ == Draw::one) {
         if (takes(*s, tried)) return s;
         continue;
@@ -46,20 +63,21 @@ class Random final : public Balancer {
       int32_t n = s->state->current.read();
       if (s == first || tried.has(s->slot) || at_limit(*s, n)) continue;
       uint64_t own = load(*s, n, now);
-      if (first) return chosen(own * weight(*first) <= least * weight(*s) ? *s : *first, now);
+      if (first) return &better(*first, least, *s, own, now);
       first = s;
       least = own;
     }
     return first;
   }
 
-  const Server* chosen(const Server& s, uint64_t now) const {
+  const Server& better(const Server& a, uint64_t load_a, const Server& b, uint64_t load_b, uint64_t now) const {
+    const Server& s = load_b * weight(a) <= load_a * weight(b) ? b : a;
     if (wishes.ends) seen_at_work(s, now);
-    return &s;
+    return s;
   }
 
   uint64_t load(const Server& s, int32_t n, uint64_t now) const {
-    if (wishes.ends) return expected_time(s, draw_ == Draw::two_last_byte, now, n);
+    if (wishes.ends) return expected_time(s, draw_ == Draw::two_last_byte, 0, now, n);
     return static_cast<uint64_t>(std::max(0, n));
   }
   static uint64_t weight(const Server& s) { return static_cast<uint64_t>(share_of(s)); }

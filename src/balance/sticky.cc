@@ -14,8 +14,17 @@ class Sticky final : public Balancer {
 
   const Server* pick(const Pool& pool, proxy::Transaction&, const Tried&) override {
     PickLock lock(pool);
-    return longest_serving(lineup(pool, net::Loop::current().now()));
+    const Lineup& l = lineup(pool, net::Loop::current().now());
+    if (l.seen == seen_ && l.version == version_) return server_;
+    seen_ = l.seen;
+    version_ = l.version;
+    return server_ = longest_serving(l);
   }
+
+ private:
+  const Server* server_ = nullptr;  // of the lineup that these two tell apart
+  uint64_t seen_ = 0;
+  uint64_t version_ = 0;
 };
 
 }  // namespace

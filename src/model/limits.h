@@ -16,7 +16,7 @@ struct ServerLimits {
   bool strict = false;  // idle connections count against the limit as well (HAProxy's `strict-maxconn`)
   uint32_t slow_start = 0;  // ms over which a server that has come back gets its full share; 0: it has it at once
 
-  bool vary() const { return min_conns || slow_start; }
+  bool vary() const { return static_cast<uint32_t>(min_conns) | slow_start; }
 };
 
 struct PoolLimits {

@@ -26,7 +26,23 @@ Test(heap, gives_the_smallest_whatever_was_done) {
       sorted.insert({ranks[slot], slot});
     }
     cr_assert_eq(heap.has(slot), ranks[slot] != UINT64_MAX);
-    cr_assert_eq(heap.size(), sorted.size());
+    cr_assert_eq(heap.empty(), sorted.empty());
     if (!sorted.empty()) cr_assert_eq(heap.top(), sorted.begin()->second);
   }
+}
+
+Test(heap, of_equals_who_came_or_changed_last_stands_behind) {
+  SlotHeap heap;
+  heap.reset(3);
+  for (uint16_t slot : {2, 0, 1}) heap.set(slot, 7);
+  for (uint16_t turn = 0; turn < 9; turn++) {
+    const uint16_t slot = heap.top();
+    heap.remove(slot);
+    cr_assert_neq(heap.top(), slot);
+    heap.set(slot, 7);
+  }
+  heap.set(1, UINT64_MAX);
+  cr_assert(heap.has(1));
+  for (uint16_t slot : {0, 1, 2}) heap.remove(slot);
+  cr_assert(heap.empty());
 }
