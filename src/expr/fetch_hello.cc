@@ -92,11 +92,13 @@ bool version(const Ctx& ctx, const Arg*, Value& out) {
   return give(out, int64_t{byte(s, at) << 16 | byte(s, at + 1)});
 }
 
-// The data of an extension of the ClientHello; `found` tells an empty one from none.
-State extension(const Ctx& ctx, uint32_t wanted, Str& data, bool& found) {
+// A ClientHello's list of ciphers, and its extensions.
+struct Offer {
+  Str ciphers, extensions;
+};
+State client_hello(const Ctx& ctx, Offer& out) {
   uint32_t type = 0;
   Str body;
-  found = false;
   if (hidden(ctx)) return State::no;
   Str s = bytes_of(ctx, false);
   State state = hello(s, type, body);
@@ -105,10 +107,19 @@ State extension(const Ctx& ctx, uint32_t wanted, Str& data, bool& found) {
   Reader r{body};
   r.take(2 + 32);  // version, random
   r.block(1);      // session
-  r.block(2);      // ciphers
+  out.ciphers = r.block(2);
   r.block(1);      // compressions
-  Reader list{r.block(2)};
-  while (r.good && list.good && !list.rest.empty()) {
+  out.extensions = r.good ? r.block(2) : Str();
+  return State::there;
+}
+
+// The data of an extension of the ClientHello; `found` tells an empty one from none.
+State extension(const Ctx& ctx, uint32_t wanted, Str& data, bool& found) {
+  found = false;
+  Offer offer;
+  State state = client_hello(ctx, offer);
+  Reader list{offer.extensions};
+  while (list.good && !list.rest.empty()) {
     uint32_t id = list.number(2);
     Str content = list.block(2);
     if (!list.good || id != wanted) continue;
@@ -116,13 +127,15 @@ State extension(const Ctx& ctx, uint32_t wanted, Str& data, bool& found) {
     found = true;
     break;
   }
-  return State::there;
+  return state;
 }
 
 constexpr uint32_t kServerName = 0;
 constexpr uint32_t kGroups = 10;
+constexpr uint32_t kSignatures = 13;
 constexpr uint32_t kAlpn = 16;
 constexpr uint32_t kTicket = 35;
+constexpr uint32_t kKeyShare = 51;
 
 bool server_name(const Ctx& ctx, const Arg*, Value& out) {
   Str data;
@@ -163,6 +176,38 @@ bool has_groups(const Ctx& ctx, const Arg*, Value& out) {
   if (state == State::short_of_bytes) return not_yet(ctx);
   return state == State::there && give_bool(out, found);
 }
+// What lists hold, two bytes each, without their length.
+bool give_list(Str list, Value& out) {
+  out = Value::of_binary(list);
+  return !list.empty();
+}
+bool cipher_list(const Ctx& ctx, const Arg*, Value& out) {
+  Offer offer;
+  if (client_hello(ctx, offer) == State::short_of_bytes) return not_yet(ctx);
+  return give_list(offer.ciphers, out);
+}
+template <uint32_t kind>
+bool listed(const Ctx& ctx, const Arg*, Value& out) {
+  Str data;
+  bool found;
+  if (extension(ctx, kind, data, found) == State::short_of_bytes) return not_yet(ctx);
+  return found && give_list(Reader{data}.block(2), out);
+}
+// The groups of the keys that the client has sent at once (RFC 8446 4.2.8).
+bool key_share_groups(const Ctx& ctx, const Arg*, Value& out) {
+  Str data;
+  bool found;
+  if (extension(ctx, kKeyShare, data, found) == State::short_of_bytes) return not_yet(ctx);
+  if (!found) return false;
+  std::string groups;
+  Reader list{Reader{data}.block(2)};
+  while (list.good && !list.rest.empty()) {
+    Str group = list.take(2);
+    list.block(2);
+    if (list.good) groups += group;
+  }
+  return give_list(ctx.arena->dup(groups), out);
+}
 // 0: no ticket extension, 1: an empty one, 2: with a ticket.
 bool ticket(const Ctx& ctx, const Arg*, Value& out) {
   Str data;
@@ -181,10 +226,16 @@ constexpr uint16_t kBack = kResponseBytes;
 constexpr FetchDef kTable[] = {
     {"rep_ssl_hello_type", 0, 0, kInt, kBack, hello_type<true>, nullptr, "the type of the server's hello"},
     {"req.ssl_alpn", 0, 0, kText, kIn, alpn, nullptr, "the protocols that the client offers"},
+    {"req.ssl_cipherlist", 0, 0, Type::binary, kIn, cipher_list, nullptr, "the ciphers that the client offers"},
     {"req.ssl_ec_ext", 0, 0, Type::boolean, kIn, has_groups, nullptr, "whether the client names elliptic curves"},
     {"req.ssl_hello_type", 0, 0, kInt, kIn, hello_type<false>, nullptr, "the type of the client's hello"},
+    {"req.ssl_keyshare_groups", 0, 0, Type::binary, kIn, key_share_groups, nullptr,
+     "the groups that the client has sent keys of"},
+    {"req.ssl_sigalgs", 0, 0, Type::binary, kIn, listed<kSignatures>, nullptr, "the signatures that the client takes"},
     {"req.ssl_sni", 0, 0, kText, kIn, server_name, nullptr, "the server name that the client asks for"},
     {"req.ssl_st_ext", 0, 0, kInt, kIn, ticket, nullptr, "whether the client has a session ticket"},
+    {"req.ssl_supported_groups", 0, 0, Type::binary, kIn, listed<kGroups>, nullptr,
+     "the groups that the client can exchange keys with"},
     {"req.ssl_ver", 0, 0, kInt, kIn, version, nullptr, "the version in the client's hello"},
     {"req_ssl_hello_type", 0, 0, kInt, kIn, hello_type<false>, nullptr, "the type of the client's hello"},
     {"req_ssl_sni", 0, 0, kText, kIn, server_name, nullptr, "the server name that the client asks for"},

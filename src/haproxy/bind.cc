@@ -83,7 +83,7 @@ std::string keyword_of(const Directive& d) {
 }
 
 // What to write where an option of bind or server lines stands on a line of its own; empty when the word is none.
-std::string line_of_option(Str word) {
+Str line_of_option(Str word) {
   if (index().find_name(word, kServerOption)) return "it is an option of server and default-server lines";
   if (index().find_name(word, kBindOption)) return "it is an option of bind lines";
   return {};
@@ -106,8 +106,7 @@ size_t words_in(Str name) {
 
 // The keyword that was probably meant: by all its words, by its first one, or a section's.
 std::string suggestion(const Scope& scope, const Directive& d, Str word) {
-  std::string option = line_of_option(word);
-  if (!option.empty()) return option;
+  if (Str option = line_of_option(word); !option.empty()) return std::string(option);
   std::vector<Str> names = index().names(scope.context);
   if (Str near = config::nearest(word, names); !near.empty()) return fmt::format("did you mean '{}'?", near);
   for (Str& name : names) name = name.substr(0, name.find(' '));

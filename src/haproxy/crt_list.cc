@@ -65,7 +65,8 @@ bool add_filters(Scope& scope, Str text, const Where& where, CrtLine& line) {
       line.fallback = true;
       continue;
     }
-    if (name.find('*', 1) != std::string::npos || (name.starts_with('*') && !name.starts_with("*."))) {
+    const bool inner_star = name.rfind('*') != std::string::npos && name.rfind('*') > 0;
+    if (inner_star || (name.starts_with('*') && !name.starts_with("*."))) {
       scope.error(where, fmt::format("'{}' is no wildcard: the asterisk stands for the first label", name),
                   "write: *.example.com");
       return false;

@@ -28,6 +28,8 @@ bool is_dynamic(const Proxy& p) {
     case Algorithm::static_rr:
     case Algorithm::first:
     case Algorithm::sticky:
+    case Algorithm::log_hash:
+    case Algorithm::lua:
     case Algorithm::maglev: return false;
   }
   return false;

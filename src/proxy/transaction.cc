@@ -24,6 +24,15 @@ using http::Name;
 
 namespace {
 
+// What was looked at and not read would turn the end of the connection into a reset (RFC 2525 2.17).
+void swallow_input(http::Stream* client) {
+  net::Conn* conn = client ? client->conn() : nullptr;
+  char sink[4096];
+  size_t got = 0;
+  for (int reads = 0; conn && reads < 4 && conn->read(sink, sizeof sink, got) == net::Conn::Io::ok; reads++) {
+  }
+}
+
 constexpr uint32_t kContent = 16 * 1024;  // bytes that content rules may look at
 
 bool response_has_body(const http::Message& response, Method method) {
@@ -263,6 +272,7 @@ Next Transaction::fail(const Error& why) {
 
 Next Transaction::drop(bool silently) {
   silent_ = silently;
+  if (tcp && !silently) swallow_input(client);
   close_client = true;
   response_ended_ = false;
   finish();

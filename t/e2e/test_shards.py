@@ -49,6 +49,7 @@ defaults
     mode http
     log global
     option httplog
+    option dontlognull
     timeout connect 5s
     timeout client 20s
     timeout server 20s
