@@ -69,6 +69,7 @@ void settle(Model& model, const Server& server) {
   net::Addr moved;
   std::string path;
   if (!s.moved.get(moved, path)) return;
+  if (server.spare && server.addr.port) moved.port = server.addr.port;  // names have none: it is as in the file
   if (moved.family == AF_UNIX) moved.path = model.arena.dup(path).data();
   server.local->addr.store(model.arena.make<net::Addr>(moved), std::memory_order_release);
 }

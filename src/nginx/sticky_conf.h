@@ -41,7 +41,8 @@ struct Sticky {
   int64_t expires = kNoExpires;  // seconds from now
   bool httponly = false;
   bool secure = false;
-  std::vector<Str> sids;  // by server slot: the name that cookies, routes and sessions have for it
+  // By server slot: the name that cookies, routes and sessions have for it; empty: it goes with the address.
+  std::vector<Str> sids;
 };
 
 bool is_samesite(Str value);

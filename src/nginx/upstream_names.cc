@@ -62,8 +62,7 @@ void add_place(Scope& scope, model::Pool& pool, const model::Server& pattern, bo
   s->pool = &pool;
   s->backup = backup;
   s->name = scope.arena.dup(fmt::format("{}#{}", s->written, number));
-  s->state =
-      model::server_state(fmt::format("nginx/{}/{}:{}#{}", pool.name, s->follows->host, s->follows->port, number));
+  s->state = model::server_state(fmt::format("nginx/{}/{}#{}", pool.name, s->follows->host, number));
   s->local = scope.arena.own<model::ServerLocal>();
   pool.servers.push(scope.arena, s);
   scope.model.servers.push_back(s);
@@ -122,7 +121,7 @@ void add_named_servers(Scope& scope, model::Pool& pool, const model::Server& pat
   model::Server place = pattern;
   place.follows = name;
   place.spare = place.unresolved = true;
-  place.addr.port = port;
+  place.addr.port = name->services ? 0 : port;
   place.host = host;
   place.written = scope.arena.dup(word.text);
   for (int i = 0; i < kPlaces; i++) add_place(scope, pool, place, pattern.backup, i);

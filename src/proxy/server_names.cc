@@ -54,24 +54,26 @@ class ServerNames::Watch final : public Timer {
 
   void on_timer() override { ask(); }
   void take(const Found& found) {
-    const uint64_t now = all_.shard_.loop.now();
-    const bool good = found.status == DnsStatus::ok;
     fresh_.clear();
     until_ms_ = found.until_ms;
-    if (!good) {
-      if (now - good_ms_ >= hold(found.status))
-        for (const Place& p : servers_) all_.move(*p.server, nullptr);
-      return rest(name_.retry_ms);
-    }
+    if (found.status != DnsStatus::ok) return give_up(found.status);
     if (name_.services) return find_hosts(found);
     for (const net::DnsRecord& r : found.records) add(r.addr, name_.port, {});
     finish();
   }
 
+  // What was known counts for a while.
+  void give_up(DnsStatus why) {
+    if (all_.shard_.loop.now() - good_ms_ >= hold(why))
+      for (const Place& p : servers_) all_.move(*p.server, nullptr);
+    rest(name_.retry_ms);
+  }
+
+  // The same service may be there several times, each with its own servers.
   void add(Addr addr, uint16_t port, const net::DnsRecord& service) {
     addr.port = port;
     for (const Target& t : fresh_)
-      if (t.addr == addr) return;
+      if (t.addr == addr && !name_.by_priority) return;
     const int weight = std::max(1, (service.weight * name_.weights + 65534) / 65535);
     fresh_.push_back({addr, name_.services ? weight : 0, service.priority});
   }
@@ -79,6 +81,7 @@ class ServerNames::Watch final : public Timer {
   // The addresses of the hosts that services are on.
   void find_hosts(const Found& found) {
     open_ = found.records.size();
+    lost_ = DnsStatus::ok;
     const uint32_t round = ++round_;
     for (const net::DnsRecord& r : found.records)
       name_.names->ask(all_.shard_, r.target, [alive = alive_, r, round](const FoundPtr& hosts) {
@@ -86,9 +89,14 @@ class ServerNames::Watch final : public Timer {
       });
   }
   void take_host(const net::DnsRecord& service, const Found& hosts) {
-    if (hosts.status == DnsStatus::ok) until_ms_ = std::min(until_ms_, hosts.until_ms);
+    if (hosts.status == DnsStatus::ok)
+      until_ms_ = std::min(until_ms_, hosts.until_ms);
+    else if (lost_ != DnsStatus::no_such_name)
+      lost_ = hosts.status;
     for (const net::DnsRecord& r : hosts.records) add(r.addr, service.port, service);
-    if (--open_ == 0) finish();
+    if (--open_ > 0) return;
+    if (fresh_.empty() && lost_ != DnsStatus::ok) return give_up(lost_);
+    finish();
   }
 
   void finish() {
@@ -177,6 +185,7 @@ class ServerNames::Watch final : public Timer {
   uint64_t until_ms_ = 0;  // as long as what is known now is good
   std::vector<Target> fresh_;
   size_t open_ = 0;  // hosts that are being looked up
+  DnsStatus lost_ = DnsStatus::ok;  // of those that were not found
   uint32_t round_ = 0;
   std::shared_ptr<Watch*> alive_;
 };
