@@ -1,20 +1,30 @@
--- weir's own words for scripts, weir-lua(7): choosing a server. Run once in every state of a configuration that loads Lua files,
--- after lua/haproxy.lua.
+-- weir's own words for scripts, weir-lua(7): choosing a server, the key of stickiness. Run once in every state of a configuration
+-- that loads Lua files, after lua/haproxy.lua or lua/ngx.lua.
 local base = require "weir.core"
-local txn = require("weir.haproxy").txn
 local ffi = require "ffi"
 
 ffi.cdef [[
 int weir_lua_servers(void);
 int weir_lua_server_name(int index, weir_lua_str *out);
 double weir_lua_server_number(int index, int what);
+int weir_lua_request(int part, weir_lua_str *out);
+int weir_lua_request_header(const char *name, size_t n, weir_lua_str *out);
+int weir_lua_request_cookie(const char *name, size_t n, weir_lua_str *out);
+int weir_lua_request_argument(const char *name, size_t n, weir_lua_str *out);
 ]]
 
 local C = ffi.C
 local registered, out = base.registered, base.out
-local type, error = type, error
+local type, error, tostring, pairs, rawset, setmetatable = type, error, tostring, pairs, rawset, setmetatable
 
 weir = {}
+
+local function check_arguments(word, name, f)
+  if type(name) ~= "string" then error("bad argument #1 to '" .. word .. "' (string expected)", 3) end
+  if type(f) ~= "function" then error("bad argument #2 to '" .. word .. "' (function expected)", 3) end
+end
+
+-- ---------------------------------------------------------------- choosing a server
 
 -- The servers that may be picked now, counted from 1. There is one such object; it means those of the pick that runs.
 local servers = {}
@@ -35,7 +45,47 @@ end
 
 -- f(txn, servers) returns the number of a server: `balance lua.NAME`.
 function weir.balance(name, f)
-  if type(name) ~= "string" then error("bad argument #1 to 'balance' (string expected)", 2) end
-  if type(f) ~= "function" then error("bad argument #2 to 'balance' (function expected)", 2) end
-  registered["balance/" .. name] = function() return f(txn, servers) end
+  check_arguments("balance", name, f)
+  local haproxy = package.loaded["weir.haproxy"]
+  if not haproxy then error("'balance' is for backends: load the script with lua-load", 2) end
+  registered["balance/" .. name] = function() return f(haproxy.txn, servers) end
+end
+
+-- ---------------------------------------------------------------- the key of stickiness
+
+-- The request whose key is asked for. There is one such object; its fields are read when they are asked for.
+local req = {}
+local parts = { method = 0, target = 1, path = 2, query = 3, host = 4, client = 5 }
+
+setmetatable(req, {
+  __index = function(_, name)
+    local part = parts[name]
+    return part and C.weir_lua_request(part, out) ~= 0 and base.text(out) or nil
+  end,
+})
+
+for name, get in pairs {
+  header = C.weir_lua_request_header, cookie = C.weir_lua_request_cookie, argument = C.weir_lua_request_argument,
+} do
+  rawset(req, name, function(_, which)
+    if type(which) ~= "string" then error("bad argument #1 to '" .. name .. "' (string expected)", 2) end
+    return get(which, #which, out) ~= 0 and base.text(out) or nil
+  end)
+end
+
+-- f(req) returns the text that keeps requests together; an empty one: this request goes its own way. `sticky lua NAME`; and a fetch for
+-- HAProxy's words, `stick on lua.NAME`, unless the script has registered another one of that name.
+function weir.key(name, f)
+  check_arguments("key", name, f)
+  local function key()
+    local text = f(req)
+    if type(text) == "number" then text = tostring(text) end
+    if type(text) ~= "string" then error("the function returned " .. type(text) .. ", not a text", 0) end
+    return text
+  end
+  registered["key/" .. name] = key
+  registered["fetch/" .. name] = registered["fetch/" .. name] or function()
+    local text = key()
+    return text ~= "" and text or nil
+  end
 end

@@ -9,6 +9,7 @@
 #include "haproxy/lua.h"
 #include "haproxy/rule.h"
 #include "lua/api.h"
+#include "lua/hook.h"
 #include "net/loop.h"
 
 namespace weir::haproxy {
@@ -63,24 +64,19 @@ class LuaBalancer final : public model::Balancer {
 
 const LuaHook* find_lua_hook(Scope& scope, Str kind, const Word& word) {
   Str name = word.text.substr(word.text.find('.') + 1);
-  std::string registered = fmt::format("{}/{}", kind, name);
   if (scope.options.offline) {
     scope.diag.note(word.where, fmt::format("the Lua function '{}' is not known", name));
     return nullptr;
   }
-  lua::Program* program = lua::Program::find(scope.model);
-  if (!program || !program->first().push_registered(registered)) {
-    std::vector<std::string> known;
-    if (program) known = program->first().registered_names(fmt::format("{}/", kind));
-    Str near = config::nearest(name, {known.begin(), known.end()});
+  lua::FoundHook found = lua::find_hook(scope.model, kind, name);
+  if (!found.found) {
     scope.error(word.where, fmt::format("no Lua file registered '{}' with weir.{}", name, kind),
-                near.empty() ? std::string() : fmt::format("did you mean 'lua.{}'?", near));
+                found.near.empty() ? std::string() : fmt::format("did you mean 'lua.{}'?", found.near));
     return nullptr;
   }
-  lua_pop(program->first().main(), 1);
   auto* hook = scope.arena.make<LuaHook>();
   hook->name = scope.keep(name);
-  hook->function = program->add_function({lua::Function::Kind::registered, registered, {}});
+  hook->function = found.function;
   return hook;
 }
 

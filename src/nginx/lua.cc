@@ -193,7 +193,7 @@ void finish_lua(Scope& scope) {
   LuaMain& m = lua_main(scope);
   if (!m.used || scope.options.offline) return;
   lua::Program& program = lua::Program::of(scope.model);
-  for (Str library : {"core", "ngx"})
+  for (Str library : {"core", "ngx", "weir"})
     if (std::string problem = program.add_library(library); !problem.empty()) {
       scope.error({}, problem);
       return;

@@ -8,6 +8,7 @@
 #include "nginx/core.h"
 #include "nginx/error_log.h"
 #include "nginx/lua.h"
+#include "nginx/personality.h"
 
 namespace weir::nginx {
 namespace {
@@ -54,6 +55,10 @@ int give_variable(Transaction& txn, const Variable* v, weir_lua_str* out) {
 
 Request& request() {
   return of(*current->txn);
+}
+// For the log, which scripts write to wherever they run: a request of another vocabulary has none of nginx's.
+const Transaction* own() {
+  return current && current->txn->personality == &personality() ? current->txn : nullptr;
 }
 bool in(LuaPhase phase) {
   return current && current->phase == static_cast<uint8_t>(phase);
@@ -332,10 +337,10 @@ void weir_lua_ngx_exec(const char* uri, size_t n, const char* args, size_t m) {
 // ---------------------------------------------------------------- the error log
 
 int weir_lua_ngx_logged(int level) {
-  return error_logged(current ? current->txn : nullptr, static_cast<LogLevel>(level));
+  return error_logged(nginx::own(), static_cast<LogLevel>(level));
 }
 
 void weir_lua_ngx_log(int level, const char* text, size_t n) {
-  log_error(current ? current->txn : nullptr, static_cast<LogLevel>(level), 0, {text, n});
+  log_error(nginx::own(), static_cast<LogLevel>(level), 0, {text, n});
 }
 }

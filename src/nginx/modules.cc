@@ -7,6 +7,7 @@
 #include "nginx/health_check.h"
 #include "nginx/health_match.h"
 #include "nginx/keepalive.h"
+#include "nginx/lua_hooks.h"
 #include "nginx/proxy_ssl.h"
 #include "nginx/stats_page.h"
 #include "nginx/sticky.h"
@@ -51,6 +52,7 @@ const std::vector<const Module*>& modules() {
       &kRefererModule,
       &kSecureLinkModule,
       &kLuaModule,
+      &kLuaHooksModule,
       // content
       &kTryFilesModule,
       &kMirrorModule,

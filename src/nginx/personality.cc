@@ -181,6 +181,9 @@ class NginxPersonality final : public proxy::Personality {
     log_server_error(txn, why);
   }
   void attempt_failed(Transaction& txn, const Error& why) const override { count_failure(txn, why); }
+  void proxy_addresses(Transaction& txn, net::Addr& source, net::Addr&) const override {
+    if (const net::Addr* told = txn.extra ? of(txn).real_addr : nullptr) source = *told;
+  }
   void attempt_answered(Transaction& txn) const override {
     count_answer(txn);
     count_answered(txn);

@@ -157,7 +157,7 @@ class StickyBalancer final : public model::Balancer {
     use = txn.arena.make<StickyUse>();
     use->conf = &conf_;
     use->txn = &txn;
-    use->id = first_value(txn, conf_.lookup);
+    use->id = conf_.lua ? run_lua_key(txn, *conf_.lua) : first_value(txn, conf_.lookup);
     if (conf_.sessions && !conf_.learns_early) {
       use->cancel = learn_at_end;
       txn.own(use);
@@ -215,7 +215,7 @@ void note_sticky_answer(Transaction& txn) {
   StickyUse* use = use_of(txn);
   if (!use || use->conf->pool != txn.pool) return;
   use->answered = txn.server;
-  if (use->conf->sessions) use->created = first_value(txn, use->conf->create);
+  if (use->conf->sessions) use->created = use->conf->lua ? use->id : first_value(txn, use->conf->create);
   if (use->conf->learns_early && !wants_next_upstream(txn, Error{})) learn(*use);
   if (!is_own(txn) && !use->cookie.empty()) txn.response.headers.add("Set-Cookie", use->cookie, http::Name::set_cookie);
 }

@@ -1,6 +1,6 @@
 #pragma once
 // sticky (ngx_http_upstream_sticky_module): requests of one session go to one server of their group, by a cookie that is set here,
-// by a route, or by an identifier that is learned from answers.
+// by a route, by an identifier that is learned from answers, or by what a Lua function makes of the request.
 #include "nginx/module.h"
 #include "proxy/step.h"
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "nginx/hash_key.h"
+#include "nginx/lua_hooks.h"
 #include "nginx/module.h"
 #include "sticky/table.h"
 
@@ -18,7 +19,7 @@ struct StickySession {
   char sid[kSidSize];
 };
 
-// Learned sessions, in a zone.
+// Sessions and their servers, in a zone.
 struct StickySessions {
   Str name;
   sticky::Table table;
@@ -32,7 +33,8 @@ struct Sticky {
   model::Pool* pool = nullptr;
   std::vector<HashKey*> lookup;
   std::vector<HashKey*> create;
-  StickySessions* sessions = nullptr;  // of `learn`
+  StickySessions* sessions = nullptr;  // of `learn` and `lua`
+  const LuaHook* lua = nullptr;  // says whose request it is, in place of `lookup` and `create`
   bool learns_early = false;  // when the answer's head has come, not when the exchange is over
   Str cookie;  // its name; empty: none is set
   const HashKey* domain = nullptr;

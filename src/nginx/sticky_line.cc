@@ -152,14 +152,16 @@ bool take_zone(Scope& scope, const Directive& d, const config::Word& word, Stick
   return true;
 }
 
+bool take_timeout(Scope& scope, const Directive& d, const config::Word& word, uint64_t& timeout) {
+  if (timeout) return refuse_directive(scope, d, word.where, "duplicate timeout"), false;
+  if (parse_ms(word.text.substr(8), timeout) && timeout) return true;
+  return refuse_directive(scope, d, word.where, "invalid timeout", "a time such as 1h"), false;
+}
+
 bool take_learn_word(Scope& scope, const Directive& d, const config::Word& word, Sticky& s, uint64_t& timeout) {
   Str text = word.text;
   if (text.starts_with("zone=")) return take_zone(scope, d, word, s);
-  if (text.starts_with("timeout=")) {
-    if (timeout) return refuse_directive(scope, d, word.where, "duplicate timeout"), false;
-    if (parse_ms(text.substr(8), timeout) && timeout) return true;
-    return refuse_directive(scope, d, word.where, "invalid timeout", "a time such as 1h"), false;
-  }
+  if (text.starts_with("timeout=")) return take_timeout(scope, d, word, timeout);
   for (auto [prefix, list] : {std::pair{Str("create="), &s.create}, std::pair{Str("lookup="), &s.lookup}})
     if (text.starts_with(prefix)) {
       Str name = text.substr(prefix.size());
@@ -194,6 +196,30 @@ bool bind_learn(Scope& scope, const Directive& d, Sticky& s) {
   return true;
 }
 
+// weir's own: a session is what a function says of the request. It begins with the first answer.
+bool bind_lua(Scope& scope, const Directive& d, Sticky& s) {
+  uint64_t timeout = 0;
+  for (size_t i = 2; i < d.args(); i++) {
+    const config::Word& word = d.arg(i);
+    if (word.text.starts_with("zone=")) {
+      if (!take_zone(scope, d, word, s)) return false;
+    } else if (word.text.starts_with("timeout=")) {
+      if (!take_timeout(scope, d, word, timeout)) return false;
+    } else {
+      unknown(scope, word, "zone=NAME:SIZE, timeout=TIME");
+      return false;
+    }
+  }
+  if (!s.sessions) {
+    refuse_directive(scope, d, d.where, "\"zone\" parameter is not specified", "zone=NAME:SIZE, such as zone=users:1m");
+    return false;
+  }
+  s.sessions->timeout_ms = timeout ? timeout : kUsualTimeout;
+  s.lua = &want_lua_hook(scope, "key", d.arg(1).text, d.arg(1).where);
+  s.learns_early = true;
+  return true;
+}
+
 void bind_sticky(void* p, const Directive& d, const Row&) {
   Scope& scope = *static_cast<Scope*>(p);
   Stickies& known = stickies(scope);
@@ -208,8 +234,10 @@ void bind_sticky(void* p, const Directive& d, const Row&) {
     bind_route(scope, d, s);
   else if (how == "learn")
     bind_learn(scope, d, s);
+  else if (how == "lua")
+    bind_lua(scope, d, s);
   else
-    unknown(scope, d.arg(0), "cookie, route or learn");
+    unknown(scope, d.arg(0), "cookie, route, learn or lua");
 }
 
 void finish(Scope& scope) {
@@ -231,9 +259,10 @@ const Row kTable[] = {
     {"sticky", kUpstream, 2, -1, Block::none, Inherit::none, bind_sticky,
      "cookie name [expires=time] [domain=domain] [httponly] [samesite=strict|lax|none|$variable] [secure] [path=path] "
      "| "
-     "route $variable ... | learn create=$variable lookup=$variable zone=name:size [timeout=time] [header] [sync]",
-     "keeps a client's session with one server: by a cookie that is set, by a route, or by an identifier that is "
-     "learned"},
+     "route $variable ... | learn create=$variable lookup=$variable zone=name:size [timeout=time] [header] [sync] "
+     "| lua name zone=name:size [timeout=time]",
+     "keeps a client's session with one server: by a cookie that is set, by a route, by an identifier that is "
+     "learned, or (weir's own) by what a function of a Lua script says of the request"},
 };
 
 }  // namespace

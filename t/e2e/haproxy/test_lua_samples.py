@@ -97,10 +97,10 @@ def test_deny(start):
 
 def test_words_that_are_not_there_are_told_with_their_line(weir):
     face = weir("haproxy", text="x", start=False)
-    (face.dir / "key.lua").write_text('weir.key("user", function(txn) return "a" end)\n', "utf-8")
-    face.conf.write_text(f"global\n    lua-load {face.dir / 'key.lua'}\nfrontend f\n    mode http\n    bind 127.0.0.1:1\n", "utf-8")
+    (face.dir / "own.lua").write_text('weir.unheard("user", function(txn) return "a" end)\n', "utf-8")
+    face.conf.write_text(f"global\n    lua-load {face.dir / 'own.lua'}\nfrontend f\n    mode http\n    bind 127.0.0.1:1\n", "utf-8")
     done = face.run("-c", "-f", str(face.conf))
-    assert done.returncode == 1 and "key.lua:1:" in done.stderr
+    assert done.returncode == 1 and "own.lua:1:" in done.stderr
 
 
 def test_unknown_names_are_told(weir, origins):
