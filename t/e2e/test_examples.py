@@ -105,3 +105,82 @@ def test_the_nginx_example(certs, tmp_path, face):
     else:
         command = [linked(tmp_path, "weir"), "run", "-c", str(example)]
     machine.run(nginx_inside, command, (certs.dir / "example.com.crt").read_bytes(), (certs.dir / "example.com.key").read_bytes())
+
+
+# --- nginx-slow-start.conf ---
+
+
+def slow_start_inside(command):
+    machine.set_up(["10.1.0.1", "10.1.0.2"], names=[("127.0.0.1", "localhost"), ("10.1.0.1", "backend1.example.com"), ("10.1.0.2", "backend2.example.com")])
+    origins = [machine.Origin(name, f"10.1.0.{i}", 8080) for i, name in ((1, "backend1"), (2, "backend2"))]
+    with machine.Running(command, 8080):
+        ask = lambda count: collections.Counter(bodies("/", count, port=8080))
+        assert ask(20) == {"backend1": 10, "backend2": 10}
+        origins[1].stop()
+        assert ask(10) == {"backend1": 10}
+        origins[1].start()
+        # It is left alone for fail_timeout, 10 s; then its share grows.
+        net.wait_until(lambda: "backend2" in ask(1), "the server's return", timeout=40)
+        assert ask(60)["backend2"] < 20
+
+
+@pytest.mark.parametrize("face", ["nginx", "weir"])
+def test_the_slow_start_example(tmp_path, face):
+    example = tmp_path / "nginx-slow-start.conf"
+    shutil.copy(EXAMPLES / "nginx-slow-start.conf", example)
+    server = "server { listen 8080; location / { proxy_pass http://backend; } }"
+    if face == "nginx":
+        (tmp_path / "nginx.conf").write_text(f"daemon off;\nuser root root;\npid {tmp_path}/pid;\nerror_log {tmp_path}/error.log;\nevents {{}}\n"
+                                             f"http {{ access_log off; include {example}; {server} }}\n")
+        command = [linked(tmp_path, "nginx"), "-p", f"{tmp_path}/", "-c", str(tmp_path / "nginx.conf"), "-e", f"{tmp_path}/start.log"]
+    else:
+        (tmp_path / "weir.conf").write_text(f"workers 1;\ninclude {example};\n{server}\n")
+        command = [linked(tmp_path, "weir"), "run", "-c", str(tmp_path / "weir.conf")]
+    machine.run(slow_start_inside, command)
+
+
+# --- weir.conf ---
+
+LOCAL = {"api1": 9001, "api2": 9002, "s1": 9003, "s2": 9004, "old1": 9005, "old2": 9006}
+
+
+def weir_inside(command):
+    machine.set_up([f"10.1.0.{i}" for i in range(1, 3)])
+    origins = {name: machine.Origin(name, "127.0.0.1", port, here=True) for name, port in LOCAL.items()}
+    with machine.Running(command, 8080):
+        net.wait_until(lambda: all(states()[name]["check_status"] == ("L7OK" if name.startswith("api") else "L4OK")
+                                   for name in ("api1", "api2", "s1", "s2")), states)
+        ask = lambda path="/", count=1, port=8080, **more: bodies(path, count, port=port, **more)
+        # The site's backup gets nothing; the old host goes to nginx's upstream, 3 to 1.
+        assert ask(count=5) == ["s1"] * 5
+        assert collections.Counter(ask(count=8, host="OLD.example.com")) == {"old1": 6, "old2": 2}
+        # Idle servers: the first one; who has a cookie stays where it leads.
+        assert ask("/api/users", 3) == ["api1"] * 3
+        assert ask("/api/users", 3, headers={"Cookie": "SRV=b"}) == ["api2"] * 3
+        headers = next(headers for path, headers in origins["s1"].seen if path == "/")
+        assert headers["X-Forwarded-For"] == "127.0.0.1"
+        assert headers["X-Request-Start"].startswith("t=") and headers["X-Request-Start"].endswith("; via=weir")
+        assert any(path == "/health" for path, _ in origins["api1"].seen)
+        # Who is not here may not see what is private.
+        assert machine.get("/private", port=8080) == (200, "s1")
+        assert machine.get_from_servers("/private", 8080)[0] == 403
+        assert machine.get_from_servers("/", 8080) == (200, "s1")
+        # nginx's server, whose /api/ is HAProxy's backend.
+        assert collections.Counter(ask(count=8, port=8081)) == {"old1": 6, "old2": 2}
+        assert ask("/api/x", 2, port=8081) == ["api1"] * 2
+        assert ask("/api/x", 2, port=8081, headers={"Cookie": "SRV=b"}) == ["api2"] * 2
+        assert machine.get("/ping", port=8081) == (200, "pong\n")
+        status, page = machine.get("/stats", port=8404)
+        assert status == 200 and "site" in page and "legacy" in page
+        # The backup serves when nobody else does, and a server that is back starts slowly.
+        origins["s1"].stop()
+        net.wait_until(lambda: states()["s1"]["status"] == "DOWN", states)
+        assert ask(count=3) == ["s2"] * 3
+        origins["s1"].start()
+        net.wait_until(lambda: states()["s1"]["status"] == "UP", states)
+        assert int(states()["s1"]["throttle"]) < 100
+        assert ask(count=3) == ["s1"] * 3
+
+
+def test_the_weir_example(tmp_path):
+    machine.run(weir_inside, [linked(tmp_path, "weir"), "run", "-c", str(EXAMPLES / "weir.conf")])

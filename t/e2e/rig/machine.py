@@ -65,11 +65,19 @@ def set_up(addresses, files=(), names=()):
         shell("mount", "--bind", "/mnt/hosts", "/etc/hosts")
 
 
-class Origin:
-    """Answers with its name, and keeps what it was asked for; a health probe is asked for like anything else."""
+def enter_servers_network():
+    """For the thread that calls it, from here on."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open(SERVERS, "rb") as there:
+        assert libc.setns(there.fileno(), 0) == 0
 
-    def __init__(self, name, address, port):
-        self.name, self.place = name, (address, port)
+
+class Origin:
+    """Answers with its name, and keeps what it was asked for; a health probe is asked for like anything else. `here`: in the network of
+    the program under test, not in the servers' one."""
+
+    def __init__(self, name, address, port, here=False):
+        self.name, self.place, self.here = name, (address, port), here
         self.seen = []
         self.open = set()
         self.server = None
@@ -102,9 +110,8 @@ class Origin:
         ready = threading.Event()
 
         def serve():
-            libc = ctypes.CDLL(None, use_errno=True)
-            with open(SERVERS, "rb") as there:
-                assert libc.setns(there.fileno(), 0) == 0  # of this thread
+            if not self.here:
+                enter_servers_network()
             self.server = http.server.ThreadingHTTPServer(self.place, Handler)
             self.server.daemon_threads = True
             self.server.handle_error = lambda *_: None  # health checks leave as they like
@@ -146,14 +153,28 @@ class Running:
         self.process.wait()
 
 
-def get(path, port=80, host="example.com", tls=False):
+def get_from_servers(path, port):
+    """As get(), from the servers' network to this machine's address there."""
+    answers = []
+
+    def ask():
+        enter_servers_network()
+        answers.append(get(path, port, to="10.255.0.1"))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join()
+    return answers[0]
+
+
+def get(path, port=80, host="example.com", tls=False, to="127.0.0.1", headers=None):
     """The status and the body of one request on a connection of its own."""
     if tls:
         context = ssl._create_unverified_context()
-        connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=20)
+        connection = http.client.HTTPSConnection(to, port, context=context, timeout=20)
     else:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    connection.request("GET", path, headers={"Host": host})
+        connection = http.client.HTTPConnection(to, port, timeout=20)
+    connection.request("GET", path, headers={"Host": host, **(headers or {})})
     answer = connection.getresponse()
     body = answer.read().decode()
     connection.close()
