@@ -1,4 +1,4 @@
--- weir's own words for scripts, weir-lua(7): choosing a server, the key of stickiness. Run once in every state of a configuration
+-- weir's own words for scripts, weir-lua(7): choosing a server, the key of stickiness, health checks. Run once in every state of a configuration
 -- that loads Lua files, after lua/haproxy.lua or lua/ngx.lua.
 local base = require "weir.core"
 local ffi = require "ffi"
@@ -11,6 +11,9 @@ int weir_lua_request(int part, weir_lua_str *out);
 int weir_lua_request_header(const char *name, size_t n, weir_lua_str *out);
 int weir_lua_request_cookie(const char *name, size_t n, weir_lua_str *out);
 int weir_lua_request_argument(const char *name, size_t n, weir_lua_str *out);
+int weir_lua_check_server(int address, weir_lua_str *out);
+int weir_lua_check_get(const char *path, size_t n);
+int weir_lua_check_answer(weir_lua_str *out);
 ]]
 
 local C = ffi.C
@@ -88,4 +91,31 @@ function weir.key(name, f)
     local text = key()
     return text ~= "" and text or nil
   end
+end
+
+-- ---------------------------------------------------------------- health checks
+
+-- The server that is judged. There is one such object; it means that of the check that runs.
+local server = setmetatable({}, {
+  __index = function(_, name)
+    if name ~= "name" and name ~= "address" then return nil end
+    return C.weir_lua_check_server(name == "address" and 1 or 0, out) ~= 0 and base.text(out) or nil
+  end,
+})
+
+-- Asks the server for `path`; gives the status and the body of its answer. Does not come back when there is none: then the server is ill.
+rawset(server, "get", function(_, path)
+  if type(path) ~= "string" then error("bad argument #1 to 'get' (string expected)", 2) end
+  local asked = C.weir_lua_check_get(path, #path)
+  if asked < 0 then error("'get' works in health checks only", 2) end
+  if asked == 0 then error("'get' takes a path that begins with / and has no blanks", 2) end
+  base.yield()
+  local status = C.weir_lua_check_answer(out)
+  return status, base.text(out)
+end)
+
+-- f(server) returns whether the server is well, and else a reason: `health_check lua=NAME`.
+function weir.check(name, f)
+  check_arguments("check", name, f)
+  registered["check/" .. name] = function() return f(server) end
 end

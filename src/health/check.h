@@ -77,6 +77,7 @@ enum class Next : uint8_t {
   next,
   wait,  // for more bytes
   stop,  // the run has its result
+  back,  // of act: goes on with step `again`, over a new connection
 };
 
 struct Step {
@@ -95,7 +96,8 @@ struct Step {
   Str comment;
   Status passed = Status::l7_ok;
   Status timed_out = Status::l7_timeout;
-  uint32_t again = 0;  // the step from which an expect that has waited is looked at again
+  uint32_t again =
+      0;  // the step from which an expect that has waited is looked at again, and to which an act goes back
 };
 
 struct Program {

@@ -211,6 +211,11 @@ void Run::advance() {
       }
       case Step::Kind::act: {
         Next next = step.run(*this, step.conf, false);
+        if (next == Next::back) {
+          at_ = step.again;
+          connected_ = false;
+          continue;
+        }
         if (next != Next::next) return;
         break;
       }

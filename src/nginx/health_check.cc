@@ -7,7 +7,9 @@
 #include "health/judge.h"
 #include "http/stream.h"
 #include "nginx/core.h"
+#include "nginx/define.h"
 #include "nginx/error_log.h"
+#include "nginx/health_lua.h"
 #include "nginx/health_match.h"
 #include "nginx/personality.h"
 #include "nginx/proxy.h"
@@ -34,6 +36,8 @@ struct HealthConf {
   bool mandatory = false;
   bool persistent = false;
 
+  LuaCheck lua;  // judges in place of `match`
+
   // Made at compile.
   const HealthMatch* match = nullptr;
   const Location* location = nullptr;
@@ -56,6 +60,11 @@ class Nobody final : public http::Stream {
   void abort() override {}
 };
 
+Str path_of(Run& run) {
+  Str asked = judged_path(run);
+  return asked.empty() ? conf_of(run).uri : asked;
+}
+
 void prepare(Run& run, proxy::Transaction& txn) {
   static Nobody nobody;
   const HealthConf& c = conf_of(run);
@@ -69,7 +78,7 @@ void prepare(Run& run, proxy::Transaction& txn) {
   txn.slots = txn.arena.array<expr::Value>(txn.slot_count);
   txn.request.method = http::Method::get;
   txn.request.method_text = r->method_name = "GET";
-  txn.request.target = txn.request.path = r->unparsed_uri = r->uri = c.uri;
+  txn.request.target = txn.request.path = r->unparsed_uri = r->uri = path_of(run);
   r->host = r->server && !r->server->names.empty() ? r->server->names[0] : Str();
   txn.plan = &c.proxy->plan;
 }
@@ -81,10 +90,11 @@ bool send_request(Run& run, const void*, std::string& out) {
     run.finish(Status::socket_error, "no memory for a health check");
     return false;
   }
+  if (c.lua.hook) prepare(run, *txn);  // each of its requests is another one
   http::Message request(txn->arena);
   build_request(*txn, request, c.proxy->plan);
   Str method = c.proxy->method.set ? request.method_text : Str("GET");
-  out = fmt::format("{} {} HTTP/{}\r\n", method, c.uri, c.proxy->plan.version == 10 ? "1.0" : "1.1");
+  out = fmt::format("{} {} HTTP/{}\r\n", method, path_of(run), c.proxy->plan.version == 10 ? "1.0" : "1.1");
   for (const http::Header& h : request.headers) {
     if (h.removed) continue;
     std::string value(h.value);
@@ -115,12 +125,15 @@ net::TlsTo tls_of(Run& run) {
 
 // --- news ---
 
-Str action_of(Status status) {
-  switch (status) {
+Str action_of(const health::News& n) {
+  switch (n.status) {
     case Status::l4_failed:
     case Status::l4_timeout: return "connecting to upstream";
     case Status::l6_failed:
     case Status::l6_timeout: return "SSL handshaking to upstream";
+    case Status::l7_wrong:
+      if (static_cast<const HealthConf*>(n.check->conf)->lua.hook) return "judging it in Lua";
+      [[fallthrough]];
     default: return "reading response header from upstream";
   }
 }
@@ -132,7 +145,7 @@ class Reporter final : public health::Reporter {
     Str text = n.text;
     if (n.status == Status::l4_timeout || n.status == Status::l6_timeout || n.status == Status::l7_timeout)
       text = "upstream timed out";
-    log_error(nullptr, LogLevel::error, 0, fmt::format("{} while {}, {}", text, action_of(n.status), whose(n.server)));
+    log_error(nullptr, LogLevel::error, 0, fmt::format("{} while {}, {}", text, action_of(n), whose(n.server)));
   }
   void change(const health::News& n, const std::function<void()>& make) const override {
     make();
@@ -141,14 +154,14 @@ class Reporter final : public health::Reporter {
       log_error(nullptr, LogLevel::notice, 0, fmt::format("peer is healthy, {}", whose(n.server)));
     else
       log_error(nullptr, LogLevel::warn, 0,
-                fmt::format("peer is unhealthy while {}, {}", action_of(n.status), whose(n.server)));
+                fmt::format("peer is unhealthy while {}, {}", action_of(n), whose(n.server)));
   }
 
  private:
   static std::string whose(const model::Server& s) {
     auto& c = *static_cast<const HealthConf*>(s.checks->check->conf);
-    return fmt::format("health check \"{}\" of peer {} in upstream \"{}\"", c.match_name, s.address().text(),
-                       s.pool->name);
+    return fmt::format("health check {}\"{}\" of peer {} in upstream \"{}\"", c.lua.hook ? "lua " : "",
+                       c.lua.hook ? c.lua.hook->name : c.match_name, s.address().text(), s.pool->name);
   }
 };
 
@@ -173,6 +186,8 @@ bool take(Scope& scope, HealthConf& c, const config::Word& word) {
       c.port = static_cast<uint16_t>(*v);
     else
       (name == "fails" ? c.fails : c.passes) = static_cast<uint32_t>(*v);
+  } else if (name == "lua" && !value.empty()) {
+    c.lua.hook = &want_lua_hook(scope, "check", value, word.where);
   } else if (name == "uri" && !value.empty()) {
     c.uri = value;
   } else if (name == "match" && !value.empty()) {
@@ -203,9 +218,15 @@ void bind_health_check(void* s, const Directive& d, const Row&) {
   for (size_t i = 0; i < d.args(); i++) {
     if (take(scope, c, d.arg(i))) continue;
     auto& e = scope.error(d.arg(i).where, fmt::format("invalid parameter \"{}\"", d.arg(i).text),
-                          "interval=, jitter=, fails=, passes=, uri=, match=, port=, type=http, mandatory, persistent");
+                          "interval=, jitter=, fails=, passes=, uri=, match=, lua=, port=, type=http, mandatory, "
+                          "persistent");
     e.product = e.text;
   }
+  if (c.lua.hook)
+    for (size_t i = 0; i < d.args(); i++)
+      if (Str w = d.arg(i).text; w.starts_with("uri=") || w.starts_with("match="))
+        refuse(scope, d.arg(i).where, fmt::format("\"{}\" has no place beside \"lua=\"", w),
+               "the function asks for paths and judges the answers itself");
   if (c.mandatory && !c.persistent)
     scope.diag.note(d.where, "what is known of a server is kept over a reload, as with 'persistent'");
 }
@@ -220,9 +241,13 @@ const model::Listener& check_listener() {
   return kListener;
 }
 
-const health::Program& program(Scope& scope) {
+const health::Program& program(Scope& scope, const HealthConf& c) {
   auto* p = scope.arena.make<health::Program>();
   p->most = 256 * 1024 + 64 * 1024;
+  if (c.lua.hook) {
+    add_lua_steps(scope.arena, *p, c.lua, send_request);
+    return *p;
+  }
   auto* connect = scope.arena.make<health::Connect>();
   connect->usual = true;
   health::Step step;
@@ -246,7 +271,7 @@ const health::Program& program(Scope& scope) {
 void check_pool(Scope& scope, const HealthConf& c, const model::Pool& pool) {
   static const Reporter reporter;
   auto* check = scope.arena.make<health::Check>();
-  check->program = &program(scope);
+  check->program = &program(scope, c);
   check->begin = c.mandatory ? health::Begin::down : health::Begin::fully_up;
   check->inter = c.interval;
   check->jitter = c.jitter;
@@ -296,12 +321,15 @@ void compile(Scope& scope, Location& location, void* conf) {
   c.location = &location;
   c.proxy = &proxy;
   c.http = scope.http;
+  c.lua.patience = c.proxy->plan.connect_timeout + c.proxy->plan.read_timeout;
   check_pool(scope, c, *proxy.pool);
 }
 
 constexpr Row kTable[] = {
     {"health_check", kLocation, 0, -1, Block::none, Inherit::none, bind_health_check, "[parameters]",
-     "Sends regular requests to the group's servers and takes failing ones out of use."},
+     "Sends regular requests to the group's servers and takes failing ones out of use. lua=NAME, weir's own: a "
+     "function of a "
+     "Lua script judges them."},
 };
 
 }  // namespace
