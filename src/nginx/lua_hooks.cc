@@ -38,7 +38,8 @@ void finish(Scope& scope) {
     lua::FoundHook found = lua::find_hook(scope.model, w.kind, w.hook.name);
     w.hook.function = found.function;
     if (found.found) continue;
-    std::string remedy = "load the script that does: init_by_lua_file FILE";
+    std::string remedy =
+        "load the script that does: init_by_lua_file FILE in http, or lua-load FILE in a global section of weir.conf";
     if (!found.near.empty()) remedy = fmt::format("did you mean '{}'?", found.near);
     refuse(scope, w.where, fmt::format("no Lua script registered \"{}\" with weir.{}", w.hook.name, w.kind), remedy);
   }
