@@ -35,6 +35,11 @@ class CounterZone {
       for (Entry& e : entries_)
         if (e.slot == slot) e.count = 0;
     }
+    // So many as somebody elsewhere says, 65535 at most; nobody here may hold it.
+    void set_by_others(uint64_t n) {
+      for (Entry& e : entries_) e.count = 0;
+      entries_[0] = {static_cast<uint16_t>(std::min<uint64_t>(n, UINT16_MAX)), UINT8_MAX};
+    }
 
    private:
     struct Entry {

@@ -88,7 +88,10 @@ void count(Trackers& trackers, Datum total, Datum rate, uint32_t n) {
   for (Trackers::One& one : trackers.counters) {
     if (!one.table || (!one.table->has(total) && !one.table->has(rate))) continue;
     Table::Guard guard(one.table->table, one.place);
-    if (Table::Entry* e = guard.at()) bump(*one.table, *e, total, rate, n, stats::monotonic_ms());
+    Table::Entry* e = guard.at();
+    if (!e) continue;
+    bump(*one.table, *e, total, rate, n, stats::monotonic_ms());
+    guard.changed(*e);
   }
 }
 

@@ -90,8 +90,14 @@ bool StickTable::add(Datum d, uint32_t count, uint32_t period_ms) {
 bool StickTable::open() {
   std::string layout = fmt::format("{} {} {}", static_cast<int>(type), key_size, static_cast<int>(server_key));
   for (const Store& s : stores) layout += fmt::format(" {},{},{}", s.at, s.count, s.period_ms);
-  return table.open(fmt::format("table:{}", name), XXH3_64bits(layout.data(), layout.size()),
-                    {key_size, data_size, size});
+  const uint64_t hash = XXH3_64bits(layout.data(), layout.size());
+  if (!table.open(fmt::format("table:{}", name), hash, {key_size, data_size, size})) return false;
+  if (!shared) return true;
+  // Its numbers of entries mean nothing for a table of another shape.
+  news = std::make_unique<TableNews>();
+  if (!news->open(name, hash ^ uint64_t{data_size} << 20 ^ table.slots(), table.slots())) return false;
+  table.tell(news.get());
+  return true;
 }
 
 Str StickTable::type_name() const {

@@ -2,6 +2,7 @@
 // A stick table: what is known about clients (or any other keys) on the machine: their server, counters, rates, tags. Its
 // entries lie in shared memory (sticky/table.h); this is how a configuration describes them. Made while it is read, then only read.
 #include <array>
+#include <memory>
 #include <optional>
 
 #include "base/arena.h"
@@ -9,6 +10,7 @@
 #include "expr/value.h"
 #include "sticky/rate.h"
 #include "sticky/table.h"
+#include "sticky/table_news.h"
 
 namespace weir::model {
 struct Pool;
@@ -85,10 +87,15 @@ struct StickTable {
   uint32_t expire_ms = 0;  // 0: they live for ever
   bool nopurge = false;
   ServerKey server_key = ServerKey::name;
-  Str write_to;  // the table that keys are written to in this one's place; empty: none
+  Str write_to;  // the table into which servers and tags that peers tell go as well; empty: none
+  const StickTable* copied_to = nullptr;  // that table, once it is found
+  bool recv_only = false;  // counts of connections are learned from peers, too
+  bool shared = false;  // with peers
+  Str shared_name;  // under which they know it
   std::array<Store, kData> stores{};
   uint32_t data_size = 0;
   mutable Table table;
+  mutable std::unique_ptr<TableNews> news;  // null: it is not shared, or has no memory yet
 
   bool has(Datum d) const { return stores[static_cast<size_t>(d)].at; }
   const Store& store(Datum d) const { return stores[static_cast<size_t>(d)]; }

@@ -12,6 +12,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "sticky/table_news.h"
+
 namespace weir::sticky {
 namespace {
 
@@ -24,6 +26,7 @@ constexpr uint32_t round_up(uint32_t n) {
 constexpr size_t kHead = 128;
 constexpr uint32_t kBatch = 256;  // entries that are looked at under a lock, so that others wait shortly
 constexpr uint32_t kUnused = UINT32_MAX;  // in place of the key's size
+constexpr int kMostSteps = 64;  // in search of an entry's place by the end of its life
 
 }  // namespace
 
@@ -157,6 +160,23 @@ void Table::link_newest(uint32_t i, uint32_t index) {
   s.newest = index;
 }
 
+// Behind entries that end later, as far as a few steps lead: one that ends soon and stands too far in front is still not found
+// once its time is over, and only goes later.
+void Table::link_by_expiry(uint32_t i, uint32_t index) {
+  Entry& e = entry(i, index);
+  Stripe& s = stripe(i);
+  uint32_t newer = 0, older = s.newest;
+  for (int steps = 0; steps < kMostSteps && e.expires_ms && older && entry(i, older).expires_ms > e.expires_ms;
+       steps++) {
+    newer = older;
+    older = entry(i, older).older;
+  }
+  e.newer = newer;
+  e.older = older;
+  (newer ? entry(i, newer).older : s.newest) = index;
+  (older ? entry(i, older).newer : s.oldest) = index;
+}
+
 void Table::drop(uint32_t i, uint32_t index) {
   Entry& e = entry(i, index);
   for (uint32_t* at = bucket(i, e.hash); *at; at = &entry(i, *at).next)
@@ -211,6 +231,34 @@ void Table::each(uint64_t now_ms, const std::function<bool(Entry&)>& visit) {
       stripe(i).lock.unlock();
     }
   }
+}
+
+void Table::with_entry(uint32_t number, uint64_t now_ms, const std::function<void(Entry&)>& visit) {
+  if (number >= slots()) return;
+  const uint32_t i = number / layout_.per_stripe, index = number % layout_.per_stripe + 1;
+  lock(i);
+  if (index <= stripe(i).taken) {
+    Entry& e = entry(i, index);
+    const bool over = e.expires_ms && e.expires_ms <= now_ms && e.trackers.total() == 0;
+    if (e.key_size != kUnused && !over) visit(e);
+  }
+  stripe(i).lock.unlock();
+}
+
+uint32_t Table::walk(uint32_t from, uint64_t now_ms, const std::function<bool(Entry&)>& visit) {
+  if (from >= slots()) return slots();
+  const uint32_t i = from / layout_.per_stripe;
+  uint32_t index = from % layout_.per_stripe + 1;
+  lock(i);
+  const uint32_t last = stripe(i).taken;
+  bool go_on = true;
+  for (const uint32_t end = index + kBatch; index <= last && index < end && go_on; index++) {
+    Entry& e = entry(i, index);
+    const bool over = e.expires_ms && e.expires_ms <= now_ms && e.trackers.total() == 0;
+    if (e.key_size != kUnused && !over) go_on = visit(e);
+  }
+  stripe(i).lock.unlock();
+  return index > last ? (i + 1) * layout_.per_stripe : i * layout_.per_stripe + index - 1;
 }
 
 size_t Table::clear(uint64_t now_ms, const std::function<bool(Entry&)>& wanted) {
@@ -288,11 +336,23 @@ Table::Place Table::Guard::place(const Entry& entry) const {
 }
 
 void Table::Guard::touch(Entry& entry, uint64_t now_ms, uint64_t expire_ms) {
+  changed(entry);
   entry.expires_ms = expire_ms ? now_ms + expire_ms : 0;
   const uint32_t index = table_.index_of(place_.stripe, entry);
   if (table_.stripe(place_.stripe).newest == index) return;
   table_.unlink(place_.stripe, index);
   table_.link_newest(place_.stripe, index);
+}
+
+void Table::Guard::live_until(Entry& entry, uint64_t expires_ms) {
+  entry.expires_ms = expires_ms;
+  const uint32_t index = table_.index_of(place_.stripe, entry);
+  table_.unlink(place_.stripe, index);
+  table_.link_by_expiry(place_.stripe, index);
+}
+
+void Table::Guard::note(const Entry& entry) {
+  table_.news_->changed(place_.stripe * table_.layout_.per_stripe + table_.index_of(place_.stripe, entry) - 1);
 }
 
 void Table::Guard::remove(Entry& entry) {

@@ -13,6 +13,8 @@
 
 namespace weir::sticky {
 
+class TableNews;
+
 class Table {
  public:
   struct Shape {
@@ -57,6 +59,15 @@ class Table {
   }
   // The worker with that slot (base/gauge.h) holds nothing any more, in all tables of this process.
   static void worker_ended(int slot);
+  // Entries have numbers from 0 to slots() - 1, the same in every process.
+  uint32_t slots() const { return layout_.stripes * layout_.per_stripe; }
+  // Calls `visit` with the entry of that number under its lock, if it lives.
+  void with_entry(uint32_t number, uint64_t now_ms, const std::function<void(Entry&)>& visit);
+  // From the entry of that number on, some that live, each under its lock, until `visit` says no: the number to go on from, or
+  // slots() at the end.
+  uint32_t walk(uint32_t from, uint64_t now_ms, const std::function<bool(Entry&)>& visit);
+  // Where what changes here is noted for peers; null: none want to know.
+  void tell(TableNews* news) { news_ = news; }
 
   // The stripe of a key, or of a place, locked for the life of the Guard. Entries are valid so long.
   class Guard {
@@ -77,9 +88,18 @@ class Table {
     Place place(const Entry& entry) const;
     // It was used, and lives for so long from now on; 0: for ever.
     void touch(Entry& entry, uint64_t now_ms, uint64_t expire_ms);
+    // What it holds has changed, without touching it.
+    void changed(const Entry& entry) {
+      if (table_.news_) [[unlikely]]
+        note(entry);
+    }
+    // Somebody else used it, and it lives until then; 0: for ever. No news.
+    void live_until(Entry& entry, uint64_t expires_ms);
     void remove(Entry& entry);
 
    private:
+    void note(const Entry& entry);
+
     Table& table_;
     Str key_;
     uint64_t hash_ = 0;
@@ -124,12 +144,14 @@ class Table {
   void clear_stripe(uint32_t i);
   void unlink(uint32_t stripe, uint32_t index);
   void link_newest(uint32_t stripe, uint32_t index);
+  void link_by_expiry(uint32_t stripe, uint32_t index);
   void drop(uint32_t stripe, uint32_t index);
   void drop_expired(uint32_t stripe, uint64_t now_ms);
 
   SharedZone* zone_ = nullptr;
   Layout layout_;
   uint64_t secret_ = 0;
+  TableNews* news_ = nullptr;
 };
 
 }  // namespace weir::sticky
