@@ -8,6 +8,7 @@
 #include "stats/counters.h"
 #include "stats/lines.h"
 #include "stats/process_load.h"
+#include "sticky/peer_counts.h"
 
 namespace weir::stats {
 namespace {
@@ -125,8 +126,8 @@ Line info_line(const Catalogue& catalogue, bool stopping, const Moment& m, bool 
   at(Info::jobs) = u32(kGauge, static_cast<uint64_t>(std::max<int64_t>(0, totals.active) + catalogue.listeners));
   at(Info::unstoppable_jobs) = u32(kGauge, 0);
   at(Info::listeners) = u32(kGauge, static_cast<uint64_t>(catalogue.listeners));
-  at(Info::active_peers) = u32(kGauge, 0);
-  at(Info::connected_peers) = u32(kGauge, 0);
+  at(Info::active_peers) = u32(kGauge, sticky::g_active_peers.load());
+  at(Info::connected_peers) = u32(kGauge, sticky::g_connected_peers.load());
   at(Info::busy_polling) = u32(kGauge, 0);
   at(Info::total_bytes_out) = u64(kGauge, fronts.bytes_out);
   at(Info::total_spliced_bytes_out) = u64(kGauge, 0);
