@@ -34,8 +34,6 @@ constexpr Row kRows[] = {
     {"be-unpublished", kListen | kBackend, 0, 0, Block::none, Inherit::none, nullptr, "",
      "start the backend hidden from use_backend and default_backend"},
     // servers
-    {"default-server", kPeers, 1, -1, Block::none, Inherit::copy, nullptr, "[name <name>] [from <origin>] [param*]",
-     "options for the server lines that follow"},
     {"source", kBackends, 1, -1, Block::none, Inherit::copy, nullptr,
      "<addr>[:<port>] [usesrc { <addr2>[:<port2>] | client | clientip | hdr_ip(<hdr>[,<occ>]) }] [interface <name>]",
      "local address of connections to servers"},

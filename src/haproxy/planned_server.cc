@@ -18,9 +18,6 @@ constexpr Row kRows[] = {
      "start from the options of another server"},
     {"guid", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<string>",
      "fixed unique name of the server in statistics"},
-    // load
-    {"shard", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<shard>",
-     "shard of the peers' tables that this peer holds"},
     // address and name resolution
     {"source", kServerOption, 1, 5, Block::none, Inherit::none, nullptr,
      "<addr>[:<pl>[-<ph>]] [usesrc { <addr2>[:<port2>] | client | clientip | hdr_ip(<hdr>[,<occ>]) }] [interface "

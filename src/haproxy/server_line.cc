@@ -117,6 +117,8 @@ void take(Scope& scope, ServerOptions& o, Str name, Words args) {
     take_number(scope, args, name, INT32_MAX, o.maxconn);
   } else if (name == "id") {
     take_number(scope, args, name, INT32_MAX, o.id);
+  } else if (name == "shard") {
+    take_number(scope, args, name, INT32_MAX, o.shard);
   } else if (name == "max-reuse") {
     take_number(scope, args, name, INT32_MAX, o.max_reuse);
   } else if (name == "pool-max-conn") {
@@ -241,8 +243,20 @@ void add_server(Scope& scope, Str name, const Word& address_word, Str address_te
   bool inet = address.family != Address::Family::path && address.family != Address::Family::abstract;
   // The ports of services come with them.
   const bool service = address.host.starts_with('_') && !options.resolve.section.text.empty();
-  if (inet && !service && (address.port <= 0 || address.port_offset))
-    return scope.planned(address_word.where, "a server on the client's port");
+  if (inet && address.port_offset) return scope.planned(address_word.where, "a server on a port beside the client's");
+  if (inet && !service && address.port <= 0) {
+    if (!scope.proxy->is_back() || scope.proxy->s.mode == Mode::log) {
+      scope.error(address_word.where, fmt::format("'{}' lacks its port", name), "write: <address>:<port>",
+                  fmt::format("'server {}' : missing port specification in '{}'.", name, address_text));
+      return;
+    }
+    if (options.check.on && !options.check.port)
+      scope.warning(address_word.where, fmt::format("checks of '{}' have no port to connect to", name),
+                    "write: port <port>",
+                    fmt::format("server {} has neither service port nor check port nor tcp_check rule 'connect' with "
+                                "port information.",
+                                name));
+  }
   auto* s = scope.arena.make<model::Server>();
   s->name = name;
   s->host = address.host;
@@ -336,7 +350,7 @@ constexpr Row option(Str name, int8_t args, Str syntax, Str help, Str no_effect 
 constexpr Row kRows[] = {
     {"server", kListen | kBackend | kRing, 2, -1, Block::none, Inherit::none, bind_server,
      "<name> <address>[:[port]] [param*]", "one server: name, address and options"},
-    {"default-server", kBackends, 1, -1, Block::none, Inherit::copy, bind_default_server,
+    {"default-server", kBackends | kPeers, 1, -1, Block::none, Inherit::copy, bind_default_server,
      "[name <name>] [from <origin>] [param*]", "options for the server lines that follow"},
     {"server-template", kListen | kBackend, 3, -1, Block::none, Inherit::none, bind_template,
      "<prefix> <num | range> <fqdn>[:<port>] [from <origin>] [params*]", "many servers from one pattern and name"},
@@ -355,6 +369,7 @@ constexpr Row kOptionRows[] = {
     option("cookie", 1, "<value>", "value of the persistence cookie for this server"),
     option("stick", 0, "", "entries in stick tables, after a default of non-stick"),
     option("non-stick", 0, "", "never store this server in stick tables"),
+    option("shard", 1, "<shard>", "part of the keys that this peer gets; in peers sections"),
     option("max-reuse", 1, "<count>", "requests that one connection may serve"),
     option("pool-max-conn", 1, "<max>", "limit of idle connections to keep"),
     option("pool-purge-delay", 1, "<delay>", "time after which idle connections are closed"),
@@ -387,6 +402,18 @@ model::Server* add_plain_server(Scope& scope, Proxy& to, const Word& address) {
   add_server(scope, address.text, address, address.text, ServerOptions(), address.where);
   scope.proxy = outer;
   return to.servers.size() > before ? to.servers.back() : nullptr;
+}
+
+bool read_server_options(Scope& scope, Words words, ServerOptions& out, Str line) {
+  return line_options(scope, words, out, line);
+}
+
+model::Server* add_server_line(Scope& scope, Str name, const Word& address, Words words, const Where& where) {
+  ServerOptions options;
+  const size_t before = scope.proxy->servers.size();
+  if (!line_options(scope, words, options, "server")) return nullptr;
+  add_server(scope, name, address, address.text, options, where);
+  return scope.proxy->servers.size() > before ? scope.proxy->servers.back() : nullptr;
 }
 
 const config::Table kServerTable = kRows;

@@ -228,16 +228,33 @@ void fill_checksum(std::string& header) {
                  sizeof value);
 }
 
+// From where the client came, and where to: as a PROXY header or a rule says, or as its connection has it. False: no client
+// asked for this.
+bool client_addresses(Transaction& txn, const model::Server& server, net::Addr& src, net::Addr& dst) {
+  net::Conn* c = txn.client ? txn.client->conn() : nullptr;
+  if (!c) return false;
+  const net::ProxyInfo* p = static_cast<http::H1Server*>(c)->proxied();
+  src = p && p->has_addresses ? p->src : c->peer();
+  dst = p && p->has_addresses ? p->dst : c->local();
+  if (server.pool->personality) server.pool->personality->proxy_addresses(txn, src, dst);
+  return true;
+}
+
+// Where to connect to. A server without a port is on the one that the client went to; since its connections have another
+// address than it has, none of them is kept.
+net::Addr place_of(Transaction& txn, const model::Server& server) {
+  net::Addr addr = server.address(), src, dst;
+  if (addr.is_ip() && !addr.port && client_addresses(txn, server, src, dst) && dst.is_ip()) addr.port = dst.port;
+  return addr;
+}
+
 // The PROXY header that tells the server about the transaction's client.
 std::string proxy_header(Transaction& txn, const model::Server& server) {
   uint8_t version = server.send_proxy;
-  net::Conn* c = txn.client ? txn.client->conn() : nullptr;
-  if (!c) return version == 2 ? net::write_proxy_v2_local() : net::write_proxy_v1({}, {});
-  const net::ProxyInfo* p = static_cast<http::H1Server*>(c)->proxied();
-  net::Addr src = p && p->has_addresses ? p->src : c->peer();
-  net::Addr dst = p && p->has_addresses ? p->dst : c->local();
+  net::Addr src, dst;
+  if (!client_addresses(txn, server, src, dst))
+    return version == 2 ? net::write_proxy_v2_local() : net::write_proxy_v1({}, {});
   const Personality* personality = server.pool->personality;
-  if (personality) personality->proxy_addresses(txn, src, dst);
   if (version == 1) return net::write_proxy_v1(src, dst);
   std::string header =
       net::write_proxy_v2(src, dst, personality ? personality->proxy_tlvs(txn, server) : std::string());
@@ -248,7 +265,7 @@ std::string proxy_header(Transaction& txn, const model::Server& server) {
 
 H1Client* Upstreams::open(Transaction& txn, const model::Server& server, const Forward& plan, const TlsTo& tls,
                           Error& why) {
-  const net::Addr& addr = server.address();
+  const net::Addr addr = place_of(txn, server);
   int fd = fault::socket(fault::Site::socket, addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) {
     why = Error{Fault::resource, Side::proxy, Retry::fresh, 0, errno, "socket() failed"};
