@@ -148,16 +148,8 @@ void add_address(Scope& scope, const Line& line, Str text, const Word& word) {
 }
 
 void bind_bind(void* s, const Directive& d, const Row& row) {
-  Scope& scope = scope_of(s);
-  Words words = args_of(d, row);
-  Line line;
-  line.options.v6only = false;
-  line.options.backlog = scope.proxy->s.backlog ? static_cast<int>(scope.proxy->s.backlog) : 4096;
-  line.tls = scope.global.bind_tls;
-  if (!take_options(scope, words.subspan(1), line)) return;
-  if (line.tls.on) line.options.tls = make_listener_tls(scope, line.tls, d.where);
-  Str list = words[0].text;
-  while (!list.empty()) add_address(scope, line, cut(list, ','), words[0]);
+  Words words = args_of(d, row), options = words.subspan(1);
+  listen_at(scope_of(s), words[0], std::span(&options, 1), d.where);
 }
 
 void on_line(void*, const Directive&, const Row&) {}
@@ -196,6 +188,19 @@ constexpr Row kOptionRows[] = {
 };
 
 }  // namespace
+
+bool listen_at(Scope& scope, const Word& addresses, std::span<const Words> options, const Where& where) {
+  Line line;
+  line.options.v6only = false;
+  line.options.backlog = scope.proxy->s.backlog ? static_cast<int>(scope.proxy->s.backlog) : 4096;
+  line.tls = scope.global.bind_tls;
+  for (Words words : options)
+    if (!take_options(scope, words, line)) return false;
+  if (line.tls.on) line.options.tls = make_listener_tls(scope, line.tls, where);
+  Str list = addresses.text;
+  while (!list.empty()) add_address(scope, line, cut(list, ','), addresses);
+  return true;
+}
 
 const config::Table kBindTable = kRows;
 const config::Table kBindOptionTable = kOptionRows;

@@ -40,6 +40,7 @@ struct HttpErrors {
 };
 
 struct Resolvers;
+struct PeersSection;
 struct UserList {
   struct User {
     Str name;
@@ -116,6 +117,10 @@ struct Global {
   std::vector<UserList*> user_lists;
   std::vector<HealthcheckSection*> healthchecks;
   std::vector<Resolvers*> resolvers;
+  std::vector<PeersSection*> peers;
+  std::vector<std::pair<config::Word, sticky::StickTable*>>
+      shared_tables;  // with the peers of that name, until it is resolved
+  Str local_peer;  // `localpeer`; empty: as the environment says
   std::vector<std::pair<config::Word, const Resolvers**>> wanted_resolvers;  // by rules, until it is resolved
   std::vector<Page*> named_pages;  // `errorfiles NAME`, until it is resolved
   std::vector<LogTarget*> targets;  // all of them, by index

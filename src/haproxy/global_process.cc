@@ -33,13 +33,15 @@ void bind_privileged_ports(void* s, const Directive& d, const Row& row) {
   if (auto on = read_switch(scope_of(s), first(d, row), row)) scope_of(s).model.process.refuses_privileged_ports = *on;
 }
 
-// The name itself is set while the file is read (config/environment.h).
+// For the lines behind it the name is set while the file is read (config/environment.h).
 void bind_local_peer(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   if (scope.options.keeps_peer)
     scope.warning(
         d.where, "the option -L names this host, 'localpeer' does not", "leave one of them out",
         fmt::format("'{}' ignored since it is already set by using the '-L' command line argument.", row.name));
+  else
+    scope.global.local_peer = first(d, row).text;
 }
 
 struct Capability {

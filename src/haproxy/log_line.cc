@@ -216,7 +216,7 @@ constexpr Str kSyntax =
 constexpr Row kRows[] = {
     {"log", kGlobal, 2, -1, Block::none, Inherit::none, bind_log, kSyntax,
      "send the logs of the process and of `log global` to this target"},
-    {"log", kProxies | kLogForward, 0, -1, Block::none, Inherit::copy, bind_log, kSyntax,
+    {"log", kProxies | kLogForward | kPeers, 0, -1, Block::none, Inherit::copy, bind_log, kSyntax,
      "send logs to a target, or to those of the global section"},
     {"log-format", kFrontends | kBackend, 1, 1, Block::none, Inherit::copy, bind_format<&Settings::log_format>, "<fmt>",
      "format of traffic logs"},

@@ -55,8 +55,7 @@ struct StickRule {
   const expr::Expr* sample = nullptr;
   const Condition* condition = nullptr;
   Str table_name;
-  const sticky::StickTable* table = nullptr;  // that is read
-  const sticky::StickTable* stored_in = nullptr;  // and the one that is written: `write-to`
+  const sticky::StickTable* table = nullptr;
   bool matches = false;
   bool stores = false;
   bool on_response = false;

@@ -65,8 +65,8 @@ constexpr Row kRows[] = {
     as_harmless({"tune.sndbuf.backend", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<size>",
                  "kernel send buffer of datagram sockets towards servers"}),
     // HTTP in general
-    as_harmless({"tune.peers.max-updates-at-once", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
-                 "table updates handled at once when peers exchange"}),
+    {"tune.peers.max-updates-at-once", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
+     "table updates handled at once when peers exchange", "a peer has its turn for some batches of 16 kB"},
     as_harmless({"tune.stick-counters", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
                  "stick counters that one session may track"}),
     // HTTP/1

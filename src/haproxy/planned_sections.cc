@@ -15,25 +15,6 @@ using config::Row;
 constexpr Row kRows[] = {
     // section openers
     {"namespace_list", kTop, 0, 0, Block::required, Inherit::none, nullptr, "", "network namespaces that may be named"},
-    // peers
-    {"peer", kPeers, 1, -1, Block::none, Inherit::none, nullptr, "<peername> [<address>]:port [param*]",
-     "another instance, or this one"},
-    {"server", kPeers, 1, -1, Block::none, Inherit::none, nullptr, "<peername> [<address>:<port>] [param*]",
-     "another instance, with server options"},
-    {"bind", kPeers, 1, -1, Block::none, Inherit::none, nullptr, "[<address>]:port [param*]",
-     "address on which this instance listens for peers"},
-    {"default-bind", kPeers, 1, -1, Block::none, Inherit::none, nullptr, "[param*]",
-     "options of this instance's peer listener"},
-    {"disabled", kPeers, 0, 0, Block::none, Inherit::none, nullptr, "", "switch the section off"},
-    {"enabled", kPeers, 0, 0, Block::none, Inherit::none, nullptr, "", "switch the section on again"},
-    {"log", kPeers, 1, -1, Block::none, Inherit::none, nullptr,
-     "<target> [len <length>] [format <format>] [sample <ranges>:<sample_size>] <facility> [<level> [<minlevel>]]",
-     "log peer events"},
-    {"shards", kPeers, 1, 1, Block::none, Inherit::none, nullptr, "<shards>", "spread the tables over this many peers"},
-    {"table", kPeers, 5, -1, Block::none, Inherit::none, nullptr,
-     "<name> type <type> size <size> [expire <expire>] [nopurge] [recv-only] [write-to <wtable>] [srvkey <srvkey>] "
-     "[store <data_type>]*",
-     "a stick table that is shared"},
     // userlist
     // mailers
     {"mailer", kMailers, 2, 2, Block::none, Inherit::none, nullptr, "<mailername> <ip>:<port>", "a mail server"},

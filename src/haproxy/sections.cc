@@ -244,8 +244,6 @@ constexpr Row kRows[] = {
      "frontend and backend in one"},
     {"http-errors", kTop, 1, 1, Block::required, Inherit::none, bind_http_errors, "<name>", "a group of error answers"},
     {"userlist", kTop, 1, 1, Block::required, Inherit::none, bind_userlist, "<listname>", "users with their passwords"},
-    {"peers", kTop, 1, 1, Block::required, Inherit::none, bind_planned_section<kPeers>, "<peersect>",
-     "other instances to share stick tables with"},
     {"mailers", kTop, 1, 1, Block::required, Inherit::none, bind_planned_section<kMailers>, "<mailersect>",
      "mail servers for alerts"},
     {"cache", kTop, 1, 1, Block::required, Inherit::none, bind_planned_section<kCache>, "<name>",

@@ -61,7 +61,7 @@ Next run_stick_rules(Transaction& txn, Cursor&, const void* conf) {
         x.server = s;
         p.direct = true;
       }
-    if (rule.stores) p.keys.push(txn.arena, {rule.stored_in, key, false});
+    if (rule.stores) p.keys.push(txn.arena, {rule.table, key, false});
   }
   return Next::next;
 }
@@ -73,7 +73,7 @@ void store_sticks(Transaction& txn, Exchange& x) {
   for (const StickRule& rule : x.back->sticks) {
     Str key;
     if (rule.on_response && !noted(p, *rule.table, true) && key_for(rule, ctx, key))
-      p.keys.push(txn.arena, {rule.stored_in, key, true});
+      p.keys.push(txn.arena, {rule.table, key, true});
   }
   auto& options = *static_cast<const ServerOptions*>(txn.server->conf);
   if (options.non_stick) return;

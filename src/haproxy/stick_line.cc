@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "haproxy/bind.h"
+#include "haproxy/peers.h"
 #include "haproxy/stick.h"
 #include "haproxy/tables.h"
 
@@ -14,6 +15,7 @@ using sticky::Datum;
 using sticky::DatumKind;
 using sticky::StickTable;
 
+// What `len` begins with. HAProxy counts the byte that ends a text here, and not where `len` is written.
 constexpr uint32_t kUsualLength = 32;
 constexpr uint32_t kMostEntries = 1u << 28;
 constexpr uint32_t kMostOfArray = 100;
@@ -22,7 +24,9 @@ struct TableLine {
   Scope& scope;
   Words words;
   StickTable& table;
+  bool in_peers = false;  // in a peers section, which it belongs to
   size_t at = 0;
+  const Word* wanted_peers = nullptr;
 
   bool parse();
 
@@ -51,7 +55,7 @@ const Word* TableLine::argument() {
 }
 
 bool TableLine::length() {
-  table.key_size = kUsualLength;
+  table.key_size = table.type == expr::Type::string ? kUsualLength - 1 : kUsualLength;
   if (at >= words.size() || words[at] != Str("len")) return true;
   const Word* value = argument();
   uint64_t n = 0;
@@ -153,7 +157,7 @@ bool TableLine::option() {
   uint64_t n = 0;
   if (word == "type") return type();
   if (word == "nopurge") return at++, table.nopurge = true;
-  if (word == "recv-only") return at++, true;  // nobody but this machine writes to it
+  if (word == "recv-only") return at++, table.recv_only = true;
   if (word == "size") {
     const Word* value = argument();
     if (!value || !read_size(scope, *value, "size", n)) return false;
@@ -183,7 +187,12 @@ bool TableLine::option() {
     if (value) table.write_to = value->text;
     return value;
   }
-  if (word == "peers" || word == "brates-factor") {
+  if (word == "peers" && !in_peers) {
+    const Word* value = argument();
+    if (value) wanted_peers = value;
+    return value;
+  }
+  if (word == "brates-factor") {
     scope.planned(word.where, fmt::format("stick-table … {}", word.text));
     return argument();
   }
@@ -211,7 +220,10 @@ void bind_table(void* s, const Directive& d, const Row& row) {
   auto* table = scope.arena.own<StickTable>();
   table->name = scope.proxy->name;
   table->where = d.where;
-  if (TableLine{scope, args_of(d, row), *table}.parse()) scope.proxy->table = table;
+  TableLine line{scope, args_of(d, row), *table};
+  if (!line.parse()) return;
+  scope.proxy->table = table;
+  if (line.wanted_peers) scope.global.shared_tables.emplace_back(*line.wanted_peers, table);
 }
 
 void bind_stick(void* s, const Directive& d, const Row& row) {
@@ -269,13 +281,13 @@ constexpr Row kRows[] = {
      "store the server of a request in a table, under a key from its response"},
 };
 
-bool find_rule_table(Scope& scope, const Proxy& p, StickRule& rule) {
+void find_rule_table(Scope& scope, const Proxy& p, StickRule& rule) {
   StickTable* table = find_table(scope, rule.table_name);
   if (!table) {
     scope.error(rule.where, fmt::format("there is no stick table '{}'", rule.table_name),
                 "write stick-table into the proxy of that name",
                 fmt::format("Proxy '{}': unable to find stick-table '{}'.", p.name, rule.table_name));
-    return false;
+    return;
   }
   if (!is_planned(*rule.sample) && !expr::can_cast(rule.sample->type, table->type)) {
     scope.error(
@@ -284,26 +296,23 @@ bool find_rule_table(Scope& scope, const Proxy& p, StickRule& rule) {
                     table->type_name()),
         {},
         fmt::format("Proxy '{}': type of fetch not usable with type of stick-table '{}'.", p.name, rule.table_name));
-    return false;
-  }
-  rule.table = rule.stored_in = table;
-  // What rules look for is stored whether or not the table says so.
-  for (Datum d : {Datum::server_id, Datum::server_key}) table->add(d, 1, 0);
-  return true;
-}
-
-// `write-to`: reads and writes go to different tables.
-void redirect_writes(Scope& scope, const Proxy& p, StickRule& rule) {
-  if (rule.table->write_to.empty()) return;
-  StickTable* other = find_table(scope, rule.table->write_to);
-  if (!other || other->type != rule.table->type || other->key_size != rule.table->key_size) {
-    scope.error(
-        rule.table->where, fmt::format("'{}' is no table with keys of the same type", rule.table->write_to), {},
-        fmt::format("Proxy '{}': unable to find table '{}' referenced by write-to.", p.name, rule.table->write_to));
     return;
   }
-  for (Datum d : {Datum::server_id, Datum::server_key}) other->add(d, 1, 0);
-  rule.stored_in = other;
+  rule.table = table;
+  // What rules look for is stored whether or not the table says so.
+  for (Datum d : {Datum::server_id, Datum::server_key}) table->add(d, 1, 0);
+}
+
+// `write-to`: what peers tell goes into another table as well.
+void find_copy(Scope& scope, StickTable& table) {
+  if (table.write_to.empty()) return;
+  StickTable* other = find_table(scope, table.write_to);
+  const bool fits = other && other != &table && other->type == table.type && other->key_size == table.key_size;
+  if (fits)
+    table.copied_to = other;
+  else
+    scope.error(table.where, fmt::format("'{}' is no other table with keys of the same type", table.write_to), {},
+                fmt::format("write-to: table '{}' does not exist.", table.write_to));
 }
 
 }  // namespace
@@ -311,23 +320,36 @@ void redirect_writes(Scope& scope, const Proxy& p, StickRule& rule) {
 StickTable* find_table(const Scope& scope, Str name) {
   for (const Proxy* p : scope.global.proxies)
     if (p->table && p->name == name) return p->table;
-  return nullptr;
+  return find_peers_table(scope, name);
+}
+
+StickTable* read_table_line(Scope& scope, const Directive& d, Words words, Str name) {
+  auto* table = scope.arena.own<StickTable>();
+  table->name = name;
+  table->where = d.where;
+  return TableLine{scope, words, *table, true}.parse() ? table : nullptr;
 }
 
 void resolve_sticks(Scope& scope) {
   for (Proxy* p : scope.global.proxies) {
     for (StickRule& rule : p->sticks) {
-      if (find_rule_table(scope, *p, rule)) redirect_writes(scope, *p, rule);
+      find_rule_table(scope, *p, rule);
       if (rule.on_response && !p->http()) scope.planned(rule.where, "stick store-response in tcp mode");
     }
   }
+  std::vector<StickTable*> all;
+  for (const Proxy* p : scope.global.proxies)
+    if (p->table) all.push_back(p->table);
+  add_peers_tables(scope, all);
+  for (StickTable* t : all) find_copy(scope, *t);
+  share_tables(scope);
   const bool maps = !scope.options.offline && !scope.options.check_only && !scope.diag.failed();
-  for (const Proxy* p : scope.global.proxies) {
-    if (!p->table) continue;
-    scope.model.stick_tables.push_back(p->table);
-    if (maps && !p->table->open())
-      scope.error(p->table->where, fmt::format("no memory for the stick table '{}': {}", p->name, strerror(errno)));
+  for (StickTable* t : all) {
+    scope.model.stick_tables.push_back(t);
+    if (maps && !t->open())
+      scope.error(t->where, fmt::format("no memory for the stick table '{}': {}", t->name, strerror(errno)));
   }
+  if (maps && !scope.diag.failed()) make_peers(scope);
 }
 
 const config::Table kStickTable = kRows;

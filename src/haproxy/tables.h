@@ -29,6 +29,7 @@ extern const config::Table kSwitchingTable;
 extern const config::Table kCookieTable;
 extern const config::Table kStickTable;
 extern const config::Table kTrackTable;
+extern const config::Table kPeersTable;
 extern const config::Table kHeaderRuleTable;
 extern const config::Table kUriRuleTable;
 extern const config::Table kNormalizeUriTable;
