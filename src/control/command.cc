@@ -16,10 +16,11 @@ constexpr size_t kSuggestions = 5;
 const std::vector<const Command*>& all_commands() {
   static const auto all = [] {
     std::vector<const Command*> rows;
-    for (Commands table : {kSessionCommands, kShowCommands, kStatCommands, kErrorCommands, kServerCommands,
-                           kFrontendCommands, kLimitCommands, kStreamCommands, kPatternCommands, kCertificateCommands,
-                           kCrtListCommands, kVariableCommands, kShardCommands, kNameCommands, kSocketCommands,
-                           kDebugCommands, kTableCommands, kEventCommands, kAbsentCommands})
+    for (Commands table :
+         {kSessionCommands,  kShowCommands,     kStatCommands,   kErrorCommands,   kServerCommands,
+          kFrontendCommands, kLimitCommands,    kStreamCommands, kPatternCommands, kCertificateCommands,
+          kCrtListCommands,  kVariableCommands, kShardCommands,  kNameCommands,    kSocketCommands,
+          kDebugCommands,    kTableCommands,    kPeersCommands,  kEventCommands,   kAbsentCommands})
       for (const Command& c : table) rows.push_back(&c);
     return rows;
   }();

@@ -75,6 +75,7 @@ extern const Commands kSocketCommands;
 extern const Commands kDebugCommands;
 extern const Commands kShardCommands;
 extern const Commands kTableCommands;
+extern const Commands kPeersCommands;
 extern const Commands kNameCommands;
 extern const Commands kAbsentCommands;  // the last ones: others may begin with the same words
 

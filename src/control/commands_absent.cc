@@ -46,7 +46,6 @@ constexpr Command kRows[] = {
     absent("show", "dev"),
     absent("show", "fd"),
     absent("show", "libs"),
-    absent("show", "peers"),
     absent("show", "profiling"),
     absent("show", "quic"),
     absent("show", "schema"),
