@@ -522,3 +522,16 @@ def test_many_strangers(here):
             return False
 
     net.wait_until(is_let_in, "a place")
+
+
+def test_an_old_haproxy_teaches_who_takes_over(group):
+    g = group("a", "b")
+    old = g.haproxy("a")
+    for i in range(10):
+        put(old, f"k{i}", gpc0=i)
+    # It teaches once it has given up finding somebody to learn from.
+    net.wait_until(lambda: re.search(r"id=group disabled=0 flags=0x[0-9a-f]*[37bf] ", old.runtime()("show peers")),
+                   lambda: old.runtime()("show peers"))
+    new = g.start("a", "-db", "-sf", str(old.process.pid))
+    net.wait_until(lambda: len(entries(new)) == 10, lambda: f"10 entries, not {entries(new)}\n{new.log_text()}")
+    old.wait()
