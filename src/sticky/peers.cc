@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fmt/format.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -51,6 +52,12 @@ uint64_t by_chance(uint32_t least, uint32_t most) {
 // As HAProxy says after a connection that was established: both sides may have closed one at the same time.
 uint64_t pause_after_loss() {
   return by_chance(50, 2050);
+}
+
+// Updates are small and leave at once.
+void send_at_once(int fd, const net::Addr& addr) {
+  int one = 1;
+  if (addr.is_ip()) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 }
 
 }  // namespace
@@ -151,6 +158,7 @@ void Peers::connect(Peer& peer) {
     ::close(fd);
     return;
   }
+  send_at_once(fd, addr);
   auto* link = new PeerLink(shard_->loop, fd, *this, peer);
   links_.push_back(link);
   peer.link = link;
@@ -177,6 +185,7 @@ void Peers::accept(const model::Listener& listener, int fd, const net::Addr& pee
     ::close(fd);
     return;
   }
+  send_at_once(fd, peer);
   auto* link = new PeerLink(shard_->loop, fd, *this);
   links_.push_back(link);
   link->set_peer(peer);
