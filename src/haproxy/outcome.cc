@@ -24,7 +24,7 @@ char cause_of(const Error& why) {
 
 char phase_of(const proxy::Transaction& txn, const Error& why) {
   if (why.fault == Fault::queue_timeout || why.fault == Fault::queue_full) return 'Q';
-  if (txn.plan && txn.queued && !txn.times.queue_ms) return 'Q';  // it has never left the queue
+  if (txn.plan && txn.queued && !txn.server) return 'Q';  // it has never left the queue
   if (txn.response_started || txn.tcp) return txn.times.connect_ms || txn.response_started ? 'D' : 'C';
   if (why.fault == Fault::no_server || why.fault == Fault::connect_timeout || why.fault == Fault::refused ||
       why.fault == Fault::unreachable)

@@ -493,6 +493,7 @@ void Transaction::abandon() {
 void Transaction::finish() {
   if (finished_) return;
   bool complete = response_ended_ && (!tunnel_ || upload_ended_);
+  if (queued && queued->QueueLink::linked()) times.queue_ms = shard.loop.now();
   leave_queue();
   release_upstream(false);
   finished_ = true;

@@ -432,7 +432,7 @@ frontend web
     assert admin(f"get acl {home}/n.acl 10.1.2.3") == 'type=ip, case=sensitive, match=yes, idx=tree, pattern="10.0.0.0/8"'
     assert admin(f"get acl {home}/n.acl 11.1.2.3") == "type=ip, case=sensitive, match=no"
     assert admin("get map nosuch x") == "Unknown map identifier. Please use #<id> or <file>."
-    assert admin("show peers") == "'show peers' is not built in weir."
+    assert admin("show fd") == "'show fd' is not built in weir."
 
 
 def first_free(pid):
