@@ -79,6 +79,8 @@ class Balancer {
   virtual void answered(const Server&, uint64_t /*header_ms*/, uint64_t /*now_ms*/) {}
   // A try on the server is over and does not count among its current ones any more.
   virtual void ended(const Server&, const TryEnd&) {}
+  // Makes room for what it keeps by slot, before the pool gets so many servers. The pool's lock is held.
+  virtual void grow(size_t /*slots*/) {}
 
   const Wishes wishes;
 };

@@ -35,7 +35,7 @@ class Draws final : public Balancer {
 
   [[gnu::noinline]] const Server* with_care(const Pool& pool, const Lineup& l, uint64_t bits, uint64_t now,
                                             const Tried& tried) const {
-    if (pool.servers.size == 1) return lone(pool, now);
+    if (pool.servers.size() == 1) return lone(pool, now);
     Places places = places_in_charge(l, rules_.all_backups);
     if (places.empty()) return nullptr;
     if (places.size() == 1) return at_limit(*places[0].server) ? nullptr : places[0].server;

@@ -14,7 +14,7 @@ namespace {
 class First final : public Balancer {
  public:
   First(const Pool& pool, bool all_backups)
-      : Balancer({.ends = true}), ranks_(pool.servers.size, kNoRank), all_backups_(all_backups) {}
+      : Balancer({.ends = true}), ranks_(pool.servers.size(), kNoRank), all_backups_(all_backups) {}
   Str name() const override { return "first"; }
 
   const Server* pick(const Pool& pool, proxy::Transaction&, const Tried& tried) override {
@@ -45,6 +45,8 @@ class First final : public Balancer {
     PickLock lock(*server.pool);
     if (ranks_[server.slot] != kNoRank) open(ranks_[server.slot]);
   }
+
+  void grow(size_t slots) override { ranks_.resize(slots, kNoRank); }
 
  private:
   static constexpr uint16_t kNoRank = UINT16_MAX;

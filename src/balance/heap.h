@@ -27,6 +27,15 @@ class SlotHeap {
     for (size_t i = 0; i < width_; i++) slots_[width_ + i] = static_cast<uint16_t>(i);
     for (size_t i = width_; --i > 0;) slots_[i] = slots_[2 * i];
   }
+  // Further slots may be put in; who is in stays.
+  void grow(size_t slots) {
+    if (slots <= width_) return;
+    const size_t width = width_;
+    const std::vector<uint64_t> keys = std::move(keys_);
+    reset(slots);
+    for (size_t i = 0; i < width; i++)
+      if (keys[width + i] != kOut) play(static_cast<uint16_t>(i), keys[width + i]);
+  }
   bool empty() const { return keys_[1] == kOut; }
   bool has(uint16_t slot) const { return keys_[width_ + slot] != kOut; }
   uint16_t top() const { return slots_[1]; }

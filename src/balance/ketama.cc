@@ -39,7 +39,7 @@ uint32_t crc_of_name(Str name) {
 class Ketama final : public Balancer {
  public:
   Ketama(const Pool& pool, KeyText key)
-      : round_robin_(make_smooth_round_robin(pool)), key_(key), current_(pool.servers.size) {}
+      : round_robin_(make_smooth_round_robin(pool)), key_(key), current_(pool.servers.size()) {}
   Str name() const override { return "hash consistent"; }
 
   const Server* pick(const Pool& pool, proxy::Transaction& txn, const Tried& tried) override {
@@ -59,7 +59,7 @@ class Ketama final : public Balancer {
     PickLock lock(pool);
     shares_.follow(pool, lineup(pool, net::Loop::current().now()));
     follow_weights(pool);
-    if (points_.empty() || pool.servers.size == 1) return nullptr;
+    if (points_.empty() || pool.servers.size() == 1) return nullptr;
     size_t at = first_from(crc(0, key));
     for (int i = 0; i <= kTries; i++, at++)
       if (const Server* s = pick_named(pool, names_[points_[at % points_.size()].name], tried)) return s;

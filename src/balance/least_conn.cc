@@ -14,9 +14,11 @@ namespace {
 class LeastConn final : public Balancer {
  public:
   explicit LeastConn(const Pool& pool)
-      : Balancer({.ends = pool.servers.size > kLookThrough}), current_(pool.servers.size), seen_(pool.servers.size) {
-    if (pool.servers.size <= kLookThrough) return;
-    for (auto& order : orders_) order.emplace(pool.servers.size, LoadOrder::Ties::by_weight);
+      : Balancer({.ends = pool.servers.size() > kLookThrough}),
+        current_(pool.servers.size()),
+        seen_(pool.servers.size()) {
+    if (pool.servers.size() <= kLookThrough) return;
+    for (auto& order : orders_) order.emplace(pool.servers.size(), LoadOrder::Ties::by_weight);
   }
   Str name() const override { return "least_conn"; }
 

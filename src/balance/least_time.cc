@@ -17,10 +17,10 @@ class LeastTime final : public Balancer {
   LeastTime(const Pool& pool, TimeRules rules)
       : Balancer({.ends = true, .heads = rules.inflight && !rules.last_byte}),
         rules_(rules),
-        current_(pool.servers.size),
-        seen_(pool.servers.size) {
-    if (pool.servers.size <= kLookThrough) return;
-    for (auto& order : orders_) order.emplace(pool.servers.size, LoadOrder::Ties::by_weight);
+        current_(pool.servers.size()),
+        seen_(pool.servers.size()) {
+    if (pool.servers.size() <= kLookThrough) return;
+    for (auto& order : orders_) order.emplace(pool.servers.size(), LoadOrder::Ties::by_weight);
   }
   Str name() const override { return "least_time"; }
 

@@ -23,7 +23,7 @@ class Leastconn final : public Balancer {
   Leastconn(const Pool& pool, LeastRules rules)
       : Balancer({.ends = true}),
         rules_(rules),
-        order_(pool.servers.size, rules.first_of_equals ? LoadOrder::Ties::first : LoadOrder::Ties::oldest) {}
+        order_(pool.servers.size(), rules.first_of_equals ? LoadOrder::Ties::first : LoadOrder::Ties::oldest) {}
   Str name() const override { return "leastconn"; }
 
   const Server* pick(const Pool& pool, proxy::Transaction&, const Tried& tried) override {
@@ -51,6 +51,8 @@ class Leastconn final : public Balancer {
     PickLock lock(*server.pool);
     order_.look(server, load());
   }
+
+  void grow(size_t slots) override { order_.grow(slots); }
 
  private:
   Load load() const { return {rules_.first_of_equals}; }

@@ -55,6 +55,11 @@ class LoadOrder {
     return found;
   }
 
+  void grow(size_t slots) {
+    marks_.resize(slots);
+    heap_.grow(slots);
+  }
+
   // Its load may have changed.
   template <class Load>
   void look(const Server& s, const Load& load) {

@@ -52,7 +52,7 @@ struct Load {
 class PeakEwma final : public Balancer {
  public:
   PeakEwma(const Pool& pool, bool all_backups)
-      : Balancer({.ends = true}), order_(pool.servers.size, LoadOrder::Ties::oldest), all_backups_(all_backups) {}
+      : Balancer({.ends = true}), order_(pool.servers.size(), LoadOrder::Ties::oldest), all_backups_(all_backups) {}
   Str name() const override { return "peak-ewma"; }
 
   const Server* pick(const Pool& pool, proxy::Transaction&, const Tried& tried) override {
@@ -79,6 +79,8 @@ class PeakEwma final : public Balancer {
       succeeded(server, std::max(kLeastMs, static_cast<double>(end.header_ms)), end.now_ms);
     order_.look(server, load_);
   }
+
+  void grow(size_t slots) override { order_.grow(slots); }
 
  private:
   void succeeded(const Server& s, double ms, uint64_t now) {

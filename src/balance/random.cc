@@ -21,7 +21,7 @@ class Random final : public Balancer {
   Str name() const override { return "random"; }
 
   const Server* pick(const Pool& pool, proxy::Transaction& txn, const Tried& tried) override {
-    const Server* s = pool.servers.size > 1 ? drawn(pool, net::Loop::current().now(), tried) : nullptr;
+    const Server* s = pool.servers.size() > 1 ? drawn(pool, net::Loop::current().now(), tried) : nullptr;
     return s ? s : round_robin_->pick(pool, txn, tried);
   }
 

@@ -11,10 +11,11 @@ namespace weir::model {
 
 class Ring {
  public:
-  Ring(const Pool& pool, RingRules rules) : rules_(rules), shares_(pool.servers.size) {}
+  Ring(const Pool& pool, RingRules rules) : rules_(rules), shares_(pool.servers.size()) {}
 
   // Puts the servers that serve now on it and takes the others off. Who stays keeps its places.
   void follow(const Lineup& lineup);
+  void grow(size_t slots) { shares_.resize(slots); }
   uint64_t version() const { return version_; }
   bool empty() const { return nodes_.empty(); }
   // The server of the hash, or the next one on the ring that the rules let have the request. `avoid` gets it when nobody

@@ -23,6 +23,8 @@ class RingHash final : public Balancer {
     return found ? ring_.at(pool, hash, tried.last) : ring_.next(pool, tried.last);
   }
 
+  void grow(size_t slots) override { ring_.grow(slots); }
+
  private:
   const Str name_;
   const KeyHash key_;

@@ -34,15 +34,15 @@ struct Group {
 
 class RoundRobin final : public Balancer {
  public:
-  RoundRobin(const Pool& pool, bool all_backups) : turns_(pool.servers.size), all_backups_(all_backups) {
+  RoundRobin(const Pool& pool, bool all_backups) : turns_(pool.servers.size()), all_backups_(all_backups) {
     for (Group& g : groups_)
-      for (auto& tree : g.trees) tree.reset(pool.servers.size);
+      for (auto& tree : g.trees) tree.reset(pool.servers.size());
   }
   Str name() const override { return "roundrobin"; }
 
   const Server* pick(const Pool& pool, proxy::Transaction&, const Tried& tried) override {
     uint64_t now = net::Loop::current().now();
-    if (pool.servers.size == 1) return lone(pool, now);
+    if (pool.servers.size() == 1) return lone(pool, now);
     PickLock lock(pool);
     const Lineup& l = lineup(pool, now);
     if (l.version != version_) follow(pool, l);
@@ -51,6 +51,12 @@ class RoundRobin final : public Balancer {
     if (all_backups_) return take(pool, groups_[1], tried.last);
     const Server* only = l.backup[0].server;
     return at_limit(*only) ? nullptr : only;
+  }
+
+  void grow(size_t slots) override {
+    turns_.resize(slots);
+    for (Group& g : groups_)
+      for (auto& tree : g.trees) tree.grow(slots);
   }
 
  private:
@@ -98,7 +104,7 @@ class RoundRobin final : public Balancer {
 
   void follow(const Pool& pool, const Lineup& l) {
     bool first_time = version_ == 0;
-    std::vector<uint32_t> weights(pool.servers.size);
+    std::vector<uint32_t> weights(pool.servers.size());
     for (const auto* places : {&l.active, &l.backup})
       for (const Lineup::Place& p : *places) weights[p.server->slot] = static_cast<uint32_t>(p.share);
     for (const Server* s : pool.servers) set_weight(*s, weights[s->slot], first_time);

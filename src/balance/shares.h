@@ -14,7 +14,7 @@ class Shares {
     if (made_ && seen_ == l.seen && version_ == l.version) return;
     ends_.clear();
     slots_.clear();
-    here_.assign(pool.servers.size, 0);
+    here_.assign(pool.servers.size(), 0);
     uint32_t sum = 0;
     for (const Server* s : pool.servers) {
       int32_t weight = s->state->weight.load(std::memory_order_relaxed);

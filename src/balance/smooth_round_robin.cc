@@ -14,15 +14,15 @@ namespace {
 
 class SmoothRoundRobin final : public Balancer {
  public:
-  explicit SmoothRoundRobin(const Pool& pool) : current_(pool.servers.size) {
-    if (pool.servers.size <= kLookThrough) return;
-    for (auto& turns : turns_) turns.emplace(pool.servers.size);
+  explicit SmoothRoundRobin(const Pool& pool) : current_(pool.servers.size()) {
+    if (pool.servers.size() <= kLookThrough) return;
+    for (auto& turns : turns_) turns.emplace(pool.servers.size());
   }
   Str name() const override { return "round_robin"; }
 
   const Server* pick(const Pool& pool, proxy::Transaction&, const Tried& tried) override {
     uint64_t now = net::Loop::current().now();
-    if (pool.servers.size == 1) return lone(*pool.servers[0], tried);
+    if (pool.servers.size() == 1) return lone(*pool.servers[0], tried);
     PickLock lock(pool);
     const Lineup& l = lineup(pool, now);
     if (turns_[0] && l.version != version_) {
@@ -35,7 +35,7 @@ class SmoothRoundRobin final : public Balancer {
   }
 
   void taken(const Pool& pool, const Server& server) override {
-    if (turns_[0] || pool.servers.size == 1) return;
+    if (turns_[0] || pool.servers.size() == 1) return;
     PickLock lock(pool);
     const Lineup& l = lineup(pool, net::Loop::current().now());
     pay_for_turn(server.backup ? l.backup : l.active, current_, server,

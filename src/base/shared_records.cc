@@ -215,7 +215,8 @@ void SharedRecords::hold() {
   for (Head* head : b.given) head->users.fetch_or(1u << g_worker_slot);
   if (b.zones.empty()) return;
   raise_slots_end(head_of(*b.zones[0]), g_worker_slot + 1);
-  g_slots_end = &head_of(*b.zones[0]).slots_end;
+  auto* end = &head_of(*b.zones[0]).slots_end;
+  if (g_slots_end != end) g_slots_end = end;  // written once: shards read it when records are added later
 }
 
 void SharedRecords::forget(int slot) {

@@ -162,7 +162,7 @@ std::vector<std::string> resolve(const References& references, const model::Mode
     }
     if (r->kind != 'S') continue;
     for (const model::Server* s : r->pool->servers)
-      if (s->name == r->server) r->target = s;
+      if (s->name == r->server && !s->absent()) r->target = s;
     if (!r->target)
       say(*r, fmt::format("unable to find server '{}' in proxy '{}', referenced in arg 1 of sample fetch keyword '{}'",
                           r->server, r->name, r->keyword));

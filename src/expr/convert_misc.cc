@@ -73,7 +73,7 @@ const model::Server* server_named(const Ctx& ctx, Str name) {
   const model::Pool* pool = backend.empty() ? (ctx.txn ? ctx.txn->pool : nullptr) : pool_named(ctx, backend);
   if (!pool) return nullptr;
   for (const model::Server* s : pool->servers)
-    if (s->name == server) return s;
+    if (s->name == server && !s->absent()) return s;
   return nullptr;
 }
 bool usable_servers(const Ctx& ctx, const Arg*, Value& v) {

@@ -101,7 +101,7 @@ bool connslots(const Ctx& ctx, const Arg* args, Value& out) {
   int64_t queues = hooks.backend_limit ? hooks.backend_limit(*pool) : -1;
   int64_t sum = queues;
   for (const model::Server* s : pool->servers) {
-    if (!s->state->up.load(std::memory_order_relaxed)) continue;
+    if (!s->state->up.load(std::memory_order_relaxed) || s->absent()) continue;
     if (!s->max_conns || queues < 0) return give(out, int64_t{-1});
     sum += load(s->state->max_conns) - load(s->state->current) - load(s->state->queued);
   }
@@ -114,7 +114,7 @@ const model::Server* server_argument(const Ctx& ctx, const Arg& arg) {
   auto* r = static_cast<const Reference*>(arg.object);
   if (!r || r->target || !r->name.empty() || !ctx.txn || !ctx.txn->pool) return r ? r->target : nullptr;
   for (const model::Server* s : ctx.txn->pool->servers)
-    if (s->name == r->server) return s;
+    if (s->name == r->server && !s->absent()) return s;
   return nullptr;
 }
 bool srv_name(const Ctx& ctx, const Arg*, Value& out) {

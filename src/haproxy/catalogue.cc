@@ -36,21 +36,20 @@ stats::ProxyEntry entry_of(const Proxy& p) {
   return e;
 }
 
-void add_servers(const Proxy& p, std::vector<stats::ServerEntry>& out) {
-  for (const model::Server* s : p.servers) {
-    auto& options = *static_cast<const ServerOptions*>(s->conf);
-    stats::ServerEntry& e = out[s->id];
-    e.forced_id = options.id != 0;
-    e.id = s->number;
-    e.cookie = options.cookie;
-    e.host = s->host;
-    e.max_idle = options.pool_max_conn == UINT32_MAX ? -1 : static_cast<int32_t>(options.pool_max_conn);
-    e.purge_delay = options.pool_purge_delay;
-    e.rise = static_cast<int32_t>(options.check.rise);
-  }
-}
-
 }  // namespace
+
+stats::ServerEntry entry_of(const model::Server& s) {
+  auto& options = *static_cast<const ServerOptions*>(s.conf);
+  stats::ServerEntry e;
+  e.forced_id = options.id != 0;
+  e.id = s.number;
+  e.cookie = options.cookie;
+  e.host = s.host;
+  e.max_idle = options.pool_max_conn == UINT32_MAX ? -1 : static_cast<int32_t>(options.pool_max_conn);
+  e.purge_delay = options.pool_purge_delay;
+  e.rise = static_cast<int32_t>(options.check.rise);
+  return e;
+}
 
 std::string socket_text(const net::Addr& a) {
   if (a.is_ip()) return fmt::format("{}@{}", a.family == AF_INET ? "ipv4" : "ipv6", a.text());
@@ -84,7 +83,7 @@ void fill_catalogue(const model::Model& model, stats::Catalogue& c) {
     stats::ProxyEntry& e = c.proxies.emplace_back(entry_of(*p));
     if (!e.max_conns) e.max_conns = static_cast<uint32_t>(c.connection_limit());
     if (p->pool) e.full_conns = p->pool->limits.full_conns;
-    add_servers(*p, c.servers);
+    for (const model::Server* s : p->servers) *c.servers[s->id] = entry_of(*s);
   }
 }
 

@@ -13,6 +13,8 @@ namespace weir::haproxy {
 // sections it does nothing.
 void fill_catalogue(const model::Model& model, stats::Catalogue& catalogue);
 
+stats::ServerEntry entry_of(const model::Server& server);
+
 // One socket of a `stats socket` line: an address to bind, or an inherited descriptor.
 struct RuntimeAddress {
   std::string text;  // "unix@/run/x.sock", "ipv4@127.0.0.1:9999"

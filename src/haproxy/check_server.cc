@@ -276,7 +276,7 @@ void make_checks(Scope& scope, Proxy& p) {
       scope.error(o.track.where, "'init-state' cannot be used with 'track'");
       continue;
     }
-    auto* all = scope.arena.make<health::ServerChecks>();
+    auto* all = scope.arena.own<health::ServerChecks>();
     all->reporter = &check_reporter();
     if (o.on) all->check = make_check(scope, p, *s, options);
     if (o.agent_on) {
@@ -338,7 +338,7 @@ void resolve_tracks(Scope& scope, Proxy& p) {
                   fmt::format("unable to track {}/{} as it belongs to a tracking chain looping back.", of->name, name));
       continue;
     }
-    const_cast<health::ServerChecks*>(target->checks)->trackers.push(scope.arena, s);
+    const_cast<health::ServerChecks*>(target->checks)->trackers.push_back(s);
     s->checks_key = key_of(*mine);
   }
 }

@@ -29,6 +29,7 @@ class ChosenServer final : public model::Balancer {
     usual_->answered(s, header_ms, now_ms);
   }
   void ended(const model::Server& s, const model::TryEnd& end) override { usual_->ended(s, end); }
+  void grow(size_t slots) override { usual_->grow(slots); }
 
  private:
   // A full server that serves is waited for; nobody would call those who wait for one that drains. When too many wait, others

@@ -69,7 +69,7 @@ const model::Server* find_server(Transaction& txn, const Proxy& back, const Pers
   char buffer[16];
   const uint64_t now = txn.shard.loop.now();
   for (const model::Server* s : back.pool->servers) {
-    if (cookie_of(*s, back.s.cookie, buffer) != id) continue;
+    if (cookie_of(*s, back.s.cookie, buffer) != id || s->absent()) continue;
     const bool serves = model::keeps_clients(*s, now);
     p.cookies->sent = serves ? CookieSent::valid : CookieSent::down;
     if (serves || persists_on(*s, back, p, now)) return s;

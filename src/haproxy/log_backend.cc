@@ -34,7 +34,7 @@ bool is_datagram(const model::Server& s) {
 
 }  // namespace
 
-LogBackend::LogBackend(const Proxy& proxy) : proxy_(proxy), turns_(proxy.pool->servers.size) {}
+LogBackend::LogBackend(const Proxy& proxy) : proxy_(proxy), turns_(proxy.pool->servers.size()) {}
 
 bool LogBackend::key_of(Str message, uint32_t& hash) const {
   Arena arena;

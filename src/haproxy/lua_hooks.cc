@@ -32,6 +32,7 @@ class LuaBalancer final : public model::Balancer {
     usual_->answered(s, header_ms, now_ms);
   }
   void ended(const model::Server& s, const model::TryEnd& end) override { usual_->ended(s, end); }
+  void grow(size_t slots) override { usual_->grow(slots); }
 
   const model::Server* pick(const model::Pool& pool, proxy::Transaction& txn, const model::Tried& tried) override {
     std::vector<const model::Server*> servers;

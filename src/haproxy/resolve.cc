@@ -119,7 +119,7 @@ void make_pool(Scope& scope, Proxy& p) {
     s->id = static_cast<uint32_t>(scope.model.servers.size());
     s->slot = static_cast<uint16_t>(pool->servers.size);
     s->pool = pool;
-    pool->servers.push(scope.arena, s);
+    pool->servers.push_back(s);
     pool->keepalive =
         std::min(pool->keepalive, options.pool_max_conn == UINT32_MAX ? INT32_MAX : options.pool_max_conn);
     pool->keepalive_timeout = std::max(pool->keepalive_timeout, options.pool_purge_delay);

@@ -91,7 +91,7 @@ Next run_use_server(Transaction& txn, Cursor&, const void* conf) {
     if (rule.format) {
       Str name = render(*rule.format, ctx);
       for (const model::Server* s : back.pool->servers)
-        if (s->name == name) server = s;
+        if (s->name == name && !s->absent()) server = s;
       if (!server) break;
     }
     // One that is down leaves the choice to the rules behind it.

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/arena.h"
+#include "base/growing_list.h"
 #include "base/str.h"
 #include "net/addr.h"
 #include "net/tls_client.h"
@@ -176,7 +177,7 @@ struct ServerChecks {
   Check* check = nullptr;
   Check* agent = nullptr;
   const model::Server* tracks = nullptr;  // the server whose health this one has
-  ArenaList<const model::Server*> trackers;
+  GrowingList<const model::Server*> trackers;
   Observe observe = Observe::nothing;
   OnError on_error = OnError::fail_check;
   uint32_t error_limit = 10;

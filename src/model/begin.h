@@ -11,4 +11,8 @@ namespace weir::model {
 // if this one fails.
 std::vector<const Server*> begin_servers(Model& model);
 
+// As the file says and with nothing counted, though its record may have been another server's of that name. What is on the
+// server now still counts.
+void begin_anew(Model& model, const Server& server);
+
 }  // namespace weir::model

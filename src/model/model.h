@@ -1,7 +1,7 @@
 #pragma once
 // The immutable result of reading a configuration: listeners, pools and servers, in one arena. Shared by all shards and
-// never changed; what changes at run time (weights, states, counters) lies in the structures of model/state.h, which the model
-// only points to.
+// never changed, but that the lists of servers may grow (model/servers.h); what changes at run time (weights, states, counters)
+// lies in the structures of model/state.h, which the model only points to.
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/cpu_set.h"
+#include "base/growing_list.h"
 #include "config/source.h"
 #include "config/tree.h"
 #include "http/h1_parser.h"
@@ -29,10 +30,15 @@ struct StickTable;
 namespace weir::health {
 struct ServerChecks;
 }
+namespace weir::net {
+struct TlsTo;
+}
 namespace weir::proxy {
 class Personality;
 class Service;
 class Taker;
+class Transaction;
+struct Forward;
 struct Segment;
 struct ServerName;
 }  // namespace weir::proxy
@@ -68,6 +74,8 @@ struct Server {
   uint32_t fail_timeout = 10000;  // ms
   ssl_ctx_st* tls = nullptr;  // of TLS to it, for when it is spoken
   int8_t tls_mode = 0;  // as ServerState::tls begins
+  // How a request speaks TLS to it where its plan does not say (Forward::tls); null: with `tls` and `sni`.
+  net::TlsTo (*tls_to)(proxy::Transaction& txn, const proxy::Forward& plan) = nullptr;
   Str sni;
   uint8_t send_proxy = 0;  // PROXY protocol version to send, 0: none
   const Pool* pool = nullptr;
@@ -83,7 +91,8 @@ struct Server {
     const net::Addr* changed = local->addr.load(std::memory_order_acquire);
     return changed ? changed->family == AF_UNSPEC : unresolved;
   }
-  bool absent() const { return spare && without_address(); }
+  // Whether it does not exist for anybody: a place without a server, or one that was deleted.
+  bool absent() const { return (spare && without_address()) || local->gone.load(std::memory_order_acquire); }
   // Where it is now: as configured, or as it was changed since.
   const net::Addr& address() const {
     const net::Addr* changed = local->addr.load(std::memory_order_acquire);
@@ -98,7 +107,7 @@ class Balancer;
 struct Pool {
   Str name;
   uint32_t id = 0;
-  ArenaList<Server*> servers;
+  GrowingList<Server*> servers;  // by slot
   Balancer* balancer = nullptr;  // owned by the model
   PoolState* state = nullptr;
   PoolLocal* local = nullptr;
@@ -215,7 +224,7 @@ struct Model {
   Process process;
   std::vector<Listener*> listeners;
   std::vector<Pool*> pools;
-  std::vector<Server*> servers;
+  GrowingList<Server*> servers;  // by id
   std::vector<sticky::StickTable*> stick_tables;
   std::vector<proxy::Service*> services;
   const void* nginx = nullptr;  // personalities' roots

@@ -2,6 +2,7 @@
 #include "model/state.h"
 
 #include <string.h>
+#include <time.h>
 
 #include <mutex>
 
@@ -58,6 +59,9 @@ void settle(Model& model, const Server& server) {
     s.fails = 0;
     s.health.begin_anew();
   };
+  // The checks of a server that was added wait for an operator, those of the file do not.
+  if (known && (was.checks & Configured::kAddedChecks) && !(server.checks_key & Configured::kAddedChecks))
+    for (CheckState* c : {&s.health.check, &s.health.agent}) c->enabled = true;
   follow(was.unresolved, server.unresolved, known, begin_anew);
   follow(was.checks, server.checks_key, known, begin_anew);
   follow(was.addr, server.unresolved ? 0 : hash_of(server.addr), known, [&] {
@@ -127,6 +131,26 @@ std::vector<const Server*> begin_servers(Model& model) {
     settle(model, *s);
   }
   return fresh;
+}
+
+void begin_anew(Model& model, const Server& server) {
+  SharedRecords::hold();
+  ServerState& s = *server.state;
+  for (auto* count :
+       {&s.total, &s.bytes_in, &s.bytes_out, &s.connect_errors, &s.response_errors, &s.retries, &s.redispatches,
+        &s.connects, &s.reuses, &s.client_aborts, &s.server_aborts, &s.used_ms, &s.drain_until_ms,
+        &s.latency.measured_ms, &s.warmth.since_ms, &s.health.failed, &s.health.downs, &s.health.observed})
+    count->store(0);
+  for (auto& count : s.status) count.store(0);
+  for (stats::Mean* mean : {&s.times.queue, &s.times.connect, &s.times.response, &s.times.total}) mean->clear();
+  s.rate.clear_max();
+  s.max_current.store(0);
+  s.max_queued.store(0);
+  s.health.down_s.store(0);
+  s.health.agent_send.set({});
+  s.changed_s.store(time(nullptr));
+  s.configured.known.store(false);
+  settle(model, server);
 }
 
 void Model::settle() {

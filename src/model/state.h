@@ -46,6 +46,7 @@ struct Configured {
   std::atomic<int32_t> weight{0};
   std::atomic<int32_t> max_conns{0};
   std::atomic<uint64_t> addr{0};  // a hash
+  static constexpr uint32_t kAddedChecks = 1u << 31;  // in Server::checks_key: of a server that was added at run time
   std::atomic<uint32_t> checks{0};  // Server::checks_key
 };
 
@@ -124,6 +125,7 @@ struct alignas(64) ServerLocal {
   std::atomic<const std::string*> host{nullptr};  // in place of Server::host once that was changed
   std::atomic<uint64_t> idle_shards{0};  // bit i: shard i (below 64) keeps connections without a stream
   std::atomic<uint32_t> queue_left{0};  // requests that have had their place after waiting for this server
+  std::atomic<bool> gone{false};  // deleted at run time; it has no address then
 };
 
 struct alignas(64) PoolState {

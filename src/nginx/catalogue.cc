@@ -37,7 +37,7 @@ void fill_catalogue(const model::Model& model, stats::Catalogue& c) {
     e.pool = p;
     e.back_counters = counters_of(*p);
     e.front_counters = e.back_counters;
-    for (const model::Server* s : p->servers) c.servers[s->id].id = s->slot + 1u;
+    for (const model::Server* s : p->servers) c.servers[s->id]->id = s->slot + 1u;
   }
 }
 

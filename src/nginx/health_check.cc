@@ -287,7 +287,7 @@ void check_pool(Scope& scope, const HealthConf& c, const model::Pool& pool) {
   check->prepare = prepare;
   check->conf = &c;
   for (model::Server* s : pool.servers) {
-    auto* all = scope.arena.make<health::ServerChecks>();
+    auto* all = scope.arena.own<health::ServerChecks>();
     all->check = check;
     all->reporter = &reporter;
     s->checks = all;

@@ -48,7 +48,7 @@ struct LiteralPools::Entry {
       server.state = &one.state;
       server.local = &one.local;
       one.state.weight = server.weight;
-      pool.servers.push(arena, &server);
+      pool.servers.push_back(&server);
     }
     balancer.reset(model::make_smooth_round_robin(pool));
     pool.balancer = balancer.get();

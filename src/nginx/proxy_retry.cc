@@ -71,7 +71,7 @@ void count_failure(Transaction& txn, const Error& why) {
   model::ServerState& s = *txn.server->state;
   auto now = static_cast<int64_t>(txn.shard.loop.now());
   bool last_straw = s.fails.fetch_add(1, std::memory_order_relaxed) + 1 >= txn.server->max_fails;
-  if (last_straw && txn.pool->servers.size > 1) log_disabled(txn, why);
+  if (last_straw && txn.pool->servers.size() > 1) log_disabled(txn, why);
   s.checked_ms.store(now, std::memory_order_relaxed);
   if (last_straw) model::state_changed(*txn.server);
 }

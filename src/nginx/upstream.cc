@@ -102,11 +102,11 @@ void add_server(Scope& scope, model::Pool& pool, const model::Server& pattern, S
   s->name = scope.arena.dup(text);
   s->addr = addr;
   s->id = static_cast<uint32_t>(scope.model.servers.size());
-  s->slot = static_cast<uint16_t>(pool.servers.size);
+  s->slot = static_cast<uint16_t>(pool.servers.size());
   s->pool = &pool;
   s->state = model::server_state(fmt::format("nginx/{}/{}", pool.name, addr.text()));
   s->local = scope.arena.own<model::ServerLocal>();
-  pool.servers.push(scope.arena, s);
+  pool.servers.push_back(s);
   scope.model.servers.push_back(s);
 }
 

@@ -58,13 +58,13 @@ Str service_name(Scope& scope, Str service, Str host) {
 void add_place(Scope& scope, model::Pool& pool, const model::Server& pattern, bool backup, int number) {
   auto* s = scope.arena.own<model::Server>(pattern);
   s->id = static_cast<uint32_t>(scope.model.servers.size());
-  s->slot = static_cast<uint16_t>(pool.servers.size);
+  s->slot = static_cast<uint16_t>(pool.servers.size());
   s->pool = &pool;
   s->backup = backup;
   s->name = scope.arena.dup(fmt::format("{}#{}", s->written, number));
   s->state = model::server_state(fmt::format("nginx/{}/{}#{}", pool.name, s->follows->host, number));
   s->local = scope.arena.own<model::ServerLocal>();
-  pool.servers.push(scope.arena, s);
+  pool.servers.push_back(s);
   scope.model.servers.push_back(s);
 }
 

@@ -43,7 +43,16 @@ constexpr uint64_t kPatience = 250;  // ms that another shard may take to give a
 }  // namespace
 
 Upstreams::Upstreams(Shard& shard, const model::Model& model)
-    : shard_(shard), idle_(new Idle[model.servers.size() + 1]), pool_idle_(new PoolIdle[model.pools.size() + 1]) {}
+    : shard_(shard),
+      known_(model.servers.size()),
+      idle_(new Idle[known_ + 1]),
+      pool_idle_(new PoolIdle[model.pools.size() + 1]) {}
+
+Upstreams::Idle& Upstreams::idle_of_added(size_t n) {
+  if (n >= added_.size()) added_.resize(n + 1);
+  if (!added_[n]) added_[n] = std::make_unique<Idle>();
+  return *added_[n];
+}
 
 Upstreams::~Upstreams() {
   close_idle();
@@ -54,7 +63,7 @@ void Upstreams::close_idle() {
 }
 
 void Upstreams::close_idle(const model::Server& server) {
-  while (H1Client* c = idle_[server.id].list.front()) {
+  while (H1Client* c = idle_of(server).list.front()) {
     closed(*c);
     c->close();
   }
@@ -77,7 +86,7 @@ bool Upstreams::need_of(const Transaction& txn, const model::Server& server, con
 
 // Connections that were reused before come first: their server is known to keep them open.
 H1Client* Upstreams::find_idle(const model::Server& server, const Need& need) {
-  Idle& idle = idle_[server.id];
+  Idle& idle = idle_of(server);
   for (bool proven : {true, false}) {
     if (!proven && need.proven) return nullptr;
     for (H1Client *c = idle.list.front(), *next; c; c = next) {
@@ -134,7 +143,7 @@ bool Upstreams::make_room(Transaction& txn, const model::Server& server, bool ma
 }
 
 bool Upstreams::close_oldest(const model::Server& server) {
-  H1Client* oldest = idle_[server.id].list.back();
+  H1Client* oldest = idle_of(server).list.back();
   if (!oldest) return false;
   closed(*oldest);
   oldest->close();
@@ -316,7 +325,10 @@ H1Client* Upstreams::open(Transaction& txn, const model::Server& server, const F
 http::Stream* Upstreams::get(Transaction& txn, const Forward& plan, bool may_ask, bool& ready, Error& why) {
   const model::Server& server = *txn.server;
   TlsTo tls = plan.tls ? plan.tls(txn, plan) : TlsTo();
-  if (!tls.context) tls = tls_of(server);
+  if (!tls.context) {
+    tls = tls_of(server);
+    if (tls.context && server.tls_to) tls = server.tls_to(txn, plan);
+  }
   H1Client* c = take_idle(txn, server, tls);
   ready = c != nullptr;
   if (!c && may_ask && ask_others(txn, server, tls)) return nullptr;
@@ -345,7 +357,9 @@ void Upstreams::released(H1Client& c, bool reusable) {
   bool old = (pool.keepalive_requests && c.requests() >= pool.keepalive_requests) ||
              (pool.keepalive_time && shard_.loop.now() - c.created_ms() > pool.keepalive_time);
   bool moved = !(c.peer() == server.address());  // the server has another address since
-  if (!reusable || old || moved || pool.keepalive == 0 || shard_.draining()) return c.close();
+  // Idle connections would keep a server in maintenance from being deleted.
+  const bool leaves = server.state->admin.load(std::memory_order_relaxed) == static_cast<uint8_t>(model::Admin::maint);
+  if (!reusable || old || moved || leaves || pool.keepalive == 0 || shard_.draining()) return c.close();
   PoolIdle& all = pool_idle_[pool.id];
   if (all.count >= pool.keepalive) {
     // The pool's store is full: the one that has been idle longest makes room.
@@ -358,7 +372,7 @@ void Upstreams::released(H1Client& c, bool reusable) {
 
 void Upstreams::keep(H1Client& c) {
   const model::Server& server = c.server();
-  Idle& idle = idle_[server.id];
+  Idle& idle = idle_of(server);
   idle.list.push_front(&c);
   if (idle.count++ == 0 && shard_.index < 64)
     server.local->idle_shards.fetch_or(1ull << shard_.index, std::memory_order_relaxed);
@@ -373,8 +387,8 @@ void Upstreams::keep(H1Client& c) {
 void Upstreams::client_closed(const net::Conn& client) {
   for (const model::Server* s : shard_.model.servers) {
     if (!owned_) return;
-    for (H1Client *c = idle_[s->id].list.front(), *next; c; c = next) {
-      next = idle_[s->id].list.next(c);
+    for (H1Client *c = idle_of(*s).list.front(), *next; c; c = next) {
+      next = idle_of(*s).list.next(c);
       if (c->owner != &client) continue;
       closed(*c);
       c->close();
@@ -386,7 +400,7 @@ void Upstreams::closed(H1Client& c) {
   if (!c.PoolLink::linked()) return;
   c.PoolLink::unlink();
   if (c.owner) owned_--;
-  if (--idle_[c.server().id].count == 0 && shard_.index < 64)
+  if (--idle_of(c.server()).count == 0 && shard_.index < 64)
     c.server().local->idle_shards.fetch_and(~(1ull << shard_.index), std::memory_order_relaxed);
   c.server().state->idle.down();
   c.AgeLink::unlink();

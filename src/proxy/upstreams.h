@@ -30,7 +30,7 @@ class Upstreams final : public http::ClientHooks {
   void close_idle(const model::Server& server);
   // A client's connection is closed: what was kept for it alone goes too.
   void client_closed(const net::Conn& client);
-  uint32_t idle(const model::Server& server) const { return idle_[server.id].count; }
+  uint32_t idle(const model::Server& server) { return idle_of(server).count; }
 
   void released(http::H1Client& c, bool reusable) override;
   void closed(http::H1Client& c) override;
@@ -58,6 +58,10 @@ class Upstreams final : public http::ClientHooks {
     uint32_t requests = 0;
     uint64_t created_ms = 0;
   };
+  Idle& idle_of(const model::Server& server) {
+    return server.id < known_ ? idle_[server.id] : idle_of_added(server.id - known_);
+  }
+  Idle& idle_of_added(size_t n);
   // Which idle connections an exchange may take.
   struct Need {
     net::TlsTo tls;
@@ -82,7 +86,9 @@ class Upstreams final : public http::ClientHooks {
                        Error& why);
 
   Shard& shard_;
-  std::unique_ptr<Idle[]> idle_;
+  const size_t known_;  // servers that were there at the start
+  std::unique_ptr<Idle[]> idle_;  // by server
+  std::vector<std::unique_ptr<Idle>> added_;  // of later ones
   std::unique_ptr<PoolIdle[]> pool_idle_;  // idle connections by pool, for `keepalive`
   std::vector<std::pair<uint64_t, Transaction*>> asked_;  // who waits for another shard's answer, by ticket
   uint64_t tickets_ = 0;

@@ -1,12 +1,13 @@
 #pragma once
 // What the statistics page and the runtime socket know of the configured proxies, without knowing whose they are: the
 // personalities fill the process's catalogue (haproxy::fill_catalogue, nginx::fill_catalogue) before its shards start. It
-// lives in the model's arena. Pattern texts change on the control thread; what else changes is atomic.
+// lives in the model's arena. Pattern texts change on the control thread, which also adds servers; what else changes is atomic.
 #include <atomic>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "base/growing_list.h"
 #include "base/message_ring.h"
 #include "expr/pattern.h"
 #include "model/model.h"
@@ -86,7 +87,7 @@ struct Catalogue {
   std::string token;  // what forms of the page have to bring along; of this process, not to be guessed
   std::vector<ProxyEntry> proxies;  // in the order of the file
   std::vector<NameServerEntry> name_servers;  // in the order of their sections
-  std::vector<ServerEntry> servers;  // by model::Server::id
+  GrowingList<ServerEntry*> servers;  // by model::Server::id
   Limits* limits = nullptr;  // of the whole process
   BrokenMessages* broken = nullptr;
   struct Ring {
@@ -108,7 +109,7 @@ struct Catalogue {
   ProxyEntry* find(Str name, bool front, bool back);
   ProxyEntry* find_front(Str name) { return find(name, true, false); }
   ProxyEntry* find_back(Str name) { return find(name, false, true); }
-  const ServerEntry& of(const model::Server& s) const { return servers[s.id]; }
+  const ServerEntry& of(const model::Server& s) const { return *servers[s.id]; }
 };
 
 // What this process shows; null until it is about to serve.

@@ -87,6 +87,7 @@ struct Sums {
 
   explicit Sums(const model::Pool& pool) {
     for (const model::Server* server : pool.servers) {
+      if (server->absent()) continue;
       const model::ServerState& s = *server->state;
       connect_errors += s.connect_errors.load(kRelaxed);
       response_errors += s.response_errors.load(kRelaxed);

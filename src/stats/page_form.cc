@@ -156,7 +156,7 @@ const ProxyEntry* find_backend(const Catalogue& catalogue, Str name) {
 
 const model::Server* find_server(const ProxyEntry& backend, Str name) {
   for (const model::Server* s : backend.pool->servers)
-    if (s->name == name) return s;
+    if (s->name == name && !s->absent()) return s;
   return nullptr;
 }
 

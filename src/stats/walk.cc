@@ -53,7 +53,7 @@ Walk::Stop Walk::begin() {
 Walk::Stop Walk::next_server(size_t from) {
   const ProxyEntry& p = proxy();
   if (!p.back) return Stop::closed;
-  for (server_ = from; (selection_.kinds & kServers) && server_ < p.pool->servers.size; server_++) {
+  for (server_ = from; (selection_.kinds & kServers) && server_ < p.pool->servers.size(); server_++) {
     if (server().absent() || !wants(server())) continue;
     line_ = server_line(p, server(), catalogue_.of(server()), now_, selection_.legends);
     return Stop::server;

@@ -29,7 +29,7 @@ class Walk {
   // Goes on to the next stop: for each proxy `opened`, its lines, `closed`; at last `end`.
   Stop next();
   const ProxyEntry& proxy() const { return catalogue_.proxies[proxy_]; }
-  const model::Server& server() const { return *proxy().pool->servers.data[server_]; }  // at Stop::server
+  const model::Server& server() const { return *proxy().pool->servers[server_]; }  // at Stop::server
   const Line& line() const { return line_; }  // at front, server and back
 
  private:

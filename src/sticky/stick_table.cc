@@ -207,13 +207,15 @@ void StickTable::set(Table::Entry& e, Datum d, uint32_t index, uint64_t now_ms, 
 const model::Server* StickTable::server_of(Table::Entry& e, const model::Pool& pool) const {
   if (has(Datum::server_key))
     if (Str key = text(e, Datum::server_key).str(); !key.empty())
-      for (const model::Server* s : pool.servers)
+      for (const model::Server* s : pool.servers) {
+        if (s->absent()) continue;
         if (server_key == ServerKey::name ? s->name.substr(0, EntryText::kMost) == key : s->address().text() == key)
           return s;
+      }
   if (!has(Datum::server_id)) return nullptr;
   const uint64_t id = number(e, Datum::server_id);
   for (const model::Server* s : pool.servers)
-    if (s->number == id) return s;
+    if (s->number == id && !s->absent()) return s;
   return nullptr;
 }
 

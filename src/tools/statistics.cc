@@ -105,7 +105,7 @@ void make_catalogue(model::Model& model, proxy::Crew& crew) {
   c->shards = std::max(model.process.shards, 1);
   c->listeners = static_cast<int>(model.listeners.size());
   c->token = stats::make_token();
-  c->servers.resize(model.servers.size());
+  while (c->servers.size() < model.servers.size()) c->servers.push_back(model.arena.make<stats::ServerEntry>());
   haproxy::fill_catalogue(model, *c);
   nginx::fill_catalogue(model, *c);
   stats::set_catalogue(c);

@@ -33,7 +33,7 @@ class Rig {
       s.state = &states_[i];
       s.local = &locals_[i];
       s.max_fails = 0;
-      pool.servers.push(arena_, &s);
+      pool.servers.push_back(&s);
     }
   }
 
@@ -110,7 +110,6 @@ class Rig {
   Pool pool;
 
  private:
-  Arena arena_;
   std::unique_ptr<ServerState[]> states_;
   std::unique_ptr<ServerLocal[]> locals_;
   std::vector<Server> servers_;

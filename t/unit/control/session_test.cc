@@ -51,14 +51,15 @@ struct Socket {
       servers[i].local = &locals[i];
       servers[i].pool = &pool;
       states[i].weight = 10;
-      pool.servers.push(model.arena, &servers[i]);
+      pool.servers.push_back(&servers[i]);
     }
   }
   void fill(stats::Catalogue& c) {
     c.start_ms = stats::monotonic_ms();
     c.product = "HAProxy";
     c.version = "3.5";
-    c.servers = {{1, false, {}, {}, -1, 5000}, {2, false, {}, {}, -1, 5000}};
+    entries[1].id = 2;
+    for (stats::ServerEntry& e : entries) c.servers.push_back(&e);
     stats::ProxyEntry web, b;
     web.name = "web";
     web.id = 2;
@@ -120,6 +121,7 @@ struct Socket {
   model::PoolState pool_state;
   model::PoolLocal pool_local;
   model::ServerLocal locals[2];
+  stats::ServerEntry entries[2];
   model::Server servers[2];
   model::ServerState states[2];
   stats::ProxyCounters front, back;

@@ -94,7 +94,7 @@ Test(haproxy_server_line, options_and_defaults) {
       " timeout client 1s\n");
   cr_assert(!b.diag.failed(), "%s", b.said().c_str());
   const auto& servers = b.proxy("b").pool->servers;
-  cr_assert_eq(servers.size, 2u);
+  cr_assert_eq(servers.size(), 2u);
   cr_expect_eq(servers[0]->weight, 10);
   cr_expect_eq(servers[0]->max_conns, 5);
   cr_expect_eq(servers[1]->weight, 3);
@@ -105,7 +105,7 @@ Test(haproxy_server_line, options_and_defaults) {
 Test(haproxy_server_line, templates) {
   Bound b(with_front("") + " server-template t 2-4 127.0.0.1:80\n");
   cr_assert(!b.diag.failed(), "%s", b.said().c_str());
-  cr_assert_eq(b.proxy("b").pool->servers.size, 4u);
+  cr_assert_eq(b.proxy("b").pool->servers.size(), 4u);
   cr_expect_eq(b.proxy("b").pool->servers[1]->name, "t2");
 }
 
@@ -176,6 +176,6 @@ Test(haproxy_pages, standard_texts_and_messages) {
 Test(haproxy_balance, retries_may_return_to_a_tried_server) {
   Bound b(with_front(""));
   const model::Pool& pool = *b.proxy("b").pool;
-  cr_expect_eq(pool.servers.size, 1u);
+  cr_expect_eq(pool.servers.size(), 1u);
   cr_expect_eq(pool.balancer->name(), "random");
 }

@@ -92,7 +92,7 @@ Test(sample, names_of_backends_are_resolved_later) {
   server.name = "s1";
   server.state = &state;
   server.local = &local;
-  pool.servers.push(w.arena, &server);
+  pool.servers.push_back(&server);
   w.model.pools.push_back(&pool);
   haproxy::SampleError error;
   const char* samples[] = {"nbsrv(app)", "srv_conn(app/s1)", "be_conn_free(app)"};

@@ -105,10 +105,9 @@ Test(judge, a_server_in_maintenance_stays_as_it_is) {
 
 Test(judge, those_that_track_it_follow) {
   Rig one, two;
-  Arena arena;
   two.checks.check = nullptr;
   two.checks.tracks = &one.server;
-  one.checks.trackers.push(arena, &two.server);
+  one.checks.trackers.push_back(&two.server);
   one.result(Status::l4_failed);
   cr_expect_not(two.up());
   one.result(Status::l4_ok);

@@ -233,7 +233,7 @@ Test(multiplex, two_interleaved_streams_over_one_connection, .timeout = 10) {
   server.state = &server_state;
   server.local = &server_local;
   server.addr = origin.address;
-  pool.servers.push(model.arena, &server);
+  pool.servers.push_back(&server);
   std::unique_ptr<model::Balancer> balancer(model::make_smooth_round_robin(pool));
   pool.balancer = balancer.get();
   model.pools.push_back(&pool);
@@ -281,7 +281,6 @@ Test(multiplex, two_interleaved_streams_over_one_connection, .timeout = 10) {
   }
   close(ends[0]);
   model.pools.clear();  // this test's own, not in the model's arena
-  model.servers.clear();
   cr_expect(answers['a'] == "200 /a:one two three", "%s", answers['a'].c_str());
   cr_expect(answers['b'] == "200 /b:uno due", "%s", answers['b'].c_str());
   cr_expect(server_state.total == 2 && server_state.current.read() == 0 && pool_state.current.read() == 0);

@@ -75,9 +75,10 @@ Test(stats_page, order_and_choice_of_lines) {
     servers[i].state = &states[i];
     servers[i].local = &locals[i];
     servers[i].pool = &pool;
-    pool.servers.push(arena, &servers[i]);
+    pool.servers.push_back(&servers[i]);
   }
-  c.servers = {ServerEntry{1}, ServerEntry{2}};
+  ServerEntry entries[] = {ServerEntry{1}, ServerEntry{2}};
+  for (ServerEntry& e : entries) c.servers.push_back(&e);
   for (Str name : {"web", "off", "both"}) {
     ProxyEntry& p = c.proxies.emplace_back();
     p.name = name;
