@@ -171,7 +171,7 @@ bool connects_with_tls(const health::Program& program) {
 // As for traffic, unless the check goes elsewhere (init_srv_check).
 void set_transport(Scope& scope, const model::Server& s, const ServerOptions& options, Check& c) {
   const CheckOptions& o = options.check;
-  bool elsewhere = o.port || c.addr.family != AF_UNSPEC;
+  bool elsewhere = o.port || c.addr.family != AF_UNSPEC || options.added;
   c.speaks_tls = o.tls || (!elsewhere && options.tls.on && !o.no_tls);
   if (!elsewhere || o.send_proxy) c.send_proxy = s.send_proxy;
   if (o.send_proxy && !c.send_proxy) c.send_proxy = 1;
@@ -203,6 +203,21 @@ Check* make_check(Scope& scope, Proxy& p, const model::Server& s, const ServerOp
   set_transport(scope, s, options, *c);
   if (type == CheckType::outside) c->timeout = 0;
   return c;
+}
+
+Check* make_agent(Scope& scope, const Proxy& p, const model::Server& s, const CheckOptions& o) {
+  Check* agent = new_check(scope, p, o, CheckType::protocol);
+  agent->agent = true;
+  agent->begin = health::Begin::up;
+  if (o.agent_inter) agent->inter = o.agent_inter;
+  agent->rise = agent->fall = 1;
+  agent->program = agent_program(scope, o, p.where);
+  agent->addr = address_of(scope, o.agent_addr);
+  agent->port = o.agent_port;
+  if (!o.agent_port)
+    scope.error(p.where, fmt::format("the agent of '{}/{}' has no port", p.name, s.name), "write: agent-port PORT",
+                fmt::format("server {} does not have agent port. Agent check has been disabled.", s.name));
+  return agent;
 }
 
 // Whoever changes these gets counts that begin anew.
@@ -258,89 +273,87 @@ bool take_check_option(Scope& scope, CheckOptions& o, Str name, Words args) {
   return true;
 }
 
+void make_server_checks(Scope& scope, Proxy& p, model::Server& s) {
+  auto& options = *static_cast<const ServerOptions*>(s.conf);
+  const CheckOptions& o = options.check;
+  bool tracks = !o.track.text.empty();
+  if ((!o.on && !o.agent_on && !tracks) || scope.diag.failed()) return;
+  if (tracks && (o.on || o.agent_on)) {
+    scope.error(o.track.where, fmt::format("'{}' is checked and cannot track another server", s.name), {},
+                fmt::format("unable to use {}/{} for tracking: it has checks of its own.", p.name, s.name));
+    return;
+  }
+  if (tracks && !o.begin.empty() && o.begin != "none") {
+    scope.error(o.track.where, "'init-state' cannot be used with 'track'");
+    return;
+  }
+  auto* all = scope.arena.own<health::ServerChecks>();
+  all->reporter = &check_reporter();
+  if (o.on) all->check = make_check(scope, p, s, options);
+  if (o.agent_on) all->agent = make_agent(scope, p, s, o);
+  all->observe = o.observe;
+  all->on_error = o.on_error;
+  all->error_limit = o.error_limit;
+  s.checks = all;
+  s.checks_key = key_of(*all);
+  s.begins_down = all->check && !all->check->begins_up();
+}
+
 void make_checks(Scope& scope, Proxy& p) {
   if (p.s.disabled) return;
   scope.proxy = &p;
   settle_external_check(scope, p);
-  for (model::Server* s : p.servers) {
-    auto& options = *static_cast<const ServerOptions*>(s->conf);
-    const CheckOptions& o = options.check;
-    bool tracks = !o.track.text.empty();
-    if ((!o.on && !o.agent_on && !tracks) || scope.diag.failed()) continue;
-    if (tracks && (o.on || o.agent_on)) {
-      scope.error(o.track.where, fmt::format("'{}' is checked and cannot track another server", s->name), {},
-                  fmt::format("unable to use {}/{} for tracking: it has checks of its own.", p.name, s->name));
-      continue;
-    }
-    if (tracks && !o.begin.empty() && o.begin != "none") {
-      scope.error(o.track.where, "'init-state' cannot be used with 'track'");
-      continue;
-    }
-    auto* all = scope.arena.own<health::ServerChecks>();
-    all->reporter = &check_reporter();
-    if (o.on) all->check = make_check(scope, p, *s, options);
-    if (o.agent_on) {
-      Check* agent = new_check(scope, p, o, CheckType::protocol);
-      agent->agent = true;
-      agent->begin = health::Begin::up;
-      if (o.agent_inter) agent->inter = o.agent_inter;
-      agent->rise = agent->fall = 1;
-      agent->program = agent_program(scope, o, p.where);
-      agent->addr = address_of(scope, o.agent_addr);
-      agent->port = o.agent_port;
-      if (!o.agent_port)
-        scope.error(p.where, fmt::format("the agent of '{}/{}' has no port", p.name, s->name), "write: agent-port PORT",
-                    fmt::format("server {} does not have agent port. Agent check has been disabled.", s->name));
-      all->agent = agent;
-    }
-    all->observe = o.observe;
-    all->on_error = o.on_error;
-    all->error_limit = o.error_limit;
-    s->checks = all;
-    s->checks_key = key_of(*all);
-    s->begins_down = all->check && !all->check->begins_up();
-  }
+  for (model::Server* s : p.servers) make_server_checks(scope, p, *s);
   scope.proxy = nullptr;
 }
 
-void resolve_tracks(Scope& scope, Proxy& p) {
-  for (model::Server* s : p.servers) {
-    auto& o = static_cast<const ServerOptions*>(s->conf)->check;
-    if (o.track.text.empty() || !s->checks) continue;
-    Str name = o.track.text, backend;
-    if (size_t slash = name.find('/'); slash != Str::npos) {
-      backend = name.substr(0, slash);
-      name = name.substr(slash + 1);
-    }
-    const Proxy* of = backend.empty() ? &p : scope.global.find_proxy(backend, false);
-    model::Server* target = nullptr;
-    if (of)
-      for (model::Server* other : of->servers)
-        if (other->name == name) target = other;
-    if (!target) {
-      scope.error(o.track.where, fmt::format("there is no server '{}' to track", o.track.text), {},
-                  fmt::format("unable to find required server '{}' for tracking.", name));
-      continue;
-    }
-    if (!target->checks) {
-      scope.error(o.track.where, fmt::format("'{}' has no checks that could be tracked", o.track.text), {},
-                  fmt::format("unable to use {}/{} for tracking as it does not have any check nor agent enabled.",
-                              of->name, target->name));
-      continue;
-    }
-    auto* mine = const_cast<health::ServerChecks*>(s->checks);
-    mine->tracks = target;
-    const model::Server* loop = target;
-    while (loop && loop != s) loop = loop->checks ? loop->checks->tracks : nullptr;
-    if (loop) {
-      mine->tracks = nullptr;
-      scope.error(o.track.where, fmt::format("'{}' would track itself", s->name), {},
-                  fmt::format("unable to track {}/{} as it belongs to a tracking chain looping back.", of->name, name));
-      continue;
-    }
-    const_cast<health::ServerChecks*>(target->checks)->trackers.push_back(s);
-    s->checks_key = key_of(*mine);
+namespace {
+model::Server* find_tracked(Scope& scope, const Proxy& p, const Word& track) {
+  Str name = track.text, backend;
+  if (size_t slash = name.find('/'); slash != Str::npos) {
+    backend = name.substr(0, slash);
+    name = name.substr(slash + 1);
   }
+  const Proxy* of = backend.empty() ? &p : scope.global.find_proxy(backend, false);
+  model::Server* target = nullptr;
+  if (of)
+    for (model::Server* other : of->servers)
+      if (other->name == name && !other->absent()) target = other;
+  if (!target) {
+    scope.error(track.where, fmt::format("there is no server '{}' to track", track.text), {},
+                fmt::format("unable to find required server '{}' for tracking.", name));
+  } else if (!target->checks) {
+    scope.error(track.where, fmt::format("'{}' has no checks that could be tracked", track.text), {},
+                fmt::format("unable to use {}/{} for tracking as it does not have any check nor agent enabled.",
+                            of->name, target->name));
+    return nullptr;
+  }
+  return target;
+}
+}  // namespace
+
+void resolve_track(Scope& scope, const Proxy& p, model::Server& s) {
+  auto& o = static_cast<const ServerOptions*>(s.conf)->check;
+  if (o.track.text.empty() || !s.checks) return;
+  model::Server* target = find_tracked(scope, p, o.track);
+  if (!target) return;
+  auto* mine = const_cast<health::ServerChecks*>(s.checks);
+  mine->tracks = target;
+  const model::Server* loop = target;
+  while (loop && loop != &s) loop = loop->checks ? loop->checks->tracks : nullptr;
+  if (loop) {
+    mine->tracks = nullptr;
+    scope.error(o.track.where, fmt::format("'{}' would track itself", s.name), {},
+                fmt::format("unable to track {}/{} as it belongs to a tracking chain looping back.", target->pool->name,
+                            target->name));
+    return;
+  }
+  const_cast<health::ServerChecks*>(target->checks)->trackers.push_back(&s);
+  s.checks_key = key_of(*mine);
+}
+
+void resolve_tracks(Scope& scope, Proxy& p) {
+  for (model::Server* s : p.servers) resolve_track(scope, p, *s);
 }
 
 namespace {

@@ -90,6 +90,10 @@ struct CheckOptions {
 
 // The options of server lines about checks: true when `name` was one of them.
 bool take_check_option(Scope& scope, CheckOptions& options, Str name, std::span<const config::Word> args);
+// The checks of one server of a backend.
+void make_server_checks(Scope& scope, Proxy& proxy, model::Server& server);
+// A server that tracks another one finds it.
+void resolve_track(Scope& scope, const Proxy& proxy, model::Server& server);
 // Programs and checks of the backend's servers; after its pool was made.
 void make_checks(Scope& scope, Proxy& proxy);
 // After the global section: whether a program may check servers.

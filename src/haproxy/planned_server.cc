@@ -13,9 +13,7 @@ using config::Inherit;
 using config::Row;
 
 constexpr Row kRows[] = {
-    // identity and defaults
-    {"from", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<origin>",
-     "start from the options of another server"},
+    // identity
     {"guid", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<string>",
      "fixed unique name of the server in statistics"},
     // address and name resolution
@@ -54,8 +52,6 @@ constexpr Row kRows[] = {
      "name under which an idle connection may be used again"},
     {"pool-low-conn", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<max>",
      "idle connections below which threads do not take from each other"},
-    {"proto", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<name>",
-     "protocol towards the server, without negotiation"},
     {"quic-cc-algo", kServerOption, 1, 1, Block::none, Inherit::none, nullptr,
      "{ cubic | newreno | bbr | nocc }[(<args,...>)]", "QUIC congestion control"},
     {"ws", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "{ auto | h1 | h2 }",

@@ -113,7 +113,6 @@ struct Settings {
   ArenaList<uint16_t> retry_status;
   bool redispatch = false;
   int redispatch_after = -1;
-  ServerOptions server;  // default-server
   CookieSettings cookie;
 
   StateSource states = StateSource::none;
@@ -182,6 +181,12 @@ struct Capture {
 
 using stats::ProxyCounters;
 
+struct DefaultServer {
+  Str name;  // empty: of the lines without one
+  ServerOptions options;
+  bool said = false;  // lines of this proxy's own say something
+};
+
 struct Proxy {
   Str name;
   Kind kind = Kind::frontend;
@@ -194,7 +199,9 @@ struct Proxy {
   Str description;
 
   std::vector<model::Listener*> listeners;
-  std::vector<model::Server*> servers;
+  std::vector<model::Server*> servers;  // of the file
+  DefaultServer default_server;
+  ArenaList<DefaultServer*> default_servers;  // that have names
   std::vector<Switch> switches;
   Target fallback;  // default_backend
   std::vector<UseServer> use_servers;

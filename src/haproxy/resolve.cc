@@ -22,6 +22,7 @@
 #include "haproxy/personality.h"
 #include "haproxy/resolvers.h"
 #include "haproxy/ring.h"
+#include "haproxy/server_line.h"
 #include "haproxy/server_load.h"
 #include "haproxy/state_file.h"
 #include "haproxy/stats_page.h"
@@ -117,12 +118,13 @@ void make_pool(Scope& scope, Proxy& p) {
   for (model::Server* s : p.servers) {
     auto& options = *static_cast<const ServerOptions*>(s->conf);
     s->id = static_cast<uint32_t>(scope.model.servers.size());
-    s->slot = static_cast<uint16_t>(pool->servers.size);
+    s->slot = static_cast<uint16_t>(pool->servers.size());
     s->pool = pool;
     pool->servers.push_back(s);
     pool->keepalive =
         std::min(pool->keepalive, options.pool_max_conn == UINT32_MAX ? INT32_MAX : options.pool_max_conn);
     pool->keepalive_timeout = std::max(pool->keepalive_timeout, options.pool_purge_delay);
+    check_protocol(scope, p, *s);
     if (options.max_reuse) pool->keepalive_requests = options.max_reuse + 1;
     scope.model.servers.push_back(s);
   }

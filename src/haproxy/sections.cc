@@ -34,8 +34,9 @@ void inherit(Proxy& p, const Proxy& from) {
   share(p.s.logs);
   share(p.s.compress_types);
   share(p.s.compress_codings);
-  share(p.s.server.tls.certificates);
-  share(p.s.server.proxy_tlvs);
+  p.default_server.options = from.default_server.options;
+  share(p.default_server.options.tls.certificates);
+  share(p.default_server.options.proxy_tlvs);
   inherit_checks(p.s.checks);
   for (size_t i = 0; i < kRulesets; i++) {
     p.rules[i] = from.rules[i];

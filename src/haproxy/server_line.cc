@@ -7,9 +7,11 @@
 
 #include "haproxy/address.h"
 #include "haproxy/bind.h"
+#include "haproxy/haproxy.h"
 #include "haproxy/proxy_fields.h"
 #include "haproxy/resolvers.h"
 #include "haproxy/server_load.h"
+#include "haproxy/server_origin.h"
 #include "haproxy/tables.h"
 #include "haproxy/tls.h"
 #include "net/proxy_protocol.h"
@@ -103,6 +105,15 @@ void take_log_protocol(Scope& scope, ServerOptions& o, const Word& word) {
         fmt::format("'log-proto' : expects one of 'legacy' or 'octet-count' as arguments, got '{}'", word.text));
 }
 
+void take_protocol(Scope& scope, ServerOptions& o, const Word& word) {
+  constexpr Str kKnown[] = {"h1", "none", "h2", "fcgi", "spop", "quic"};
+  if (std::ranges::find(kKnown, word.text) == std::end(kKnown))
+    scope.error(word.where, fmt::format("'{}' is no protocol towards servers", word.text), "h1, or none in mode tcp",
+                fmt::format("'proto' :  unknown MUX protocol '{}'.", word.text));
+  else
+    o.proto = word;
+}
+
 void take(Scope& scope, ServerOptions& o, Str name, Words args) {
   if (take_tls_option(scope, o.tls, name, args) || take_check_option(scope, o.check, name, args)) return;
   if (take_load_option(scope, o.load, name, args) || take_name_option(scope, o.resolve, name, args)) return;
@@ -145,6 +156,8 @@ void take(Scope& scope, ServerOptions& o, Str name, Words args) {
     o.cookie = args[0].text;
   } else if (name == "stick" || name == "non-stick") {
     o.non_stick = name == "non-stick";
+  } else if (name == "proto") {
+    take_protocol(scope, o, args[0]);
   } else if (name == "init-addr") {
     o.init_addr = args[0].text;
   } else if (name == "sni") {
@@ -158,11 +171,36 @@ void take(Scope& scope, ServerOptions& o, Str name, Words args) {
   }
 }
 
+// Whether a server that is added at run time may have it (dynamic_ok of HAProxy's keywords).
+bool takes_added(const Row& row) {
+  constexpr Str kOthers[] = {"enabled",      "init-addr",    "log-bufsize",
+                             "log-proto",    "max-reuse",    "namespace",
+                             "non-stick",    "redir",        "resolve-net",
+                             "resolvers",    "resolve-opts", "resolve-prefer",
+                             "stick",        "socks4",       "no-agent-check",
+                             "no-check",     "no-ssl",       "no-check-reuse-pool",
+                             "no-check-ssl", "sni-auto",     "no-check-send-proxy",
+                             "ssl-reuse",    "tls-tickets",  "no-send-proxy-v2-ssl",
+                             "cc",           "tcp-md5sig",   "no-send-proxy-v2-ssl-cn",
+                             "tcp-ut",       "from",         "check-sni-auto"};
+  return std::ranges::find(kOthers, row.name) == std::end(kOthers);
+}
+
 bool take_options(Scope& scope, Words words, ServerOptions& o, Str line) {
   for (size_t at = 0; at < words.size();) {
     const Word& word = words[at];
     const Row* row = find_option(scope, word, kServerOption, line);
     if (!row) return false;
+    if (o.added && !takes_added(*row)) {
+      scope.error(word.where, fmt::format("'{}' is nothing for a server that is added at run time", row->name), {},
+                  fmt::format("'{}' option is not accepted for dynamic server", row->name));
+      return false;
+    }
+    if (row->name == "from") {
+      scope.error(word.where, "'from' stands in front of all other options", {},
+                  fmt::format("'{}' : unknown keyword 'from'.", line));
+      return false;
+    }
     Words args;
     if (!take_option(scope, words, at, *row, args)) return false;
     // `source` takes further words of its own.
@@ -229,59 +267,37 @@ void resolve(Scope& scope, model::Server& server, const Address& address, const 
         fmt::format("'server {}/{}' : could not resolve address '{}'.", scope.proxy->name, server.name, address.host));
 }
 
-void add_server(Scope& scope, Str name, const Word& address_word, Str address_text, const ServerOptions& options,
-                const Where& where) {
-  Address address;
-  std::string problem;
-  if (!parse_address(address_text, address, problem, scope.arena)) {
-    report_address(scope, address_word, problem, {}, fmt::format("'server {}' : {}", name, problem));
-    return;
-  }
-  if (address.quic) return scope.planned(address_word.where, "QUIC servers");
+// What is not built about its address; empty: nothing.
+Str unbuilt_address(const Address& address) {
+  if (address.quic) return "QUIC servers";
   if (address.family == Address::Family::descriptor || address.family == Address::Family::socket_pair)
-    return scope.planned(address_word.where, "servers on descriptors");
+    return "servers on descriptors";
   bool inet = address.family != Address::Family::path && address.family != Address::Family::abstract;
+  return inet && address.port_offset ? Str("a server on a port beside the client's") : Str();
+}
+
+// A server without a port is on the one that the client went to, where there is a client. False: it has to have one.
+bool may_lack_port(Scope& scope, Str name, const Address& address, const ServerOptions& options, const Word& word) {
+  const bool inet = address.family != Address::Family::path && address.family != Address::Family::abstract;
   // The ports of services come with them.
   const bool service = address.host.starts_with('_') && !options.resolve.section.text.empty();
-  if (inet && address.port_offset) return scope.planned(address_word.where, "a server on a port beside the client's");
-  if (inet && !service && address.port <= 0) {
-    if (!scope.proxy->is_back() || scope.proxy->s.mode == Mode::log) {
-      scope.error(address_word.where, fmt::format("'{}' lacks its port", name), "write: <address>:<port>",
-                  fmt::format("'server {}' : missing port specification in '{}'.", name, address_text));
-      return;
-    }
-    if (options.check.on && !options.check.port)
-      scope.warning(address_word.where, fmt::format("checks of '{}' have no port to connect to", name),
-                    "write: port <port>",
-                    fmt::format("server {} has neither service port nor check port nor tcp_check rule 'connect' with "
-                                "port information.",
-                                name));
+  if (!inet || service || address.port > 0) return true;
+  if (!scope.proxy->is_back() || scope.proxy->s.mode == Mode::log) {
+    scope.error(word.where, fmt::format("'{}' lacks its port", name), "write: <address>:<port>",
+                fmt::format("'server {}' : missing port specification in '{}'.", name, word.text));
+    return false;
   }
-  auto* s = scope.arena.make<model::Server>();
-  s->name = name;
-  s->host = address.host;
-  s->weight = options.weight;
-  s->backup = options.backup;
-  s->disabled = options.disabled;
-  set_limits(*s, options);
-  s->end_on_down = options.end_on_down;
-  s->end_backups_on_up = options.end_backups_on_up;
-  s->max_fails = 0;
-  s->ring_key = options.ring_key;
-  s->send_proxy = options.send_proxy;
-  auto* kept = scope.arena.make<ServerOptions>(options);
-  kept->datagram = address.datagram;
-  kept->stream = says_stream(address_text);
-  s->conf = kept;
-  s->state = model::server_state(fmt::format("haproxy/{}/{}", scope.proxy->name, name));
-  s->local = scope.arena.own<model::ServerLocal>();
-  resolve(scope, *s, address, options, address_word);
-  // A server that `default-server` has TLS for may get it at run time.
-  if (options.tls.on || scope.proxy->s.server.tls.on) {
-    set_server_name(scope, *s, *kept);
-    s->tls = make_server_tls(scope, options, where);
-  }
-  s->tls_mode = options.tls.on ? 1 : options.tls.refused ? -1 : 0;
+  if (options.check.on && !options.check.port)
+    scope.warning(word.where, fmt::format("checks of '{}' have no port to connect to", name), "write: port <port>",
+                  fmt::format("server {} has neither service port nor check port nor tcp_check rule 'connect' with "
+                              "port information.",
+                              name));
+  return true;
+}
+
+void add_server(Scope& scope, Str name, const Word& address, const ServerOptions& options, const Where& where) {
+  model::Server* s = make_server(scope, name, state_for(*scope.proxy, name), address, options, where);
+  if (!s) return;
   for (const model::Server* other : scope.proxy->servers)
     if (other->name == name)
       scope.error(where, fmt::format("another server of '{}' is called '{}'", scope.proxy->name, name), {},
@@ -290,35 +306,26 @@ void add_server(Scope& scope, Str name, const Word& address_word, Str address_te
   scope.proxy->servers.push_back(s);
 }
 
-// Options of the line on top of what default-server and the global section say.
-bool line_options(Scope& scope, Words words, ServerOptions& o, Str line) {
-  o = scope.proxy->s.server;
-  if (o.tls.ciphers.empty()) o.tls.ciphers = scope.global.server_tls.ciphers;
-  if (o.tls.ciphersuites.empty()) o.tls.ciphersuites = scope.global.server_tls.ciphersuites;
-  if (o.tls.curves.empty()) o.tls.curves = scope.global.server_tls.curves;
-  if (o.tls.sigalgs.empty()) o.tls.sigalgs = scope.global.server_tls.sigalgs;
-  if (o.tls.client_sigalgs.empty()) o.tls.client_sigalgs = scope.global.server_tls.client_sigalgs;
-  if (!o.tls.min_version) o.tls.min_version = scope.global.server_tls.min_version;
-  if (!o.tls.max_version) o.tls.max_version = scope.global.server_tls.max_version;
-  o.tls.certificates.capacity = o.tls.certificates.size;
-  o.proxy_tlvs.capacity = o.proxy_tlvs.size;
-  return take_options(scope, words, o, line);
-}
-
 void bind_server(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   Words words = args_of(d, row);
-  ServerOptions options;
+  ServerOptions options = scope.proxy->default_server.options;
   if (!line_options(scope, words.subspan(2), options, "server")) return;
-  add_server(scope, words[0].text, words[1], words[1].text, options, d.where);
+  add_server(scope, words[0].text, words[1], options, d.where);
 }
 
 void bind_default_server(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
-  ServerOptions& o = scope.proxy->s.server;
+  Words words = args_of(d, row);
+  DefaultServer* to = default_server_of(scope, words);
+  if (!to) return;
+  ServerOptions& o = to->options;
+  const size_t before = words.size();
+  if (!take_origin(scope, words, o)) return;
+  to->said = !words.empty() || (to->said && words.size() == before);
   o.tls.certificates.capacity = o.tls.certificates.size;
   o.proxy_tlvs.capacity = o.proxy_tlvs.size;
-  take_options(scope, args_of(d, row), o, "default-server");
+  take_options(scope, words, o, "default-server");
 }
 
 void bind_template(void* s, const Directive& d, const Row& row) {
@@ -334,10 +341,10 @@ void bind_template(void* s, const Directive& d, const Row& row) {
                 "write 5 or 1-5");
     return;
   }
-  ServerOptions options;
+  ServerOptions options = scope.proxy->default_server.options;
   if (!line_options(scope, words.subspan(3), options, "server-template")) return;
   for (uint64_t i = *first; i <= *last; i++)
-    add_server(scope, scope.keep(fmt::format("{}{}", words[0].text, i)), words[2], words[2].text, options, d.where);
+    add_server(scope, scope.keep(fmt::format("{}{}", words[0].text, i)), words[2], options, d.where);
 }
 
 void on_line(void*, const Directive&, const Row&) {}
@@ -373,6 +380,7 @@ constexpr Row kOptionRows[] = {
     option("max-reuse", 1, "<count>", "requests that one connection may serve"),
     option("pool-max-conn", 1, "<max>", "limit of idle connections to keep"),
     option("pool-purge-delay", 1, "<delay>", "time after which idle connections are closed"),
+    option("proto", 1, "<name>", "protocol towards the server, without negotiation: h1, or none in mode tcp"),
     option("init-addr", 1, "{last | libc | none | <ip>},[...]*", "order of ways to find the first address"),
     option("send-proxy", 0, "", "tell the server about the client in a PROXY header, version 1"),
     option("no-send-proxy", 0, "", "no PROXY header, after a default"),
@@ -395,11 +403,86 @@ constexpr Row kOptionRows[] = {
 
 }  // namespace
 
+model::ServerState& state_for(const Proxy& p, Str name) {
+  return *model::server_state(fmt::format("haproxy/{}/{}", p.name, name));
+}
+
+model::Server* make_server(Scope& scope, Str name, model::ServerState& state, const Word& word,
+                           const ServerOptions& options, const Where& where) {
+  Address address;
+  std::string problem;
+  if (!parse_address(word.text, address, problem, scope.arena)) {
+    report_address(scope, word, problem, {}, fmt::format("'server {}' : {}", name, problem));
+    return nullptr;
+  }
+  if (Str what = unbuilt_address(address); !what.empty()) {
+    scope.planned(word.where, what);
+    return nullptr;
+  }
+  if (!may_lack_port(scope, name, address, options, word)) return nullptr;
+  auto* s = scope.arena.make<model::Server>();
+  s->name = name;
+  s->host = address.host;
+  s->weight = options.weight;
+  s->backup = options.backup;
+  s->disabled = options.disabled;
+  set_limits(*s, options);
+  s->end_on_down = options.end_on_down;
+  s->end_backups_on_up = options.end_backups_on_up;
+  s->max_fails = 0;
+  s->ring_key = options.ring_key;
+  s->send_proxy = options.send_proxy;
+  auto* kept = scope.arena.make<ServerOptions>(options);
+  kept->datagram = address.datagram;
+  kept->stream = says_stream(word.text);
+  s->conf = kept;
+  s->state = &state;
+  s->local = scope.arena.own<model::ServerLocal>();
+  resolve(scope, *s, address, options, word);
+  if (options.tls.on || options.tls_at_hand) {
+    set_server_name(scope, *s, *kept);
+    s->tls = make_server_tls(scope, options, where);
+  }
+  s->tls_to = tls_to_server;
+  s->tls_mode = options.tls.on ? 1 : options.tls.refused ? -1 : 0;
+  return s;
+}
+
+void check_protocol(Scope& scope, const Proxy& p, const model::Server& s) {
+  const auto& o = *static_cast<const ServerOptions*>(s.conf);
+  const Word& word = o.proto;
+  if (word.text.empty() || word == (p.http() ? "h1" : "none")) return;
+  if (p.http() && word != Str("none") && word != Str("spop"))
+    return scope.planned(word.where, scope.keep(fmt::format("proto {}", word.text)));
+  scope.error(word.where,
+              fmt::format("'{}' cannot be spoken to servers in mode {}", word.text, p.http() ? "http" : "tcp"), {},
+              o.added ? std::string("MUX protocol is not usable for server.")
+                      : fmt::format("{} '{}' : MUX protocol '{}' is not usable for server '{}'.", kind_name(p.kind),
+                                    p.name, word.text, s.name));
+}
+
+bool line_options(Scope& scope, Words words, ServerOptions& o, Str line) {
+  const DefaultServer& usual = scope.proxy->default_server;
+  const bool own = words.size() < 2 || words[0] != Str("from") || words[1] == Str("be:");
+  if (!take_origin(scope, words, o)) return false;
+  o.tls_at_hand = own && usual.options.tls.on;
+  if (o.tls.ciphers.empty()) o.tls.ciphers = scope.global.server_tls.ciphers;
+  if (o.tls.ciphersuites.empty()) o.tls.ciphersuites = scope.global.server_tls.ciphersuites;
+  if (o.tls.curves.empty()) o.tls.curves = scope.global.server_tls.curves;
+  if (o.tls.sigalgs.empty()) o.tls.sigalgs = scope.global.server_tls.sigalgs;
+  if (o.tls.client_sigalgs.empty()) o.tls.client_sigalgs = scope.global.server_tls.client_sigalgs;
+  if (!o.tls.min_version) o.tls.min_version = scope.global.server_tls.min_version;
+  if (!o.tls.max_version) o.tls.max_version = scope.global.server_tls.max_version;
+  o.tls.certificates.capacity = o.tls.certificates.size;
+  o.proxy_tlvs.capacity = o.proxy_tlvs.size;
+  return take_options(scope, words, o, line);
+}
+
 model::Server* add_plain_server(Scope& scope, Proxy& to, const Word& address) {
   Proxy* outer = scope.proxy;
   scope.proxy = &to;
   size_t before = to.servers.size();
-  add_server(scope, address.text, address, address.text, ServerOptions(), address.where);
+  add_server(scope, address.text, address, ServerOptions(), address.where);
   scope.proxy = outer;
   return to.servers.size() > before ? to.servers.back() : nullptr;
 }
@@ -412,8 +495,16 @@ model::Server* add_server_line(Scope& scope, Str name, const Word& address, Word
   ServerOptions options;
   const size_t before = scope.proxy->servers.size();
   if (!line_options(scope, words, options, "server")) return nullptr;
-  add_server(scope, name, address, address.text, options, where);
+  add_server(scope, name, address, options, where);
   return scope.proxy->servers.size() > before ? scope.proxy->servers.back() : nullptr;
+}
+
+std::vector<Str> options_of_added() {
+  std::vector<Str> names;
+  for (const Row* row : index().rows())
+    if ((row->contexts & kServerOption) && (row->bind || !row->no_effect.empty()) && takes_added(*row))
+      names.push_back(row->name);
+  return names;
 }
 
 const config::Table kServerTable = kRows;

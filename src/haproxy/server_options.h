@@ -76,6 +76,7 @@ struct ResolveOptions {
 };
 
 struct ServerOptions {
+  bool added = false;                     // at run time
   int32_t weight = 1;
   bool backup = false;
   bool disabled = false;
@@ -97,7 +98,9 @@ struct ServerOptions {
   Str cookie;
   bool non_stick = false;                 // stick rules do not store this server
   Str init_addr;
+  config::Word proto;
   TlsOptions tls;
+  bool tls_at_hand = false;              // its default-server has TLS: it may get that at run time
   config::Word sni;
   const expr::Expr* sni_from = nullptr;  // what `sni` says; null: Server::sni
   bool sni_auto = true;  // without `sni`, the Host field is the name

@@ -17,6 +17,7 @@ extern const config::Table kServerTable;
 extern const config::Table kStateFileTable;
 extern const config::Table kServerOptionTable;
 extern const config::Table kServerLoadTable;
+extern const config::Table kServerOriginTable;
 extern const config::Table kServerNameTable;
 extern const config::Table kResolversTable;
 extern const config::Table kResolveRuleTable;

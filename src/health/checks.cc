@@ -162,20 +162,45 @@ void Checks::stop() {
   everywhere_([this](proxy::Shard& shard) { end(shard); });
 }
 
+// On the shard that checks it.
+void Checks::post(const model::Server& server, std::function<void(proxy::Shard&)> fn) {
+  if (crew_.post) crew_.post(static_cast<int>(server.id % by_shard_.size()), std::move(fn));
+}
+
 void Checks::changed(const model::Server& server) {
-  int shard = static_cast<int>(server.id % by_shard_.size());
-  if (!crew_.post) return;
-  crew_.post(shard, [this, &server](proxy::Shard& to) {
+  post(server, [this, &server](proxy::Shard& to) {
     for (auto& watch : by_shard_[static_cast<size_t>(to.index)])
       if (&watch->server() == &server) watch->hurry(false);
   });
 }
 
+// An operator turns them on, and they begin then: there is nothing to spread.
+void Checks::add(const model::Server& server) {
+  if (!server.checks) return;
+  post(server, [this, &server](proxy::Shard& shard) {
+    Watches& ours = by_shard_[static_cast<size_t>(shard.index)];
+    const bool known = std::ranges::any_of(ours, [&server](const auto& watch) { return &watch->server() == &server; });
+    if (shard.draining() || known) return;
+    for (const Check* c : {server.checks->check, server.checks->agent}) {
+      if (!c) continue;
+      begin_count(server, *c);
+      ours.push_back(std::make_unique<Watch>(*this, shard, server, *c));
+      ours.back()->begin_in(ours.back()->interval());
+    }
+  });
+}
+
+void Checks::remove(const model::Server& server) {
+  if (!server.checks) return;
+  post(server, [this, &server](proxy::Shard& shard) {
+    std::erase_if(by_shard_[static_cast<size_t>(shard.index)],
+                  [&server](const auto& watch) { return &watch->server() == &server; });
+  });
+}
+
 void Checks::observe(const model::Server& server, Seen seen) {
   if (!health::observe(server, seen, everywhere_)) return;
-  int shard = static_cast<int>(server.id % by_shard_.size());
-  if (!crew_.post) return;
-  crew_.post(shard, [this, &server](proxy::Shard& to) {
+  post(server, [this, &server](proxy::Shard& to) {
     for (auto& watch : by_shard_[static_cast<size_t>(to.index)])
       if (&watch->server() == &server) watch->hurry(true);
   });

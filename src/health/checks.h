@@ -27,6 +27,9 @@ class Checks {
   void end(const proxy::Shard& shard);
   // From any thread: no check is run any more.
   void stop();
+  // From any thread: a server came with checks of its own, or goes with them.
+  void add(const model::Server& server);
+  void remove(const model::Server& server);
   // From any thread: something about its checks was changed at run time.
   void changed(const model::Server& server);
   void observe(const model::Server& server, Seen seen);
@@ -36,12 +39,13 @@ class Checks {
   class Watch;
   using Watches = std::vector<std::unique_ptr<Watch>>;
   void begin_one(proxy::Shard& shard, const model::Server& server, const Check& check, size_t position);
+  void post(const model::Server& server, std::function<void(proxy::Shard&)> fn);
 
   const model::Model& model_;
   proxy::Crew& crew_;
   Everywhere everywhere_;
   std::vector<Watches> by_shard_;  // each of them used by its shard only
-  size_t count_ = 0;  // checks in all
+  size_t count_ = 0;  // checks in all, of the file
   uint32_t spread_ms_ = 0;  // over which first checks begin
 };
 

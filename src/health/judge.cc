@@ -174,8 +174,14 @@ void begin_count(const model::Server& server, const Check& check) {
 
 void begin_health(const model::Server& server) {
   const ServerChecks* checks = server.checks;
-  if (!checks || checks->tracks) return;
+  if (!checks) return;
   std::lock_guard hold(changes());
+  if (checks->tracks) {
+    stats::ServerView tracked(*checks->tracks);
+    server.state->up.store(tracked.running());
+    server.state->stopping.store(tracked.running() && (tracked.stopping || tracked.admin == model::Admin::drain));
+    return;
+  }
   bool up = true;
   if (checks->check) {
     server.state->health.check.health.store(checks->check->first_health(), kRelaxed);

@@ -23,7 +23,7 @@ bool observe(const model::Server& server, Seen seen, const Everywhere& everywher
 void agree(const model::Server& server, bool up);
 // Its administrative state or its health is another one since: servers that track it follow.
 void lead_trackers(const model::Server& server, const Everywhere& everywhere);
-// It has left maintenance: its health begins as the configuration says.
+// It has left maintenance: its health begins as the configuration says, or is that of the server which it tracks.
 void begin_health(const model::Server& server);
 
 // The state that a check lies in, and how healthy it is there.
