@@ -17,10 +17,11 @@ const std::vector<const Command*>& all_commands() {
   static const auto all = [] {
     std::vector<const Command*> rows;
     for (Commands table :
-         {kSessionCommands,  kShowCommands,     kStatCommands,   kErrorCommands,   kServerCommands,
-          kFrontendCommands, kLimitCommands,    kStreamCommands, kPatternCommands, kCertificateCommands,
-          kCrtListCommands,  kVariableCommands, kShardCommands,  kNameCommands,    kSocketCommands,
-          kDebugCommands,    kTableCommands,    kPeersCommands,  kEventCommands,   kAbsentCommands})
+         {kSessionCommands,     kShowCommands,     kStatCommands,     kErrorCommands,  kServerCommands,
+          kAddServerCommands,   kFrontendCommands, kLimitCommands,    kStreamCommands, kPatternCommands,
+          kCertificateCommands, kCrtListCommands,  kVariableCommands, kShardCommands,  kNameCommands,
+          kSocketCommands,      kDebugCommands,    kTableCommands,    kPeersCommands,  kEventCommands,
+          kAbsentCommands})
       for (const Command& c : table) rows.push_back(&c);
     return rows;
   }();
@@ -168,7 +169,7 @@ const model::Server* Call::find_server(Str path, stats::ProxyEntry** backend) {
   }
   for (const model::Server* s : p->pool->servers) {
     bool by_number = name[0] == '#' && parse_u64(name.substr(1)) == server.catalogue().of(*s).id;
-    if (s->name != name && !by_number) continue;
+    if ((s->name != name && !by_number) || s->absent()) continue;
     if (p->disabled) {
       refuse("Proxy is disabled.\n");
       return nullptr;

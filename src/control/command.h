@@ -64,6 +64,7 @@ extern const Commands kStatCommands;
 extern const Commands kErrorCommands;
 extern const Commands kEventCommands;
 extern const Commands kServerCommands;
+extern const Commands kAddServerCommands;
 extern const Commands kFrontendCommands;
 extern const Commands kLimitCommands;
 extern const Commands kStreamCommands;

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "control/command.h"
+#include "control/server_maker.h"
 #include "control/words.h"
 
 namespace weir::control {
@@ -100,13 +101,15 @@ constexpr Str kWaitUsage =
 
 enum class Removable : uint8_t { never, not_yet, now };
 
-Removable removable(stats::Catalogue& catalogue, Str path, Str& why) {
+Removable removable(Server& server, Str path, Str& why) {
   Str name = path;
-  stats::ProxyEntry* backend = catalogue.find_back(cut(name, '/'));
+  stats::ProxyEntry* backend = server.catalogue().find_back(cut(name, '/'));
   why = backend ? "No such server." : "No such backend.";
   if (!backend) return Removable::never;
   for (const model::Server* s : backend->pool->servers) {
-    if (s->name != name) continue;
+    if (s->name != name || s->absent()) continue;
+    why = "This server cannot be removed at runtime due to other configuration elements pointing to it.";
+    if (const ServerMaker* maker = server.access().servers; maker && maker->needed(*s)) return Removable::never;
     why = "Only servers in maintenance mode can be deleted.";
     if (!stats::ServerView(*s).maint()) return Removable::never;
     why = "Server still has connections attached to it, cannot remove it.";
@@ -121,7 +124,7 @@ Removable removable(stats::Catalogue& catalogue, Str path, Str& why) {
 void keep_waiting(Server& server, Session& session, std::string path, uint64_t start_ms, uint64_t total_ms) {
   uint64_t elapsed = stats::monotonic_ms() - start_ms;
   Str why;
-  Removable state = path.empty() ? Removable::not_yet : removable(server.catalogue(), path, why);
+  Removable state = path.empty() ? Removable::not_yet : removable(server, path, why);
   if (state == Removable::never)
     return session.complete(message(session, fmt::format("Failed. {}\n", why), Severity::error));
   if (state == Removable::now || (path.empty() && elapsed >= total_ms))

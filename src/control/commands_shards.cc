@@ -234,7 +234,8 @@ Outcome show_connections(Call& call) {
             catalogue.shards);
         for (const stats::ProxyEntry& p : catalogue.proxies) {
           if (!p.back || (only && &p != only)) continue;
-          for (const model::Server* s : p.pool->servers) out += connections_line(p, *s, catalogue.of(*s), idle);
+          for (const model::Server* s : p.pool->servers)
+            if (!s->absent()) out += connections_line(p, *s, catalogue.of(*s), idle);
         }
         return out;
       });

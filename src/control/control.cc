@@ -198,6 +198,19 @@ void Server::ask_shards(const Session& session, ShardFn fn, DoneFn done) {
     });
 }
 
+void Server::visit_shards(std::function<void(proxy::Shard&)> fn, std::function<void()> done) {
+  auto gather = std::make_shared<Gather>();
+  gather->inbox = inbox_;
+  gather->done = [done = std::move(done)](const std::string&) { done(); };
+  for (int i = 0; i < access_.shards; i++) access_.post(i, [gather, fn](proxy::Shard& shard) { fn(shard); });
+}
+
+Session* Server::find_session(uint64_t id) const {
+  for (Session* s : sessions_)
+    if (s->id() == id) return s;
+  return nullptr;
+}
+
 void Server::on_shards(const std::function<void(proxy::Shard&)>& fn) {
   if (!fn) return;
   for (int i = 0; i < access_.shards; i++) access_.post(i, fn);

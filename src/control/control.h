@@ -54,10 +54,13 @@ struct News {
   bool alarm;  // on stderr: more than a warning
 };
 
+class ServerMaker;
+
 // What commands work on. The functions are called on the control thread.
 struct Access {
   const model::Model* model = nullptr;
   stats::Catalogue* catalogue = nullptr;
+  ServerMaker* servers = nullptr;  // null: none come and go
   int shards = 1;
   // Runs a function on a shard's thread; false when that shard has ended.
   std::function<bool(int, std::function<void(proxy::Shard&)>)> post;
@@ -99,6 +102,10 @@ class Server {
   // Makes the answer of what the shards gave; not called when the session is gone by then.
   using DoneFn = std::function<std::string(Session&, std::string)>;
   void ask_shards(const Session& session, ShardFn fn, DoneFn done);
+  // Runs a function on every shard's thread, and the other one here when all have; not called when the server ends before.
+  void visit_shards(std::function<void(proxy::Shard&)> fn, std::function<void()> done);
+  // The session of that number, unless it has ended.
+  Session* find_session(uint64_t id) const;
   // Runs a function on every shard's thread; null: nothing is done.
   void on_shards(const std::function<void(proxy::Shard&)>& fn);
   Drains& drains() { return drains_; }

@@ -10,6 +10,7 @@
 
 #include "control/control.h"
 #include "control/server_news.h"
+#include "haproxy/added_servers.h"
 #include "haproxy/catalogue.h"
 #include "haproxy/global.h"
 #include "haproxy/haproxy.h"
@@ -122,8 +123,10 @@ control::Tell teller_for(master::Voice& voice, const haproxy::Global& global) {
   };
 }
 
+// Where there is a runtime socket, servers with checks may come.
 bool is_checked(const model::Model& model) {
-  return std::ranges::any_of(model.servers, [](const model::Server* s) { return s->checks != nullptr; });
+  return model.haproxy ||
+         std::ranges::any_of(model.servers, [](const model::Server* s) { return s->checks != nullptr; });
 }
 
 void check_servers(master::Worker& worker) {
@@ -157,6 +160,7 @@ bool serve(master::Worker& worker, const master::Job& job, std::string& problem)
   control::Access access;
   access.model = &model;
   access.catalogue = stats::catalogue();
+  access.servers = &haproxy::server_maker(model);
   access.shards = std::max(model.process.shards, 1);
   access.post = [&worker](int i, std::function<void(proxy::Shard&)> fn) { return worker.post(i, std::move(fn)); };
   access.stopping = [&worker] { return worker.draining(); };
