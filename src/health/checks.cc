@@ -106,7 +106,8 @@ class Checks::Watch final : public Timer, public RunOwner {
   bool fast_ = false;  // traffic gives reason to look soon
 };
 
-Checks::Checks(const model::Model& model, proxy::Crew& crew) : model_(model), crew_(crew) {
+Checks::Checks(const model::Model& model, proxy::Crew& crew)
+    : model_(model), known_(model.servers.size()), crew_(crew) {
   int shards = std::max(model.process.shards, 1);
   by_shard_.resize(static_cast<size_t>(shards));
   everywhere_ = [this, shards](const std::function<void(proxy::Shard&)>& fn) {
@@ -127,7 +128,8 @@ Checks::~Checks() = default;
 
 void Checks::begin(proxy::Shard& shard) {
   size_t position = 0;
-  for (const model::Server* s : model_.servers) {
+  for (size_t i = 0; i < known_; i++) {
+    const model::Server* s = model_.servers[i];
     if (!s->checks) continue;
     bool ours = s->id % by_shard_.size() == static_cast<size_t>(shard.index);
     for (const Check* c : {s->checks->check, s->checks->agent}) {
@@ -151,7 +153,7 @@ void Checks::begin_one(proxy::Shard& shard, const model::Server& server, const C
   }
   uint32_t over = spread(std::max(spread_ms_, watch->interval()), check.spread);
   if (check.most_spread) over = std::min(over, check.most_spread);
-  watch->begin_in(uint64_t{over} * position / count_);
+  watch->begin_in(uint64_t{over} * position / std::max<size_t>(1, count_));
 }
 
 void Checks::end(const proxy::Shard& shard) {

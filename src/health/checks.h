@@ -42,6 +42,7 @@ class Checks {
   void post(const model::Server& server, std::function<void(proxy::Shard&)> fn);
 
   const model::Model& model_;
+  const size_t known_;  // servers that were there at the start; commands may come before a shard begins
   proxy::Crew& crew_;
   Everywhere everywhere_;
   std::vector<Watches> by_shard_;  // each of them used by its shard only
