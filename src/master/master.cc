@@ -42,12 +42,6 @@ constexpr uint32_t kFirstBackOffMs = 100;
 constexpr uint64_t kRoomMs = 50;  // until a worker that was killed has made room for another one
 constexpr uint64_t kKillAfterMs = 5000;  // a worker that does not end within it after TERM is killed
 
-uint64_t now_ms() {
-  timespec ts;
-  clock_gettime(CLOCK_MONOTONIC, &ts);
-  return static_cast<uint64_t>(ts.tv_sec) * 1000 + static_cast<uint64_t>(ts.tv_nsec) / 1000000;
-}
-
 int exit_status(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : WIFSIGNALED(status) ? 128 + WTERMSIG(status) : 255;
 }
@@ -90,6 +84,12 @@ int make_signal_fd() {
 
 }  // namespace
 
+uint64_t Master::now_ms() {
+  timespec ts;
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return static_cast<uint64_t>(ts.tv_sec) * 1000 + static_cast<uint64_t>(ts.tv_nsec) / 1000000;
+}
+
 Master::Master(Job& job, Daemon& daemon) : job_(job), daemon_(daemon), voice_(*job.voice) {}
 
 int Master::run(tools::Loaded first) {
@@ -107,7 +107,7 @@ void Master::prepare() {
   getrlimit(RLIMIT_NOFILE, &descriptors_);
   const rlimit most{descriptors_.rlim_max, descriptors_.rlim_max};
   setrlimit(RLIMIT_NOFILE, &most);
-  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);  // a standby becomes our child when its worker dies
+  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);  // standbys become our children
   link_ = job_.link;
   inherited_ = link_ >= 0;
 }
@@ -209,10 +209,11 @@ void Master::be_worker(int channel, tools::Loaded* loaded) {
   setrlimit(RLIMIT_NOFILE, &descriptors_);
   for (int link : {link_, successor_link_, rehearsal_words_})
     if (link >= 0) close(link);
-  for (Child& c : children_)
-    for (int channel : {c.channel, c.standby_channel})
-      if (channel >= 0) close(channel);
-  if (dead_.standby_channel >= 0) close(dead_.standby_channel);
+  for (Child& c : children_) {
+    if (c.channel >= 0) close(c.channel);
+    c.standbys.drop();
+  }
+  dead_.standbys.drop();
   for (auto& [key, kept] : sockets_) close(kept.fd);
   if (cli_) cli_->leave_to_master();
   if (job_.drop_old_sockets) job_.drop_old_sockets();
@@ -229,6 +230,7 @@ void Master::be_worker(int channel, tools::Loaded* loaded) {
     if (voice_.face() == config::Dialect::nginx) set_title("nginx: standby process");
     daemon_.let_go(!job_.keep_output);
     if (job_.command_line >= 0) close(job_.command_line);
+    if (job_.close_logs) job_.close_logs();
   };
   channel = leave_standby(channel, wait, [this](int command_line) {
     job_.command_line = command_line;
@@ -264,15 +266,21 @@ void Master::wait_for_events() {
   for (Child& c : children_) {
     if (c.channel >= 0) fds.push_back({c.channel, POLLIN, 0}), pids.push_back(c.pid);
   }
+  const size_t standbys_at = fds.size();
+  for (const Child& c : children_) c.standbys.watch(fds);
+  dead_.standbys.watch(fds);
   size_t link_at = fds.size();
   if (link_ >= 0) fds.push_back({link_, POLLIN, 0});
   size_t own = fds.size();
   if (cli_) cli_->watch(fds);
   uint64_t now = now_ms();
   int wait = -1;
-  for (uint64_t at : {respawn_at_ms_, kill_at_ms_, watchdog_.next_ms()})
+  for (uint64_t at : {respawn_at_ms_, kill_at_ms_, spare_at_ms_, watchdog_.next_ms()})
     if (at != 0) wait = std::min(wait < 0 ? INT32_MAX : wait, static_cast<int>(at > now ? at - now : 0));
   poll(fds.data(), fds.size(), wait);
+  // First: whoever else has something to say may end standbys, and descriptors get new meanings.
+  for (size_t i = standbys_at; i < link_at; i++)
+    if (fds[i].revents != 0) on_standby(fds[i].fd);
   bool starting = false;  // what a worker says at its start comes before signals about it
   for (size_t i = 0; i < pids.size(); i++) {
     if (fds[i + 1].revents == 0) continue;
@@ -286,6 +294,7 @@ void Master::wait_for_events() {
   now = now_ms();
   if (const Child* serving = current()) watchdog_.beat(now, serving->alive_ms);
   if (kill_at_ms_ != 0 && kill_at_ms_ <= now) kill_late();
+  if (spare_at_ms_ != 0 && spare_at_ms_ <= now) ask_for_spare();
   if (respawn_at_ms_ != 0 && respawn_at_ms_ <= now && !stopping_) {
     respawn_at_ms_ = 0;
     respawn();
@@ -355,8 +364,7 @@ void Master::on_message(Child& child) {
     return;
   }
   if (packet.type == Message::standby && !child.ready) {
-    child.standby = packet.pid;
-    child.standby_channel = fd;
+    if (fd >= 0) child.standbys.add(packet.pid, fd);
     return;
   }
   if (packet.type == Message::zone && !child.ready) return take_zone(child, packet, fd);
@@ -420,14 +428,14 @@ void Master::on_ready(Child& child, const Packet& packet) {
     bool told = !cut_old_ && introduce(old, child.channel);
     if (!told && (cut_old_ || !old.leaving)) kill(old.pid, voice_.signal_for(cut_old_ ? Order::stop : Order::quit));
     old.leaving = true;
-    drop_standby(old);
+    old.standbys.drop();
     if (++old.reloads > packet.max_reloads && !old.ending) {
       old.ending = true;
       voice_.say(Level::alert, fmt::format("worker {} has lived through {} reloads, ending it", old.pid, old.reloads));
       kill(old.pid, voice_.signal_for(Order::stop));
     }
   }
-  drop_standby(dead_);
+  dead_.standbys.drop();
   drop_unused();
   drop_zones();
   if (!served_) {
@@ -450,6 +458,7 @@ void Master::on_ready(Child& child, const Packet& packet) {
     if (voice_.face() == config::Dialect::haproxy) voice_.say(Level::notice, "Loading success.");
   }
   voice_.started();
+  spare_at_ms_ = now_ms();
   if (cli_) cli_->ready(child.pid);
   notify_systemd(fmt::format("READY=1\nMAINPID={}\nSTATUS=Ready.\n", getpid()));
   if (reload_wanted_) {
@@ -472,7 +481,7 @@ void Master::follow_pid_file(const std::string& path) {
 // By a worker that serves or is about to, or by the standby of one.
 bool Master::wanted(const std::string& key) const {
   auto names = [&](const Child& c) { return std::find(c.keys.begin(), c.keys.end(), key) != c.keys.end(); };
-  return (dead_.standby_channel >= 0 && names(dead_)) ||
+  return (dead_.standbys.any() && names(dead_)) ||
          std::any_of(children_.begin(), children_.end(), [&](const Child& c) { return !c.leaving && names(c); });
 }
 
@@ -519,12 +528,12 @@ void Master::on_child_ends() {
 void Master::child_ended(Child child, int status) {
   std::string text = fmt::format("worker {} {}", child.pid, how_it_ended(status));
   if (stopping_ || child.leaving || retired_) {
-    drop_standby(child);
+    child.standbys.drop();
     voice_.say(Level::notice, "former " + text);
     return;
   }
   if (!child.ready) {
-    drop_standby(child);
+    child.standbys.drop();
     if (!served_) {
       exit_code_ = std::max(exit_status(status), 1);
       stopping_ = true;
@@ -549,10 +558,10 @@ void Master::reload_failed(const std::string& why) {
 
 void Master::start_again(Child& died) {
   if (died.ready) {
-    drop_standby(dead_);
+    dead_.standbys.drop();
     dead_ = died;
     // A configuration that is being read meanwhile takes its time, and may be none.
-    if (starting() && dead_.standby_channel < 0) return;
+    if (starting() && !dead_.standbys.any()) return;
   }
   // One that has served is replaced at once, whatever it died of; one that cannot even start, with growing pauses.
   back_off_ms_ = died.ready ? 0 : std::min(std::max(back_off_ms_ * 2, kFirstBackOffMs), kMaxBackOffMs);
@@ -564,26 +573,20 @@ void Master::start_again(Child& died) {
 
 // Fills the place of the one that died: its standby does, or a new process that reads the file again.
 void Master::respawn() {
-  if (dead_.standby_channel < 0) return spawn(nullptr);
+  if (!dead_.standbys.any()) return spawn(nullptr);
   int slot = SharedRecords::claim_slot();
   if (slot < 0) return end_oldest();
-  Packet packet;
-  packet.type = Message::serve;
-  packet.slot = slot;
-  bool sent = send_packet(dead_.standby_channel, packet, cli_ ? cli_->before_fork() : -1);
-  if (cli_) cli_->forked(sent ? dead_.standby : -1);
+  bool sent = dead_.standbys.revive(slot, cli_ ? cli_->before_fork() : -1);
+  const Standbys::One first = dead_.standbys.first;
+  if (cli_) cli_->forked(sent ? first.pid : -1);
   if (!sent) {
     SharedRecords::worker_ended(slot);
-    drop_standby(dead_);
-    return spawn(nullptr);
+    dead_.standbys.lose(first.channel);
+    return respawn();
   }
-  add_child(dead_.standby, dead_.standby_channel, slot);
+  add_child(first.pid, first.channel, slot);
+  children_.back().standbys.first = dead_.standbys.spare;
   dead_ = {};
-}
-
-void Master::drop_standby(Child& child) {
-  if (child.standby_channel >= 0) close(child.standby_channel);
-  child.standby_channel = -1;
 }
 
 // The workers that were sent away come back as they were, without a look at the file (nginx.org, control).
@@ -613,8 +616,7 @@ void Master::worker_leaves(Child& child) {
   if (stopping_ || retired_ || child.leaving) return;
   voice_.say(Level::alert, fmt::format("worker {} was told to leave, starting another one", child.pid));
   child.leaving = true;
-  Child place = child;
-  child.standby_channel = -1;
+  Child place = take_place(child);
   start_again(place);
 }
 
@@ -622,14 +624,14 @@ void Master::stop(Order order, int signal) {
   bool haproxy = voice_.face() == config::Dialect::haproxy;
   if (!stopping_) notify_systemd("STOPPING=1\nSTATUS=Stopping.\n");
   stopping_ = true;
-  respawn_at_ms_ = 0;
+  respawn_at_ms_ = spare_at_ms_ = 0;
   if (haproxy && signal == SIGINT && exit_code_ == 0) exit_code_ = 128 + SIGINT;
   if (order == Order::quit)
     send_away();
   else
     tell(order);
-  for (Child& c : children_) drop_standby(c);
-  drop_standby(dead_);
+  for (Child& c : children_) c.standbys.drop();
+  dead_.standbys.drop();
   if (order == Order::quit) close_sockets();
   if (order == Order::stop) kill_at_ms_ = now_ms() + kKillAfterMs;
   if (rehearsal_ > 0) kill(rehearsal_, SIGKILL);

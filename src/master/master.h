@@ -12,6 +12,7 @@
 #include "master/cli.h"
 #include "master/daemon.h"
 #include "master/sockets.h"
+#include "master/standby.h"
 #include "master/start.h"
 #include "master/systemd.h"
 
@@ -39,8 +40,7 @@ class Master {
     uint64_t kill_at_ms = 0;  // and then is killed; 0: not yet
     uint32_t reloads = 0;  // since it serves
     uint64_t alive_ms = 0;  // when its shards last answered, as far as that is asked for
-    pid_t standby = -1;  // waits to take its place
-    int standby_channel = -1;
+    Standbys standbys;  // wait to take its place
     std::vector<std::string> keys;  // of the sockets that it got
     std::vector<std::string> logs;  // files that it writes
     std::vector<std::string> zones;  // keys of the shared memory that it uses
@@ -65,6 +65,7 @@ class Master {
   template <class Archive>
   void fields(Archive& a, Estate& estate);
 
+  static uint64_t now_ms();
   void prepare();
   void open_command_line(std::vector<control::SocketConf> sockets);
   int supervise();
@@ -96,7 +97,9 @@ class Master {
   void add_child(pid_t pid, int channel, int slot);
   void start_again(Child& died);
   void respawn();
-  void drop_standby(Child& child);
+  void on_standby(int channel);
+  void ask_for_spare();
+  Child take_place(Child& child);
   void reload(bool hard = false);
   void stop(Order order, int signal);
   void tell(Order order);
@@ -136,6 +139,7 @@ class Master {
   int exit_code_ = 0;
   rlimit descriptors_{};  // as this program was started with them
   uint64_t respawn_at_ms_ = 0;  // 0: not
+  uint64_t spare_at_ms_ = 0;  // when the worker that serves should have two standbys; 0: nothing to do
   Child dead_;  // the one whose place is free, or was given up for a while; its standby is what counts
   uint64_t kill_at_ms_ = 0;
   uint32_t back_off_ms_ = 0;

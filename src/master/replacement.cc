@@ -83,8 +83,10 @@ template <class Archive>
 void Master::fields(Archive& a, Estate& estate) {
   auto child = [&](Child& c) {
     a.descriptor(c.channel);
-    a.descriptor(c.standby_channel);
-    a(c.pid, c.slot, c.ready, c.leaving, c.ending, c.reloads, c.standby, c.keys, c.logs, c.zones, c.user);
+    a.descriptor(c.standbys.first.channel);
+    a.descriptor(c.standbys.spare.channel);
+    a(c.standbys.first.pid, c.standbys.spare.pid);
+    a(c.pid, c.slot, c.ready, c.leaving, c.ending, c.reloads, c.keys, c.logs, c.zones, c.user);
   };
   a.each(children_, child);
   child(dead_);

@@ -39,6 +39,7 @@ struct Job {
   pid_t supervisor = -1;  // in a worker: its master
   bool keep_output = false;  // a daemon that does not give up stderr
   std::function<void()> reopen_logs;  // in the worker, and before it in the master
+  std::function<void()> close_logs;  // until reopen_logs is called
   std::function<std::vector<std::string>()> log_paths;  // the files concerned, for the master, which may create them
   // In the process that will serve: servers of which shared memory knew nothing have begun as configured.
   std::function<void(model::Model&, const std::vector<const model::Server*>& fresh)> begun;

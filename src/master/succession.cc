@@ -17,6 +17,7 @@ namespace weir::master {
 namespace {
 
 constexpr int kHandOverBuffer = 1 << 20;
+constexpr uint64_t kSparePauseMs = 1000;
 
 }  // namespace
 
@@ -101,9 +102,8 @@ void Master::retire_workers() {
   respawn_at_ms_ = 0;
   Child* serving = current();
   if (serving) {
-    drop_standby(dead_);
-    dead_ = *serving;
-    serving->standby_channel = -1;
+    dead_.standbys.drop();
+    dead_ = take_place(*serving);
   }
   const Child kept = dead_;
   dead_ = {};
@@ -111,14 +111,46 @@ void Master::retire_workers() {
   dead_ = kept;
 }
 
+// What is needed to fill the child's place: its standbys wait for that from here on.
+Master::Child Master::take_place(Child& child) {
+  Child place = child;
+  child.standbys = {};
+  return place;
+}
+
+// Not at once when one has just gone: what ended it may end the next one too.
+void Master::on_standby(int channel) {
+  Child* child = dead_.standbys.has(channel) ? &dead_ : nullptr;
+  for (Child& c : children_)
+    if (c.standbys.has(channel)) child = &c;
+  if (!child) return;
+  const pid_t gone = child->standbys.hear(channel);
+  if (gone < 0) return;
+  if (child->standbys.any()) {
+    voice_.say(Level::warn, fmt::format("standby process {} has ended, starting another one", gone));
+    spare_at_ms_ = now_ms() + kSparePauseMs;
+  } else {
+    voice_.say(Level::alert, fmt::format("standby process {} has ended and none is left: should worker {} die, the "
+                                         "configuration is read again (a reload makes new ones)",
+                                         gone, child->pid));
+  }
+}
+
+void Master::ask_for_spare() {
+  spare_at_ms_ = 0;
+  for (const Child& c : children_)
+    if (c.ready && !c.leaving) c.standbys.ask_for_spare();
+  dead_.standbys.ask_for_spare();
+}
+
 // Lets the workers drain; where another program serves in our place their idle connections go there.
 void Master::send_away() {
   for (Child& c : children_) {
     if (!c.ready || !introduce(c, successor_link_)) kill(c.pid, voice_.signal_for(Order::quit));
     c.leaving = true;
-    drop_standby(c);
+    c.standbys.drop();
   }
-  drop_standby(dead_);
+  dead_.standbys.drop();
 }
 
 }  // namespace weir::master

@@ -29,6 +29,8 @@ bool logs_stay_closed(const model::LoadOptions& options);
 // Opens all files anew under their names (after logrotate moved them). One that cannot be opened keeps its descriptor and
 // is named in the error log. From any thread.
 void reopen_logs();
+// Lets all files go, for a process that waits; reopen_logs brings them back.
+void close_logs();
 // The files that reopen_logs opens.
 std::vector<std::string> log_paths();
 // One whole line or several; lines of different threads do not mix. Errors are lost, there is nowhere to report them.

@@ -266,6 +266,7 @@ int nginx_main(int argc, char** argv) {
   if (!loaded.good(o.allow_planned)) return 1;
   voice.log = log_message;
   job.reopen_logs = nginx::reopen_logs;
+  job.close_logs = nginx::close_logs;
   add_statistics(job);
   job.log_paths = nginx::log_paths;
   return master::run(job, std::move(loaded));

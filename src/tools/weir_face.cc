@@ -82,6 +82,7 @@ master::Job make_job(const RunOptions& o, Voice& voice) {
   job.voice = &voice;
   job.argv = o.argv;
   job.reopen_logs = nginx::reopen_logs;
+  job.close_logs = nginx::close_logs;
   job.log_paths = nginx::log_paths;
   bool follows = master::use_heritage(job, master::take_heritage());
   job.daemon = o.daemon && !follows;

@@ -11,7 +11,7 @@ from rig.fault import Traffic, assert_no_leak, descriptors, injected
 
 pytestmark = pytest.mark.fault
 FACES = ("nginx", "haproxy")
-PROCESSES = {"nginx": 2, "haproxy": 1}
+PROCESSES = {"nginx": 4, "haproxy": 1}  # master, worker and two that wait; no master
 
 # What a transfer may do without anybody noticing.
 HARMLESS = ["short", "EAGAIN", "EINTR"]

@@ -88,7 +88,7 @@ def test_a_file_is_read_at_a_lower_priority_than_requests_are_served(weir):
     part.write_text("")
     proxy.start()
     generations = Generations(proxy)
-    net.wait_until(lambda: len(proxy.pids()) == 3, "the worker and its standby")
+    net.wait_until(lambda: len(proxy.pids()) == 4, "the worker and its standbys")
     known = proxy.pids()
     own = os.getpriority(os.PRIO_PROCESS, proxy.process.pid)
     part.unlink()
