@@ -229,6 +229,20 @@ bool socket_addresses(const Address& a, Arena& arena, std::vector<net::Addr>& ou
   return true;
 }
 
+bool has_port_to_listen(Scope& scope, const Word& word, Str text, const Address& a, Str who) {
+  using Family = Address::Family;
+  const bool inet = a.family == Family::any || a.family == Family::ipv4 || a.family == Family::ipv6;
+  if (!inet || (a.port >= 0 && !a.port_offset)) return true;
+  Str host = text.ends_with(':') ? text.substr(0, text.size() - 1) : text;
+  const bool is_port = host.find_first_not_of("0123456789-") == Str::npos;
+  net::Addr literal;
+  std::string remedy = is_port ? fmt::format("write: :{}", host) : fmt::format("write: {}:80", host);
+  if (!is_port && !net::parse_ip(a.host, literal)) remedy += ", or a path, which begins with /";
+  report_address(scope, word, fmt::format("'{}' lacks the port to listen on", text), remedy,
+                 fmt::format("'{}' : missing port specification in '{}'", who, text));
+  return false;
+}
+
 void report_address(Scope& scope, const Word& word, const std::string& problem, std::string remedy,
                     std::string product) {
   std::string name = unset_variable(word);

@@ -42,6 +42,9 @@ bool socket_addresses(const Address& a, Arena& arena, std::vector<net::Addr>& ou
 // A host name by the system's resolver, IPv4 first. False when there is none of that family.
 bool resolve_host(Str host, Address::Family family, net::Addr& out);
 
+// Whether somebody can listen there; reports it when the port is missing. `who`: the word whose address it is.
+bool has_port_to_listen(Scope& scope, const config::Word& word, Str text, const Address& a, Str who);
+
 // Reports an address that cannot be used. One that hangs on an environment variable which is not set is only noted offline.
 void report_address(Scope& scope, const config::Word& word, const std::string& problem, std::string remedy,
                     std::string product);

@@ -130,15 +130,7 @@ void add_address(Scope& scope, const Line& line, Str text, const Word& word) {
   }
   if (address.family == Address::Family::descriptor || address.family == Address::Family::socket_pair)
     return add_listener(scope, line, {}, address, text, word.where);
-  bool inet = address.family != Address::Family::path && address.family != Address::Family::abstract;
-  if (inet && (address.port < 0 || address.port_offset)) {
-    Str host = text.ends_with(':') ? text.substr(0, text.size() - 1) : text;
-    bool is_port = host.find_first_not_of("0123456789-") == Str::npos;
-    report_address(scope, word, fmt::format("'{}' lacks the port to listen on", text),
-                   is_port ? fmt::format("write: :{}", host) : fmt::format("write: {}:80", host),
-                   fmt::format("'bind' : missing port specification in '{}'", text));
-    return;
-  }
+  if (!has_port_to_listen(scope, word, text, address, "bind")) return;
   if (address.family == Address::Family::path && !scope.global.unix_prefix.empty())
     address.host = scope.keep(scope.global.unix_prefix + std::string(address.host));
   std::vector<net::Addr> addrs;

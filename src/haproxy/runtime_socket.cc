@@ -40,14 +40,22 @@ bool take(Scope& scope, RuntimeSocketConf& conf, const Row& row, Words args) {
   return true;
 }
 
-void add_address(Scope& scope, RuntimeSocketConf conf, Str text) {
+void add_address(Scope& scope, RuntimeSocketConf conf, const Word& word, Str text) {
   Address address;
   std::string problem;
+  std::vector<net::Addr> addrs;
   conf.address = text;
-  if (parse_address(text, address, problem, scope.arena))
-    scope.global.sockets.push_back(std::move(conf));
-  else
+  if (!parse_address(text, address, problem, scope.arena)) {
     scope.error(conf.where, problem, {}, fmt::format("'stats socket' : {}", problem));
+    return;
+  }
+  if (!has_port_to_listen(scope, word, text, address, "stats socket")) return;
+  const bool inherited =
+      address.family == Address::Family::descriptor || address.family == Address::Family::socket_pair;
+  if (!inherited && !socket_addresses(address, scope.arena, addrs, problem))
+    report_address(scope, word, problem, {}, fmt::format("'stats socket' : {}", problem));
+  else
+    scope.global.sockets.push_back(std::move(conf));
 }
 
 void bind_socket(void* s, const Directive& d, const Row& row) {
@@ -74,7 +82,7 @@ void bind_socket(void* s, const Directive& d, const Row& row) {
     whole = false;
   }
   // Without what an option asks for (TLS, a client certificate) it would let in whom it should not.
-  for (Str list = words[0].text; whole && !list.empty();) add_address(scope, conf, cut(list, ','));
+  for (Str list = words[0].text; whole && !list.empty();) add_address(scope, conf, words[0], cut(list, ','));
 }
 
 void bind_timeout(void* s, const Directive& d, const Row& row) {

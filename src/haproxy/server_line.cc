@@ -261,6 +261,12 @@ void resolve(Scope& scope, model::Server& server, const Address& address, const 
   }
   if (scope.options.face == config::Dialect::weir)
     scope.warning(word.where, fmt::format("the host '{}' is not known now; the server starts down", address.host));
+  else if (scope.options.ignore_resolution)
+    scope
+        .warning(word.where, fmt::format("the host '{}' is not known: the server is in maintenance", address.host), {},
+                 fmt::format("'server {}/{}' : could not resolve address '{}', disabling server.", scope.proxy->name,
+                             server.name, address.host))
+        .harmless = true;
   else
     scope.missing(
         word.where, fmt::format("the host '{}' is not known", address.host),

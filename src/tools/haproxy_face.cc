@@ -46,7 +46,8 @@ void apply(const HaproxyOptions& o, Loaded& loaded) {
   if (!o.pid_file.empty()) process.pid_file = o.pid_file;
   const haproxy::Global* global = global_of(loaded);
   const bool strict = o.no_warnings || (global && global->zero_warning);
-  if (strict && loaded.diag->count(config::Severity::warning) > 0)
+  auto counts = [](const config::Diagnostic& d) { return d.severity == config::Severity::warning && !d.harmless; };
+  if (strict && std::ranges::any_of(loaded.diag->all(), counts))
     loaded.diag->error({}, "some warnings were found, and -dW or zero-warning takes them for errors").product =
         "Some warnings were found and 'zero-warning' is set. Aborting.";
 }
@@ -173,6 +174,7 @@ int start(const HaproxyOptions& o, const char* program, master::Job& job, Loaded
     return 1;
   }
   if (!limit_memory(o, program, voice) || !open_command_line(sockets, o, job) || !take_over(o, job)) return 1;
+  if (o.old_pids.empty() && o.old_socket.empty()) warn_of_taken_sockets(*loaded.model, voice);
   warn_of_unused_descriptors(*loaded.model, job.cli_sockets, voice);
   add_statistics(job);
   return master::run(job, std::move(loaded));

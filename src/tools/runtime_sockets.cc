@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <set>
 
@@ -167,6 +168,18 @@ void warn_of_unused_descriptors(model::Model& model, const std::vector<control::
       voice.say(master::Level::warn, fmt::format("the descriptor {} ({}) was passed and nothing listens on it: write "
                                                  "fd@{} or fd@{} where it belongs",
                                                  p.fd, p.name.empty() ? "no name" : p.name, p.fd, p.name));
+}
+
+void warn_of_taken_sockets(model::Model& model, master::Voice& voice) {
+  for (const RuntimeAddress& a : haproxy::runtime_addresses(model)) {
+    if (a.fd >= 0 || a.addr.is_ip()) continue;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    sockaddr_storage to{};
+    const socklen_t size = a.addr.to(to);
+    const bool taken = fd >= 0 && (connect(fd, reinterpret_cast<sockaddr*>(&to), size) == 0 || errno == EAGAIN);
+    if (fd >= 0) close(fd);
+    if (taken) voice.say(master::Level::warn, fmt::format("another process listens on {}; is -sf missing?", a.text));
+  }
 }
 
 void set_socket_variable(const char* name, const std::vector<control::SocketConf>& sockets) {

@@ -35,6 +35,9 @@ class MasterSockets {
 void warn_of_unused_descriptors(model::Model& model, const std::vector<control::SocketConf>& others,
                                 master::Voice& voice);
 
+// Paths of runtime sockets where another process listens: the one that starts is about to take them from it.
+void warn_of_taken_sockets(model::Model& model, master::Voice& voice);
+
 // What HAPROXY_CLI and HAPROXY_MASTER_CLI say of the sockets.
 void set_socket_variable(const char* name, const std::vector<control::SocketConf>& sockets);
 
