@@ -1,21 +1,25 @@
 // Limits that operators change: connections of the process and of a frontend, and what may come in a second. What a limit
 // stopped goes on at once where the new one lets it.
-#include <stdlib.h>
-
 #include "control/command.h"
 #include "proxy/shard.h"
 
 namespace weir::control {
 namespace {
 
-// What atoi() makes of it; out of an int's range, the nearest.
-int64_t leading_int(Str text) {
-  return std::clamp<int64_t>(strtoll(std::string(text).c_str(), nullptr, 10), INT32_MIN, INT32_MAX);
+// Takes the limit that a word says; false after refusing what is no number of an int's range. atoi(), which HAProxy uses, would
+// take a slip of the finger for 0.
+bool take_limit(Call& call, Str text, Str without, int64_t& n) {
+  Str digits = text.starts_with('-') ? text.substr(1) : text;
+  auto value = parse_u64(digits);
+  if (!value) return call.refuse(std::string(without)), false;
+  if (*value > INT32_MAX) return call.refuse("Value out of range.\n"), false;
+  n = digits.size() < text.size() ? -static_cast<int64_t>(*value) : static_cast<int64_t>(*value);
+  return true;
 }
 
 Outcome set_global(Call& call) {
-  if (call.word(3).empty()) return call.refuse("Expects an integer value.\n");
-  int64_t n = leading_int(call.word(3));
+  int64_t n = 0;
+  if (!take_limit(call, call.word(3), "Expects an integer value.\n", n)) return Outcome::done;
   stats::Catalogue& catalogue = call.server.catalogue();
   if (n > 0 && static_cast<uint64_t>(n) > catalogue.hard_connection_limit())
     return call.refuse("Value out of range.\n");
@@ -27,8 +31,8 @@ Outcome set_global(Call& call) {
 Outcome set_frontend(Call& call) {
   stats::ProxyEntry* p = call.front(call.word(3));
   if (!p) return Outcome::done;
-  if (call.word(4).empty()) return call.refuse("Integer value expected.\n");
-  int64_t n = leading_int(call.word(4));
+  int64_t n = 0;
+  if (!take_limit(call, call.word(4), "Integer value expected.\n", n)) return Outcome::done;
   if (n < 0) return call.refuse("Value out of range.\n");
   if (!p->limits) return call.refuse("This frontend cannot be limited.\n");
   p->limits->max_conns.store(n);
@@ -56,8 +60,8 @@ stats::RateLimit* rate_limit(Call& call) {
 Outcome set_rate(Call& call) {
   stats::RateLimit* rate = rate_limit(call);
   if (!rate) return call.refuse(kRateUsage);
-  if (call.word(4).empty()) return call.refuse("Expects an integer value.\n");
-  int64_t n = leading_int(call.word(4));
+  int64_t n = 0;
+  if (!take_limit(call, call.word(4), "Expects an integer value.\n", n)) return Outcome::done;
   if (n < 0) return call.refuse("Value out of range.\n");
   if (call.word(2) == "http-compression") n = std::min<int64_t>(n * 1024, UINT32_MAX);
   rate->limit.store(static_cast<uint32_t>(n));

@@ -204,11 +204,15 @@ Outcome set_address(Call& call, const model::Server& server) {
     return call.say(fmt::format("Invalid addr '{}'", call.word(4)), Severity::warning);
   to.port = now.port;
   if (call.word(5) == "port" && !call.word(6).empty()) {
-    long port = 0;
-    Str rest;
-    if (!leading_number(call.word(6), port, rest))
-      return call.say(fmt::format("problem converting port '{}' to an int", call.word(6)), Severity::warning);
-    to.port = static_cast<uint16_t>(port);
+    Str text = call.word(6);
+    // HAProxy takes a sign for the client's port moved by so much.
+    if (text.starts_with('+') || text.starts_with('-'))
+      return call.say(fmt::format("port '{}' would follow the client's port, which is not built in weir", text),
+                      Severity::warning);
+    auto port = parse_u64(text);
+    if (!port || *port > 65535)
+      return call.say(fmt::format("problem converting port '{}' to an int", text), Severity::warning);
+    to.port = static_cast<uint16_t>(*port);
   }
   std::string news;
   if (ip_text(now) != ip_text(to)) news = fmt::format("IP changed from '{}' to '{}'", ip_text(now), ip_text(to));
@@ -295,7 +299,8 @@ Outcome set_maxconn(Call& call) {
   if (call.word(4).empty()) return call.refuse("Require <maxconn>.\n");
   if (!leading_number(call.word(4), n, rest)) return call.refuse("maxconn string empty or preceded by garbage\n");
   if (!rest.empty()) return call.refuse("Trailing garbage in maxconn string\n");
-  s->state->max_conns.store(static_cast<int32_t>(std::clamp<long>(n, 0, INT32_MAX)), std::memory_order_relaxed);
+  if (n < 0 || n > INT32_MAX) return call.refuse("Value out of range.\n");
+  s->state->max_conns.store(static_cast<int32_t>(n), std::memory_order_relaxed);
   call.server.server_changed(*s);
   return Outcome::done;
 }
