@@ -23,6 +23,8 @@ char cause_of(const Error& why) {
 }
 
 char phase_of(const proxy::Transaction& txn, const Error& why) {
+  const bool ended = why.fault == Fault::cancelled || why.fault == Fault::marked_down || why.fault == Fault::marked_up;
+  if (ended && txn.plan && !txn.response_started && !txn.tcp) return 'H';  // wherever it waited
   if (why.fault == Fault::queue_timeout || why.fault == Fault::queue_full) return 'Q';
   if (txn.plan && txn.queued && !txn.server) return 'Q';  // it has never left the queue
   if (txn.response_started || txn.tcp) return txn.times.connect_ms || txn.response_started ? 'D' : 'C';
@@ -54,7 +56,7 @@ uint16_t status_of(const Error& why) {
     case Fault::closed: return why.side == Side::client ? 400 : 502;
     case Fault::cancelled:
     case Fault::marked_down:
-    case Fault::marked_up: return 503;
+    case Fault::marked_up: return 502;
   }
   return 500;
 }

@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "master/sockets.h"
 #include "master/title.h"
+#include "proxy/server_mark.h"
 
 namespace weir::master {
 namespace {
@@ -172,8 +173,14 @@ void Worker::drain(bool now) {
   if (first) release_listeners();
   if (first && !now && model_.process.shutdown_timeout > 0)
     uv_timer_start(
-        &deadline_, [](uv_timer_t* t) { static_cast<Worker*>(t->data)->drain(true); }, model_.process.shutdown_timeout,
+        &deadline_, [](uv_timer_t* t) { static_cast<Worker*>(t->data)->end_late(); }, model_.process.shutdown_timeout,
         0);
+}
+
+// The time to drain is over. HAProxy tells those that wait for an answer, nginx closes their connections.
+void Worker::end_late() {
+  if (voice_.face() == config::Dialect::haproxy) post_all([](proxy::Shard& shard) { proxy::end_requests(shard); });
+  drain(true);
 }
 
 void Worker::obey(int signal) {

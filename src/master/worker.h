@@ -81,6 +81,7 @@ class Worker {
   void on_ancestor(Relative& ancestor);
   void ancestor_ended(Relative& ancestor);
   void obey(int signal);
+  void end_late();
   void quit();
   void tell_state();
   void tell_leaving();

@@ -19,6 +19,13 @@ size_t end_requests(Shard& shard, const model::Server& server, Fault why) {
   return ended;
 }
 
+void end_requests(Shard& shard) {
+  for (Transaction *t = shard.live.front(), *next; t; t = next) {
+    next = shard.live.next(t);
+    t->kill();
+  }
+}
+
 std::function<void(Shard&)> ServerMark::since() const {
   stats::ServerView now(server_);
   const bool took_requests = before_.running() && !before_.stopping;

@@ -25,4 +25,7 @@ class ServerMark {
 // Ends this shard's requests on a server; the number of them.
 size_t end_requests(Shard& shard, const model::Server& server, Fault why);
 
+// Ends all of this shard's requests, on an operator's behalf.
+void end_requests(Shard& shard);
+
 }  // namespace weir::proxy

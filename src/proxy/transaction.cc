@@ -53,6 +53,13 @@ bool lost(http::Stream& client) {
   return c && c->broken();
 }
 
+void cancel_all(Waiter*& waiters) {
+  while (Waiter* w = waiters) {
+    waiters = w->next;
+    if (w->cancel) w->cancel(w);
+  }
+}
+
 }  // namespace
 
 Transaction::Transaction(Shard& s, const model::Listener& l, http::Stream* c)
@@ -473,11 +480,19 @@ void Transaction::client_gone(const Error& why) {
 void Transaction::kill(Fault why) {
   if (finished_) return;
   error = Error{why, Side::proxy};
+  error.status = 502;
   error.text = why == Fault::cancelled     ? Str("ended by an operator")
                : why == Fault::marked_down ? Str("ended with its server")
                                            : Str("ended on a backup server");
-  response_ended_ = false;
   close_client = true;
+  const bool asked = plan || cursors[kRequest].running();
+  if (asked && client && !response_started && !tcp && !screening_) {
+    leave_queue();
+    cancel_all(waiters_);
+    fail(error);
+    return;
+  }
+  response_ended_ = false;
   finish();
 }
 
@@ -501,10 +516,7 @@ void Transaction::finish() {
   times.end_ms = shard.loop.now();
   leave_pool();
   count_times();
-  while (Waiter* w = waiters_) {
-    waiters_ = w->next;
-    if (w->cancel) w->cancel(w);
-  }
+  cancel_all(waiters_);
   cursors[kRequest].stop();
   cursors[kResponse].stop();
   up.close();
