@@ -168,15 +168,19 @@ fresh: ## prove the README: a bare Debian 12 under build/fresh, its two commands
 	@contrib/deps fresh
 	@t/fresh
 
+# A text that names weir's own places, which are said for /usr/local. Links in front of the products' own programs stay there.
+install_text = set -e; text() { install -D -m 644 "$$1" "$(DESTDIR)$$2"; \
+  sed -i -e 's|/usr/local/sbin/weir|$(PREFIX)/sbin/weir|g' -e 's|/usr/local/share/weir|$(PREFIX)/share/weir|g' "$(DESTDIR)$$2"; }
+
 install: release ## install under PREFIX (/usr/local), below DESTDIR
 	install -D -m 755 $(prog) $(DESTDIR)$(PREFIX)/sbin/weir
-	for page in man/*.[1-8]; do install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
+	$(install_text); for page in man/*.[1-8]; do text $$page $(PREFIX)/share/man/man$${page##*.}/$${page##*/}; done
 	for dir in lua conf.d; do \
 	  [ -d $$dir ] || continue; \
 	  (cd $$dir && find . -type f) | while read -r f; do \
 	    install -D -m 644 $$dir/$$f $(DESTDIR)$(PREFIX)/share/weir/$$dir/$$f || exit 1; done; \
 	done
-	for f in contrib/systemd/* contrib/*.logrotate; do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/weir/$$f || exit 1; done
+	$(install_text); for f in contrib/systemd/* contrib/*.logrotate; do text $$f $(PREFIX)/share/weir/$$f; done
 
 uninstall: ## remove what install installed
 	rm -f $(DESTDIR)$(PREFIX)/sbin/weir
