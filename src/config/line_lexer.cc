@@ -295,6 +295,7 @@ void expand_folder(const std::string& folder, std::vector<std::string>& files, D
     diag.error({}, fmt::format("cannot read the folder {}: {}", folder, error.message())).product =
         fmt::format("Cannot open configuration directory {} : {}", folder, error.message());
   }
+  if (!error && names.empty()) diag.error({}, fmt::format("there is no *.cfg in the folder {}", folder));
   std::sort(names.begin(), names.end());
   for (const std::string& name : names) files.push_back(folder + "/" + name);
 }

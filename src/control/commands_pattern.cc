@@ -66,9 +66,8 @@ Outcome show(Call& call) {
   const PatternSource* source = find_source(call, call.word(2));
   if (!source) return Outcome::done;
   for (const auto& t : source->texts) {
-    call.out += fmt::format("{:#x} {}", reinterpret_cast<uintptr_t>(&t), t.key);
-    if (source->is_map) call.out += fmt::format(" {}", t.value);
-    call.out += '\n';
+    fmt::format_to(std::back_inserter(call.out), "{:#x} {}{}{}\n", reinterpret_cast<uintptr_t>(&t), t.key,
+                   source->is_map ? " " : "", source->is_map ? t.value : std::string());
   }
   return Outcome::done;
 }

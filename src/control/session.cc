@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/fault.h"
 #include "control/command.h"
@@ -165,7 +166,10 @@ bool Session::run_next() {
   Call call(server_, *this);
   if (has_payload_ && commands_.empty()) call.payload = payload_;
   Outcome outcome = run_command(call, line);
-  out_ += call.out;
+  if (out_.empty())
+    out_ = std::move(call.out);
+  else
+    out_ += call.out;
   switch (outcome) {
     case Outcome::done: finish_command(); break;
     case Outcome::later:
@@ -195,7 +199,10 @@ void Session::finish_command() {
 void Session::complete(std::string answer) {
   if (closed_ || !busy_) return;
   busy_ = false;
-  out_ += answer;
+  if (out_.empty())
+    out_ = std::move(answer);
+  else
+    out_ += answer;
   finish_command();
   pump();
 }
@@ -217,13 +224,16 @@ void Session::refuse(Str text) {
 }
 
 void Session::flush() {
-  while (!out_.empty()) {
-    ssize_t n = fault::send(fault::Site::control_send, fd_, out_.data(), out_.size(), MSG_NOSIGNAL);
+  while (sent_ < out_.size()) {
+    ssize_t n = fault::send(fault::Site::control_send, fd_, out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0 && errno != EAGAIN) return close();
     if (n < 0) break;
-    out_.erase(0, static_cast<size_t>(n));
+    sent_ += static_cast<size_t>(n);
   }
+  // What has gone is let go when it is more than what has not: every byte moves about once.
+  if (sent_ > out_.size() / 2) out_.erase(0, std::exchange(sent_, 0));
+  if (out_.empty() && out_.capacity() > kMaxPending) out_.shrink_to_fit();
   if (finishing_ && out_.empty()) return close();
   watch();
   arm();

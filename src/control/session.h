@@ -65,6 +65,7 @@ class Session {
   std::function<void()> wake_;
   std::string in_;
   std::string out_;
+  size_t sent_ = 0;  // bytes of `out_` that have gone
   std::deque<std::string> commands_;  // of the line that is served
   std::string payload_;
   std::string payload_end_;

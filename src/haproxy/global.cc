@@ -43,7 +43,9 @@ void bind_chroot(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   const Word& word = first(d, row);
   if (word != Str("auto") && !std::filesystem::is_directory(word.text))
-    scope.missing(word.where, fmt::format("the folder '{}' does not exist", word.text),
+    scope.missing(word.where,
+                  std::filesystem::exists(word.text) ? fmt::format("'{}' is no folder", word.text)
+                                                     : fmt::format("the folder '{}' does not exist", word.text),
                   fmt::format("'chroot' : cannot access directory '{}'", word.text));
   scope.model.process.chroot = word.text;
 }

@@ -183,7 +183,7 @@ constexpr Row kRows[] = {
     needless("option contstats", kFrontends, "update statistics while long streams run", kAlwaysSo),
     needless("option idle-close-on-response", kFrontends,
              "close idle client connections only after a response during a soft stop",
-             "idle connections move to the new process instead"),
+             "at a reload idle connections move to the new worker; a process that is told to end closes them"),
     needless("option http-use-htx", kProxies,
              "the newer HTTP engine, now the only one; replaced by: nothing, remove it",
              "there is only one HTTP engine"),

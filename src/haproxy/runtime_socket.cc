@@ -9,6 +9,7 @@
 namespace weir::haproxy {
 namespace {
 
+// False: the option is none of those that are built. A wrong value is reported here.
 bool take(Scope& scope, RuntimeSocketConf& conf, const Row& row, Words args) {
   uint64_t n = 0;
   if (take_socket_owner(scope, row.name, args, conf.mode, conf.uid, conf.gid)) return true;
@@ -17,7 +18,7 @@ bool take(Scope& scope, RuntimeSocketConf& conf, const Row& row, Words args) {
     if (level != "user" && level != "operator" && level != "admin") {
       scope.error(args[0].where, fmt::format("'{}' is not a level of rights", level), "user, operator or admin",
                   fmt::format("'level' only supports 'user', 'operator', and 'admin' (got '{}').", level));
-      return false;
+      return true;
     }
     conf.level = level;
   } else if (row.name == "expose-fd") {
@@ -27,7 +28,7 @@ bool take(Scope& scope, RuntimeSocketConf& conf, const Row& row, Words args) {
     if (form != "none" && form != "number" && form != "string") {
       scope.error(args[0].where, fmt::format("'{}' is not a form of severities", form), "none, number or string",
                   fmt::format("'severity-output' only supports 'none', 'number', and 'string' (got '{}')", form));
-      return false;
+      return true;
     }
     conf.severity = form;
   } else if (row.name == "v4v6" || row.name == "v6only") {

@@ -34,8 +34,8 @@ bool read_time_ms(Scope& scope, const Word& word, Str what, uint32_t& ms) {
   uint64_t us = 0;
   std::string problem;
   if (!expr::parse_time_us(word.text, 1000, us, problem)) {
-    scope.error(word.where, fmt::format("'{}' is not a time: {}", word.text, problem),
-                "a number with us, ms, s, m, h or d; without a unit it is milliseconds",
+    if (!problem.ends_with("is not a time")) problem = fmt::format("'{}' is not a time: {}", word.text, problem);
+    scope.error(word.where, problem, "a number with us, ms, s, m, h or d; without a unit it is milliseconds",
                 fmt::format("unexpected character in '{}'", what));
     return false;
   }

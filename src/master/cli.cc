@@ -68,6 +68,18 @@ void Cli::reloading() {
   for (WorkerView& w : workers_) w.reloads++;
 }
 
+void Cli::bind_again(const std::function<bool(std::vector<control::SocketConf>&)>& open) {
+  constexpr Str kPath = "unix@";
+  auto gone = [&](const control::SocketConf& s) {
+    return Str(s.text).starts_with(kPath) && ::access(s.text.c_str() + kPath.size(), F_OK) != 0 && errno == ENOENT;
+  };
+  if (std::ranges::none_of(sockets_, gone)) return;
+  std::vector<control::SocketConf> fresh;
+  if (open(fresh)) std::swap(sockets_, fresh);
+  for (control::SocketConf& s : fresh)
+    if (std::ranges::find(sockets_, s.fd, &control::SocketConf::fd) == sockets_.end()) shut(s.fd);
+}
+
 void Cli::ready(pid_t pid) {
   for (WorkerView& w : workers_) {
     if (w.pid == pid)

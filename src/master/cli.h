@@ -58,6 +58,8 @@ class Cli {
   void reloading();  // a reload was asked for, whoever did
   void ready(pid_t pid);
   void ended(pid_t pid);
+  // Opens the sockets anew when somebody has removed one's path.
+  void bind_again(const std::function<bool(std::vector<control::SocketConf>&)>& open);
   void reload_failed();  // before there was a worker
   // For a master that goes on with another program, everything but the access; see master/archive.h.
   template <class Archive>

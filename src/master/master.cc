@@ -46,12 +46,6 @@ int exit_status(int status) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : WIFSIGNALED(status) ? 128 + WTERMSIG(status) : 255;
 }
 
-std::string how_it_ended(int status) {
-  if (WIFSIGNALED(status))
-    return fmt::format("exited on signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)));
-  return fmt::format("exited with code {}", WEXITSTATUS(status));
-}
-
 // Tells the master which shared memory this worker uses; what is new goes along.
 bool send_zones(int channel) {
   bool good = true;
@@ -74,6 +68,18 @@ void slot_is_free(int slot) {
   SharedRecords::worker_ended(slot);
 }
 
+// In nginx's words, for those who look for them in its log.
+std::string signal_text(const signalfd_siginfo& info) {
+  const int signal = static_cast<int>(info.ssi_signo);
+  const char* follows = signal == SIGHUP                        ? ", reconfiguring"
+                        : signal == SIGQUIT                     ? ", shutting down"
+                        : signal == SIGTERM || signal == SIGINT ? ", exiting"
+                        : signal == SIGUSR1                     ? ", reopening logs"
+                        : signal == SIGUSR2                     ? ", changing binary"
+                                                                : "";
+  return fmt::format("signal {} (SIG{}) received from {}{}", signal, sigabbrev_np(signal), info.ssi_pid, follows);
+}
+
 int make_signal_fd() {
   block_signals();
   sigset_t set;
@@ -88,6 +94,12 @@ uint64_t Master::now_ms() {
   timespec ts;
   clock_gettime(CLOCK_MONOTONIC, &ts);
   return static_cast<uint64_t>(ts.tv_sec) * 1000 + static_cast<uint64_t>(ts.tv_nsec) / 1000000;
+}
+
+std::string Master::how_it_ended(int status) {
+  if (WIFSIGNALED(status))
+    return fmt::format("exited on signal {} ({})", WTERMSIG(status), strsignal(WTERMSIG(status)));
+  return fmt::format("exited with code {}", WEXITSTATUS(status));
 }
 
 Master::Master(Job& job, Daemon& daemon) : job_(job), daemon_(daemon), voice_(*job.voice) {}
@@ -209,6 +221,7 @@ void Master::be_worker(int channel, tools::Loaded* loaded) {
   setrlimit(RLIMIT_NOFILE, &descriptors_);
   for (int link : {link_, successor_link_, rehearsal_words_})
     if (link >= 0) close(link);
+  welcome(nullptr);
   for (Child& c : children_) {
     if (c.channel >= 0) close(c.channel);
     c.standbys.drop();
@@ -271,6 +284,8 @@ void Master::wait_for_events() {
   dead_.standbys.watch(fds);
   size_t link_at = fds.size();
   if (link_ >= 0) fds.push_back({link_, POLLIN, 0});
+  const size_t successor_at = fds.size();
+  if (successor_link_ >= 0) fds.push_back({successor_link_, POLLIN, 0});
   size_t own = fds.size();
   if (cli_) cli_->watch(fds);
   uint64_t now = now_ms();
@@ -289,7 +304,8 @@ void Master::wait_for_events() {
     starting |= !it->ready;
     on_message(*it);
   }
-  if (link_ >= 0 && fds[link_at].revents != 0) on_link();
+  if (link_at < successor_at && fds[link_at].revents != 0) on_link();
+  if (successor_at < own && fds[successor_at].revents != 0) on_successor();
   if (fds[0].revents != 0 && !starting) on_signals();
   now = now_ms();
   if (const Child* serving = current()) watchdog_.beat(now, serving->alive_ms);
@@ -311,6 +327,7 @@ void Master::on_signals() {
       continue;
     }
     bool haproxy = voice_.face() == config::Dialect::haproxy;
+    if (voice_.face() == config::Dialect::nginx) voice_.say(Level::notice, signal_text(info));
     if (signal == SIGHUP || (haproxy && signal == SIGUSR2)) {
       reload();
       continue;
@@ -406,6 +423,7 @@ void Master::give_socket(Child& child, const Wish& wish) {
     Opened opened = job_.open(wish);
     answer.error = opened.error;
     strncpy(answer.call, opened.call, sizeof answer.call - 1);
+    if (opened.error == EADDRINUSE && !std::exchange(child.told_of_overlap, true)) tell_overlap(wish);
     if (opened.fd >= 0) {
       bool path = wish.family == AF_UNIX && !wish.abstract && !wish.replace_path;
       it = sockets_.emplace(key, Kept{opened.fd, path ? std::string(wish.path, wish.path_size) : std::string()}).first;
@@ -421,8 +439,11 @@ void Master::give_socket(Child& child, const Wish& wish) {
 void Master::on_ready(Child& child, const Packet& packet) {
   child.ready = true;
   child.alive_ms = now_ms();
+  if (voice_.face() == config::Dialect::nginx)
+    voice_.say(Level::notice, fmt::format("start worker process {}", child.pid));
   child.user = packet.user;
-  if (stopping_ || retired_) return;
+  if (stopping_ || retired_) return welcome(nullptr);
+  welcome(&child);
   for (Child& old : children_) {
     if (old.pid == child.pid || !old.ready) continue;
     bool told = !cut_old_ && introduce(old, child.channel);
@@ -450,11 +471,13 @@ void Master::on_ready(Child& child, const Packet& packet) {
     }
     if (job_.drop_old_sockets) job_.drop_old_sockets();
     for (pid_t pid : job_.old_pids) kill(pid, job_.old_signal);
-    voice_.say(Level::notice, "Loading success.");
+    if (voice_.face() != config::Dialect::nginx) voice_.say(Level::notice, "Loading success.");
     daemon_.ready(!job_.keep_output);
   } else {
     follow_pid_file(pid_file_path(job_, packet.path));
-    voice_.say(Level::notice, fmt::format("worker {} serves the new configuration", child.pid));
+    voice_.say(Level::notice,
+               fmt::format("worker {} serves {}", child.pid,
+                           child.revived ? "again, with the configuration that runs" : "the new configuration"));
     if (voice_.face() == config::Dialect::haproxy) voice_.say(Level::notice, "Loading success.");
   }
   voice_.started();
@@ -586,6 +609,7 @@ void Master::respawn() {
   }
   add_child(first.pid, first.channel, slot);
   children_.back().standbys.first = dead_.standbys.spare;
+  children_.back().revived = true;
   dead_ = {};
 }
 
@@ -605,6 +629,7 @@ void Master::reload(bool hard) {
   voice_.restart();
   voice_.say(Level::notice, hard ? "reloading the configuration, cutting connections" : "reloading the configuration");
   if (cli_) cli_->reloading();
+  if (cli_ && job_.open_command_line) cli_->bind_again(job_.open_command_line);
   notify_systemd(reloading_state());
   if (job_.program && job_.program->replaced()) return rehearse();
   respawn_at_ms_ = 0;
@@ -633,6 +658,7 @@ void Master::stop(Order order, int signal) {
   for (Child& c : children_) c.standbys.drop();
   dead_.standbys.drop();
   if (order == Order::quit) close_sockets();
+  leave_successor();  // which is to send nothing back any more
   if (order == Order::stop) kill_at_ms_ = now_ms() + kKillAfterMs;
   if (rehearsal_ > 0) kill(rehearsal_, SIGKILL);
 }

@@ -35,7 +35,9 @@ class Master {
     int slot = 0;  // which cells it counts in
     int channel = -1;
     bool ready = false;
+    bool revived = false;  // was a standby
     bool leaving = false;  // was told to drain
+    bool told_of_overlap = false;
     bool ending = false;  // and then to end at once
     uint64_t kill_at_ms = 0;  // and then is killed; 0: not yet
     uint32_t reloads = 0;  // since it serves
@@ -66,6 +68,7 @@ class Master {
   void fields(Archive& a, Estate& estate);
 
   static uint64_t now_ms();
+  static std::string how_it_ended(int status);
   void prepare();
   void open_command_line(std::vector<control::SocketConf> sockets);
   int supervise();
@@ -77,10 +80,14 @@ class Master {
   void on_message(Child& child);
   void on_ready(Child& child, const Packet& packet);
   void give_socket(Child& child, const Wish& wish);
+  void tell_overlap(const Wish& wish);
   bool introduce(Child& old, int heir);
   void change_program();
   void program_ended(int status);
   void on_link();
+  void on_successor();
+  void leave_successor();
+  void welcome(Child* heir);
   void retire_workers();
   void send_away();
   void rename_pid_file(bool back);
@@ -124,6 +131,7 @@ class Master {
   int signals_ = -1;
   int link_ = -1;  // to the master of the older program
   int successor_link_ = -1;  // to the one of the newer
+  std::vector<int> arriving_;  // channels to workers of the newer, for one of ours that is about to serve
   pid_t successor_ = -1;
   bool inherited_ = false;  // it took over from an older program
   bool retired_ = false;  // its workers have been sent away

@@ -35,6 +35,7 @@ struct Job {
   std::function<Opened(const Wish&)> open = open_socket;  // of listening sockets; those of an old process come first
   std::function<void()> drop_old_sockets;  // which nobody asked for
   std::vector<control::SocketConf> cli_sockets;  // the master's command line
+  std::function<bool(std::vector<control::SocketConf>&)> open_command_line;  // anew; false, having said why
   int command_line = -1;  // in a worker: where the master's commands come in; set by the master
   pid_t supervisor = -1;  // in a worker: its master
   bool keep_output = false;  // a daemon that does not give up stderr

@@ -51,7 +51,7 @@ void Master::change_program() {
   rename_pid_file(false);
   std::vector<int> fds;
   for (auto& [key, kept] : sockets_) fds.push_back(kept.fd);
-  successor_ = start_program(job_.argv, fds, ends[1]);
+  successor_ = start_program(job_.argv, fds, ends[1], descriptors_);
   close(ends[1]);
   if (successor_ < 0) {
     voice_.say(Level::alert, fmt::format("fork() failed ({}: {})", errno, strerror(errno)));
@@ -72,13 +72,11 @@ void Master::rename_pid_file(bool back) {
 
 void Master::program_ended(int status) {
   voice_.say(status == 0 ? Level::notice : Level::alert,
-             fmt::format("the new program {} has ended (status {}): this one goes on", successor_, status));
+             fmt::format("the new program {} has ended: it {}; this one goes on", successor_, how_it_ended(status)));
   successor_ = -1;
-  close(successor_link_);
-  successor_link_ = -1;
-  if (stopping_) return;
+  leave_successor();
   rename_pid_file(true);
-  if (retired_) reload();
+  if (retired_ && !stopping_) reload();
 }
 
 // The old master has a worker whose connections may come here, or is gone.
@@ -93,6 +91,43 @@ void Master::on_link() {
   Child* heir = current();
   if (fd >= 0 && heir && packet.type == Message::ancestor) send_packet(heir->channel, packet, fd);
   if (fd >= 0) close(fd);
+}
+
+void Master::leave_successor() {
+  if (successor_link_ >= 0) close(successor_link_);
+  successor_link_ = -1;
+}
+
+// The new program goes and its workers look for an heir here, which may have to be called first. Should there be none their
+// clients get one more answer.
+void Master::on_successor() {
+  Packet packet;
+  int fd = -1;
+  if (!receive_packet(successor_link_, packet, fd)) return leave_successor();
+  if (fd >= 0) arriving_.push_back(fd);
+  if (retired_ && !stopping_) reload();
+  if (current() || !starting()) welcome(current());
+}
+
+// Gives those that look for an heir to `heir`; null: tells them that there is none.
+void Master::welcome(Child* heir) {
+  Packet packet;
+  packet.type = Message::ancestor;
+  for (int fd : arriving_) {
+    if (heir) send_packet(heir->channel, packet, fd);
+    close(fd);
+  }
+  arriving_.clear();
+}
+
+// A port that cannot be had because what runs has it at another address.
+void Master::tell_overlap(const Wish& wish) {
+  const std::string port = fmt::format(":{} ", wish.port);
+  for (auto& [key, kept] : sockets_) {
+    if (wish.family == AF_UNIX || key.find(port) == std::string::npos) continue;
+    voice_.say(Level::notice, fmt::format("{} overlaps with {}, where what runs listens: that needs a restart",
+                                          wish.addr().text(), key.substr(0, key.find(' '))));
+  }
 }
 
 // WINCH: the workers go, the master stays and can have new ones on HUP.
@@ -143,10 +178,12 @@ void Master::ask_for_spare() {
   dead_.standbys.ask_for_spare();
 }
 
-// Lets the workers drain; where another program serves in our place their idle connections go there.
+// Lets the workers drain; where another program serves in our place, the newer one or the older one, their idle connections go
+// there.
 void Master::send_away() {
+  const int other = successor_link_ >= 0 ? successor_link_ : link_;
   for (Child& c : children_) {
-    if (!c.ready || !introduce(c, successor_link_)) kill(c.pid, voice_.signal_for(Order::quit));
+    if (!c.ready || !introduce(c, other)) kill(c.pid, voice_.signal_for(Order::quit));
     c.leaving = true;
     c.standbys.drop();
   }

@@ -60,11 +60,12 @@ Heritage take_heritage() {
   return out;
 }
 
-pid_t start_program(char** argv, const std::vector<int>& sockets, int link) {
+pid_t start_program(char** argv, const std::vector<int>& sockets, int link, const rlimit& descriptors) {
   pid_t pid = fork();
   if (pid != 0) return pid;
   unblock_signals();
   signal(SIGPIPE, SIG_DFL);
+  setrlimit(RLIMIT_NOFILE, &descriptors);
   std::string fds, zones;
   for (int fd : sockets) {
     share(fd);

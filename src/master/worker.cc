@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <system_error>
@@ -71,7 +72,12 @@ bool Worker::start(const std::function<void()>& before_serving) {
     for (; started < count; started++)
       seats_[static_cast<size_t>(started)]->thread = std::thread([this, i = started] { serve(i); });
   } catch (const std::system_error& e) {
-    problem = fmt::format("cannot start thread {} of {}: {}", started + 1, count, e.what());
+    rlimit memory{};
+    getrlimit(RLIMIT_DATA, &memory);
+    problem = fmt::format("cannot start thread {} of {}: {}{}", started + 1, count, e.what(),
+                          memory.rlim_cur == RLIM_INFINITY
+                              ? std::string()
+                              : fmt::format(" (memory is limited to {} megabytes, see -m)", memory.rlim_cur >> 20));
   }
   std::unique_lock lock(lock_);
   changed_.wait(lock, [&] { return ready_ == started; });
@@ -163,7 +169,10 @@ void Worker::release_listeners() {
 void Worker::drain(bool now) {
   bool first = !draining_;
   draining_ = true;
-  if (first && voice_.face() == config::Dialect::nginx) set_title("nginx: worker process is shutting down");
+  if (first && voice_.face() == config::Dialect::nginx) {
+    set_title("nginx: worker process is shutting down");
+    if (!now) voice_.say(Level::notice, "gracefully shutting down");
+  }
   if (first && on_drain) on_drain();
   bool last = first && !now && channel_ < 0;  // a master keeps the sockets
   post_all([now, last, heir = heir_](proxy::Shard& shard) {

@@ -218,6 +218,7 @@ int haproxy_main(int argc, char** argv) {
     if (!o.check && !master_sockets.add(argument, voice)) return 1;
   master::Job job = make_job(o, voice);
   job.program = &program;
+  job.open_command_line = [&](std::vector<control::SocketConf>& out) { return master_sockets.open(voice, out); };
   if (follows && o.check) job.heed = {};
   if (follows && !o.check) {
     if (int code = resume(o, job, testament); code >= 0) return code;

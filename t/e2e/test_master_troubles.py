@@ -214,7 +214,7 @@ def test_workers_that_come_back_after_an_upgrade_do_not_read_the_file(weir, echo
     with Checkers(proxy.port) as checkers:
         wait_for_answers(checkers, 100)
         os.kill(old, signal.SIGHUP)
-        proxy.wait_log("serves the new configuration")
+        proxy.wait_log("serves again")
         os.kill(new, signal.SIGQUIT)
         net.wait_until(lambda: new not in proxy.pids(), proxy.log_text)
         wait_for_answers(checkers, 100)

@@ -214,7 +214,7 @@ def test_an_upgrade_is_taken_back(nginx):
         nginx.wait_log("worker \\d+ exited")
         wait_for_answers(checkers, 100)
         os.kill(old, signal.SIGHUP)
-        nginx.wait_log("serves the new configuration")
+        nginx.wait_log("serves again")
         os.kill(new, signal.SIGQUIT)
         net.wait_until(lambda: new not in nginx.pids(), nginx.log_text)
         assert int((nginx.dir / "nginx.pid").read_text()) == old
@@ -225,7 +225,7 @@ def test_an_upgrade_is_taken_back(nginx):
 def test_a_new_program_that_fails_changes_nothing(nginx):
     text = nginx.conf.read_text()
     nginx.conf.write_text(text + "nonsense;\n")
-    nginx.wait_log("Loading success")
+    nginx.wait_log("start worker process")
     nginx.signal(signal.SIGUSR2)
     nginx.wait_log("the new program \\d+ has ended")
     pid_file = nginx.dir / "nginx.pid"

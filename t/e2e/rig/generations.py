@@ -39,10 +39,10 @@ class Generations:
 
     def __init__(self, proxy):
         self.proxy = proxy
-        proxy.wait_log("Loading success")  # it listens before
+        proxy.wait_log("Loading success|start worker process")  # it listens before
 
     def served(self):
-        return len(re.findall("serves the new configuration", self.proxy.log_text()))
+        return len(re.findall("serves the new configuration|serves again", self.proxy.log_text()))
 
     def workers(self):
         """Those that serve. What has one thread is the master, a standby, or not that far yet; ThreadSanitizer adds one."""
