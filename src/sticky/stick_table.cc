@@ -57,6 +57,15 @@ uint32_t size_of(Kind kind) {
   return 0;  // each entry has that count
 }
 
+// A server's address as HAProxy has it in entries, which peers read: IPv6 without brackets.
+std::string address_key(const net::Addr& addr) {
+  if (addr.is_ip()) {
+    Arena arena;
+    return fmt::format("{}:{}{}", addr.ip_text(arena), addr.port ? "" : "+", addr.port);
+  }
+  return fmt::format("{}{}", addr.abstract ? "abns@" : "", addr.unix_path());
+}
+
 // Whether a value says so many bits only.
 bool is_short(Datum d) {
   return d != Datum::bytes_in_cnt && d != Datum::bytes_out_cnt;
@@ -209,7 +218,8 @@ const model::Server* StickTable::server_of(Table::Entry& e, const model::Pool& p
     if (Str key = text(e, Datum::server_key).str(); !key.empty())
       for (const model::Server* s : pool.servers) {
         if (s->absent()) continue;
-        if (server_key == ServerKey::name ? s->name.substr(0, EntryText::kMost) == key : s->address().text() == key)
+        if (server_key == ServerKey::name ? s->name.substr(0, EntryText::kMost) == key
+                                          : address_key(s->address()) == key)
           return s;
       }
   if (!has(Datum::server_id)) return nullptr;
@@ -225,7 +235,7 @@ void StickTable::set_server(Table::Entry& e, const model::Server& server) const 
   if (server_key == ServerKey::name)
     text(e, Datum::server_key).set(server.name);
   else
-    text(e, Datum::server_key).set(server.address().text());
+    text(e, Datum::server_key).set(address_key(server.address()));
 }
 
 }  // namespace weir::sticky

@@ -3,6 +3,8 @@
 
 #include <criterion/criterion.h>
 
+#include <tuple>
+
 #include "model/model.h"
 
 using namespace weir;
@@ -87,4 +89,25 @@ Test(stick_table, stores_what_it_has_room_for) {
   cr_expect(t.value(*e, Datum::conn_rate, 0, 1) == 4);
   e->current.up();
   cr_expect(t.value(*e, Datum::conn_cur, 0, 1) == 1);
+}
+
+Test(stick_table, addresses_of_servers_are_written_as_peers_read_them) {
+  StickTable t = table_of(Type::string, 8);
+  t.name = "addresses";
+  t.server_key = sticky::ServerKey::address;
+  t.add(Datum::server_key, 1, 0);
+  cr_assert(t.open());
+  model::ServerLocal local;
+  model::Server server;
+  server.local = &local;
+  for (auto [ip, port, wanted] :
+       {std::tuple{"127.0.0.1", 80, "127.0.0.1:80"}, std::tuple{"::1", 80, "::1:80"}, std::tuple{"::1", 0, "::1:+0"}}) {
+    cr_assert(net::parse_ip(ip, server.addr));
+    server.addr.port = static_cast<uint16_t>(port);
+    sticky::Table::Guard guard(t.table, "key");
+    sticky::Table::Entry* e = guard.find(1);
+    if (!e) e = guard.add(1);
+    t.set_server(*e, server);
+    cr_expect(t.text(*e, Datum::server_key).str() == wanted);
+  }
 }
