@@ -190,6 +190,19 @@ def test_tables_of_proxies(group):
     wait_entry(b, "10.0.0.1", "st", gpc0=4)
 
 
+def test_connections_are_learned_where_nobody_counts_them(group):
+    g = group("a", "b", "c")
+    table = "table t type string size 100 store conn_cur,conn_cnt"
+    front = "tcp-request connection track-sc1 src table group/t"
+    a, b = g.start("a", table=table, front=front), g.start("b", table=table + " recv-only")
+    c = g.start("c", table=table)
+    with a.client() as client:
+        client.request("/")
+        wait_entry(b, "127.0.0.1", conn_cur=1, conn_cnt=1)
+        wait_entry(c, "127.0.0.1", conn_cur=0, conn_cnt=1)
+    wait_entry(b, "127.0.0.1", conn_cur=0, conn_cnt=1)
+
+
 def test_a_lost_connection_is_opened_again(group):
     g = group("a", "b")
     a, b = g.start("a"), g.start("b")
