@@ -1,6 +1,7 @@
 """Sentences about mistakes: each says one thing, once."""
 
 import signal
+import socket
 
 import pytest
 
@@ -50,15 +51,28 @@ def test_a_folder_without_configurations(make):
     assert f"there is no *.cfg in the folder {folder}" in refused(proxy, "-c", "-f", str(folder))
 
 
+def ask_master(path):
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(15)
+        client.connect(str(path))
+        client.sendall(b"show proc\n")
+        client.shutdown(socket.SHUT_WR)
+        got = b""
+        while piece := client.recv(4096):
+            got += piece
+    return got.decode()
+
+
 def test_a_master_socket_that_was_removed_comes_back_with_a_reload(make):
     proxy = make()
     path = proxy.dir / "m.sock"
     proxy.start("-W", "-db", "-S", str(path), "-f", str(proxy.conf))
-    assert "worker" in proxy.runtime("m.sock")("show proc")
+    proxy.wait_log("Loading success")
+    assert "worker" in ask_master(path)
     path.unlink()
     proxy.signal(signal.SIGUSR2)
     proxy.wait_log("serves the new configuration")
-    assert "worker" in proxy.runtime("m.sock")("show proc")
+    assert "worker" in ask_master(path)
     proxy.signal(signal.SIGUSR2)  # one that is there stays as it is
     net.wait_until(lambda: proxy.log_text().count("serves the new configuration") == 2, proxy.log_text)
-    assert "worker" in proxy.runtime("m.sock")("show proc")
+    assert "worker" in ask_master(path)
