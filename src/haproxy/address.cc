@@ -237,7 +237,7 @@ bool has_port_to_listen(Scope& scope, const Word& word, Str text, const Address&
   const bool is_port = host.find_first_not_of("0123456789-") == Str::npos;
   net::Addr literal;
   std::string remedy = is_port ? fmt::format("write: :{}", host) : fmt::format("write: {}:80", host);
-  if (!is_port && !net::parse_ip(a.host, literal)) remedy += ", or a path, which begins with /";
+  if (!is_port && !text.ends_with(':') && !net::parse_ip(a.host, literal)) remedy += ", or a path, which begins with /";
   report_address(scope, word, fmt::format("'{}' lacks the port to listen on", text), remedy,
                  fmt::format("'{}' : missing port specification in '{}'", who, text));
   return false;
