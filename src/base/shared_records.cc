@@ -2,6 +2,7 @@
 #include "base/shared_records.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <system_error>
@@ -17,6 +19,7 @@
 #include <vector>
 
 #include "base/gauge.h"
+#include "base/records_turn.h"
 #include "base/shared_zone.h"
 
 namespace weir {
@@ -51,6 +54,9 @@ struct ZoneHead {
   std::atomic<uint32_t> loads;  // of the first zone: configurations that were read
   std::atomic<int32_t> slots_end;  // of the first zone: g_slots_end
   std::atomic<int32_t> masters[kWorkerSlots];  // of the first zone: process ids of those that claimed the slots
+  // Of the first zone: whose configuration the records are in line with, its load and the slot of its worker.
+  std::atomic<uint32_t> settled_load;
+  std::atomic<int32_t> settled_slot;
 };
 static_assert(sizeof(ZoneHead) <= kZoneHead);
 
@@ -59,7 +65,11 @@ struct Book {
   std::vector<SharedZone*> zones;
   std::unordered_map<Key, Head*, KeyHash> index;
   std::unordered_map<Key, uint32_t, KeyHash> taken;  // in this load: how often the name was asked for
-  std::vector<Head*> given;  // in this load
+  struct Given {
+    Head* head;
+    Key key;
+  };
+  std::vector<Given> given;  // in this load
   std::vector<Head*> unused;
   bool looked_for_unused = false;
   uint32_t load = 0;
@@ -135,7 +145,7 @@ Head* reclaim(Book& b, uint64_t kind, uint32_t size) {
       if (head->users.load() == 0 && head->load.load() + 2 < b.load) b.unused.push_back(head);
   }
   for (Head*& head : b.unused) {
-    if (head->kind != kind || head->size != size) continue;
+    if (head->kind != kind || head->size != size || head->users.load() != 0) continue;
     Head* found = head;
     head = b.unused.back();
     b.unused.pop_back();
@@ -151,6 +161,7 @@ Head* allocate(Book& b, uint32_t size) {
       SharedZone* zone = SharedZone::open(zone_name(i), kLayout, kZone);
       if (!zone) throw std::system_error(errno, std::generic_category(), "no shared memory for counters");
       b.zones.push_back(zone);
+      if (i == 0) head_of(*zone).loads.store(b.load);  // the first one was read without it
     }
     uint32_t need = static_cast<uint32_t>(sizeof(Head)) + size;
     ZoneHead& zone = head_of(*b.zones[i]);
@@ -205,18 +216,66 @@ void* SharedRecords::get(const RecordKind& kind, Str name) {
   auto it = b.index.find(key);
   Head* head = it != b.index.end() ? it->second : make(b, kind, key, kind.create_);
   head->load.store(b.load);
-  b.given.push_back(head);
+  b.given.push_back({head, key});
   return head->data();
 }
 
 void SharedRecords::hold() {
   Book& b = book();
   std::lock_guard lock(b.lock);
-  for (Head* head : b.given) head->users.fetch_or(1u << g_worker_slot);
+  for (const Book::Given& g : b.given) g.head->users.fetch_or(1u << g_worker_slot);
   if (b.zones.empty()) return;
   raise_slots_end(head_of(*b.zones[0]), g_worker_slot + 1);
   auto* end = &head_of(*b.zones[0]).slots_end;
   if (g_slots_end != end) g_slots_end = end;  // written once: shards read it when records are added later
+}
+
+// They are looked at once they are held: nobody takes one away that has a user.
+bool hold_own_records() {
+  SharedRecords::hold();
+  Book& b = book();
+  std::lock_guard lock(b.lock);
+  return std::ranges::all_of(b.given, [](const Book::Given& g) { return g.head->key == g.key; });
+}
+
+// A lock of the process, which the kernel lets go when that ends.
+SettlingTurn::SettlingTurn() {
+  Book& b = book();
+  std::lock_guard lock(b.lock);
+  if (b.zones.empty()) return;
+  fd_ = b.zones[0]->fd;
+  struct flock whole{};
+  whole.l_type = F_WRLCK;
+  while (fcntl(fd_, F_SETLKW, &whole) != 0 && errno == EINTR) {
+  }
+}
+
+bool SettlingTurn::late() const {
+  Book& b = book();
+  std::lock_guard lock(b.lock);
+  if (b.zones.empty()) return false;
+  const ZoneHead& head = head_of(*b.zones[0]);
+  const int32_t slot = head.settled_slot.load();
+  return head.settled_load.load() > b.load && slot >= 0 && slot < kWorkerSlots && slot != g_worker_slot &&
+         head.masters[slot].load() == head.masters[g_worker_slot].load();
+}
+
+void SettlingTurn::settled() {
+  Book& b = book();
+  std::lock_guard lock(b.lock);
+  if (!b.zones.empty()) {
+    head_of(*b.zones[0]).settled_load.store(b.load);
+    head_of(*b.zones[0]).settled_slot.store(g_worker_slot);
+  }
+  end();
+}
+
+void SettlingTurn::end() {
+  if (fd_ < 0) return;
+  struct flock whole{};
+  whole.l_type = F_UNLCK;
+  fcntl(fd_, F_SETLK, &whole);
+  fd_ = -1;
 }
 
 void SharedRecords::forget(int slot) {

@@ -80,24 +80,24 @@ void Cli::bind_again(const std::function<bool(std::vector<control::SocketConf>&)
     if (std::ranges::find(sockets_, s.fd, &control::SocketConf::fd) == sockets_.end()) shut(s.fd);
 }
 
-void Cli::ready(pid_t pid) {
+void Cli::ready(pid_t pid, bool reload) {
   for (WorkerView& w : workers_) {
     if (w.pid == pid)
       w.ready = true;
     else if (w.ready)
       w.leaving = true;
   }
+  if (!reload) return;
   failures_ = 0;
   answer_reloads(true);
 }
 
-void Cli::ended(pid_t pid) {
+void Cli::ended(pid_t pid, bool reload) {
   auto it = std::ranges::find(workers_, pid, &WorkerView::pid);
   if (it == workers_.end()) return;
-  bool failed = !it->ready;
   shut(it->line);
   workers_.erase(it);
-  if (failed) reload_failed();
+  if (reload) reload_failed();
 }
 
 void Cli::answer_reloads(bool success) {

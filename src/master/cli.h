@@ -56,8 +56,9 @@ class Cli {
   // Behind it: in the worker, which keeps its own end only.
   void leave_to_master();
   void reloading();  // a reload was asked for, whoever did
-  void ready(pid_t pid);
-  void ended(pid_t pid);
+  // `reload`: with that the reload has succeeded, or failed.
+  void ready(pid_t pid, bool reload);
+  void ended(pid_t pid, bool reload);
   // Opens the sockets anew when somebody has removed one's path.
   void bind_again(const std::function<bool(std::vector<control::SocketConf>&)>& open);
   void reload_failed();  // before there was a worker

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/counter_zone.h"
 #include "base/gauge.h"
@@ -158,17 +159,17 @@ int Master::finish() {
 
 // So many generations drain that there is no room for one more.
 void Master::end_oldest() {
-  if (children_.empty()) {
-    respawn_at_ms_ = now_ms() + kRoomMs;
+  respawn_at_ms_ = now_ms() + kRoomMs;
+  if (full_since_ms_ == 0) full_since_ms_ = now_ms();
+  auto oldest = to_be_ended();
+  if (oldest == children_.end()) {
+    if (now_ms() >= full_since_ms_ + kFreeMs && !std::exchange(full_said_, true))
+      voice_.say(Level::alert, fmt::format("{} workers live, none of them is ours to be ended: waiting", kWorkerSlots));
     return;
   }
-  respawn_at_ms_ = now_ms() + kRoomMs;
-  // The others may be another master's: one that serves is not given up for one that might.
-  auto oldest = std::find_if(children_.begin(), children_.end(), [](const Child& c) { return c.leaving; });
-  if (oldest == children_.end()) return;
   if (!oldest->ending) {
     oldest->ending = true;
-    oldest->kill_at_ms = now_ms() + kKillAfterMs;
+    oldest->kill_at_ms = now_ms() + (oldest->told_ms != 0 ? 0 : kKillAfterMs);
     voice_.say(Level::alert,
                fmt::format("{} workers still live, ending the oldest one ({})", children_.size(), oldest->pid));
     kill(oldest->pid, voice_.signal_for(Order::stop));
@@ -180,6 +181,7 @@ void Master::end_oldest() {
 void Master::spawn(tools::Loaded* loaded) {
   int slot = SharedRecords::claim_slot();
   if (slot < 0) return end_oldest();
+  place_found();
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
     voice_.say(Level::alert, fmt::format("socketpair() failed ({}: {})", errno, strerror(errno)));
@@ -203,6 +205,7 @@ void Master::spawn(tools::Loaded* loaded) {
     return;
   }
   add_child(pid, ends[0], slot);
+  children_.back().generation = ++generation_;
 }
 
 void Master::add_child(pid_t pid, int channel, int slot) {
@@ -210,6 +213,7 @@ void Master::add_child(pid_t pid, int channel, int slot) {
   child.pid = pid;
   child.slot = slot;
   child.channel = channel;
+  child.since_ms = now_ms();
   children_.push_back(child);
 }
 
@@ -290,7 +294,7 @@ void Master::wait_for_events() {
   if (cli_) cli_->watch(fds);
   uint64_t now = now_ms();
   int wait = -1;
-  for (uint64_t at : {respawn_at_ms_, kill_at_ms_, spare_at_ms_, watchdog_.next_ms()})
+  for (uint64_t at : {respawn_at_ms_, kill_at_ms_, spare_at_ms_, overdue_at_ms_, hung_at_ms_, watchdog_.next_ms()})
     if (at != 0) wait = std::min(wait < 0 ? INT32_MAX : wait, static_cast<int>(at > now ? at - now : 0));
   poll(fds.data(), fds.size(), wait);
   // First: whoever else has something to say may end standbys, and descriptors get new meanings.
@@ -310,6 +314,11 @@ void Master::wait_for_events() {
   now = now_ms();
   if (const Child* serving = current()) watchdog_.beat(now, serving->alive_ms);
   if (kill_at_ms_ != 0 && kill_at_ms_ <= now) kill_late();
+  if (hung_at_ms_ != 0 && hung_at_ms_ <= now) watch_for_hung();
+  if (overdue_at_ms_ != 0 && overdue_at_ms_ <= now) {
+    overdue_at_ms_ = 0;
+    if (std::exchange(reload_wanted_, false)) reload();
+  }
   if (spare_at_ms_ != 0 && spare_at_ms_ <= now) ask_for_spare();
   if (respawn_at_ms_ != 0 && respawn_at_ms_ <= now && !stopping_) {
     respawn_at_ms_ = 0;
@@ -380,6 +389,7 @@ void Master::on_message(Child& child) {
     child.channel = -1;  // its end is seen by SIGCHLD
     return;
   }
+  child.reading = false;
   if (packet.type == Message::standby && !child.ready) {
     if (fd >= 0) child.standbys.add(packet.pid, fd);
     return;
@@ -388,6 +398,7 @@ void Master::on_message(Child& child) {
   if (fd >= 0) close(fd);
   if (child.ready) {
     if (packet.type == Message::alive) child.alive_ms = now_ms();
+    if (packet.type == Message::draining) child.told_ms = 0, child.hung = false;
     if (packet.type == Message::leaving) worker_leaves(child);
     return;
   }
@@ -405,8 +416,9 @@ void Master::take_zone(Child& child, const Packet& packet, int fd) {
   if (fd >= 0 && !SharedZone::adopt(zone.name, zone.layout, zone.size, fd)) close(fd);
 }
 
-// What no worker uses any more.
+// What no worker uses any more. One that starts has not said yet what it found.
 void Master::drop_zones() {
+  if (starting()) return;
   SharedZone::drop([this](const SharedZone& zone) {
     return std::none_of(children_.begin(), children_.end(), [key = zone.key()](const Child& c) {
       return std::find(c.zones.begin(), c.zones.end(), key) != c.zones.end();
@@ -442,24 +454,29 @@ void Master::on_ready(Child& child, const Packet& packet) {
   if (voice_.face() == config::Dialect::nginx)
     voice_.say(Level::notice, fmt::format("start worker process {}", child.pid));
   child.user = packet.user;
-  if (stopping_ || retired_) return welcome(nullptr);
+  if (stopping_ || retired_ || child.leaving) return welcome(nullptr);
+  if (const Child* later = later_than(child)) return comes_too_late(child, *later);
   welcome(&child);
+  const bool cut = cut_old_ && !child.revived;
   for (Child& old : children_) {
     if (old.pid == child.pid || !old.ready) continue;
-    bool told = !cut_old_ && introduce(old, child.channel);
-    if (!told && (cut_old_ || !old.leaving)) kill(old.pid, voice_.signal_for(cut_old_ ? Order::stop : Order::quit));
-    old.leaving = true;
+    bool told = !cut && introduce(old, child.channel);
+    if (!told && (cut || !old.leaving)) kill(old.pid, voice_.signal_for(cut ? Order::stop : Order::quit));
+    if (!std::exchange(old.leaving, true)) old.told_ms = now_ms();
     old.standbys.drop();
-    if (++old.reloads > packet.max_reloads && !old.ending) {
+    if (!child.revived && ++old.reloads > packet.max_reloads && !old.ending) {
       old.ending = true;
       voice_.say(Level::alert, fmt::format("worker {} has lived through {} reloads, ending it", old.pid, old.reloads));
       kill(old.pid, voice_.signal_for(Order::stop));
     }
   }
+  if (hung_at_ms_ == 0) watch_for_hung();
   dead_.standbys.drop();
   drop_unused();
   drop_zones();
-  if (!served_) {
+  if (child.revived) {
+    voice_.say(Level::notice, fmt::format("worker {} serves again, with the configuration that runs", child.pid));
+  } else if (!served_) {
     served_ = true;
     pid_file_ = pid_file_path(job_, packet.path);
     if (!pid_file_.empty() && !write_pid_file(pid_file_)) {
@@ -475,19 +492,16 @@ void Master::on_ready(Child& child, const Packet& packet) {
     daemon_.ready(!job_.keep_output);
   } else {
     follow_pid_file(pid_file_path(job_, packet.path));
-    voice_.say(Level::notice,
-               fmt::format("worker {} serves {}", child.pid,
-                           child.revived ? "again, with the configuration that runs" : "the new configuration"));
+    voice_.say(Level::notice, fmt::format("worker {} serves the new configuration", child.pid));
     if (voice_.face() == config::Dialect::haproxy) voice_.say(Level::notice, "Loading success.");
   }
+  if (cli_) cli_->ready(child.pid, !child.revived);
+  if (child.revived && reloading()) return;
+  patience_ms_ = kPatienceMs;
   voice_.started();
   spare_at_ms_ = now_ms();
-  if (cli_) cli_->ready(child.pid);
   notify_systemd(fmt::format("READY=1\nMAINPID={}\nSTATUS=Ready.\n", getpid()));
-  if (reload_wanted_) {
-    reload_wanted_ = false;
-    reload();
-  }
+  if (std::exchange(reload_wanted_, false)) reload();
 }
 
 // The configuration names another pid file than before.
@@ -509,6 +523,7 @@ bool Master::wanted(const std::string& key) const {
 }
 
 void Master::drop_unused() {
+  if (!current()) return;  // whoever serves next may want each of them
   for (auto it = sockets_.begin(); it != sockets_.end();) {
     if (wanted(it->first)) {
       ++it;
@@ -535,15 +550,18 @@ void Master::on_child_ends() {
     slot_is_free(child.slot);
     if (child.channel >= 0) {
       // It may have become ready just before.
-      Packet packet;
-      int fd = -1;
-      while (!child.ready && recv(child.channel, &packet, 1, MSG_DONTWAIT | MSG_PEEK) > 0 &&
-             receive_packet(child.channel, packet, fd))
-        child.ready = packet.type == Message::ready;
-      close(child.channel);
+      Message next;
+      while (!child.ready && child.channel >= 0 &&
+             recv(child.channel, &next, sizeof next, MSG_DONTWAIT | MSG_PEEK) > 0) {
+        if (next == Message::wish) break;  // the answer would find nobody
+        child.ready = next == Message::ready;
+        if (!child.ready) on_message(child);
+      }
+      if (child.channel >= 0) close(child.channel);
     }
+    const bool failed = !child.ready && !child.revived && !child.leaving;
     child_ended(child, status);
-    if (cli_) cli_->ended(pid);
+    if (cli_) cli_->ended(pid, failed);
   }
   if (rehearsal_ == 0) rehearsed();
 }
@@ -562,6 +580,7 @@ void Master::child_ended(Child child, int status) {
       stopping_ = true;
       return;
     }
+    if (child.revived && starting()) return voice_.say(Level::alert, text + " before it was ready");
     if (current() || starting()) return reload_failed(text + " before it was ready");
   }
   voice_.say(Level::alert, text + ", starting another one");
@@ -607,9 +626,10 @@ void Master::respawn() {
     dead_.standbys.lose(first.channel);
     return respawn();
   }
+  place_found();
   add_child(first.pid, first.channel, slot);
   children_.back().standbys.first = dead_.standbys.spare;
-  children_.back().revived = true;
+  stand_in(children_.back(), dead_);
   dead_ = {};
 }
 
@@ -621,10 +641,9 @@ void Master::reload(bool hard) {
     voice_.say(Level::notice, "starting the workers again");
     return respawn();
   }
-  if (reloading()) {
-    reload_wanted_ = true;
-    return;
-  }
+  replace_overdue();
+  if (reloading()) return put_off_reload();
+  overdue_at_ms_ = 0;
   cut_old_ = hard;
   voice_.restart();
   voice_.say(Level::notice, hard ? "reloading the configuration, cutting connections" : "reloading the configuration");
@@ -657,6 +676,7 @@ void Master::stop(Order order, int signal) {
     tell(order);
   for (Child& c : children_) c.standbys.drop();
   dead_.standbys.drop();
+  kill_reading();
   if (order == Order::quit) close_sockets();
   leave_successor();  // which is to send nothing back any more
   if (order == Order::stop) kill_at_ms_ = now_ms() + kKillAfterMs;
@@ -684,7 +704,7 @@ Master::Child* Master::current() {
 }
 
 bool Master::starting() const {
-  return std::any_of(children_.begin(), children_.end(), [](const Child& c) { return !c.ready; });
+  return std::any_of(children_.begin(), children_.end(), [](const Child& c) { return !c.ready && !c.leaving; });
 }
 
 }  // namespace weir::master

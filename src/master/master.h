@@ -28,6 +28,8 @@ class Master {
   int resume();
 
  private:
+  static constexpr uint64_t kPatienceMs = 5000;
+  static constexpr uint64_t kFreeMs = 1500;  // in which workers without connections have left
   static constexpr const char* kOldSuffix = ".oldbin";  // of the pid file while the new program has its name
 
   struct Child {
@@ -47,6 +49,11 @@ class Master {
     std::vector<std::string> logs;  // files that it writes
     std::vector<std::string> zones;  // keys of the shared memory that it uses
     uid_t user = 0;  // as whom it runs
+    uint32_t generation = 0;  // the later its configuration was asked for the greater
+    bool reading = true;  // the file; it has not said anything yet
+    uint64_t since_ms = 0;  // it was started
+    uint64_t told_ms = 0;  // it was told to drain and has not begun; 0: it was not, or has
+    bool hung = false;  // for so long that it has been said
   };
   struct Kept {
     int fd = -1;
@@ -79,6 +86,17 @@ class Master {
   void on_signals();
   void on_message(Child& child);
   void on_ready(Child& child, const Packet& packet);
+  // master/order.cc: which of several workers counts
+  const Child* later_than(const Child& child) const;
+  void comes_too_late(Child& child, const Child& later);
+  void kill_reading();
+  void stand_in(Child& child, const Child& place);
+  Child* next();
+  void replace_overdue();
+  void put_off_reload();
+  void watch_for_hung();
+  std::vector<Child>::iterator to_be_ended();
+  void place_found() { full_since_ms_ = 0, full_said_ = false; }
   void give_socket(Child& child, const Wish& wish);
   void tell_overlap(const Wish& wish);
   bool introduce(Child& old, int heir);
@@ -115,7 +133,7 @@ class Master {
   void kill_late();
   Child* current();
   bool starting() const;
-  bool reloading() const { return starting() || rehearsal_ > 0; }
+  bool reloading() { return next() || rehearsal_ > 0; }
   void reload_failed(const std::string& why);
   void rehearse();
   void rehearsed();
@@ -144,6 +162,12 @@ class Master {
   Estate estate_;  // between restore and resume
   bool cut_old_ = false;  // by a reload: connections of the old worker do not end in peace
   bool reload_wanted_ = false;  // came while another was under way
+  uint32_t generation_ = 0;  // of the configuration that was asked for last
+  uint64_t overdue_at_ms_ = 0;  // when a reload that was put off waits no longer; 0: none does
+  uint64_t patience_ms_ = kPatienceMs;  // with one that reads its file while another reload waits
+  uint64_t hung_at_ms_ = 0;  // when to look for workers that were told to drain and do not; 0: not
+  uint64_t full_since_ms_ = 0;  // a worker has waited for a place; 0: none does
+  bool full_said_ = false;
   int exit_code_ = 0;
   rlimit descriptors_{};  // as this program was started with them
   uint64_t respawn_at_ms_ = 0;  // 0: not

@@ -238,9 +238,9 @@ void remove_paths(const model::Model& model, config::Dialect face) {
       unlink(std::string(l->addr.unix_path()).c_str());
 }
 
-bool send_packet(int channel, const Packet& packet, int fd) {
+bool send_packet(int channel, const Packet& packet, int fd, int flags) {
   std::span<const int> fds(&fd, fd >= 0 ? 1 : 0);
-  return net::send_descriptors(channel, &packet, sizeof packet, fds) == static_cast<long>(sizeof packet);
+  return net::send_descriptors(channel, &packet, sizeof packet, fds, flags) == static_cast<long>(sizeof packet);
 }
 
 bool receive_packet(int channel, Packet& packet, int& fd) {

@@ -95,6 +95,7 @@ enum class Message : uint8_t {
   ready,
   alive,  // a worker whose shards answer; where a service manager wants to know
   leaving,  // a worker drains that nobody but a signal told so
+  draining,  // a worker has heard that it is to drain
   // from the master to a worker that serves, each with one end of a socket pair between the two workers (proxy/heir.h)
   heir,  // drain: what may go goes there
   ancestor,  // what comes there is yours
@@ -118,8 +119,8 @@ struct Packet {
   void set_path(const std::string& name) { memcpy(path, name.data(), std::min(name.size(), sizeof path - 1)); }
 };
 
-// One packet, with a descriptor when `fd` is not -1. False: the other side is gone.
-bool send_packet(int channel, const Packet& packet, int fd = -1);
+// One packet, with a descriptor when `fd` is not -1. False: the other side is gone, or with MSG_DONTWAIT in `flags` does not read.
+bool send_packet(int channel, const Packet& packet, int fd = -1, int flags = 0);
 bool receive_packet(int channel, Packet& packet, int& fd);
 
 }  // namespace weir::master

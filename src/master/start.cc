@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/records_turn.h"
 #include "master/background.h"
 #include "master/daemon.h"
 #include "master/master.h"
@@ -80,17 +81,30 @@ int serve(Job& job, model::Model& model, Opener& opener, int channel, const Stag
   block_signals();
   set_limits(model, voice);
   if (!open_listeners(model, opener, voice, job.old_pids)) return 1;
+  SettlingTurn turn;
+  if (turn.late()) {
+    voice.say(Level::notice, "a configuration that was read later serves: this process is not needed");
+    return 0;
+  }
   Watchdog watchdog(channel < 0 ? getpid() : job.supervisor);
   Worker worker(model, voice, channel);
   worker.on_reopen = job.reopen_logs;
   if (job.before_threads && !job.before_threads(worker)) return 1;
   if (stages.bound && !stages.bound()) return 1;
+  if (!hold_own_records()) {
+    voice.say(Level::alert, "what is known of the servers has been given to others while this process waited");
+    return 1;
+  }
   const auto fresh = model::begin_servers(model);
   if (job.begun) job.begun(model, fresh);
   // nginx changes its user only when a master starts a worker.
   bool keep_user = channel < 0 && voice.face() == config::Dialect::nginx;
   if (!keep_user && !drop_privileges(model.process, voice)) return 1;
-  if (!worker.start([&] { model.settle(); })) return 1;
+  auto settle = [&] {
+    model.settle();
+    turn.settled();
+  };
+  if (!worker.start(settle)) return 1;
   if (channel < 0) speak_for_itself(worker, watchdog);
   if (channel >= 0) watchdog.watch(worker, [channel] { send_alive(channel); });
   bool good = stages.ready();

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "master/master.h"
 #include "master/upgrade.h"
@@ -21,7 +22,7 @@ constexpr uint64_t kSparePauseMs = 1000;
 
 }  // namespace
 
-// Connects the two, which tells the old one to drain. One that drains already for another heir changes over to this one.
+// Connects the two, which tells the old one to drain. False: one of them is not there or does not listen. One that drains already for another heir changes over to this one.
 // `heir`: a channel to it, or to its master.
 bool Master::introduce(Child& old, int heir) {
   int ends[2];
@@ -30,9 +31,9 @@ bool Master::introduce(Child& old, int heir) {
   for (int end : ends) setsockopt(end, SOL_SOCKET, SO_SNDBUF, &kHandOverBuffer, sizeof kHandOverBuffer);
   Packet packet;
   packet.type = Message::ancestor;
-  bool good = send_packet(heir, packet, ends[0]);
+  bool good = send_packet(heir, packet, ends[0], MSG_DONTWAIT);
   packet.type = Message::heir;
-  good = good && send_packet(old.channel, packet, ends[1]);
+  good = good && send_packet(old.channel, packet, ends[1], MSG_DONTWAIT);
   for (int end : ends) close(end);
   return good;
 }
@@ -89,7 +90,7 @@ void Master::on_link() {
     return;
   }
   Child* heir = current();
-  if (fd >= 0 && heir && packet.type == Message::ancestor) send_packet(heir->channel, packet, fd);
+  if (fd >= 0 && heir && packet.type == Message::ancestor) send_packet(heir->channel, packet, fd, MSG_DONTWAIT);
   if (fd >= 0) close(fd);
 }
 
@@ -114,7 +115,7 @@ void Master::welcome(Child* heir) {
   Packet packet;
   packet.type = Message::ancestor;
   for (int fd : arriving_) {
-    if (heir) send_packet(heir->channel, packet, fd);
+    if (heir) send_packet(heir->channel, packet, fd, MSG_DONTWAIT);
     close(fd);
   }
   arriving_.clear();
@@ -182,6 +183,7 @@ void Master::ask_for_spare() {
 // there.
 void Master::send_away() {
   const int other = successor_link_ >= 0 ? successor_link_ : link_;
+  kill_reading();
   for (Child& c : children_) {
     if (!c.ready || !introduce(c, other)) kill(c.pid, voice_.signal_for(Order::quit));
     c.leaving = true;

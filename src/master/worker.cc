@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <system_error>
@@ -19,6 +20,9 @@ namespace weir::master {
 namespace {
 
 constexpr uint64_t kPatienceMs = 1000;
+constexpr uint64_t kAncestorsMs =
+    1000;  // a draining worker waits for older ones; they all have our heir by then, unless they hang
+constexpr uint64_t kLastRequestMs = 5000;  // an idle connection waits where nobody takes it
 constexpr int kArrivals = 64;  // taken from an older worker before other things have their turn
 
 sigset_t handled_signals() {
@@ -50,7 +54,8 @@ Worker::Worker(model::Model& model, Voice& voice, int channel) : model_(model), 
   uv_timer_init(&loop_, &deadline_);
   uv_timer_init(&loop_, &grace_);
   uv_timer_init(&loop_, &patience_);
-  ended_.data = deadline_.data = grace_.data = patience_.data = this;
+  uv_timer_init(&loop_, &bound_);
+  ended_.data = deadline_.data = grace_.data = patience_.data = bound_.data = this;
 }
 
 Worker::~Worker() {
@@ -156,14 +161,25 @@ void Worker::post_all(const std::function<void(proxy::Shard&)>& fn) {
 
 // Closes the listening sockets once no shard accepts from them any more: one that stays open without being served swallows
 // the connections that the kernel gives to it.
-void Worker::release_listeners() {
+void Worker::release_listeners(bool datagrams_only) {
   std::vector<int> fds;
   for (const model::Listener* l : model_.listeners)
-    if (l->fd >= 0) fds.push_back(l->fd);
+    if (l->fd >= 0 && (l->datagram || !datagrams_only)) fds.push_back(l->fd);
   std::shared_ptr<void> last(nullptr, [fds = std::move(fds)](void*) {
     for (int fd : fds) close(fd);
   });
   post_all([last](proxy::Shard&) {});
+}
+
+// What is queued in a socket is reset when that is closed: the shard that is the last to look closes it there and then.
+void Worker::accept_last() {
+  auto left = std::make_shared<std::atomic<int>>(shard_count());
+  post_all([this, left](proxy::Shard& shard) {
+    shard.accept_last();
+    if (left->fetch_sub(1) > 1) return;
+    for (const model::Listener* l : model_.listeners)
+      if (l->fd >= 0 && !l->datagram) close(l->fd);
+  });
 }
 
 void Worker::drain(bool now) {
@@ -174,16 +190,46 @@ void Worker::drain(bool now) {
     if (!now) voice_.say(Level::notice, "gracefully shutting down");
   }
   if (first && on_drain) on_drain();
-  bool last = first && !now && channel_ < 0;  // a master keeps the sockets
-  post_all([now, last, heir = heir_](proxy::Shard& shard) {
-    if (last) shard.accept_last();
-    shard.drain(now, heir);
-  });
-  if (first) release_listeners();
+  if (first && !now) expect_the_last();
+  const bool last = first && !now && channel_ < 0;  // a master keeps the sockets
+  if (last) accept_last();
+  post_all([now, heir = heir_](proxy::Shard& shard) { shard.drain(now, heir); });
+  if (first) release_listeners(last);
   if (first && !now && model_.process.shutdown_timeout > 0)
     uv_timer_start(
         &deadline_, [](uv_timer_t* t) { static_cast<Worker*>(t->data)->end_late(); }, model_.process.shutdown_timeout,
         0);
+}
+
+// Draining begins. Without a master HAProxy's processes follow one another (-sf), and only the kernel knows that somebody listens:
+// clients get one more answer.
+void Worker::expect_the_last() {
+  Packet packet;
+  packet.type = Message::draining;
+  if (channel_ >= 0) send_packet(channel_, packet, -1, MSG_DONTWAIT);
+  if (channel_ < 0 && voice_.face() != config::Dialect::nginx && model_.process.close_spread == 0)
+    heir_ = std::make_shared<proxy::Heir>(-1, std::vector<uint64_t>());
+  start_bound();
+}
+
+void Worker::start_bound() {
+  uv_timer_start(
+      &bound_, [](uv_timer_t* t) { static_cast<Worker*>(t->data)->bound_reached(); },
+      channel_ < 0 ? kLastRequestMs : kAncestorsMs, 0);
+}
+
+void Worker::bound_reached() {
+  for (size_t i = 0; i < relatives_.size(); i++)
+    if (relatives_[i]->ancestor) leave_ancestor(*relatives_[i]);
+  if (channel_ >= 0) return;
+  heir_ = nullptr;
+  drain(false);
+}
+
+// What it sends from here on stays with it; what is on the way is taken.
+void Worker::leave_ancestor(Relative& ancestor) {
+  shutdown(ancestor.channel, SHUT_RD);
+  while (ancestor.ancestor) on_ancestor(ancestor);
 }
 
 // The time to drain is over. HAProxy tells those that wait for an answer, nginx closes their connections.
@@ -305,10 +351,12 @@ void Worker::meet_ancestor(int channel) {
     return;
   }
   crew.ancestors.fetch_add(1);
-  watch(channel, [](uv_poll_t* p, int, int) {
+  Relative& relative = watch(channel, [](uv_poll_t* p, int, int) {
     auto& from = *static_cast<Relative*>(p->data);
     from.worker->on_ancestor(from);
   });
+  relative.ancestor = true;
+  if (draining_) start_bound();
 }
 
 void Worker::on_ancestor(Relative& ancestor) {
@@ -328,6 +376,7 @@ void Worker::on_ancestor(Relative& ancestor) {
 }
 
 void Worker::ancestor_ended(Relative& ancestor) {
+  ancestor.ancestor = false;
   uv_poll_stop(&ancestor.poll);
   close(ancestor.channel);
   crew.ancestors.fetch_sub(1);

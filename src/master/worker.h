@@ -58,6 +58,7 @@ class Worker {
     uv_poll_t poll;
     int channel = -1;
     Worker* worker = nullptr;
+    bool ancestor = false;
   };
   // One shard's thread. `shard` is null before it is made and after it ended; `lock` guards it.
   struct Seat {
@@ -70,7 +71,10 @@ class Worker {
   void serve(int index);
   void choose_cpus(int index);
   void shard_ended();
-  void release_listeners();
+  void release_listeners(bool datagrams_only);
+  void accept_last();
+  void expect_the_last();
+  void start_bound();
   void take_signals();
   void watch_master();
   void on_master();
@@ -80,6 +84,8 @@ class Worker {
   void meet_ancestor(int channel);
   void on_ancestor(Relative& ancestor);
   void ancestor_ended(Relative& ancestor);
+  void bound_reached();
+  void leave_ancestor(Relative& ancestor);
   void obey(int signal);
   void end_late();
   void quit();
@@ -95,6 +101,7 @@ class Worker {
   uv_timer_t deadline_;
   uv_timer_t grace_;
   uv_timer_t patience_;  // with an heir that does not tell
+  uv_timer_t bound_;  // of what is waited for after draining has begun: ancestors, or last requests
   uv_poll_t master_;
   uv_signal_t signals_[std::size(kSignals)];
   std::vector<std::unique_ptr<Seat>> seats_;

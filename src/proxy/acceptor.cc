@@ -36,6 +36,13 @@ void Acceptor::on_io(uint32_t) {
   if (on_) accept_some();
 }
 
+// What limits leave in the queue stays there.
+void Acceptor::accept_last() {
+  const bool on = on_;
+  stop();
+  if (on) accept_some();
+}
+
 void Acceptor::on_timer() {
   if (start()) return;
   shard_.complain(listener_, errno, "epoll_ctl() failed");

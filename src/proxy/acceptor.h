@@ -13,7 +13,7 @@ class Acceptor final : public net::IoHandler, public net::Task, public Timer {
   bool start();
   void stop();
   // See Shard::accept_last.
-  void accept_last() { on_io(0); }
+  void accept_last();
   // A connection has ended, or a limit was changed: goes on when that had stopped it.
   void place_free();
   const model::Listener& listener() const { return listener_; }

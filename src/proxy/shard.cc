@@ -22,7 +22,8 @@ namespace weir::proxy {
 
 namespace {
 constexpr uint64_t kHandOverPause = 5;  // ms
-}
+thread_local bool t_runs_posted = false;
+}  // namespace
 
 struct Shard::NameServers {
   struct One {
@@ -105,7 +106,10 @@ void Shard::run_posted() {
     std::lock_guard lock(posted_lock_);
     work.swap(posted_);
   }
+  t_runs_posted = true;
   for (auto& fn : work) fn();
+  t_runs_posted = false;
+  if (draining_) check_drained();
 }
 
 void Shard::rename_server(const model::Server& server, const std::string& host) {
@@ -128,7 +132,7 @@ void Shard::drain(bool now, std::shared_ptr<Heir> heir) {
   draining_ = true;
   spread_.begin(model.process.close_spread, loop.now());
   heir_ = std::move(heir);
-  stays_promised_ |= heir_ != nullptr;
+  stays_promised_ = heir_ != nullptr;
   for (auto& a : acceptors_) a->stop();
   if (index == 0)
     for (Service* s : model.services) s->drain();
@@ -168,7 +172,10 @@ void Shard::accept_from(const model::Listener& listener, bool on) {
 }
 
 void Shard::check_drained() {
-  if (draining_ && connections_ == 0 && crew.ancestors.load() == 0) loop.stop();
+  if (!draining_ || connections_ > 0 || crew.ancestors.load() > 0) return;
+  // What the last ancestor has sent may not have arrived yet; run_posted() comes back here.
+  std::lock_guard lock(posted_lock_);
+  if (!t_runs_posted && posted_.empty()) loop.stop();
 }
 
 // What may not go stays for one more request, which is answered with "Connection: close". What has asked nothing yet stays for its
@@ -176,7 +183,7 @@ void Shard::check_drained() {
 void Shard::hand_idle_over() {
   for (http::H1Server *s = idle_.front(), *next; s; s = next) {
     next = idle_.next(s);
-    hand_over(*s);
+    if (!hand_over(*s) && handing_over_.armed()) return;
   }
 }
 

@@ -73,13 +73,13 @@ def more_listeners(proxy, *ports):
 
 
 class Reading:
-    """The configuration as a file whose reading takes as long as the test wants."""
+    """The configuration as a file whose reading, which begins by a signal or by `ask`, takes as long as the test wants."""
 
-    def __init__(self, proxy):
+    def __init__(self, proxy, ask=None):
         self.conf, self.text = proxy.conf, proxy.conf.read_text()
         self.conf.unlink()
         os.mkfifo(self.conf)
-        proxy.signal(signal.SIGHUP)
+        ask() if ask else proxy.signal(signal.SIGHUP)
         self.pipe = open(self.conf, "w", encoding="utf-8")  # waits for the reader
         self.conf.unlink()
         self.conf.write_text(self.text)

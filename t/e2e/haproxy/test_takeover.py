@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from rig import net
+from rig.generations import listening_sockets
 
 CONF = """
 global
@@ -39,21 +40,6 @@ def start(weir):
         return proxy
 
     return make
-
-
-def listening_sockets(pid):
-    """Inodes of the TCP sockets that the process holds and that listen."""
-    table = {line.split()[9] for name in ("tcp", "tcp6") for line in open(f"/proc/net/{name}", encoding="ascii")
-             if line.split()[3] == "0A"}
-    held = set()
-    for fd in os.listdir(f"/proc/{pid}/fd"):
-        try:
-            target = os.readlink(f"/proc/{pid}/fd/{fd}")
-        except OSError:
-            continue
-        if target.startswith("socket:["):
-            held.add(target[8:-1])
-    return held & table
 
 
 def get_unix(address):

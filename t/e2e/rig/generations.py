@@ -34,6 +34,14 @@ def listens(pid):
     return any(link[8:-1] in listening for link in links if link.startswith("socket:["))
 
 
+def listening_sockets(pid):
+    """Inodes of the TCP sockets that the process holds and that listen."""
+    table = {line.split()[9] for name in ("tcp", "tcp6") for line in open(f"/proc/net/{name}", encoding="ascii")
+             if line.split()[3] == "0A"}
+    held = (link(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd"))
+    return {target[8:-1] for target in held if target.startswith("socket:[")} & table
+
+
 class Generations:
     """A weir with a master, whose worker is replaced."""
 
