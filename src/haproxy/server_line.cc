@@ -494,11 +494,12 @@ model::Server* add_plain_server(Scope& scope, Proxy& to, const Word& address) {
 }
 
 bool read_server_options(Scope& scope, Words words, ServerOptions& out, Str line) {
+  out = scope.proxy->default_server.options;
   return line_options(scope, words, out, line);
 }
 
 model::Server* add_server_line(Scope& scope, Str name, const Word& address, Words words, const Where& where) {
-  ServerOptions options;
+  ServerOptions options = scope.proxy->default_server.options;
   const size_t before = scope.proxy->servers.size();
   if (!line_options(scope, words, options, "server")) return nullptr;
   add_server(scope, name, address, options, where);
