@@ -2,6 +2,9 @@
 // saves a third of its time; a file still includes what it uses, and `make lint` compiles it without this one.
 #pragma once
 
+#include <fmt/format.h>
+#include <openssl/ssl.h>
+#include <uv.h>
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -9,12 +12,10 @@
 #include <cstdint>
 #include <deque>
 #include <expected>
-#include <fmt/format.h>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <openssl/ssl.h>
 #include <optional>
 #include <random>
 #include <set>
@@ -24,6 +25,5 @@
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
-#include <uv.h>
 #include <variant>
 #include <vector>
