@@ -41,8 +41,8 @@ class Criterion {
   Criterion(std::span<const Word> words, ParseEnv& env) : words_(words), env_(env) {}
 
   bool parse(AclExpr& out) {
-    if (!sample(out)) return false;
     out.where = words_[0].where;
+    if (!sample(out)) return false;
     out.keyword = env_.arena.dup(keyword_);
     if (is_planned(*out.sample)) return true;
     warn_without_patterns(out);
@@ -61,6 +61,9 @@ class Criterion {
   bool sample(AclExpr& out) {
     const Word& first = words_[0];
     Str text = first.text;
+    // A comma at the end: the next word goes on with a converter.
+    for (; text.ends_with(',') && words_.size() > 1; words_ = words_.subspan(1))
+      text = env_.arena.cat(text, words_[1].text);
     keyword_ = text.substr(0, text.find_first_of("(,"));
     acl_keyword_ = find_acl_keyword(keyword_);
     size_t shift = 0;

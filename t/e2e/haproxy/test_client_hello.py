@@ -19,7 +19,7 @@ listen hello
     tcp-request content reject if { req.ssl_cipherlist,be2hex(:,2),lower -m sub 1302:1301 }
     tcp-request content accept if { req.ssl_keyshare_groups -m found }
     use-server x25519 if { req.ssl_supported_groups,be2hex(:,2),lower -m beg 001d } { req.ssl_keyshare_groups,be2hex -m beg 001D }
-    use-server p256 if { req.ssl_supported_groups,be2hex(:,2),lower -m str 0017 } { req.ssl_sigalgs,be2hex(:,2) -m sub 0804 }
+    use-server p256 if { req.ssl_supported_groups, be2hex(:,2),lower -m str 0017 } { req.ssl_sigalgs,be2hex(:,2) -m sub 0804 }
     server x25519 {origin}
     server p256 {other}
 """
