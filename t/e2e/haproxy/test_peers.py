@@ -265,6 +265,8 @@ def test_reloads_go_on_where_they_were(group):
     g = group("a", "b")
     a, b = g.start("a", "-W"), g.start("b")
     generations = Generations(a)
+    # While one learns after its start, what the other one tells takes the place of what has changed here.
+    net.wait_until(lambda: "flags=0x3 resync" in a.runtime()("show peers"), "the end of the first lesson")
     put(a, "one", gpc0=1)
     wait_entry(b, "one")
     for i in range(3):
