@@ -29,7 +29,7 @@ void add_server(Resolvers& r, Str name, net::Addr addr) {
 // What is not understood there is left out, as by everybody who reads that file.
 bool read_resolv_conf(Scope& scope, Resolvers& r) {
   std::ifstream file("/etc/resolv.conf");
-  std::string word, line;
+  std::string line;
   while (std::getline(file, line)) {
     Str rest = line;
     if (!rest.starts_with("nameserver")) continue;

@@ -221,29 +221,3 @@ def test_a_connection_that_stays_idle_does_not_keep_a_process_for_ever(weir, ech
         assert proxy.process.poll() is None
         assert proxy.wait() == 0
         assert idle.closed()
-
-
-def test_a_standby_whose_counters_are_others_now_is_not_used(weir, echo, certs):
-    """The new program has read so many files that what the old one's servers had was given to others."""
-    text = NGINX.replace("upstream b {", "upstream b { zone b 64k;")
-    proxy = started(weir, "nginx", text, origin=echo.port, pem=certs.leaf())
-    old, new = upgraded(proxy)
-    os.kill(old, signal.SIGWINCH)
-    proxy.wait_log("worker \\d+ exited")
-    text = proxy.conf.read_text()
-    generations = Generations(proxy)
-    for i in range(5):
-        before = generations.served()
-        # The last one wants more than there can be left over.
-        more = "".join(f"upstream more{n} {{ zone m{n} 64k; server 127.0.0.1:1; }}\n" for n in range(8 if i == 4 else 0))
-        names = text.replace("upstream b ", f"upstream b{i} ").replace("http://b;", f"http://b{i};")
-        proxy.conf.write_text(names.replace("http {", "http {\n" + more))
-        os.kill(new, signal.SIGHUP)
-        net.wait_until(lambda: generations.served() > before, proxy.log_text)
-    proxy.conf.write_text(text)
-    os.kill(old, signal.SIGHUP)
-    proxy.wait_log("has been given to others while this process waited")
-    net.wait_until(lambda: generations.served() > before + 1, proxy.log_text)
-    os.kill(new, signal.SIGQUIT)
-    net.wait_until(lambda: new not in proxy.pids(), proxy.log_text)
-    assert proxy.get("/echo?a").body == b"a"
