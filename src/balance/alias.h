@@ -39,14 +39,14 @@ class Alias {
     std::vector<size_t> small, large;
     for (size_t i = 0; i < n; i++) {
       left[i] = static_cast<uint64_t>(static_cast<double>(kWhole) * places[i].share / sum * static_cast<double>(n));
-      columns_[i] = {UINT32_MAX, places[i].server->slot, places[i].server->slot};
+      columns_[i] = {UINT32_MAX, places[i].server, places[i].server};
       (left[i] < kWhole ? small : large).push_back(i);
     }
     while (!small.empty() && !large.empty()) {
       size_t less = small.back(), more = large.back();
       small.pop_back();
       columns_[less].share = static_cast<uint32_t>(left[less]);
-      columns_[less].other = places[more].server->slot;
+      columns_[less].other = places[more].server;
       left[more] -= kWhole - left[less];
       if (left[more] >= kWhole) continue;
       large.pop_back();
@@ -54,19 +54,19 @@ class Alias {
     }
   }
   bool empty() const { return columns_.empty(); }
-  // The slot that 32 random bits stand for: a column, and with what is left of them the place in it.
-  uint16_t at(uint32_t bits) const {
+  // The server that 32 random bits stand for: a column, and with what is left of them the place in it.
+  const Server& at(uint32_t bits) const {
     const uint64_t place = uint64_t{bits} * count_;
     const Column& c = columns_[place >> 32];
-    return static_cast<uint32_t>(place) <= c.share ? c.own : c.other;
+    return static_cast<uint32_t>(place) <= c.share ? *c.own : *c.other;
   }
 
  private:
   static constexpr uint64_t kWhole = 1ull << 32;
   struct Column {
     uint32_t share;  // of `own`
-    uint16_t own;
-    uint16_t other;
+    const Server* own;
+    const Server* other;
   };
   std::vector<Column> columns_;
   uint64_t count_ = 0;

@@ -19,15 +19,15 @@ class Draws final : public Balancer {
     const Lineup& l = lineup(pool, now);
     if (l.version != version_) follow(l);
     if (usual_)
-      if (const Server* s = of_two(pool, bits, now, tried)) return s;
+      if (const Server* s = of_two(bits, now, tried)) return s;
     return with_care(pool, l, bits, now, tried);
   }
 
  private:
   // What of_many() gives of two draws that can be used, as they mostly can.
-  const Server* of_two(const Pool& pool, uint64_t bits, uint64_t now, const Tried& tried) const {
-    const Server& a = *pool.servers[alias_.at(static_cast<uint32_t>(bits))];
-    const Server& b = *pool.servers[alias_.at(static_cast<uint32_t>(bits >> 32))];
+  const Server* of_two(uint64_t bits, uint64_t now, const Tried& tried) const {
+    const Server& a = alias_.at(static_cast<uint32_t>(bits));
+    const Server& b = alias_.at(static_cast<uint32_t>(bits >> 32));
     const int32_t m = a.state->current.read(), n = b.state->current.read();
     if (tried.count || at_limit(a, m) || at_limit(b, n)) return nullptr;
     return &a != &b && better(b, n, a, m, now) ? &b : &a;
@@ -40,16 +40,16 @@ class Draws final : public Balancer {
     if (places.empty()) return nullptr;
     if (places.size() == 1) return at_limit(*places[0].server) ? nullptr : places[0].server;
     const uint64_t slots = slots_for_all(pool);
-    const Server* best = of_many(pool, bits, now, slots, tried);
+    const Server* best = of_many(bits, now, slots, tried);
     return best ? best : any(places, slots, tried);
   }
 
-  const Server* of_many(const Pool& pool, uint64_t bits, uint64_t now, uint64_t slots, const Tried& tried) const {
+  const Server* of_many(uint64_t bits, uint64_t now, uint64_t slots, const Tried& tried) const {
     const Server* best = nullptr;
     int32_t least = 0;
     for (uint32_t i = 0; i < draws_; i++) {
       if (i) bits = i & 1 ? bits >> 32 : random_bits();
-      const Server* s = pool.servers[alias_.at(static_cast<uint32_t>(bits))];
+      const Server* s = &alias_.at(static_cast<uint32_t>(bits));
       if (s == best || s->slot == tried.last) continue;
       int32_t n = s->state->current.read();
       if (at_limit(*s, n) || (slots && !eligible(*s, n, slots))) continue;

@@ -37,25 +37,25 @@ class Random final : public Balancer {
     }
     if (alias_.empty()) return nullptr;
     const uint64_t bits = random_bits();  // one number is enough for two draws
-    const Server* s = draw_ == Draw::one ? nullptr : of_two(pool, bits, now, tried);
-    return s ? s : of_many(pool, bits, now, tried);
+    const Server* s = draw_ == Draw::one ? nullptr : of_two(bits, now, tried);
+    return s ? s : of_many(bits, now, tried);
   }
 
   // What of_many() gives when the first two draws can be used, as they mostly can.
-  const Server* of_two(const Pool& pool, uint64_t bits, uint64_t now, const Tried& tried) {
-    const Server& a = *pool.servers[alias_.at(static_cast<uint32_t>(bits))];
-    const Server& b = *pool.servers[alias_.at(static_cast<uint32_t>(bits >> 32))];
+  const Server* of_two(uint64_t bits, uint64_t now, const Tried& tried) {
+    const Server& a = alias_.at(static_cast<uint32_t>(bits));
+    const Server& b = alias_.at(static_cast<uint32_t>(bits >> 32));
     const int32_t m = a.state->current.read(), n = b.state->current.read();
     if (&a == &b || tried.count || at_limit(a, m) || at_limit(b, n)) return nullptr;
     return &better(a, load(a, m, now), b, load(b, n, now), now);
   }
 
-  const Server* of_many(const Pool& pool, uint64_t bits, uint64_t now, const Tried& tried) {
+  const Server* of_many(uint64_t bits, uint64_t now, const Tried& tried) {
     const Server* first = nullptr;
     uint64_t least = 0;
     for (int i = 0; i <= kTries; i++) {
       if (i) bits = i & 1 ? bits >> 32 : random_bits();
-      const Server* s = pool.servers[alias_.at(static_cast<uint32_t>(bits))];
+      const Server* s = &alias_.at(static_cast<uint32_t>(bits));
       if (draw_ == Draw::one) {
         if (takes(*s, tried)) return s;
         continue;

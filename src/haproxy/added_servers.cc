@@ -13,27 +13,13 @@
 #include "haproxy/checks.h"
 #include "haproxy/haproxy.h"
 #include "haproxy/server_line.h"
+#include "haproxy/server_load.h"
 #include "haproxy/server_origin.h"
 #include "model/servers.h"
 #include "stats/catalogue.h"
 
 namespace weir::haproxy {
 namespace {
-
-// Weights and servers may change under these. The others compute tables once.
-bool is_dynamic(const Proxy& p) {
-  switch (p.s.balance.algorithm) {
-    case Algorithm::static_rr:
-    case Algorithm::log_hash: return false;
-    case Algorithm::source:
-    case Algorithm::uri:
-    case Algorithm::url_param:
-    case Algorithm::hdr:
-    case Algorithm::rdp_cookie:
-    case Algorithm::hash: return p.s.hash.consistent;
-    default: return true;
-  }
-}
 
 // A command's words as those of a line.
 struct Line {

@@ -181,9 +181,10 @@ constexpr Row kRows[] = {
     needless("option prefer-last-server", kBackends, "stay on the last server when nothing else decides",
              "server connections are shared by all clients of a shard"),
     needless("option contstats", kFrontends, "update statistics while long streams run", kAlwaysSo),
-    needless("option idle-close-on-response", kFrontends,
-             "close idle client connections only after a response during a soft stop",
-             "at a reload idle connections move to the new worker; a process that is told to end closes them"),
+    needless(
+        "option idle-close-on-response", kFrontends,
+        "close idle client connections only after a response during a soft stop",
+        "at a reload idle connections move to the new worker; without a master they have five seconds when it ends"),
     needless("option http-use-htx", kProxies,
              "the newer HTTP engine, now the only one; replaced by: nothing, remove it",
              "there is only one HTTP engine"),

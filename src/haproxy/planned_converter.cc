@@ -1,6 +1,6 @@
-// Converters (manual 7.3.1), without those that look into stick tables. All of them are planned: they are known to
-// checks and man pages and nothing binds them yet. When a feature is built, its row moves to the table at the bottom
-// of the feature's own file. The table lives as long as the program; planned.cc adds it to the index.
+// Converters (manual 7.3.1), without those that look into stick tables. The rows know the words, for checks, lists and man
+// pages; those that expr/convert_*.cc has need none and may have one. The table lives as long as the program; planned.cc
+// adds it to the index.
 #include "haproxy/planned.h"
 
 #include "haproxy/context.h"

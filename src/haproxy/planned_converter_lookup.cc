@@ -1,6 +1,6 @@
-// Converters that look the input up in a map (manual 7.3.1). All of them are planned: they are known
-// to checks and man pages and nothing binds them yet. When a feature is built, its row moves to the table at the
-// bottom of the feature's own file. The table lives as long as the program; planned.cc adds it to the index.
+// Converters that look the input up in a map (manual 7.3.1). The rows know the words, for checks, lists and man pages; those
+// that expr/convert_*.cc has need none and may have one. The table lives as long as the program; planned.cc adds it to the
+// index.
 #include "haproxy/planned.h"
 
 #include "haproxy/context.h"

@@ -1,7 +1,6 @@
-// Words that only ACLs know: a sample fetch together with a matching method (manual 7.3.5, 7.3.6). All of them are
-// planned: they are known to checks and man pages and nothing binds them yet. When a feature is built, its row moves
-// to the table at the bottom of the feature's own file. The table lives as long as the program; planned.cc adds it to
-// the index.
+// Words that only ACLs know: a sample fetch together with a matching method (manual 7.3.5, 7.3.6). The rows know the words,
+// for checks, lists and man pages; those that expr/fetch_*.cc has need none and may have one. The table lives as long as the
+// program; planned.cc adds it to the index.
 #include "haproxy/planned.h"
 
 #include "haproxy/context.h"

@@ -1,7 +1,6 @@
-// Sample fetches on HTTP requests and responses (manual 7.3.6), FastCGI and device detection. All of them are
-// planned: they are known to checks and man pages and nothing binds them yet. When a feature is built, its row moves
-// to the table at the bottom of the feature's own file. The table lives as long as the program; planned.cc adds it to
-// the index.
+// Sample fetches on HTTP requests and responses (manual 7.3.6), FastCGI and device detection. The rows know the words, for
+// checks, lists and man pages; those that expr/fetch_*.cc has need none and may have one. The table lives as long as the
+// program; planned.cc adds it to the index.
 #include "haproxy/planned.h"
 
 #include "haproxy/context.h"

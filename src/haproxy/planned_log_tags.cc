@@ -1,6 +1,6 @@
-// Aliases of log formats (manual 8.2.6), named without their percent sign. All of them are planned: they are known to
-// checks and man pages and nothing binds them yet. When a feature is built, its row moves to the table at the bottom
-// of the feature's own file. The table lives as long as the program; planned.cc adds it to the index.
+// Aliases of log formats (manual 8.2.6), named without their percent sign. The rows know the words, for checks, lists and
+// man pages; which aliases are built says haproxy/log_tags.cc, and their rows stay. The table lives as long as the program;
+// planned.cc adds it to the index.
 #include "haproxy/planned.h"
 
 #include "haproxy/context.h"

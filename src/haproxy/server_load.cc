@@ -11,28 +11,15 @@
 namespace weir::haproxy {
 namespace {
 
-bool is_dynamic(const Proxy& p) {
+// Whether a server's growing share of its weight tells: some go by no weights, or by tables that cost too much for each step.
+bool warms(const Proxy& p) {
   switch (p.s.balance.algorithm) {
-    case Algorithm::unset:
-    case Algorithm::random:
-    case Algorithm::roundrobin:
-    case Algorithm::leastconn:
-    case Algorithm::wrr:
-    case Algorithm::peak_ewma: return true;
-    case Algorithm::source:
-    case Algorithm::uri:
-    case Algorithm::url_param:
-    case Algorithm::hdr:
-    case Algorithm::rdp_cookie:
-    case Algorithm::hash: return p.s.hash.consistent;
-    case Algorithm::static_rr:
     case Algorithm::first:
     case Algorithm::sticky:
-    case Algorithm::log_hash:
     case Algorithm::lua:
     case Algorithm::maglev: return false;
+    default: return is_dynamic(p);
   }
-  return false;
 }
 
 // Backends that a frontend may choose, each once. Names that are made for each request are not known.
@@ -64,6 +51,20 @@ constexpr Row kRows[] = {
 
 }  // namespace
 
+bool is_dynamic(const Proxy& p) {
+  switch (p.s.balance.algorithm) {
+    case Algorithm::static_rr:
+    case Algorithm::log_hash: return false;
+    case Algorithm::source:
+    case Algorithm::uri:
+    case Algorithm::url_param:
+    case Algorithm::hdr:
+    case Algorithm::rdp_cookie:
+    case Algorithm::hash: return p.s.hash.consistent;
+    default: return true;
+  }
+}
+
 bool take_load_option(Scope& scope, LoadOptions& o, Str name, Words args) {
   uint64_t n = 0;
   if (name == "minconn" || name == "maxqueue") {
@@ -90,7 +91,7 @@ void set_limits(model::Server& server, const ServerOptions& o) {
 
 void set_pool_limits(Scope& scope, const Proxy& p, model::Pool& pool) {
   pool.limits.full_conns = p.s.fullconn;
-  pool.limits.warms = is_dynamic(p);
+  pool.limits.warms = warms(p);
   pool.limits.backups = p.s.has(kOptAllBackups) ? model::Backups::all : model::Backups::first;
   if (pool.limits.warms) return;
   for (const model::Server* s : p.servers) {

@@ -4,6 +4,8 @@
 
 namespace weir::haproxy {
 
+// Whether the proxy's algorithm lets weights and servers change; the others compute tables once.
+bool is_dynamic(const Proxy& proxy);
 // Binds an option of kServerLoadTable; false: it is another one.
 bool take_load_option(Scope& scope, LoadOptions& o, Str name, Words args);
 // The limits of a server with these options.

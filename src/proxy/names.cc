@@ -13,7 +13,6 @@ using net::DnsStatus;
 using net::RecordType;
 
 namespace {
-constexpr size_t kMany = 1024;  // names are kept until there are so many
 constexpr int kAliases = 16;  // one after the other
 }  // namespace
 
@@ -57,7 +56,7 @@ void Names::ask(Shard& shard, const std::string& name, Then then, What what) {
   std::string key = key_of(name, what);
   {
     std::lock_guard hold(lock_);
-    if (entries_.size() >= kMany) drop_old(shard.loop.now());
+    if (entries_.size() >= many_) drop_old(shard.loop.now());
     Entry& e = entries_[key];
     e.waiting.emplace_back(shard.index, std::move(then));
     if (e.asking) return;
@@ -80,6 +79,7 @@ void Names::drop_old(uint64_t now_ms) {
   std::erase_if(entries_, [&](const auto& e) {
     return !e.second.asking && (!e.second.found || e.second.found->until_ms < now_ms);
   });
+  many_ = std::max(kMany, 2 * entries_.size());  // names that are still good are not looked through for each question
 }
 
 void Names::start(Shard& shard, const std::string& key, const std::string& name, What what) {

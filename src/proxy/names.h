@@ -76,7 +76,10 @@ class Names {
   const NameRules rules_;
   const std::unique_ptr<NameCounts[]> counts_;
   std::mutex lock_;
-  std::unordered_map<std::string, Entry> entries_;  // guarded by it
+  // Guarded by it. What is out of date is looked for when there are so many names.
+  std::unordered_map<std::string, Entry> entries_;
+  static constexpr size_t kMany = 1024;
+  size_t many_ = kMany;
   size_t turn_ = 0;  // of the first shard's thread
 };
 

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 #include <set>
+#include <vector>
 
 #include "expr/tables.h"
 #include "haproxy/context.h"
@@ -104,35 +105,57 @@ struct Count {
   void add(Str state) { (state == "real" ? real : state == "planned" ? planned : no_effect)++; }
 };
 
-void print_table(Str dialect, const config::Index& index, std::string (*contexts)(ContextMask)) {
+std::vector<Row> rows_of(const config::Index& index) {
+  std::vector<Row> all;
+  for (const Row* row : index.rows()) all.push_back(*row);
+  return all;
+}
+
+// With fetches and converters that are built and have no row.
+std::vector<Row> haproxy_rows() {
+  const config::Index& index = haproxy::index();
+  std::vector<Row> all = rows_of(index);
+  auto add = [&](Str name, ContextMask kind, Str help) {
+    if (index.find_name(name, kind)) return;
+    Row& row = all.emplace_back();
+    row.name = name;
+    row.contexts = kind;
+    row.help = help;
+  };
+  for (Str name : expr::fetch_names()) add(name, haproxy::kFetch, expr::find_fetch(name)->help);
+  for (Str name : expr::converter_names()) add(name, haproxy::kConverter, expr::find_converter(name)->help);
+  return all;
+}
+
+void print_table(Str dialect, const std::vector<Row>& rows, std::string (*contexts)(ContextMask)) {
   Count count;
-  for (const Row* row : index.rows()) {
-    count.add(state(*row));
-    fmt::print("{:<8} {:<9} {:<42} {}\n", dialect, state(*row), row->name, contexts(row->contexts));
+  for (const Row& row : rows) {
+    count.add(state(row));
+    fmt::print("{:<8} {:<9} {:<42} {}\n", dialect, state(row), row.name, contexts(row.contexts));
   }
   fmt::print("{:<8} {} real, {} planned, {} without effect\n", dialect, count.real, count.planned, count.no_effect);
 }
 
-void add_json(nlohmann::ordered_json& out, Str dialect, const config::Index& index,
+void add_json(nlohmann::ordered_json& out, Str dialect, const std::vector<Row>& rows,
               std::string (*contexts)(ContextMask)) {
-  for (const Row* row : index.rows())
+  for (const Row& row : rows)
     out.push_back({{"dialect", dialect},
-                   {"name", row->name},
-                   {"contexts", contexts(row->contexts)},
-                   {"state", state(*row)},
-                   {"syntax", row->syntax},
-                   {"help", row->help}});
+                   {"name", row.name},
+                   {"contexts", contexts(row.contexts)},
+                   {"state", state(row)},
+                   {"syntax", row.syntax},
+                   {"help", row.help}});
 }
 
 void print_class(Str title, ContextMask mask, bool sections) {
   fmt::print("# List of registered {}:\n", title);
   std::set<Str> seen;
-  for (const Row* row : haproxy::index().rows()) {
-    if (!(row->contexts & mask) || (!row->bind && !in_engine(*row))) continue;
+  for (const Row& row : haproxy_rows()) {
+    if (!(row.contexts & mask) || (!row.bind && !in_engine(row))) continue;
     if (sections)
-      fmt::print("[{}] {}\n", haproxy_contexts(row->contexts & mask), row->name);
-    else if (seen.insert(row->name).second)
-      fmt::print("{}\n", row->name);
+      fmt::print("[{}] {}\n", haproxy_contexts(row.contexts & mask), row.name);
+    else if (seen.insert(row.name).second)
+      fmt::print("{}\n", row.name);
   }
 }
 
@@ -148,13 +171,13 @@ std::string haproxy_contexts(ContextMask mask) {
 
 void print_coverage(bool json) {
   if (!json) {
-    print_table("nginx", nginx::index(), nginx_contexts);
-    print_table("haproxy", haproxy::index(), haproxy_contexts);
+    print_table("nginx", rows_of(nginx::index()), nginx_contexts);
+    print_table("haproxy", haproxy_rows(), haproxy_contexts);
     return;
   }
   nlohmann::ordered_json out = nlohmann::ordered_json::array();
-  add_json(out, "nginx", nginx::index(), nginx_contexts);
-  add_json(out, "haproxy", haproxy::index(), haproxy_contexts);
+  add_json(out, "nginx", rows_of(nginx::index()), nginx_contexts);
+  add_json(out, "haproxy", haproxy_rows(), haproxy_contexts);
   fmt::print("{}\n", out.dump(2));
 }
 

@@ -329,6 +329,8 @@ def test_weir_lists_its_words(weir):
     states = {(word["dialect"], word["name"], word["state"]) for word in words}
     assert ("nginx", "proxy_pass", "real") in states
     assert ("haproxy", "use_backend", "real") in states
+    for built_in_the_engine in ("req.ssl_cipherlist", "prio_class", "be_connect_timeout", "req.ssl_sni", "table_gpc0", "lower"):
+        assert ("haproxy", built_in_the_engine, "real") in states
     assert {word["state"] for word in words} <= {"real", "planned", "no effect"}
     assert all(word["contexts"] and word["help"] for word in words)
 

@@ -1,11 +1,11 @@
 """Limits of servers that vary (minconn, fullconn, slowstart), limits of their queues, and who goes first there."""
 
-import threading
 import time
 
 import pytest
 
 from rig import net
+from rig.held import Held
 from rig.origin import Reply
 
 HEAD = """
@@ -40,26 +40,6 @@ def start(weir, origins):
         return weir("haproxy", text=text, threads=threads, **origin_names)
 
     return make
-
-
-class Held:
-    """Requests that an origin answers when it is told to, in the order that they came."""
-
-    def __init__(self, origin):
-        self._freed = threading.Semaphore(0)
-        self.paths = []
-        origin.default = self._serve
-
-    def _serve(self, exchange):
-        self.paths.append(exchange.request.path)
-        assert self._freed.acquire(timeout=net.DEADLINE)
-        exchange.reply(body=b"done")
-
-    def free(self, count=1):
-        self._freed.release(count)
-
-    def wait(self, count):
-        net.wait_until(lambda: len(self.paths) >= count, f"{count} requests on the origin")
 
 
 class Clients:

@@ -1,10 +1,9 @@
 """`queue`, `max_conns` and `slow_start` of upstreams, words of the commercial nginx."""
 
-import threading
-
 import pytest
 
 from rig import net
+from rig.held import Held
 from rig.origin import Reply
 
 CONF = """
@@ -34,24 +33,6 @@ def start(weir):
         return weir("nginx", text=CONF.replace("{upstream}", upstream), **places)
 
     return make
-
-
-class Held:
-    def __init__(self, origin):
-        self._freed = threading.Semaphore(0)
-        self.paths = []
-        origin.default = self._serve
-
-    def _serve(self, exchange):
-        self.paths.append(exchange.request.path)
-        assert self._freed.acquire(timeout=net.DEADLINE)
-        exchange.reply(body=b"done")
-
-    def free(self, count=1):
-        self._freed.release(count)
-
-    def wait(self, count):
-        net.wait_until(lambda: len(self.paths) >= count, f"{count} requests on the origin")
 
 
 def queued(proxy):
