@@ -39,7 +39,7 @@ class Family:
         self.wait_for_two()
 
     def waiting(self):
-        return sorted(set(self.proxy.pids()) - set(self.generations.workers()) - {self.proxy.process.pid})
+        return sorted(set(self.proxy.children()) - set(self.generations.workers()))
 
     def wait_for_two(self):
         net.wait_until(lambda: len(self.generations.workers()) == 1 and len(self.waiting()) == 2,

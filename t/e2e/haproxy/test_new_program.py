@@ -9,7 +9,7 @@ import pytest
 
 from rig import net, proxy as rig_proxy
 from rig.checking import Checkers
-from rig.generations import Generations, link
+from rig.generations import Generations, listening_sockets
 from rig.master_cli import Chat, MasterSocket, processes
 
 pytestmark = pytest.mark.threads
@@ -127,23 +127,15 @@ def gone(pid):
         return True
 
 
-def listening(pid):
-    """The sockets that the process has open, by inode."""
-    links = [link(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        inodes = {line.split()[9] for line in table if line.split()[3] == "0A"}
-    return {found[8:-1] for found in links if found.startswith("socket:[")} & inodes
-
-
 @pytest.mark.parametrize("how", [signal.SIGUSR2, signal.SIGHUP, "cli"])
 def test_a_reload_takes_the_new_program(proxy, upgrades, how):
-    sockets = listening(upgrades.master)
+    sockets = listening_sockets(upgrades.master)
     assert len(sockets) == 2
     path = upgrades.copy()
     upgrades.reload(how)
     upgrades.one_worker()
     assert upgrades.runs(path)
-    assert listening(upgrades.master) == sockets
+    assert listening_sockets(upgrades.master) == sockets
     assert int((proxy.dir / "haproxy.pid").read_text()) == upgrades.master == proxy.process.pid
     assert proxy.get("/echo?a").body == b"a"
 

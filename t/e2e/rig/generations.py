@@ -22,24 +22,18 @@ def link(path):
         return ""  # closed meanwhile
 
 
-def listens(pid):
-    """Whether the process has a listening TCP socket."""
-    with open("/proc/net/tcp", encoding="ascii") as table:
-        listening = {line.split()[9] for line in table if line.split()[3] == "0A"}
-    try:
-        fds = os.listdir(f"/proc/{pid}/fd")
-    except OSError:
-        return False
-    links = [link(f"/proc/{pid}/fd/{fd}") for fd in fds]
-    return any(link[8:-1] in listening for link in links if link.startswith("socket:["))
-
-
 def listening_sockets(pid):
     """Inodes of the TCP sockets that the process holds and that listen."""
-    table = {line.split()[9] for name in ("tcp", "tcp6") for line in open(f"/proc/net/{name}", encoding="ascii")
-             if line.split()[3] == "0A"}
     held = (link(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd"))
-    return {target[8:-1] for target in held if target.startswith("socket:[")} & table
+    return {target[8:-1] for target in held if target.startswith("socket:[")} & {inode for _, inode in net.listeners()}
+
+
+def listens(pid):
+    """Whether the process lives and has a listening TCP socket."""
+    try:
+        return bool(listening_sockets(pid))
+    except OSError:
+        return False
 
 
 class Generations:

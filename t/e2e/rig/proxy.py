@@ -178,6 +178,13 @@ class Weir:
 
     def pids(self):
         """The live processes of this weir: its session's members, so also orphans of a killed master."""
+        return [pid for pid, _ in self._members()]
+
+    def children(self):
+        """Those whose parent is the first process: no helper that one of them forked for a moment."""
+        return [pid for pid, parent in self._members() if parent == self.process.pid]
+
+    def _members(self):
         session, found = str(self.process.pid), []
         for entry in pathlib.Path("/proc").iterdir():
             if not entry.name.isdigit():
@@ -187,7 +194,7 @@ class Weir:
             except OSError:
                 continue
             if fields[3] == session and fields[0] != "Z":
-                found.append(int(entry.name))
+                found.append((int(entry.name), int(fields[1])))
         return found
 
     def rss(self):
