@@ -19,6 +19,14 @@ void bind_bufsize(void* s, const Directive& d, const Row& row) {
     scope_of(s).global.tune_bufsize = static_cast<uint32_t>(n);
 }
 
+void bind_accepts(void* s, const Directive& d, const Row& row) {
+  Scope& scope = scope_of(s);
+  const Word& word = args_of(d, row)[0];
+  uint64_t n = UINT32_MAX;
+  if (word == "-1" || read_number(scope, word, row.name, 1, INT32_MAX, n))
+    scope.model.process.accepts = static_cast<uint32_t>(n);
+}
+
 void bind_share_idle(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   const Word& how = args_of(d, row)[0];
@@ -48,6 +56,7 @@ constexpr Row kRows[] = {
     word("tune.bufsize", bind_bufsize, "<size>", "largest request and response head"),
     word("tune.idle-pool.shared", bind_share_idle, "{ full | on | off }",
          "whether threads share idle server connections"),
+    word("tune.maxaccept", bind_accepts, "<number>", "connections taken from a socket in a row; -1: any number"),
     idle("tune.maxrewrite", "<size>", "buffer space reserved for rewriting headers", kBuffers),
     idle("tune.buffers.limit", "<number>", "limit of buffers of the process", kBuffers),
     idle("tune.buffers.reserve", "<number>", "buffers kept for emergencies", kBuffers),
@@ -57,7 +66,6 @@ constexpr Row kRows[] = {
     idle("tune.recv_enough", "<number>", "bytes after which reading pauses", kCopies),
     idle("tune.disable-zero-copy-forwarding", "", "do not forward without copying", kCopies),
     idle("tune.disable-fast-forward", "", "do not forward without looking", kCopies),
-    idle("tune.maxaccept", "<number>", "connections accepted at once", kBatches),
     idle("tune.maxpollevents", "<number>", "events processed at once", kBatches),
     idle("tune.runqueue-depth", "<number>", "tasks run at once", kBatches),
     idle("tune.sched.low-latency", "{ on | off }", "prefer short tasks", kBatches),

@@ -33,6 +33,13 @@ void bind_daemon(void* s, const Directive& d, const Row&) {
   flag(s, d, process(s).daemon);
 }
 
+void bind_multi_accept(void* s, const Directive& d, const Row&) {
+  constexpr uint32_t kAtOnce = 64;
+  bool on = false;
+  flag(s, d, on);
+  process(s).accepts = on ? kAtOnce : 1;
+}
+
 void bind_master_process(void* s, const Directive& d, const Row&) {
   flag(s, d, process(s).master);
 }
@@ -153,8 +160,8 @@ const Row kTable[] = {
      "how long a draining worker may take"},
     {"env", kMain, 1, 1, Block::none, Inherit::none, bind_env, "variable[=value]", "sets an environment variable"},
     {"use", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "method", "event method", kLoop},
-    {"multi_accept", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "on | off",
-     "accept several connections at once", "weir always accepts in bounded batches"},
+    {"multi_accept", kEvents, 1, 1, Block::none, Inherit::none, bind_multi_accept, "on | off",
+     "take all new connections at once (64 at most) or one at a time"},
     {"accept_mutex", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "on | off", "workers accept in turn",
      "the kernel wakes one shard per connection"},
     {"accept_mutex_delay", kEvents, 1, 1, Block::none, Inherit::none, nullptr, "time", "pause of the accept mutex",

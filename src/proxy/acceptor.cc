@@ -1,5 +1,5 @@
-// See proxy/acceptor.h. At most kBatch connections per event, so that one busy listener does not starve the rest; when
-// descriptors run out, accepting pauses instead of spinning.
+// See proxy/acceptor.h. Few connections per event: what is open is answered before more is taken in, and where one came alone
+// nobody has to be asked for a second one. When descriptors run out, accepting pauses instead of spinning.
 #include "proxy/acceptor.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 namespace weir::proxy {
 
 namespace {
-constexpr int kBatch = 64;
+constexpr uint32_t kLast = 64;
 constexpr uint64_t kPauseMs = 100;
 }  // namespace
 
@@ -29,18 +29,17 @@ void Acceptor::stop() {
   if (on_) shard_.loop.remove(listener_.fd);
   on_ = false;
   shard_.loop.disarm(*this);
-  TaskLink::unlink();
 }
 
 void Acceptor::on_io(uint32_t) {
-  if (on_) accept_some();
+  if (on_) accept_some(shard_.model.process.accepts);
 }
 
 // What limits leave in the queue stays there.
 void Acceptor::accept_last() {
   const bool on = on_;
   stop();
-  if (on) accept_some();
+  if (on) accept_some(kLast);
 }
 
 void Acceptor::on_timer() {
@@ -104,8 +103,8 @@ void Acceptor::place_free() {
   on_timer();
 }
 
-void Acceptor::accept_some() {
-  for (int i = 0; i < kBatch; i++) {
+void Acceptor::accept_some(uint32_t most) {
+  for (uint32_t i = 0; i < most; i++) {
     if (full()) return pause();
     if (uint32_t ms = wait_ms()) return rest(ms);
     sockaddr_storage ss;

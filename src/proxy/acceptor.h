@@ -7,7 +7,7 @@ namespace weir::proxy {
 
 class Shard;
 
-class Acceptor final : public net::IoHandler, public net::Task, public Timer {
+class Acceptor final : public net::IoHandler, public Timer {
  public:
   Acceptor(Shard& shard, const model::Listener& listener) : shard_(shard), listener_(listener) {}
   bool start();
@@ -20,9 +20,8 @@ class Acceptor final : public net::IoHandler, public net::Task, public Timer {
 
  private:
   void on_io(uint32_t events) override;
-  void run_task() override { accept_some(); }
   void on_timer() override;
-  void accept_some();
+  void accept_some(uint32_t most);
   bool full() const;
   bool refused(const net::Addr& from) const;
   uint32_t wait_ms() const;

@@ -1,0 +1,62 @@
+"""How many connections are taken from a listening socket before those that are open have their turn."""
+
+import os
+import signal
+
+import pytest
+
+NGINX = """
+daemon off;
+user {user};
+worker_processes 1;
+pid {dir}/nginx.pid;
+error_log {dir}/error.log info;
+events { %s }
+http { access_log off; server { listen 127.0.0.1:{port}; return 200 "$connections_active "; } }
+"""
+
+HAPROXY = """
+global
+    nbthread 1
+    %s
+defaults
+    mode http
+    timeout client 20s
+frontend web
+    bind 127.0.0.1:{port}
+    http-request return status 200 content-type text/plain lf-string "%%[fe_conn] "
+"""
+
+WAITING = 24
+
+
+@pytest.mark.parametrize("face, text, fewest, most", [
+    ("nginx", NGINX % "", 1, 2),
+    ("nginx", NGINX % "multi_accept off;", 1, 2),
+    ("nginx", NGINX % "multi_accept on;", WAITING, WAITING),
+    ("haproxy", HAPROXY % "", 4, 8),
+    ("haproxy", HAPROXY % "tune.maxaccept 1", 1, 2),
+    ("haproxy", HAPROXY % "tune.maxaccept -1", WAITING, WAITING),
+], ids=["nginx", "nginx-off", "nginx-on", "haproxy", "haproxy-1", "haproxy-any"])
+def test_what_is_open_comes_first(weir, face, text, fewest, most):
+    proxy = weir(face, text=text)
+    served = [pid for pid in proxy.pids() if pid != proxy.process.pid] or [proxy.process.pid]
+    for pid in served:
+        os.kill(pid, signal.SIGSTOP)
+    clients = [proxy.client() for _ in range(WAITING)]
+    for client in clients:
+        client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    for pid in served:
+        os.kill(pid, signal.SIGCONT)
+    open_then = [int(client.response().body) for client in clients]
+    for client in clients:
+        client.close()
+    assert fewest <= max(open_then) <= most
+
+
+@pytest.mark.parametrize("value", ["0", "-2", "many"])
+def test_a_number_that_is_none(weir, value):
+    proxy = weir("haproxy", text=HAPROXY % f"tune.maxaccept {value}", start=False)
+    found = proxy.run("-c", "-f", str(proxy.conf))
+    assert found.returncode == 1
+    assert "tune.maxaccept" in found.stderr
