@@ -70,6 +70,8 @@ extern const Commands kLimitCommands;
 extern const Commands kStreamCommands;
 extern const Commands kPatternCommands;
 extern const Commands kCertificateCommands;
+extern const Commands kTrustCommands;
+extern const Commands kSniCommands;
 extern const Commands kCrtListCommands;
 extern const Commands kVariableCommands;
 extern const Commands kSocketCommands;

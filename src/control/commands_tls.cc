@@ -1,11 +1,9 @@
 // Certificates and ticket keys while connections go on: listing them, and replacing them in a transaction of `set` and
 // `commit` (management.txt, `set ssl cert`). Handshakes that come after a commit see the new certificate.
 #include <fmt/format.h>
-#include <openssl/bio.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
 
 #include "base/arena.h"
+#include "control/certificate_text.h"
 #include "control/command.h"
 #include "expr/encode.h"
 #include "net/tls_store.h"
@@ -14,70 +12,6 @@ namespace weir::control {
 namespace {
 
 using net::TlsStore;
-
-// --- what `show ssl cert` says of one ---
-
-std::string time_text(const ASN1_TIME* time) {
-  BIO* bio = BIO_new(BIO_s_mem());
-  ASN1_TIME_print(bio, time);
-  char* text = nullptr;
-  const long size = BIO_get_mem_data(bio, &text);
-  std::string copy(text, static_cast<size_t>(size));
-  BIO_free(bio);
-  return copy;
-}
-
-std::string name_text(const X509_NAME* name) {
-  char* text = X509_NAME_oneline(name, nullptr, 0);
-  std::string copy = text ? text : "";
-  OPENSSL_free(text);
-  return copy;
-}
-
-std::string key_text(X509* certificate) {
-  EVP_PKEY* key = X509_get0_pubkey(certificate);
-  switch (key ? EVP_PKEY_get_base_id(key) : EVP_PKEY_NONE) {
-    case EVP_PKEY_RSA: return fmt::format("RSA{}", EVP_PKEY_get_bits(key));
-    case EVP_PKEY_EC: return fmt::format("EC{}", EVP_PKEY_get_bits(key));
-    case EVP_PKEY_DSA: return fmt::format("DSA{}", EVP_PKEY_get_bits(key));
-    default: return {};
-  }
-}
-
-std::string alternative_names(const X509* certificate) {
-  std::string line;
-  auto* names = static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
-  for (int i = 0; names && i < sk_GENERAL_NAME_num(names); i++) {
-    const GENERAL_NAME* n = sk_GENERAL_NAME_value(names, i);
-    if (n->type != GEN_DNS) continue;
-    line += fmt::format("{}DNS:{}", line.empty() ? "" : ", ",
-                        Str(reinterpret_cast<const char*>(ASN1_STRING_get0_data(n->d.dNSName)),
-                            static_cast<size_t>(ASN1_STRING_length(n->d.dNSName))));
-  }
-  GENERAL_NAMES_free(names);
-  return line;
-}
-
-void describe(Call& call, const net::TlsIdentity& identity) {
-  X509* c = identity.certificate();
-  Arena arena;
-  const ASN1_INTEGER* serial = X509_get0_serialNumber(c);
-  unsigned char sum[EVP_MAX_MD_SIZE];
-  unsigned size = 0;
-  X509_digest(c, EVP_sha1(), sum, &size);
-  auto hex = [&](const unsigned char* p, size_t n) {
-    return expr::encode_hex({reinterpret_cast<const char*>(p), n}, arena);
-  };
-  call.out += fmt::format("Serial: {}\nnotBefore: {}\nnotAfter: {}\nSubject Alternative Name: {}\nAlgorithm: {}\n",
-                          hex(ASN1_STRING_get0_data(serial), static_cast<size_t>(ASN1_STRING_length(serial))),
-                          time_text(X509_get0_notBefore(c)), time_text(X509_get0_notAfter(c)), alternative_names(c),
-                          key_text(c));
-  call.out += fmt::format("SHA1 FingerPrint: {}\nSubject: {}\nIssuer: {}\n", hex(sum, size),
-                          name_text(X509_get_subject_name(c)), name_text(X509_get_issuer_name(c)));
-  for (const X509* next : identity.chain())
-    call.out += fmt::format("Chain Subject: {}\nChain Issuer: {}\n", name_text(X509_get_subject_name(next)),
-                            name_text(X509_get_issuer_name(next)));
-}
 
 Outcome show(Call& call) {
   TlsStore* store = call.server.catalogue().certificates;
@@ -92,13 +26,22 @@ Outcome show(Call& call) {
   Str name = call.word(3);
   const bool changed = name.starts_with('*');
   if (changed) name.remove_prefix(1);
+  if (name.starts_with('\\')) name.remove_prefix(1);
   const TlsStore::Certificate* found = store ? store->find(name) : nullptr;
   if (!found || (changed && (!store->pending || store->pending->name != name)))
     return call.refuse("Can't display the certificate: Not found or the certificate is a bundle!\n");
   const auto& identity = changed ? store->pending->identity : found->identity;
   const Str status = !identity ? "Empty" : changed ? "Uncommitted" : store->used(*found) ? "Used" : "Unused";
   call.out += fmt::format("Filename: {}{}\nStatus: {}\n", changed ? "*" : "", name, status);
-  if (identity) describe(call, *identity);
+  if (!identity) return Outcome::done;
+  call.out += certificate_text(identity->certificate());
+  for (const X509* next : identity->chain())
+    call.out += fmt::format("Chain Subject: {}\nChain Issuer: {}\n", name_text(X509_get_subject_name(next)),
+                            name_text(X509_get_issuer_name(next)));
+  std::string servers;
+  for (const net::TlsServerUse& s : store->servers())
+    if (s.certificate == found) servers += ' ' + s.name;
+  if (!servers.empty()) call.out += fmt::format("Servers:{}\n", servers);
   return Outcome::done;
 }
 
@@ -189,10 +132,6 @@ Outcome commit(Call& call) {
   if (!identity) return call.refuse(fmt::format("{} is not replaced: {}\n", store.pending->name, problem));
   store.pending->identity = std::move(identity);
   TlsStore::Certificate& certificate = *store.find(store.pending->name);
-  if (certificate.fixed)
-    return call.refuse(fmt::format(
-        "{} is shown to servers, whose connections keep what was read at the start: replace the file and reload\n",
-        certificate.name));
   if (!store.replace(certificate, *store.pending, problem))
     return call.refuse(fmt::format("Committing {}\n{}\nFailed!\n", certificate.name, problem));
   store.pending.reset();

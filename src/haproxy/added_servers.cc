@@ -138,6 +138,7 @@ class AddedServers final : public control::ServerMaker {
 
   void remove(const model::Server& server) override {
     states_.try_emplace(key_of(*server.pool, server.name), server.state);
+    global_.certificates.forget_server(key_of(*server.pool, server.name));
     server.state->configured.known = false;  // one of that name begins anew, in whatever configuration
     model::remove_server(server);
   }

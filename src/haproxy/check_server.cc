@@ -177,7 +177,8 @@ void set_transport(Scope& scope, const model::Server& s, const ServerOptions& op
   if (o.send_proxy && !c.send_proxy) c.send_proxy = 1;
   if (c.speaks_tls || connects_with_tls(*c.program)) {
     c.tls = s.tls;
-    if (!c.tls) c.tls = make_server_tls(scope, options, scope.proxy->where);
+    if (!c.tls)
+      c.tls = make_server_tls(scope, options, fmt::format("{}/{}", scope.proxy->name, s.name), scope.proxy->where);
   }
   c.sni = o.sni;
   c.names_host = o.auto_sni;

@@ -447,7 +447,8 @@ model::Server* make_server(Scope& scope, Str name, model::ServerState& state, co
   resolve(scope, *s, address, options, word);
   if (options.tls.on || options.tls_at_hand) {
     set_server_name(scope, *s, *kept);
-    s->tls = make_server_tls(scope, options, where);
+    s->tls =
+        make_server_tls(scope, options, fmt::format("{}/{}", scope.proxy ? scope.proxy->name : Str(), name), where);
   }
   s->tls_to = tls_to_server;
   s->tls_mode = options.tls.on ? 1 : options.tls.refused ? -1 : 0;

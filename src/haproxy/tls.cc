@@ -36,12 +36,14 @@ void set_common(Scope& scope, const TlsOptions& o, net::TlsOptions& to) {
     if (one == "http/1.1" || one == "http/1.0") to.alpn.emplace_back(one);
   }
   if (to.alpn.empty() && !o.alpn.empty()) to.alpn.emplace_back("http/1.1");
-  if (!o.crl_file.text.empty()) to.revoked = based(scope.global.ca_base, o.crl_file.text);
+  to.trust = &scope.global.certificates.trust;
+  if (!o.crl_file.text.empty())
+    to.revoked = load_trust(scope.global, o.crl_file.text, net::TlsTrustFiles::Kind::revocations);
 }
 
-std::string authorities_file(const Scope& scope, const Word& file) {
-  if (file.text.empty() || file.text.starts_with('@')) return std::string(file.text);
-  return based(scope.global.ca_base, file.text);
+std::string authorities_file(Scope& scope, const Word& file) {
+  if (file.text.empty()) return {};
+  return load_trust(scope.global, file.text, net::TlsTrustFiles::Kind::authorities);
 }
 
 net::TicketKeys* shared_keys(Scope& scope) {

@@ -18,8 +18,8 @@ namespace weir::haproxy {
 // The context of a bind line: certificates with keys from files, folders and lists, chosen by SNI. Null after an error, or when
 // offline and nothing could be loaded.
 ssl_ctx_st* make_listener_tls(Scope& scope, const TlsOptions& options, const Where& where);
-// The context for connections to a server.
-ssl_ctx_st* make_server_tls(Scope& scope, const ServerOptions& options, const Where& where);
+// The context for connections to a server, which operators know by that name.
+ssl_ctx_st* make_server_tls(Scope& scope, const ServerOptions& options, const std::string& name, const Where& where);
 // What name connections to the server ask for: reads `sni`.
 void set_server_name(Scope& scope, model::Server& server, ServerOptions& options);
 // How a connection for that request speaks TLS to its server: proxy::Forward::tls.
@@ -38,8 +38,9 @@ bool take_tls_option(Scope& scope, TlsOptions& options, Str name, Words args);
 
 // What both sides are told, but for certificates and trust.
 void set_common(Scope& scope, const TlsOptions& options, net::TlsOptions& to);
-// The path of a file of authorities; "@system-ca" stays. Empty where none is named.
-std::string authorities_file(const Scope& scope, const Word& file);
+// The path of a file or folder of authorities, which is read now unless it was before; "@system-ca" stays. Empty where none is
+// named.
+std::string authorities_file(Scope& scope, const Word& file);
 // The ticket keys of all that configure none.
 net::TicketKeys* shared_keys(Scope& scope);
 

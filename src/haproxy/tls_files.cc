@@ -44,7 +44,42 @@ bool read_side(const Global& global, ExtraFiles kind, const std::string& named, 
   return !exists(base) || read_text(base, text, problem);
 }
 
+// HAProxy's ssl_store_load_locations_file(): of a folder, the files with these extensions.
+std::string trust_text(const std::string& path) {
+  std::string text, problem;
+  std::error_code error;
+  if (!std::filesystem::is_directory(path, error)) {
+    read_text(path, text, problem);
+    return text;
+  }
+  std::vector<std::string> files;
+  for (auto& entry : std::filesystem::directory_iterator(path, error)) {
+    const std::string name = entry.path().filename().string(), extension = entry.path().extension().string();
+    if (!name.starts_with('.') &&
+        (extension == ".pem" || extension == ".crt" || extension == ".cer" || extension == ".crl"))
+      files.push_back(entry.path().string());
+  }
+  std::sort(files.begin(), files.end());
+  for (const std::string& file : files) {
+    std::string one;
+    if (read_text(file, one, problem)) text.append(one).append(1, '\n');
+  }
+  return text;
+}
+
 }  // namespace
+
+std::string load_trust(Global& global, Str file, net::TlsTrustFiles::Kind kind) {
+  net::TlsTrustFiles& trust = global.certificates.trust;
+  if (trust.find(file)) return std::string(file);  // one that was made at run time is known by its bare name
+  const std::string name = file.starts_with('@') ? std::string(file) : based(global.ca_base, file);
+  if (trust.find(name)) return name;
+  std::string problem;
+  if (auto content =
+          net::TlsTrust::parse(name == "@system-ca" ? net::TlsTrust::system_text() : trust_text(name), problem))
+    trust.add(name, kind, std::move(content));
+  return name;
+}
 
 std::string based(Str base, Str name) {
   return name.starts_with('/') || base.empty() ? std::string(name) : fmt::format("{}/{}", base, name);

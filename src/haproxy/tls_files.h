@@ -23,6 +23,9 @@ std::vector<std::string> certificate_files(const Global& global, const std::stri
 // The certificate under that name, read now unless it was before. Null with the reason in `problem`.
 net::TlsStore::Certificate* load_certificate(Global& global, const std::string& path, const SideFiles& named,
                                              std::string& problem, std::string& warning);
+// The name under which the store has what that file or folder of authorities or revocation lists says, read now unless it was
+// before. One that cannot be read, or says nothing, is not there.
+std::string load_trust(Global& global, Str file, net::TlsTrustFiles::Kind kind);
 // The text of a file that must be there, else `problem`.
 bool read_text(const std::string& path, std::string& text, std::string& problem);
 // `name` below `base` unless it is absolute.

@@ -165,6 +165,7 @@ struct Maker {
     entry.list = list;
     entry.line = line.number;
     if (line.fallback && line.filters.empty()) entry.filters = {"*"};
+    if (!certificate->identity) return scope.error(at, fmt::format("certificate '{}' is empty", path)), false;
     entry.context = entry.make(certificate->identity, problem);
     if (!entry.context) {
       if (scope.options.offline)
@@ -312,7 +313,9 @@ ssl_ctx_st* make_listener_tls(Scope& scope, const TlsOptions& o, const Where& wh
                 "No SSL certificate specified and ssl is enabled on the bind line (use 'crt')");
     return nullptr;
   }
-  net::TlsListener& listener = scope.global.certificates.add_listener(o.strict_sni);
+  net::TlsListener& listener = scope.global.certificates.add_listener(
+      o.strict_sni, scope.proxy ? std::string(scope.proxy->name) : std::string(),
+      fmt::format("{}:{}", where.source ? Str(where.source->path) : Str(), where.line));
   Maker maker{scope, o, listener, where};
   const size_t errors = error_count(scope);
   for (const Certificates& c : o.certificates)

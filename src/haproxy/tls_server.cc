@@ -33,7 +33,7 @@ Str host_of(const proxy::Transaction& txn) {
 
 }  // namespace
 
-ssl_ctx_st* make_server_tls(Scope& scope, const ServerOptions& options, const Where& where) {
+ssl_ctx_st* make_server_tls(Scope& scope, const ServerOptions& options, const std::string& name, const Where& where) {
   const TlsOptions& o = options.tls;
   net::TlsClientOptions to;
   set_common(scope, o, to);
@@ -47,6 +47,7 @@ ssl_ctx_st* make_server_tls(Scope& scope, const ServerOptions& options, const Wh
   to.common_name_counts = true;
   to.resume = o.reuse;
   std::string problem, warning;
+  const net::TlsStore::Certificate* shown = nullptr;
   for (const Certificates& c : o.certificates) {
     const std::string path = based(scope.global.crt_base, c.word.text);
     auto* certificate = load_certificate(scope.global, path, {}, problem, warning);
@@ -54,17 +55,24 @@ ssl_ctx_st* make_server_tls(Scope& scope, const ServerOptions& options, const Wh
       scope.missing(c.word.where, problem);
       continue;
     }
-    certificate->fixed = true;
+    if (!certificate->identity) {
+      scope.error(c.word.where, fmt::format("certificate '{}' is empty", path), "fill it with: set ssl cert");
+      continue;
+    }
+    shown = certificate;
     to.identity = certificate->identity;
     to.identity_name = path;
   }
   ssl_ctx_st* context = net::make_tls_client(to, problem);
-  if (context)
+  to.identity = nullptr;
+  if (context) {
     scope.model.keep_tls(context);
-  else if (scope.options.offline)
+    scope.global.certificates.add_server({name, context, std::move(to), shown});
+  } else if (scope.options.offline) {
     scope.diag.note(where, problem);
-  else
+  } else {
     scope.error(where, problem, {}, problem);
+  }
   return context;
 }
 

@@ -8,6 +8,10 @@
 #include <openssl/x509v3.h>
 
 #include <array>
+#include <atomic>
+
+#include "net/tls_current.h"
+#include "net/tls_identity.h"
 
 namespace weir::net {
 namespace {
@@ -18,6 +22,20 @@ int owner_index() {
 }
 int server_index() {
   static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return index;
+}
+
+// TlsTo::identity_number of the session.
+int identity_index() {
+  static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return index;
+}
+uint64_t identity_of(const SSL* ssl) {
+  return reinterpret_cast<uintptr_t>(SSL_get_ex_data(ssl, identity_index()));
+}
+// A number that no other context has or had: one of another may lie where this one was.
+int number_index() {
+  static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
   return index;
 }
 
@@ -57,7 +75,15 @@ std::string checked_name(SSL* ssl) {
 }  // namespace
 
 ssl_st* make_tls_session(const TlsTo& to) {
-  SSL* ssl = SSL_new(to.context);
+  SSL* ssl = new_current_session(to.context);
+  if (ssl && to.identity) {
+    std::string problem;
+    if (!to.identity->give_to(ssl, problem)) {
+      SSL_free(ssl);
+      return nullptr;
+    }
+    SSL_set_ex_data(ssl, identity_index(), reinterpret_cast<void*>(static_cast<uintptr_t>(to.identity_number)));
+  }
   if (!ssl || to.name.empty()) return ssl;
   const std::string name = bare(to.name);
   const bool address = is_address(name);
@@ -71,7 +97,7 @@ ssl_st* make_tls_session(const TlsTo& to) {
 }
 
 bool same_tls_names(const TlsTo& to, ssl_st* ssl) {
-  if (SSL_get_SSL_CTX(ssl) != to.context) return false;
+  if (!is_current_session(to.context, ssl) || identity_of(ssl) != to.identity_number) return false;
   const std::string name = bare(to.name);
   const bool address = is_address(name);
   if (sent_name(ssl) != (to.send && !address ? Str(name) : Str())) return false;
@@ -101,10 +127,13 @@ TlsSessions::~TlsSessions() = default;
 void TlsSessions::keep_of(ssl_ctx_st* context) {
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(context, on_session);
+  static std::atomic<uintptr_t> last{0};
+  SSL_CTX_set_ex_data(context, number_index(), reinterpret_cast<void*>(++last));
 }
 
 std::string TlsSessions::key_of(ssl_st* ssl, uint32_t server) {
-  return fmt::format("{} {} {} {}", fmt::ptr(SSL_get_SSL_CTX(ssl)), server, sent_name(ssl), checked_name(ssl));
+  return fmt::format("{} {} {} {} {}", fmt::ptr(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), number_index())),
+                     identity_of(ssl), server, sent_name(ssl), checked_name(ssl));
 }
 
 void TlsSessions::resume(ssl_st* ssl, uint32_t server) {

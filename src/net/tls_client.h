@@ -13,12 +13,16 @@ struct ssl_session_st;
 
 namespace weir::net {
 
+class TlsIdentity;
+
 // How a connection to a server speaks TLS; without a context it does not.
 struct TlsTo {
   ssl_ctx_st* context = nullptr;
   Str name;  // a host name or an address
   bool send = false;   // by SNI, where it is a host name (RFC 6066 3)
   bool check = false;  // the certificate must be this name's, where the context verifies
+  const TlsIdentity* identity = nullptr;  // shown in place of the context's own; looked at when a session is made
+  uint64_t identity_number = 0;  // its TlsIdentity::number()
 };
 
 // A new session for it; null when there is no memory.

@@ -18,6 +18,7 @@
 #include "net/tls_identity.h"
 #include "net/tls_session_cache.h"
 #include "net/tls_tickets.h"
+#include "net/tls_trust.h"
 
 namespace weir::net {
 namespace {
@@ -134,19 +135,36 @@ bool set_lists(SSL_CTX* ctx, const TlsOptions& o, std::string& problem) {
              [](SSL_CTX* c, const char* list) { return SSL_CTX_set1_client_sigalgs_list(c, list); });
 }
 
-bool load_authorities(SSL_CTX* ctx, const std::string& file, std::string& problem) {
+const TlsTrustFiles::File* known_trust(const TlsOptions& o, const std::string& file) {
+  return o.trust ? o.trust->find(file) : nullptr;
+}
+
+// Gives the context what is in memory of that file.
+bool add_trust(SSL_CTX* ctx, const TlsTrustFiles::File& file, std::string& problem) {
+  if (file.content)
+    file.content->add_to(SSL_CTX_get_cert_store(ctx));
+  else
+    problem = fmt::format("nothing is in \"{}\"", file.name);
+  return file.content != nullptr;
+}
+
+bool load_authorities(SSL_CTX* ctx, const TlsOptions& o, const std::string& file, std::string& problem) {
   if (file.empty()) return true;
+  if (const auto* known = known_trust(o, file)) return add_trust(ctx, *known, problem);
   if ((file == "@system-ca" ? SSL_CTX_set_default_verify_paths(ctx) : SSL_CTX_load_verify_file(ctx, file.c_str())) == 1)
     return true;
   problem = fmt::format("cannot load certificates of authorities from \"{}\": {}", file, openssl_error());
   return false;
 }
 
-bool load_revoked(SSL_CTX* ctx, const std::string& file, std::string& problem) {
+bool load_revoked(SSL_CTX* ctx, const TlsOptions& o, std::string& problem) {
+  const std::string& file = o.revoked;
   if (file.empty()) return true;
   X509_STORE* store = SSL_CTX_get_cert_store(ctx);
-  X509_LOOKUP* lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
-  if (!lookup || X509_LOOKUP_load_file(lookup, file.c_str(), X509_FILETYPE_PEM) != 1) {
+  if (const auto* known = known_trust(o, file)) {
+    if (!add_trust(ctx, *known, problem)) return false;
+  } else if (X509_LOOKUP* lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+             !lookup || X509_LOOKUP_load_file(lookup, file.c_str(), X509_FILETYPE_PEM) != 1) {
     problem = fmt::format("cannot load revocation lists from \"{}\": {}", file, openssl_error());
     return false;
   }
@@ -181,8 +199,8 @@ bool set_up(SSL_CTX* ctx, const TlsOptions& o, std::string& problem) {
   if (o.verify_depth >= 0) SSL_CTX_set_verify_depth(ctx, o.verify_depth);
   if (o.identity && !o.identity->give_to(ctx, problem)) return false;
   return set_lists(ctx, o, problem) && set_ciphers(ctx, o, problem) && load_pairs(ctx, o, problem) &&
-         load_authorities(ctx, o.authorities, problem) && load_authorities(ctx, o.more_authorities, problem) &&
-         load_revoked(ctx, o.revoked, problem);
+         load_authorities(ctx, o, o.authorities, problem) && load_authorities(ctx, o, o.more_authorities, problem) &&
+         load_revoked(ctx, o, problem);
 }
 
 bool load_dh_params(SSL_CTX* ctx, const std::string& file, std::string& problem) {
@@ -258,8 +276,10 @@ int take_tolerated(int ok, X509_STORE_CTX* store) {
 }
 
 bool ask_clients(SSL_CTX* ctx, const TlsServerOptions& o, std::string& problem) {
-  if (!load_authorities(ctx, o.client_authorities, problem)) return false;
-  if (!o.client_authorities.empty()) {
+  if (!load_authorities(ctx, o, o.client_authorities, problem)) return false;
+  if (const auto* known = known_trust(o, o.client_authorities)) {
+    SSL_CTX_set_client_CA_list(ctx, known->content->names());
+  } else if (!o.client_authorities.empty()) {
     ERR_clear_error();
     STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(o.client_authorities.c_str());
     if (names) SSL_CTX_set_client_CA_list(ctx, names);
@@ -366,9 +386,14 @@ void set_sessions(SSL_CTX* ctx, const TlsServerOptions& o) {
   }
 }
 
-void add_file(EVP_MD_CTX* digest, const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string bytes{std::istreambuf_iterator<char>(file), {}};
+void add_file(EVP_MD_CTX* digest, const TlsOptions& o, const std::string& path) {
+  std::string bytes;
+  if (const auto* known = known_trust(o, path)) {
+    bytes = known->content->text();
+  } else {
+    std::ifstream file(path, std::ios::binary);
+    bytes.assign(std::istreambuf_iterator<char>(file), {});
+  }
   EVP_DigestUpdate(digest, path.data(), path.size() + 1);
   EVP_DigestUpdate(digest, bytes.data(), bytes.size());
 }
@@ -387,7 +412,7 @@ void set_id_context(SSL_CTX* ctx, const TlsServerOptions& o) {
   EVP_DigestUpdate(digest, verify, sizeof verify);
   if (verify[0] != SSL_VERIFY_NONE)
     for (const std::string* path : {&o.authorities, &o.more_authorities, &o.client_authorities, &o.revoked})
-      add_file(digest, *path);
+      add_file(digest, o, *path);
   for (const TlsTolerated* t : {&o.leaf_errors, &o.chain_errors}) {
     const int all = t->all ? -1 : static_cast<int>(t->errors.size());
     EVP_DigestUpdate(digest, &all, sizeof all);
@@ -440,6 +465,13 @@ ssl_ctx_st* make_tls_client(const TlsClientOptions& o, std::string& problem) {
                             static_cast<unsigned>(wire.size()));
   if (o.resume) TlsSessions::keep_of(ctx);
   return ctx;
+}
+
+bool uses_trust(const TlsOptions& o, Str file) {
+  return o.authorities == file || o.more_authorities == file || o.revoked == file;
+}
+bool uses_trust(const TlsServerOptions& o, Str file) {
+  return o.client_authorities == file || uses_trust(static_cast<const TlsOptions&>(o), file);
 }
 
 bool tls_command_takes_path(const std::string& command) {

@@ -14,6 +14,7 @@ namespace weir::net {
 
 class TlsIdentity;
 class TlsSessionCache;
+class TlsTrustFiles;
 struct TicketKeys;
 
 enum TlsProtocol : uint32_t { kTls10 = 1, kTls11 = 2, kTls12 = 4, kTls13 = 8 };
@@ -32,6 +33,7 @@ struct TlsOptions {
   std::string authorities;   // certificates that the peer's is verified with; "@system-ca" for the system's
   std::string more_authorities;  // in addition
   std::string revoked;       // certificate revocation lists for it
+  const TlsTrustFiles* trust = nullptr;  // has what files of the three are; what it lacks is read
   int verify_depth = 1;  // below 0: OpenSSL's default
   std::string curves;        // "auto" or empty: OpenSSL's default
   std::string sigalgs;       // of our signatures; empty: OpenSSL's default
@@ -98,6 +100,9 @@ struct TlsClientOptions : TlsOptions {
   bool common_name_counts = false;  // beside the alternative names
   bool resume = true;  // sessions of earlier connections (net/tls_client.h)
 };
+// The file is one of those that the options' contexts are made of.
+bool uses_trust(const TlsOptions& options, Str file);
+bool uses_trust(const TlsServerOptions& options, Str file);
 ssl_ctx_st* make_tls_client(const TlsClientOptions& options, std::string& problem);
 
 // Whether the value of that command of SSL_CONF_cmd(3) is the name of a file or a directory.

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <algorithm>
+#include <atomic>
 
 namespace weir::net {
 namespace {
@@ -49,6 +50,11 @@ std::string openssl_complaint(Str wanted) {
     return fmt::format("no {} in PEM form is in it", wanted);
   const char* reason = code ? ERR_reason_error_string(code) : nullptr;
   return reason ? reason : "unknown reason";
+}
+
+TlsIdentity::TlsIdentity() {
+  static std::atomic<uint64_t> last{0};
+  number_ = ++last;
 }
 
 TlsIdentity::~TlsIdentity() {
@@ -169,14 +175,27 @@ KeyKind TlsIdentity::kind() const {
   }
 }
 
-bool TlsIdentity::give_to(ssl_ctx_st* context, std::string& problem) const {
+namespace {
+template <typename Use>
+bool give(const std::vector<X509*>& certificates, std::string& problem, Use use) {
   STACK_OF(X509)* chain = sk_X509_new_null();
-  for (X509* c : chain_) sk_X509_push(chain, c);
+  for (X509* c : certificates) sk_X509_push(chain, c);
   ERR_clear_error();
-  const bool ok = SSL_CTX_use_cert_and_key(context, certificate_, key_, chain, 1) == 1;
+  const bool ok = use(chain) == 1;
   sk_X509_free(chain);
   if (!ok) problem = openssl_complaint("certificate");
   return ok;
+}
+}  // namespace
+
+bool TlsIdentity::give_to(ssl_ctx_st* context, std::string& problem) const {
+  return give(chain_, problem,
+              [&](STACK_OF(X509) * chain) { return SSL_CTX_use_cert_and_key(context, certificate_, key_, chain, 1); });
+}
+
+bool TlsIdentity::give_to(ssl_st* ssl, std::string& problem) const {
+  return give(chain_, problem,
+              [&](STACK_OF(X509) * chain) { return SSL_use_cert_and_key(ssl, certificate_, key_, chain, 1); });
 }
 
 }  // namespace weir::net

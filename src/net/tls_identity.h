@@ -9,6 +9,7 @@
 
 struct evp_pkey_st;
 struct ssl_ctx_st;
+struct ssl_st;
 struct x509_st;
 
 namespace weir::net {
@@ -34,6 +35,9 @@ class TlsIdentity {
 
   // Shows it: certificate, chain and key. False with the reason in `problem`.
   bool give_to(ssl_ctx_st* context, std::string& problem) const;
+  bool give_to(ssl_st* ssl, std::string& problem) const;
+  // Of this process, never given twice.
+  uint64_t number() const { return number_; }
 
   x509_st* certificate() const { return certificate_; }
   const std::vector<x509_st*>& chain() const { return chain_; }
@@ -44,7 +48,7 @@ class TlsIdentity {
   const std::string& sctl() const { return sctl_; }
 
  private:
-  TlsIdentity() = default;
+  TlsIdentity();
   bool read_chain(const std::string& pem, std::string& problem);
   bool read_key(const TlsTexts& texts, std::string& problem);
   void read_names();
@@ -53,6 +57,7 @@ class TlsIdentity {
 
   x509_st* certificate_ = nullptr;
   evp_pkey_st* key_ = nullptr;
+  uint64_t number_;
   std::vector<x509_st*> chain_;
   std::vector<std::string> names_;
   std::string ocsp_;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "net/tls_current.h"
+
 namespace weir::net {
 
 TlsStore::Certificate* TlsStore::find(Str name) {
@@ -33,34 +35,100 @@ void TlsStore::remove(Certificate& certificate) {
 }
 
 bool TlsStore::used(const Certificate& certificate) const {
-  return certificate.fixed || std::any_of(listeners_.begin(), listeners_.end(), [&](const TlsListener& l) {
+  return std::any_of(servers_.begin(), servers_.end(),
+                     [&](const TlsServerUse& s) { return s.certificate == &certificate; }) ||
+         std::any_of(listeners_.begin(), listeners_.end(), [&](const TlsListener& l) {
            return std::any_of(l.entries.begin(), l.entries.end(),
                               [&](const TlsEntry& e) { return e.certificate == &certificate; });
          });
 }
 
-bool TlsStore::replace(Certificate& certificate, const Pending& by, std::string& problem) {
-  struct Change {
-    TlsEntry* entry;
-    std::unique_ptr<ssl_ctx_st, TlsEntry::Free> context;
-  };
-  std::vector<Change> changes;
-  std::vector<TlsListener*> concerned;
-  for (TlsListener& listener : listeners_) {
-    const size_t before = changes.size();
-    for (TlsEntry& e : listener.entries) {
-      if (e.certificate != &certificate) continue;
-      auto made = e.make(by.identity, problem);
-      if (!made) return false;
-      changes.push_back({&e, std::move(made)});
-    }
-    if (changes.size() > before) concerned.push_back(&listener);
+namespace {
+
+using Context = std::unique_ptr<ssl_ctx_st, TlsEntry::Free>;
+
+// New contexts in place of some: all are made before any is used.
+class Changes {
+ public:
+  bool add(TlsListener& listener, TlsEntry& entry, const std::shared_ptr<const TlsIdentity>& identity,
+           std::string& problem) {
+    Context context = entry.make(identity, problem);
+    if (!context) return false;
+    entries_.push_back({&entry, std::move(context)});
+    if (listeners_.empty() || listeners_.back() != &listener) listeners_.push_back(&listener);
+    return true;
   }
+  bool add(const TlsServerUse& server, const std::shared_ptr<const TlsIdentity>& identity, std::string& problem) {
+    TlsClientOptions o = server.options;
+    o.identity = identity;
+    Context context(make_tls_client(o, problem));
+    if (!context) return false;
+    servers_.push_back({&server, std::move(context)});
+    return true;
+  }
+  size_t size() const { return entries_.size() + servers_.size(); }
+  void apply() {
+    for (auto& [entry, context] : entries_) entry->context = std::move(context);
+    for (TlsListener* listener : listeners_) listener->publish();
+    for (auto& [server, context] : servers_) replace_tls(server->context, context.release());
+  }
+
+ private:
+  std::vector<std::pair<TlsEntry*, Context>> entries_;
+  std::vector<TlsListener*> listeners_;
+  std::vector<std::pair<const TlsServerUse*, Context>> servers_;
+};
+
+}  // namespace
+
+bool TlsStore::replace(Certificate& certificate, const Pending& by, std::string& problem) {
+  Changes changes;
+  for (TlsListener& listener : listeners_)
+    for (TlsEntry& e : listener.entries)
+      if (e.certificate == &certificate && !changes.add(listener, e, by.identity, problem)) return false;
+  for (const TlsServerUse& s : servers_)
+    if (s.certificate == &certificate && !changes.add(s, by.identity, problem)) return false;
   certificate.texts = by.texts;
   certificate.identity = by.identity;
-  for (Change& c : changes) c.entry->context = std::move(c.context);
-  for (TlsListener* listener : concerned) listener->publish();
+  changes.apply();
   return true;
+}
+
+bool TlsStore::replace_trust(const TlsTrustFiles::Pending& by, size_t& made, std::string& problem) {
+  TlsTrustFiles::File& file = *trust.find(by.name);
+  const auto before = std::exchange(file.content, by.content);
+  Changes changes;
+  bool good = true;
+  for (TlsListener& listener : listeners_)
+    for (TlsEntry& e : listener.entries)
+      if (good && uses_trust(e.options, by.name)) good = changes.add(listener, e, e.certificate->identity, problem);
+  for (const TlsServerUse& s : servers_)
+    if (good && uses_trust(s.options, by.name))
+      good = changes.add(s, s.certificate ? s.certificate->identity : nullptr, problem);
+  if (good)
+    changes.apply();
+  else
+    file.content = before;
+  made = changes.size();
+  return good;
+}
+
+bool TlsStore::used_trust(Str file) const {
+  return std::any_of(servers_.begin(), servers_.end(),
+                     [&](const TlsServerUse& s) { return uses_trust(s.options, file); }) ||
+         std::any_of(listeners_.begin(), listeners_.end(), [&](const TlsListener& l) {
+           return std::any_of(l.entries.begin(), l.entries.end(),
+                              [&](const TlsEntry& e) { return uses_trust(e.options, file); });
+         });
+}
+
+void TlsStore::add_server(TlsServerUse use) {
+  let_tls_be_replaced(use.context);
+  servers_.push_back(std::move(use));
+}
+
+void TlsStore::forget_server(Str name) {
+  std::erase_if(servers_, [name](const TlsServerUse& s) { return s.name == name; });
 }
 
 void TlsStore::drop(const TlsList& list, const TlsList::Line& line) {
@@ -72,8 +140,8 @@ void TlsStore::drop(const TlsList& list, const TlsList::Line& line) {
   }
 }
 
-TlsListener& TlsStore::add_listener(bool strict) {
-  return listeners_.emplace_back(strict);
+TlsListener& TlsStore::add_listener(bool strict, std::string front, std::string place) {
+  return listeners_.emplace_back(strict, std::move(front), std::move(place));
 }
 
 TlsList* TlsStore::find_list(Str name) {

@@ -1,7 +1,8 @@
 #pragma once
 // Certificates by the name that they were configured under: read once however often they are named, and replaced while
 // connections go on (HAProxy's management.txt, `set ssl cert`, `add ssl crt-list`). Filled on the configuration thread, changed
-// on the control thread; handshakes see it through TlsNames only. One for each configuration; freed with it.
+// on the control thread; clients' handshakes see it through TlsNames, those with servers through net/tls_current.h. One for
+// each configuration; freed with it.
 #include <deque>
 #include <functional>
 #include <memory>
@@ -14,10 +15,12 @@
 #include "net/tls_identity.h"
 #include "net/tls_names.h"
 #include "net/tls_tickets.h"
+#include "net/tls_trust.h"
 
 namespace weir::net {
 
 struct TlsListener;
+struct TlsServerUse;
 
 // A file, or a folder, that names certificates with settings and names; lines may be added and removed at run time.
 struct TlsList {
@@ -40,7 +43,6 @@ class TlsStore {
     std::string name;
     TlsTexts texts;
     std::shared_ptr<const TlsIdentity> identity;  // null: made at run time and not filled yet
-    bool fixed = false;  // shown to servers as well, whose contexts stay
   };
   struct Pending {
     std::string name;
@@ -59,10 +61,23 @@ class TlsStore {
   bool replace(Certificate& certificate, const Pending& by, std::string& problem);
   bool used(const Certificate& certificate) const;
 
+  // --- authorities and revocation lists ---
+  TlsTrustFiles trust;
+  // Everybody who trusts the file trusts what is pending from now on; after a failure nothing has changed. `made`: so many
+  // contexts were made.
+  bool replace_trust(const TlsTrustFiles::Pending& by, size_t& made, std::string& problem);
+  bool used_trust(Str file) const;
+
+  // --- servers ---
+  // The context is made of these and follows what is replaced, until the server is forgotten.
+  void add_server(TlsServerUse use);
+  void forget_server(Str name);
+  const std::vector<TlsServerUse>& servers() const { return servers_; }
+
   // Nobody shows that line any more.
   void drop(const TlsList& list, const TlsList::Line& line);
 
-  TlsListener& add_listener(bool strict);
+  TlsListener& add_listener(bool strict, std::string front, std::string place);
   const std::deque<TlsListener>& listeners() const { return listeners_; }
   TlsList* find_list(Str name);
   TlsList& add_list(Str name);
@@ -76,6 +91,15 @@ class TlsStore {
   std::unordered_map<std::string, Certificate*> by_name_;
   std::deque<TlsListener> listeners_;
   std::deque<TlsList> lists_;
+  std::vector<TlsServerUse> servers_;
+};
+
+// A context for connections to servers.
+struct TlsServerUse {
+  std::string name;  // the server's, for operators
+  ssl_ctx_st* context = nullptr;  // as it is known to whoever connects; not owned
+  TlsClientOptions options;  // without the certificate
+  const TlsStore::Certificate* certificate = nullptr;
 };
 
 // One certificate with settings and names, as a listener shows it.
@@ -99,8 +123,11 @@ struct TlsEntry {
 
 // The certificates of the listeners that share one line.
 struct TlsListener {
-  explicit TlsListener(bool strict) : names(strict) {}
+  TlsListener(bool strict, std::string front_, std::string place_)
+      : names(strict), front(std::move(front_)), place(std::move(place_)) {}
   TlsNames names;
+  std::string front;  // the frontend's name
+  std::string place;  // of the line: "haproxy.cfg:12"
   std::vector<TlsEntry> entries;  // the first one is a fallback
 
   // Lets handshakes see them.
