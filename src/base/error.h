@@ -22,6 +22,7 @@ enum class Fault : uint8_t {
   queue_timeout,
   queue_full,     // more wait for a server than may
   tls,            // handshake or record failure
+  relay,          // a proxy on the way to the server refused, or broke off
   cancelled,      // we ended it (shutdown, limit, the other side left)
   marked_down,    // its server went down, and its requests end with it
   marked_up,      // it was on a backup, and a server it stood in for is back

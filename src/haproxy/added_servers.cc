@@ -15,6 +15,7 @@
 #include "haproxy/server_line.h"
 #include "haproxy/server_load.h"
 #include "haproxy/server_origin.h"
+#include "haproxy/server_route.h"
 #include "model/servers.h"
 #include "stats/catalogue.h"
 
@@ -216,6 +217,7 @@ class AddedServers final : public control::ServerMaker {
     model::Server* s = make_server(scope, name, state_of(p, name), words[0], o, where);
     if (!s || !(s->number = number_for(scope, *p.pool, o.id, where))) return nullptr;
     check_protocol(scope, p, *s);
+    set_route(scope, p, *s);
     expr::References fresh;
     fresh.list.assign(global_.references.list.begin() + static_cast<std::ptrdiff_t>(references),
                       global_.references.list.end());

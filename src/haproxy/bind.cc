@@ -235,7 +235,8 @@ const config::Index& index() {
                                    kExternalCheckTable, kCookieTable,        kStickTable,        kLogProfileTable,
                                    kRingTable,          kLogForwardTable,    kAddressRuleTable,  kForwardedHeaderTable,
                                    kTrackTable,         kServerLoadTable,    kPriorityRuleTable, kServerNameTable,
-                                   kResolversTable,     kResolveRuleTable,   kPeersTable,        kServerOriginTable})
+                                   kServerRouteTable,   kSourceTable,        kResolversTable,    kResolveRuleTable,
+                                   kPeersTable,         kServerOriginTable})
       i.add(t);
     add_planned(i);
     return i;

@@ -116,7 +116,7 @@ void bind_connect(void* s, const Directive& d, const Row& row) {
     } else if (name == "linger") {
       c->linger = true;
     } else if (name == "via-socks4") {
-      scope.planned(args[at].where, fmt::format("{} via-socks4", row.name));
+      c->relayed = true;
     } else if (!takes) {
       scope.error(args[at].where, fmt::format("'{}' is nothing that '{}' takes", name, row.name), row.syntax.data());
       return;

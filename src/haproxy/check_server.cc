@@ -180,6 +180,7 @@ void set_transport(Scope& scope, const model::Server& s, const ServerOptions& op
     if (!c.tls)
       c.tls = make_server_tls(scope, options, fmt::format("{}/{}", scope.proxy->name, s.name), scope.proxy->where);
   }
+  c.relayed = o.via_socks4;
   c.sni = o.sni;
   c.names_host = o.auto_sni;
   c.alpn = o.alpn;

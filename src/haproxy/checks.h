@@ -74,6 +74,7 @@ struct CheckOptions {
   bool tls = false;
   bool no_tls = false;
   bool send_proxy = false;
+  bool via_socks4 = false;
   uint32_t inter = 2000, fast_inter = 0, down_inter = 0, agent_inter = 0;
   uint32_t rise = 2, fall = 3;
   uint16_t port = 0, agent_port = 0;

@@ -108,6 +108,8 @@ struct Global {
   Str server_state_file;
   uint32_t spread_checks = 0;  // percent
   uint32_t max_spread_checks = 0;  // ms; 0: no limit
+  config::Where needs_network_rights;  // a word that only root, or who has a capability, may do; no source: none
+  uint32_t stick_counters = 3;
   bool external_check = false;
   bool external_check_keeps_env = false;
 

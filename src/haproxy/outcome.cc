@@ -29,7 +29,7 @@ char phase_of(const proxy::Transaction& txn, const Error& why) {
   if (txn.plan && txn.queued && !txn.server) return 'Q';  // it has never left the queue
   if (txn.response_started || txn.tcp) return txn.times.connect_ms || txn.response_started ? 'D' : 'C';
   if (why.fault == Fault::no_server || why.fault == Fault::connect_timeout || why.fault == Fault::refused ||
-      why.fault == Fault::unreachable)
+      why.fault == Fault::unreachable || why.fault == Fault::relay)
     return 'C';
   if (!txn.plan || why.status == 400 || (why.side == Side::client && why.fault == Fault::bad_message)) return 'R';
   return txn.times.connect_ms ? 'H' : 'C';
@@ -43,6 +43,7 @@ uint16_t status_of(const Error& why) {
     case Fault::none: return 500;
     case Fault::refused:
     case Fault::unreachable:
+    case Fault::relay:
     case Fault::connect_timeout:
     case Fault::no_server:
     case Fault::queue_timeout:

@@ -145,6 +145,15 @@ void log_reason(const Transaction& txn, const Error& why) {
   log_about(global(txn.shard.model), *x.front, level, line);
 }
 
+// A proxy on the way to the server refused: the server's letters in the access line would blame the server.
+void log_relay(const Transaction& txn, const Error& why) {
+  const Exchange& x = exchange(txn);
+  std::string line = fmt::format("{}: connection to server {}/{} failed: {}", x.front ? x.front->name : Str("-"),
+                                 txn.pool->name, txn.server->name, why.text);
+  if (why.sys) line += fmt::format(" ({})", strerror(why.sys));
+  if (x.front) log_about(global(txn.shard.model), *x.front, kLevelError, line);
+}
+
 void Personality::broke_off(const Transaction& txn, const Error& why) const {
   log_reason(txn, why);
 }
@@ -244,6 +253,7 @@ health::Seen seen(const Transaction& txn, const Error& why) {
 void Personality::attempt_failed(Transaction& txn, const Error& why) const {
   if (!txn.server) return;
   if (why.side == Side::server) health::observed(*txn.server, seen(txn, why));
+  if (why.fault == Fault::relay) log_relay(txn, why);
   model::ServerState& s = *txn.server->state;
   (txn.request_sent() ? s.response_errors : s.connect_errors).fetch_add(1, kRelaxed);
   if (txn.tries_done <= 1 || why.side == Side::client) return;

@@ -34,11 +34,6 @@ constexpr Row kRows[] = {
     {"be-unpublished", kListen | kBackend, 0, 0, Block::none, Inherit::none, nullptr, "",
      "start the backend hidden from use_backend and default_backend"},
     // servers
-    {"source", kBackends, 1, -1, Block::none, Inherit::copy, nullptr,
-     "<addr>[:<port>] [usesrc { <addr2>[:<port2>] | client | clientip | hdr_ip(<hdr>[,<occ>]) }] [interface <name>]",
-     "local address of connections to servers"},
-    {"usesrc", kBackends, 1, -1, Block::none, Inherit::copy, nullptr, "{ <addr2>[:<port2>] | client | clientip }",
-     "continuation of `source`; valid only on the same line"},
     {"srvtcpka-cnt", kBackends, 1, 1, Block::none, Inherit::copy, nullptr, "<count>",
      "TCP keep-alive probes to a server before the connection is dropped"},
     {"srvtcpka-idle", kBackends, 1, 1, Block::none, Inherit::copy, nullptr, "<timeout>",

@@ -17,14 +17,6 @@ constexpr Row kRows[] = {
     {"guid", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<string>",
      "fixed unique name of the server in statistics"},
     // address and name resolution
-    {"source", kServerOption, 1, 5, Block::none, Inherit::none, nullptr,
-     "<addr>[:<pl>[-<ph>]] [usesrc { <addr2>[:<port2>] | client | clientip | hdr_ip(<hdr>[,<occ>]) }] [interface "
-     "<name>]",
-     "local address of connections"},
-    {"usesrc", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "{ <addr2>[:<port2>] | client | clientip }",
-     "continuation of `source`; valid only after it"},
-    {"socks4", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<addr>:<port>",
-     "SOCKS4 proxy on the way to the server"},
     {"namespace", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<name>",
      "network namespace of connections"},
     {"cc", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<algo>", "TCP congestion control algorithm"},
@@ -40,8 +32,6 @@ constexpr Row kRows[] = {
     {"check-proto", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<name>", "protocol of checks"},
     {"check-reuse-pool", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "",
      "let checks use idle connections"},
-    {"check-via-socks4", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "",
-     "checks go through the SOCKS4 proxy as well"},
     // persistence and redirection
     {"redir", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<prefix>",
      "redirect GET and HEAD to this prefix instead of proxying"},

@@ -25,6 +25,7 @@ namespace weir::haproxy {
 struct Proxy;
 struct StatsConf;
 struct ForwardedOption;
+struct SourceConf;
 
 enum class Mode : uint8_t { tcp, http, log, spop };
 enum class Kind : uint8_t { defaults, frontend, backend, listen };
@@ -114,6 +115,8 @@ struct Settings {
   bool redispatch = false;
   int redispatch_after = -1;
   CookieSettings cookie;
+  Str rdp_cookie;  // persist rdp-cookie; empty: none
+  const SourceConf* source = nullptr;  // of servers that say nothing
 
   StateSource states = StateSource::none;
   Str state_file;  // of `local` states; empty: named like the backend

@@ -2,6 +2,7 @@
 #include "haproxy/resolve.h"
 
 #include <fmt/format.h>
+#include <linux/capability.h>
 
 #include <memory>
 #include <unordered_set>
@@ -24,6 +25,7 @@
 #include "haproxy/ring.h"
 #include "haproxy/server_line.h"
 #include "haproxy/server_load.h"
+#include "haproxy/server_route.h"
 #include "haproxy/state_file.h"
 #include "haproxy/stats_page.h"
 #include "haproxy/stick.h"
@@ -125,6 +127,7 @@ void make_pool(Scope& scope, Proxy& p) {
         std::min(pool->keepalive, options.pool_max_conn == UINT32_MAX ? INT32_MAX : options.pool_max_conn);
     pool->keepalive_timeout = std::max(pool->keepalive_timeout, options.pool_purge_delay);
     check_protocol(scope, p, *s);
+    set_route(scope, p, *s);
     if (options.max_reuse) pool->keepalive_requests = options.max_reuse + 1;
     scope.model.servers.push_back(s);
   }
@@ -489,6 +492,17 @@ Where mention(const Directive& block, Str name) {
   return {};
 }
 
+// What only root may do needs a capability where the worker is somebody else.
+void check_network_rights(Scope& scope) {
+  const model::Process& process = scope.model.process;
+  const Where& where = scope.global.needs_network_rights;
+  const bool root = process.user.empty() || process.user == "root" || process.user == "0";
+  constexpr uint32_t kRights = 1u << CAP_NET_ADMIN | 1u << CAP_NET_RAW;
+  if (where.source && !root && !(process.capabilities & kRights))
+    scope.warning(where, fmt::format("the user '{}' may not do this: connections will fail", process.user),
+                  "write in the global section: setcap cap_net_raw");
+}
+
 }  // namespace
 
 void resolve(Scope& scope) {
@@ -515,6 +529,7 @@ void resolve(Scope& scope) {
     check_state_file(scope, *p);
   }
   scope.proxy = nullptr;
+  check_network_rights(scope);
   check_references(scope);
   resolve_sticks(scope);
   resolve_references(scope.global.references, scope.model, scope.diag);

@@ -12,6 +12,8 @@
 #include "haproxy/resolvers.h"
 #include "haproxy/server_load.h"
 #include "haproxy/server_origin.h"
+#include "haproxy/server_route.h"
+#include "haproxy/source.h"
 #include "haproxy/tables.h"
 #include "haproxy/tls.h"
 #include "net/proxy_protocol.h"
@@ -117,6 +119,7 @@ void take_protocol(Scope& scope, ServerOptions& o, const Word& word) {
 void take(Scope& scope, ServerOptions& o, Str name, Words args) {
   if (take_tls_option(scope, o.tls, name, args) || take_check_option(scope, o.check, name, args)) return;
   if (take_load_option(scope, o.load, name, args) || take_name_option(scope, o.resolve, name, args)) return;
+  if (take_route_option(scope, o, name, args)) return;
   uint64_t n = 0;
   if (name == "weight") {
     if (read_number(scope, args[0], name, 0, 256, n)) o.weight = static_cast<int32_t>(n);
@@ -201,11 +204,13 @@ bool take_options(Scope& scope, Words words, ServerOptions& o, Str line) {
                   fmt::format("'{}' : unknown keyword 'from'.", line));
       return false;
     }
+    if (row->name == "source") {
+      at++;
+      if (const SourceConf* source = read_source(scope, words, at, "server", true)) o.source = source;
+      continue;
+    }
     Words args;
     if (!take_option(scope, words, at, *row, args)) return false;
-    // `source` takes further words of its own.
-    while (row->name == "source" && at < words.size() && (words[at] == "usesrc" || words[at] == "interface")) at += 2;
-    at = std::min(at, words.size());
     if (row->name == "set-proxy-v2-tlv-fmt") {
       take_proxy_tlv(scope, o, word, words.subspan(at, at < words.size() ? 1 : 0));
       at = std::min(at + 1, words.size());
@@ -441,6 +446,7 @@ model::Server* make_server(Scope& scope, Str name, model::ServerState& state, co
   auto* kept = scope.arena.make<ServerOptions>(options);
   kept->datagram = address.datagram;
   kept->stream = says_stream(word.text);
+  take_client_place(address, *kept);
   s->conf = kept;
   s->state = &state;
   s->local = scope.arena.own<model::ServerLocal>();

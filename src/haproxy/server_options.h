@@ -52,6 +52,7 @@ struct TlsOptions {
 };
 
 struct LogFormat;
+struct SourceConf;
 
 // A field of the PROXY header, version 2, made for each connection; no format: it is empty.
 struct ProxyTlv {
@@ -87,6 +88,15 @@ struct ServerOptions {
   uint32_t pool_purge_delay = 5000;
   bool datagram = false;                  // the address says udp@ or its like
   bool stream = false;                    // it says tcp@ or its like
+  bool client_address = false;            // the address is that which the client went to
+  bool client_port = false;               // so is the port, and so many behind it
+  int32_t port_offset = 0;
+  net::Addr socks4;                       // the proxy; AF_UNSPEC: none
+  const SourceConf* source = nullptr;     // haproxy/source.h; null: the backend's
+  Str redir;                              // GET and HEAD are redirected below it; empty: they are not
+  config::Word pool_name;                 // pool-conn-name
+  const expr::Expr* pool_name_from = nullptr;
+  uint32_t pool_low = 0;                  // idle connections below which shards do not take from each other
   bool octet_count = false;               // log-proto
   uint32_t log_bufsize = 16384;
   uint8_t send_proxy = 0;                 // PROXY protocol version, 0: none

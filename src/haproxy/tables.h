@@ -19,6 +19,8 @@ extern const config::Table kServerOptionTable;
 extern const config::Table kServerLoadTable;
 extern const config::Table kServerOriginTable;
 extern const config::Table kServerNameTable;
+extern const config::Table kServerRouteTable;
+extern const config::Table kSourceTable;
 extern const config::Table kResolversTable;
 extern const config::Table kResolveRuleTable;
 extern const config::Table kTlsOptionTable;

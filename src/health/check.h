@@ -71,6 +71,7 @@ struct Connect {
   const void* sni_conf = nullptr;
   Str alpn;  // as in the handshake
   bool send_proxy = false;
+  bool relayed = false;  // by way of the server's SOCKS4 proxy
   bool linger = false;  // end it in an orderly way
 };
 
@@ -155,6 +156,7 @@ struct Check {
   Str sni;
   Str alpn;
   uint8_t send_proxy = 0;  // version
+  bool relayed = false;  // usual connections go by way of the server's SOCKS4 proxy
   const model::Listener* listener = nullptr;  // of exchanges that expressions look at
   void (*prepare)(Run& run, proxy::Transaction& txn) = nullptr;  // sets up an exchange
   const void* conf = nullptr;  // the personality's own

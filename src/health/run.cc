@@ -12,8 +12,11 @@
 
 #include "base/fault.h"
 #include "base/slab.h"
+#include "model/route.h"
 #include "net/conn.h"
 #include "net/proxy_protocol.h"
+#include "net/socks4.h"
+#include "net/source.h"
 #include "net/tls_client.h"
 #include "proxy/shard.h"
 #include "proxy/transaction.h"
@@ -40,12 +43,27 @@ class Run::Link final : public net::Conn {
  public:
   Link(net::Loop& loop, int fd, Run& run) : Conn(loop, fd), run_(&run) {}
   void leave() { run_ = nullptr; }
-  std::string first;  // in front of everything, TLS included
+  std::string relay;  // the request to a SOCKS4 proxy, in front of everything
+  std::string first;  // in front of everything else, TLS included
+  Str problem() const { return problem_; }  // with the proxy
+  bool secret() const { return tls_ != Tls::off; }
 
  private:
-  void on_open() override {
+  bool on_open() override {
+    if (!relay.empty()) {
+      if (!std::exchange(asked_, true)) send_plain(relay);
+      if (broken()) return false;
+      const net::Socks4 answer = net::read_socks4(fd(), rdhup());
+      if (answer == net::Socks4::wait) return false;
+      if (answer != net::Socks4::granted) {
+        problem_ = net::socks4_problem(answer);
+        refuse_open(answer == net::Socks4::failed ? errno : 0);
+        return false;
+      }
+    }
     if (!first.empty()) send_plain(first);
     if (run_) run_->phase_ = tls_ == Tls::off ? Phase::talking : Phase::handshake;
+    return true;
   }
   void on_connected() override {
     if (run_) run_->on_connected();
@@ -57,6 +75,8 @@ class Run::Link final : public net::Conn {
     if (run_) run_->on_broken(last_errno());
   }
   void on_timer() override {}  // the run's owner has the time
+  bool asked_ = false;
+  Str problem_;
   Run* run_;
 };
 
@@ -146,6 +166,11 @@ void Run::on_readable() {
 }
 
 void Run::on_broken(int error) {
+  if (Str problem = link_->problem(); !problem.empty()) {
+    phase_ = link_->secret() ? Phase::handshake : Phase::talking;
+    fail_connection(0, problem);
+    return settle();
+  }
   if (phase_ == Phase::handshake) {
     Str certificate = net::certificate_error(link_->ssl());
     bool closed = certificate.empty() && (error == ECONNRESET || link_->rdhup());
@@ -304,14 +329,24 @@ bool Run::open(const Step& step) {
     finish(Status::socket_error, "no address to check");
     return false;
   }
-  int fd = fault::socket(fault::Site::socket, to.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const model::Route* route = server_.route;
+  const bool relayed = (c.relayed || (c.usual && check_.relayed)) && route && route->socks4.is_ip();
+  const std::string relay = relayed ? net::socks4_request(to) : std::string();
+  if (relayed && relay.empty()) {
+    finish(Status::socket_error, "SOCKS4 leads to IPv4 addresses only");
+    return false;
+  }
+  const net::Addr& hop = relayed ? route->socks4 : to;
+  int fd = fault::socket(fault::Site::socket, hop.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   int error = fd < 0 ? errno : 0;
-  if (fd >= 0 && to.is_ip()) {
+  if (fd >= 0 && hop.is_ip()) {
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   }
+  const net::Source* source = route ? route->source : nullptr;
+  if (!error && source && hop.is_ip()) error = net::bind_source(fd, *source);
   sockaddr_storage ss;
-  socklen_t size = to.to(ss);
+  socklen_t size = hop.to(ss);
   if (!error && fault::connect(fault::Site::connect, fd, reinterpret_cast<sockaddr*>(&ss), size) != 0 &&
       errno != EINPROGRESS)
     error = errno;
@@ -323,6 +358,7 @@ bool Run::open(const Step& step) {
   }
   link_ = new Link(shard_.loop, fd, *this);
   link_->set_peer(to);
+  link_->relay = relay;
   if (!link_->start(true)) {
     fail_connection(errno, {});
     return false;

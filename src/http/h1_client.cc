@@ -1,10 +1,14 @@
 // The life of a server connection; see http/h1_client.h.
 #include "http/h1_client.h"
 
+#include <errno.h>
+
 #include <algorithm>
+#include <utility>
 
 #include "base/slab.h"
 #include "http/h1_writer.h"
+#include "net/socks4.h"
 #include "net/tls_client.h"
 
 namespace weir::http {
@@ -20,21 +24,47 @@ Fault send_fault(Fault fault) {
 H1Client::H1Client(net::Loop& loop, int fd, const model::Server& server, ClientHooks& hooks)
     : H1Conn(loop, fd), server_(&server), hooks_(&hooks), created_ms_(loop.now()) {}
 
+struct H1Client::Opening {
+  std::string relay;  // the request to the SOCKS4 proxy, until it was sent
+  bool relayed = true;  // false: the proxy is yet to answer
+  Str problem;  // with the proxy
+  std::string first;
+};
+
 H1Client::~H1Client() {
-  delete first_;
+  delete opening_;
 }
 
 void H1Client::send_first(const std::string& bytes) {
-  delete first_;
-  first_ = new std::string(bytes);
+  if (!opening_) opening_ = new Opening();
+  opening_->first = bytes;
 }
 
-void H1Client::on_open() {
+void H1Client::go_through_socks4(const net::Addr& to) {
+  if (!opening_) opening_ = new Opening();
+  opening_->relay = net::socks4_request(to);
+  opening_->relayed = false;
+}
+
+bool H1Client::on_open() {
+  if (opening_ && !opening_->relayed) {
+    if (std::string request = std::exchange(opening_->relay, {}); !request.empty()) send_plain(request);
+    if (broken()) return false;
+    const net::Socks4 answer = net::read_socks4(fd(), rdhup());
+    if (answer == net::Socks4::wait) return false;
+    if (answer != net::Socks4::granted) {
+      opening_->problem = net::socks4_problem(answer);
+      refuse_open(answer == net::Socks4::failed ? errno : 0);
+      return false;
+    }
+    opening_->relayed = true;
+  }
   opened_ = true;
-  if (!first_) return;
-  send_plain(*first_);
-  delete first_;
-  first_ = nullptr;
+  if (!opening_) return true;
+  if (!opening_->first.empty()) send_plain(opening_->first);
+  delete opening_;
+  opening_ = nullptr;
+  return true;
 }
 
 void H1Client::destroy() {
@@ -217,8 +247,8 @@ void H1Client::abort() {
 void H1Client::fail(Fault fault, Str text) {
   keep_alive_ = false;
   Error e{fault, Side::server};
-  bool system =
-      fault == Fault::reset || fault == Fault::refused || fault == Fault::unreachable || fault == Fault::resource;
+  bool system = fault == Fault::reset || fault == Fault::refused || fault == Fault::unreachable ||
+                fault == Fault::relay || fault == Fault::resource;
   e.sys = system ? last_errno() : 0;
   e.text = text;
   if (!first_byte_ && (fault == Fault::reset || fault == Fault::closed) && requests_ > 1) e.retry = Retry::reused;
@@ -272,6 +302,7 @@ void H1Client::on_broken() {
     Str certificate = net::certificate_error(ssl());
     return fail(Fault::tls, certificate.empty() ? Str("TLS handshake with the server failed") : certificate);
   }
+  if (opening_ && !opening_->problem.empty()) return fail(Fault::relay, opening_->problem);
   int e = last_errno();
   fail(e == ECONNREFUSED || e == ENOENT ? Fault::refused : Fault::unreachable, "connect() failed");
 }

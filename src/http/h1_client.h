@@ -31,6 +31,7 @@ class H1Client final : public H1Conn, public PoolLink, public AgeLink {
   ~H1Client() override;
 
   const model::Server& server() const { return *server_; }
+  uint64_t kind = 0;  // only exchanges that ask for the same may use it (model::Route)
   const net::Conn* owner = nullptr;  // the client connection that it serves alone; null: anybody's
   uint32_t requests() const { return requests_; }
   uint64_t created_ms() const { return created_ms_; }
@@ -64,6 +65,8 @@ class H1Client final : public H1Conn, public PoolLink, public AgeLink {
   void connecting(uint32_t timeout_ms);
   // Bytes to send as soon as the connection is there, before TLS and everything else (a PROXY header).
   void send_first(const std::string& bytes);
+  // Its peer is a SOCKS4 proxy that has to lead to `to` first.
+  void go_through_socks4(const net::Addr& to);
   bool head_started() const { return first_byte_; }  // the server has said something
 
   void send_head(Message& m, bool end) override;
@@ -88,7 +91,7 @@ class H1Client final : public H1Conn, public PoolLink, public AgeLink {
   }
   void bad_bytes(const BadBytes& bytes) override { hooks_->broken(*this, bytes); }
   void body_bad(Str why) override;
-  void on_open() override;
+  bool on_open() override;
   void on_connected() override;
   void on_progress() override { watch(); }
   void on_drained() override;
@@ -115,7 +118,8 @@ class H1Client final : public H1Conn, public PoolLink, public AgeLink {
   void gone();
 
   const model::Server* server_;
-  std::string* first_ = nullptr;
+  struct Opening;
+  Opening* opening_ = nullptr;  // what comes in front of everything; null: nothing (more)
   ClientHooks* hooks_;
   Message* response_ = nullptr;
   const H1Limits* limits_ = nullptr;

@@ -46,6 +46,7 @@ struct ServerName;
 namespace weir::model {
 
 struct Pool;
+struct Route;
 
 // What gives a server its places on HAProxy's hash ring (`hash-key`).
 enum class RingKey : uint8_t { number, spread_number, address, address_and_port };
@@ -77,6 +78,7 @@ struct Server {
   // How a request speaks TLS to it where its plan does not say (Forward::tls); null: with `tls` and `sni`.
   net::TlsTo (*tls_to)(proxy::Transaction& txn, const proxy::Forward& plan) = nullptr;
   Str sni;
+  const Route* route = nullptr;  // how connections get there where that is not the plain way; null: it is
   uint8_t send_proxy = 0;  // PROXY protocol version to send, 0: none
   const Pool* pool = nullptr;
   ServerState* state = nullptr;

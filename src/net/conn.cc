@@ -157,13 +157,14 @@ void Conn::on_io(uint32_t events) {
     int error = 0;
     socklen_t len = sizeof error;
     getsockopt(fd_, SOL_SOCKET, SO_ERROR, &error, &len);
-    connecting_ = false;
     if (error) {
+      connecting_ = false;
       errno_ = error;
       broken_ = true;
       return on_broken();
     }
-    on_open();
+    if (broken_ || !on_open()) return;
+    connecting_ = false;
     if (tls_ == Tls::off) on_connected();
     if (fd_ < 0) return;
   }

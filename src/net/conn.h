@@ -132,7 +132,9 @@ class Conn : public IoHandler, public Timer, public Task {
 
  protected:
   // Events for the session. None is called after close().
-  virtual void on_open() {}  // connect() finished; TLS, if any, comes next
+  // connect() finished; TLS, if any, comes next. False: something is yet to come before the connection counts as open, or it has
+  // failed (refuse_open); asked again with each event.
+  virtual bool on_open() { return true; }
   virtual void on_connected() {}  // connect() or the TLS handshake finished
   virtual void on_readable() = 0;  // read() may give something
   virtual void on_blocked() {}  // the kernel does not take everything: a queue begins
@@ -146,6 +148,8 @@ class Conn : public IoHandler, public Timer, public Task {
 
   // Sends past TLS and queues; for the first few bytes of a fresh connection, which the kernel always takes.
   void send_plain(Str data);
+  // The connection will not open; on_broken() follows.
+  void refuse_open(int error) { fail(error); }
 
   enum class Tls : uint8_t { off, handshake, open, failed };
   Tls tls_ = Tls::off;

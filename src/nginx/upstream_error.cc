@@ -17,6 +17,7 @@ Str action_of(const Transaction& txn, const Error& why) {
   switch (why.fault) {
     case Fault::refused:
     case Fault::unreachable:
+    case Fault::relay:
     case Fault::connect_timeout:
     case Fault::no_server:
     case Fault::resource: return "connecting to upstream";

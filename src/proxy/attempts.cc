@@ -366,7 +366,8 @@ bool Transaction::try_next(const Error& why) {
   up = Pipe();
   if (free_try) tried.clear();
   if (plan->stay && pool->personality->pick_another(*this)) server = nullptr;
-  bool refused = why.fault == Fault::refused || why.fault == Fault::unreachable || why.fault == Fault::tls;
+  bool refused = why.fault == Fault::refused || why.fault == Fault::unreachable || why.fault == Fault::relay ||
+                 why.fault == Fault::tls;
   // The same server, or the only one, again.
   bool same = server || model::active_servers(*pool, shard.loop.now()) <= 1;
   if (plan->turnaround && plan->stay && same && refused)

@@ -6,6 +6,10 @@
 #include "model/model.h"
 #include "net/tls_client.h"
 
+namespace weir::net {
+struct Source;
+}
+
 namespace weir::proxy {
 
 class Transaction;
@@ -47,6 +51,8 @@ struct Forward {
   uint8_t version = 11;  // HTTP version towards the server
   // How TLS is spoken to the servers; null: as the server itself says.
   net::TlsTo (*tls)(Transaction& txn, const Forward& plan) = nullptr;
+  // The local end of connections that this exchange opens; null: as the server's route says.
+  const net::Source* (*source)(Transaction& txn, const Forward& plan) = nullptr;
   // Writes the request for the server into `out` (a copy of the request head's fields, empty header list). Null: the
   // request goes as it stands after the rules.
   void (*build)(Transaction& txn, http::Message& out, const Forward& plan) = nullptr;

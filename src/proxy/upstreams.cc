@@ -14,7 +14,9 @@
 #include "base/fault.h"
 #include "base/slab.h"
 #include "expr/hash.h"
+#include "model/route.h"
 #include "net/proxy_protocol.h"
+#include "net/source.h"
 #include "proxy/forward.h"
 #include "proxy/personality.h"
 #include "proxy/shard.h"
@@ -37,6 +39,15 @@ const http::H1Limits kResponseLimits = [] {
 TlsTo tls_of(const model::Server& server) {
   ssl_ctx_st* context = server.tls_now();
   return {context, server.sni, context != nullptr, context != nullptr};
+}
+
+// Whether a connection that has gone there still leads to the server.
+bool is_there(const model::Server& server, const net::Addr& peer) {
+  net::Addr now = server.address();
+  if (!server.route || !server.route->moves()) return peer == now;
+  if (server.route->client_address) return true;
+  now.port = peer.port;
+  return peer == now;
 }
 
 constexpr uint64_t kPatience = 250;  // ms that another shard may take to give an idle connection away
@@ -71,10 +82,12 @@ void Upstreams::close_idle(const model::Server& server) {
 
 // The first request of a client may only use a connection that it cannot lose by the server's closing it just now: none with
 // `safe`, one that was reused before with `aggressive` (configuration.txt, http-reuse).
-bool Upstreams::need_of(const Transaction& txn, const model::Server& server, const TlsTo& tls, Need& need) {
+bool Upstreams::need_of(const Transaction& txn, const model::Server& server, const TlsTo& tls, uint64_t kind,
+                        Need& need) {
   using model::Reuse;
   Reuse reuse = server.pool->reuse;
   need.tls = tls;
+  need.kind = kind;
   if (txn.tcp || (txn.first_request && reuse == Reuse::safe)) return false;
   if (reuse == Reuse::never) {
     need.owner = txn.client ? txn.client->conn() : nullptr;
@@ -91,7 +104,9 @@ H1Client* Upstreams::find_idle(const model::Server& server, const Need& need) {
     if (!proven && need.proven) return nullptr;
     for (H1Client *c = idle.list.front(), *next; c; c = next) {
       next = idle.list.next(c);
-      if (c->owner != need.owner || (proven && c->requests() < 2) || !net::same_tls(need.tls, c->ssl())) continue;
+      if (c->owner != need.owner || c->kind != need.kind || (proven && c->requests() < 2) ||
+          !net::same_tls(need.tls, c->ssl()))
+        continue;
       closed(*c);
       if (c->usable()) return c;
       c->close();
@@ -100,9 +115,9 @@ H1Client* Upstreams::find_idle(const model::Server& server, const Need& need) {
   return nullptr;
 }
 
-H1Client* Upstreams::take_idle(Transaction& txn, const model::Server& server, const TlsTo& tls) {
+H1Client* Upstreams::take_idle(Transaction& txn, const model::Server& server, const TlsTo& tls, uint64_t kind) {
   Need need;
-  return need_of(txn, server, tls, need) ? find_idle(server, need) : nullptr;
+  return need_of(txn, server, tls, kind, need) ? find_idle(server, need) : nullptr;
 }
 
 // The next shard behind this one that keeps idle connections to the server; -1: none does.
@@ -155,26 +170,28 @@ void Upstreams::close_one(const model::Server& server, int to, uint64_t ticket) 
   shard_.post_to(to, [&server, ticket](Shard& asker) { asker.upstreams.receive(server, Parcel{}, ticket); });
 }
 
-bool Upstreams::ask_others(Transaction& txn, const model::Server& server, const TlsTo& tls) {
+bool Upstreams::ask_others(Transaction& txn, const model::Server& server, const TlsTo& tls, uint64_t kind) {
   Need need;
   const int who = who_else_has_idle(server);
-  if (who < 0 || !shard_.model.process.share_idle || !need_of(txn, server, tls, need) || need.owner) return false;
+  if (who < 0 || !shard_.model.process.share_idle || !need_of(txn, server, tls, kind, need) || need.owner) return false;
   const uint64_t ticket = await_answer(txn);
   // The name is the asking transaction's and may be gone by then.
-  bool sent = shard_.post_to(
-      who, [&server, tls, name = std::string(tls.name), proven = need.proven, to = shard_.index, ticket](Shard& other) {
-        TlsTo wanted = tls;
-        wanted.name = name;
-        other.upstreams.give_away(server, wanted, proven, to, ticket);
+  bool sent =
+      shard_.post_to(who, [&server, need, name = std::string(tls.name), to = shard_.index, ticket](Shard& other) {
+        Need wanted = need;
+        wanted.tls.name = name;
+        other.upstreams.give_away(server, wanted, to, ticket);
       });
   if (!sent) asked_.pop_back();
   return sent;
 }
 
-void Upstreams::give_away(const model::Server& server, const TlsTo& tls, bool proven, int to, uint64_t ticket) {
+void Upstreams::give_away(const model::Server& server, const Need& need, int to, uint64_t ticket) {
   Parcel parcel;
-  if (H1Client* c = find_idle(server, {tls, nullptr, proven})) {
+  const bool keeps = server.route && idle_of(server).count < server.route->low_idle;
+  if (H1Client* c = keeps ? nullptr : find_idle(server, need)) {
     parcel.peer = c->peer();
+    parcel.kind = c->kind;
     if (c->ssl()) net::TlsSessions::leave(c->ssl());
     parcel.requests = c->requests();
     parcel.created_ms = c->created_ms();
@@ -203,7 +220,8 @@ void Upstreams::receive(const model::Server& server, const Parcel& parcel, uint6
       c->set_peer(parcel.peer);
       if (parcel.conn.ssl) tls_sessions_.follow(parcel.conn.ssl, server.id);
       c->taken_over(parcel.requests, parcel.created_ms);
-      if (c->adopt(parcel.conn) && c->peer() == server.address())
+      c->kind = parcel.kind;
+      if (c->adopt(parcel.conn) && is_there(server, c->peer()))
         keep(*c);
       else
         c->close();
@@ -249,12 +267,32 @@ bool client_addresses(Transaction& txn, const model::Server& server, net::Addr& 
   return true;
 }
 
-// Where to connect to. A server without a port is on the one that the client went to; since its connections have another
-// address than it has, none of them is kept.
+// Where to connect to: the server's address, or as far as it has none, or no port, where the client went.
 net::Addr place_of(Transaction& txn, const model::Server& server) {
   net::Addr addr = server.address(), src, dst;
-  if (addr.is_ip() && !addr.port && client_addresses(txn, server, src, dst) && dst.is_ip()) addr.port = dst.port;
+  const model::Route* route = server.route;
+  const bool moves = (route && route->moves()) || (addr.is_ip() && !addr.port);
+  if (!moves || !client_addresses(txn, server, src, dst) || !dst.is_ip()) return addr;
+  const uint16_t port = addr.port;
+  if (route && route->client_address) addr = dst;
+  const bool maps = !port || (route && route->client_port);
+  addr.port = maps ? static_cast<uint16_t>(dst.port + (route ? route->port_offset : 0)) : port;
   return addr;
+}
+
+// What idle connections to the server are told apart by for this exchange, beside TLS. 0: by nothing.
+uint64_t kind_of(Transaction& txn, const model::Server& server, const Forward& plan) {
+  const model::Route* route = server.route;
+  uint64_t kind = route && route->kind_of ? route->kind_of(txn, server) : 0;
+  auto add = [&kind](const net::Addr& addr) {
+    kind = (kind ^ expr::hash_xxh64({reinterpret_cast<const char*>(&addr.v6), sizeof addr.v6}, addr.port)) * 31 + 1;
+  };
+  if (route && route->moves()) add(place_of(txn, server));
+  const net::Source* source = plan.source                 ? plan.source(txn, plan)
+                              : route && route->source_of ? route->source_of(txn, server)
+                                                          : nullptr;
+  if (source) add(source->addr);
+  return kind;
 }
 
 // The PROXY header that tells the server about the transaction's client.
@@ -272,20 +310,50 @@ std::string proxy_header(Transaction& txn, const model::Server& server) {
 }
 }  // namespace
 
+namespace {
+// The local end, where one is said. False: `why` has the reason why there can be none.
+bool set_source(Transaction& txn, const model::Server& server, const Forward& plan, const net::Addr& to, int fd,
+                Error& why) {
+  const model::Route* route = server.route;
+  const bool asks = plan.source || (route && route->source_of);
+  const net::Source* source = plan.source                 ? plan.source(txn, plan)
+                              : route && route->source_of ? route->source_of(txn, server)
+                              : route                     ? route->source
+                                                          : nullptr;
+  if (!source && (!asks || plan.source)) return true;
+  if (!to.is_ip()) return true;
+  const int error = source ? net::bind_source(fd, *source) : EADDRNOTAVAIL;
+  if (!error) return true;
+  why = Error{Fault::resource, Side::proxy, Retry::fresh, 0, error, "bind() failed"};
+  return false;
+}
+}  // namespace
+
 H1Client* Upstreams::open(Transaction& txn, const model::Server& server, const Forward& plan, const TlsTo& tls,
                           Error& why) {
+  const model::Route* route = server.route;
   const net::Addr addr = place_of(txn, server);
-  int fd = fault::socket(fault::Site::socket, addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const bool relayed = route && route->socks4.is_ip();
+  if (relayed && addr.family != AF_INET) {
+    why = Error{Fault::relay, Side::server, Retry::fresh, 0, 0, "SOCKS4 leads to IPv4 addresses only"};
+    return nullptr;
+  }
+  const net::Addr& hop = relayed ? route->socks4 : addr;
+  int fd = fault::socket(fault::Site::socket, hop.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) {
     why = Error{Fault::resource, Side::proxy, Retry::fresh, 0, errno, "socket() failed"};
     return nullptr;
   }
-  if (addr.is_ip()) {
+  if (hop.is_ip()) {
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   }
+  if ((route || plan.source) && !set_source(txn, server, plan, hop, fd, why)) {
+    ::close(fd);
+    return nullptr;
+  }
   sockaddr_storage ss;
-  socklen_t len = addr.to(ss);
+  socklen_t len = hop.to(ss);
   int r = fault::connect(fault::Site::connect, fd, reinterpret_cast<sockaddr*>(&ss), len);
   if (r != 0 && errno != EINPROGRESS) {
     Fault fault = errno == ECONNREFUSED || errno == ENOENT ? Fault::refused : Fault::unreachable;
@@ -307,6 +375,7 @@ H1Client* Upstreams::open(Transaction& txn, const model::Server& server, const F
     return nullptr;
   }
   c->connecting(plan.connect_timeout);
+  if (relayed) c->go_through_socks4(addr);
   if (server.send_proxy) c->send_first(proxy_header(txn, server));
   server.state->connects.fetch_add(1, std::memory_order_relaxed);
   if (tls.context) {
@@ -329,9 +398,10 @@ http::Stream* Upstreams::get(Transaction& txn, const Forward& plan, bool may_ask
     tls = tls_of(server);
     if (tls.context && server.tls_to) tls = server.tls_to(txn, plan);
   }
-  H1Client* c = take_idle(txn, server, tls);
+  const uint64_t kind = server.route || plan.source ? kind_of(txn, server, plan) : 0;
+  H1Client* c = take_idle(txn, server, tls, kind);
   ready = c != nullptr;
-  if (!c && may_ask && ask_others(txn, server, tls)) return nullptr;
+  if (!c && may_ask && ask_others(txn, server, tls, kind)) return nullptr;
   if (!c && server.limits.strict && !make_room(txn, server, may_ask, why)) return nullptr;
   if (c)
     server.state->reuses.fetch_add(1, std::memory_order_relaxed);
@@ -343,6 +413,7 @@ http::Stream* Upstreams::get(Transaction& txn, const Forward& plan, bool may_ask
     c->limit_silence(static_cast<http::H1Server*>(txn.client)->timeouts().body);
   bool never = server.pool->reuse == model::Reuse::never;
   c->owner = never && txn.client ? txn.client->conn() : nullptr;
+  c->kind = kind;
   if (plan.close_upstream || server.send_proxy || (never && !c->owner) || server.pool->keepalive == 0)
     c->set_no_reuse();
   // HTTP/1.1 without Host is no request (RFC 9112 3.2): what came without one goes on in its own version.
@@ -356,7 +427,7 @@ void Upstreams::released(H1Client& c, bool reusable) {
   const model::Pool& pool = *server.pool;
   bool old = (pool.keepalive_requests && c.requests() >= pool.keepalive_requests) ||
              (pool.keepalive_time && shard_.loop.now() - c.created_ms() > pool.keepalive_time);
-  bool moved = !(c.peer() == server.address());  // the server has another address since
+  bool moved = !is_there(server, c.peer());  // the server has another address since
   // Idle connections would keep a server in maintenance from being deleted.
   const bool leaves = server.state->admin.load(std::memory_order_relaxed) == static_cast<uint8_t>(model::Admin::maint);
   if (!reusable || old || moved || leaves || pool.keepalive == 0 || shard_.draining()) return c.close();

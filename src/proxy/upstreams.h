@@ -57,6 +57,7 @@ class Upstreams final : public http::ClientHooks {
     net::Addr peer;
     uint32_t requests = 0;
     uint64_t created_ms = 0;
+    uint64_t kind = 0;
   };
   Idle& idle_of(const model::Server& server) {
     return server.id < known_ ? idle_[server.id] : idle_of_added(server.id - known_);
@@ -66,22 +67,24 @@ class Upstreams final : public http::ClientHooks {
   struct Need {
     net::TlsTo tls;
     const net::Conn* owner = nullptr;  // that serve this client alone
+    uint64_t kind = 0;  // H1Client::kind
     bool proven = false;  // that have served more than one request
   };
   // What the pool's http-reuse allows; false: nothing.
-  static bool need_of(const Transaction& txn, const model::Server& server, const net::TlsTo& tls, Need& need);
-  bool ask_others(Transaction& txn, const model::Server& server, const net::TlsTo& tls);
+  static bool need_of(const Transaction& txn, const model::Server& server, const net::TlsTo& tls, uint64_t kind,
+                      Need& need);
+  bool ask_others(Transaction& txn, const model::Server& server, const net::TlsTo& tls, uint64_t kind);
   bool make_room(Transaction& txn, const model::Server& server, bool may_ask, Error& why);
   bool close_oldest(const model::Server& server);
   void close_one(const model::Server& server, int to, uint64_t ticket);
   int who_else_has_idle(const model::Server& server) const;
   uint64_t await_answer(Transaction& txn);
-  void give_away(const model::Server& server, const net::TlsTo& tls, bool proven, int to, uint64_t ticket);
+  void give_away(const model::Server& server, const Need& need, int to, uint64_t ticket);
   void stop_asking();
   void receive(const model::Server& server, const Parcel& parcel, uint64_t ticket);
   void keep(http::H1Client& c);
   http::H1Client* find_idle(const model::Server& server, const Need& need);
-  http::H1Client* take_idle(Transaction& txn, const model::Server& server, const net::TlsTo& tls);
+  http::H1Client* take_idle(Transaction& txn, const model::Server& server, const net::TlsTo& tls, uint64_t kind);
   http::H1Client* open(Transaction& txn, const model::Server& server, const Forward& plan, const net::TlsTo& tls,
                        Error& why);
 
