@@ -582,6 +582,7 @@ void H1Server::on_timer() {
       return gone();
     case State::head: return end_headless(Fault::timeout);
     case State::exchange: {
+      if (held_back() && queued()) return on_blocked();  // nobody is waited for but the pace
       bool sending = queued() > 0;
       bool reading = receiving() && credit_ > 0 && framing_ != Framing::tunnel;
       bool half = framing_ == Framing::tunnel && send_ended_ && timeouts_->fin;

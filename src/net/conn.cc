@@ -179,6 +179,10 @@ void Conn::on_io(uint32_t events) {
 void Conn::run_task() {
   if (fd_ < 0) return;
   if (broken_) return on_broken();
+  if (pace_ && writable_ && (!out_.empty() || file_.left)) {
+    drain();
+    if (fd_ < 0) return;
+  }
   on_readable();
 }
 
@@ -268,7 +272,7 @@ bool Conn::send_all(const iovec* iov, int count, size_t total) {
   if (fd_ < 0 || broken_) return false;
   size_t done = 0;
   bytes_out += total;
-  if (out_.empty() && !file_.left && writable_ && !connecting_ && tls_ != Tls::handshake) {
+  if (out_.empty() && !file_.left && writable_ && !connecting_ && tls_ != Tls::handshake && !pace_) {
     ssize_t n = send_some(iov, count);
     if (n < 0) {
       if (errno_ != EAGAIN) {
@@ -291,8 +295,29 @@ bool Conn::send_all(const iovec* iov, int count, size_t total) {
     return false;
   }
   if (first) on_blocked();
+  if (pace_) loop_->soon(this);
   return true;
 }
+
+void Conn::go_on() {
+  if (fd_ >= 0 && writable_ && (!out_.empty() || file_.left)) drain();
+}
+
+size_t Conn::gathered() const {
+  return loop_->scratch_owner() == this ? loop_->scratch_used : 0;
+}
+
+namespace {
+// Shortens what is written at once to `most` bytes.
+int cut(iovec* iov, int count, uint64_t most) {
+  for (int i = 0; i < count; i++) {
+    iov[i].iov_len = static_cast<size_t>(std::min<uint64_t>(iov[i].iov_len, most));
+    most -= iov[i].iov_len;
+    if (!most) return i + 1;
+  }
+  return count;
+}
+}  // namespace
 
 ssize_t Conn::send_some(const iovec* iov, int count) {
   if (tls_ != Tls::off) return tls_send(iov, count);
@@ -317,12 +342,18 @@ void Conn::drain() {
   while (!out_.empty()) {
     iovec iov[16];
     int count = out_.spans(iov, 16);
+    if (pace_) {
+      const uint64_t most = pace_->allowance();
+      if (!most) return;
+      count = cut(iov, count, most);
+    }
     ssize_t n = send_some(iov, count);
     if (n < 0) {
       if (errno_ != EAGAIN) return fail(errno_);
       writable_ = false;
       return;
     }
+    if (pace_) pace_->sent(static_cast<uint64_t>(n));
     size_t wanted = 0;
     for (int i = 0; i < count; i++) wanted += iov[i].iov_len;
     out_.consume(static_cast<size_t>(n));
@@ -340,6 +371,10 @@ void Conn::drain() {
 bool Conn::drain_file() {
   while (file_.left) {
     size_t part = std::min<uint64_t>(file_.left, 1 << 20);
+    if (pace_) {
+      part = static_cast<size_t>(std::min<uint64_t>(part, pace_->allowance()));
+      if (!part) return false;
+    }
     ssize_t n;
     if (tls_ == Tls::off) {
       n = fault::sendfile(fault::Site::sendfile, fd_, file_.fd, &file_.offset, part);
@@ -354,6 +389,7 @@ bool Conn::drain_file() {
     }
     if (n > 0) {
       file_.left -= static_cast<uint64_t>(n);
+      if (pace_) pace_->sent(static_cast<uint64_t>(n));
       on_progress();
       continue;
     }
@@ -372,7 +408,9 @@ bool Conn::write_file(const FileSpan& file) {
   if (!flush() || broken_) return false;
   bytes_out += file.left;
   file_ = file;
-  if (out_.empty() && writable_ && tls_ != Tls::handshake) {
+  if (pace_) {
+    loop_->soon(this);
+  } else if (out_.empty() && writable_ && tls_ != Tls::handshake) {
     if (drain_file() && want_shutdown_) shutdown_write();
   }
   if (file_.left) on_blocked();

@@ -58,6 +58,17 @@ struct FileSpan {
 // The socket's own address; asks the kernel.
 Addr local_address(int fd);
 
+// How fast a connection may write; belongs to whoever gave it.
+class Pace {
+ public:
+  // Bytes that may go to the kernel now. 0: none, and Conn::go_on() is called once some may.
+  virtual uint64_t allowance() = 0;
+  virtual void sent(uint64_t n) = 0;
+
+ protected:
+  ~Pace() = default;
+};
+
 class Conn : public IoHandler, public Timer, public Task {
  public:
   enum class Io : uint8_t { ok, again, eof, error };
@@ -100,8 +111,15 @@ class Conn : public IoHandler, public Timer, public Task {
   bool flush();  // sends what prepare/commit gathered
   // Sends file bytes after everything queued. The descriptor stays the caller's until on_drained().
   bool write_file(const FileSpan& file);
-  // Bytes that the kernel did not take yet; what is gathered for the end of this event does not count.
-  size_t queued() const { return out_.size() + file_.left; }
+  // Bytes that the kernel did not take yet; what is gathered for the end of this event counts with a pace only.
+  size_t queued() const {
+    const size_t n = out_.size() + file_.left;
+    return pace_ ? n + gathered() : n;
+  }
+  // From now on at this pace: everything is queued, and goes from the loop. Null: as fast as the kernel takes it.
+  void set_pace(Pace* pace) { pace_ = pace; }
+  void go_on();  // the pace allows more
+  bool held_back() const { return pace_ && writable_; }  // by the pace, not by the kernel
   void drop_queue() {
     out_.clear();
     file_ = {};
@@ -161,6 +179,7 @@ class Conn : public IoHandler, public Timer, public Task {
   ssize_t tls_send(const iovec* iov, int count);
   Io tls_read(char* to, size_t size, size_t& got);
   void tls_handshake();
+  size_t gathered() const;
   void drain();
   bool drain_file();
   void fail(int error);
@@ -179,6 +198,7 @@ class Conn : public IoHandler, public Timer, public Task {
   ssl_st* ssl_ = nullptr;
   BufQueue out_;
   FileSpan file_;
+  Pace* pace_ = nullptr;
 };
 
 }  // namespace weir::net

@@ -1,5 +1,5 @@
-// limit_rate, limit_rate_after and X-Accel-Limit-Rate (ngx_http_write_filter_module): a filter that lets a response pass at
-// so many bytes a second and makes its source wait meanwhile.
+// limit_rate, limit_rate_after and X-Accel-Limit-Rate (ngx_http_write_filter_module): so many bytes a second go to the client,
+// the answer's head among them.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -33,79 +33,47 @@ uint64_t size_of(Transaction& txn, const Setting<const Script*>& setting) {
   return setting.set && parse_size(setting.value->eval(txn), n) ? n : 0;
 }
 
-class RateFilter final : public Filter, public Timer {
+// The pace of the answer, head and framing included.
+class Rate final : public net::Pace, public Timer, public proxy::Waiter {
  public:
-  RateFilter(Transaction& txn, uint64_t rate, uint64_t after) : txn_(txn), rate_(rate), after_(after) {
-    start_ms_ = txn.times.idle_ms ? txn.times.idle_ms : txn.times.head_ms;
+  Rate(Transaction& txn, net::Conn& client, uint64_t rate, uint64_t after)
+      : client_(client),
+        rate_(rate),
+        after_(after),
+        start_ms_(txn.times.idle_ms ? txn.times.idle_ms : txn.times.head_ms) {
+    cancel = [](proxy::Waiter* self) { static_cast<Rate*>(self)->end(); };
+    client.set_pace(this);
+    txn.own(this);
   }
 
-  void data(Str data, bool end) override {
-    if (!queue_.append(data.data(), data.size())) {
-      Error e{Fault::resource, Side::proxy};
-      e.sys = ENOMEM;
-      e.text = "no memory for the response";
-      txn_.fail(e);
-      return;
-    }
-    ended_ = end;
-    pump();
+  uint64_t allowance() override {
+    if (Timer::armed()) return 0;
+    const uint64_t seconds = (client_.loop().now() - start_ms_) / 1000;
+    const int64_t limit = static_cast<int64_t>(rate_ * (seconds + 1) + after_) - static_cast<int64_t>(sent_);
+    if (limit > 0) return static_cast<uint64_t>(limit);
+    wait(static_cast<uint64_t>(-limit) * 1000 / rate_ + 1);
+    return 0;
   }
-  void resume() override { pump(); }
-  void abort() override {
-    txn_.shard.loop.disarm(*this);
-    queue_.clear();
+  void sent(uint64_t n) override {
+    const uint64_t before = limited();
+    sent_ += n;
+    if (uint64_t delay = (limited() - before) * 1000 / rate_) wait(delay);
   }
 
  private:
-  void on_timer() override {
-    pump();
-    if (pipe->held() || !txn_.client) return;
-    // What waited for this filter goes on: the source has room again, or the exchange is complete.
-    txn_.on_drained(*txn_.client);
+  void on_timer() override { client_.go_on(); }
+  void wait(uint64_t ms) { client_.loop().arm(*this, ms); }
+  uint64_t limited() const { return sent_ > after_ ? sent_ - after_ : 0; }
+  void end() {
+    client_.loop().disarm(*this);
+    client_.set_pace(nullptr);
   }
 
-  // Bytes that may go now; not positive: how many too many went already.
-  int64_t allowance() const {
-    uint64_t seconds = (txn_.shard.loop.now() - start_ms_) / 1000;
-    return static_cast<int64_t>(rate_ * (seconds + 1) + after_) - static_cast<int64_t>(sent_);
-  }
-
-  void pump() {
-    while (!finished_ && !Timer::armed() && !pipe->congested() && (!queue_.empty() || ended_)) {
-      int64_t limit = allowance();
-      if (limit <= 0) {
-        wait(static_cast<uint64_t>(-limit) * 1000 / rate_ + 1);
-        break;
-      }
-      uint64_t limited_before = sent_ > after_ ? sent_ - after_ : 0;
-      send(std::min<uint64_t>(static_cast<uint64_t>(limit), queue_.size()));
-      uint64_t limited_after = sent_ > after_ ? sent_ - after_ : 0;
-      if (finished_) break;
-      if (uint64_t delay = (limited_after - limited_before) * 1000 / rate_) wait(delay);
-    }
-    pipe->set_held(!queue_.empty() || (ended_ && !finished_));
-  }
-  void wait(uint64_t ms) { txn_.shard.loop.arm(*this, ms); }
-
-  void send(uint64_t n) {
-    sent_ += n;
-    do {
-      Str part = queue_.front().substr(0, n);
-      n -= part.size();
-      finished_ = ended_ && part.size() == queue_.size();
-      emit(part, finished_);
-      queue_.consume(part.size());
-    } while (n);
-  }
-
-  Transaction& txn_;
+  net::Conn& client_;
   uint64_t rate_;
   uint64_t after_;
   uint64_t start_ms_;
   uint64_t sent_ = 0;
-  net::BufQueue queue_;
-  bool ended_ = false;
-  bool finished_ = false;
 };
 
 Filter* make_rate_filter(Transaction& txn, const void* conf) {
@@ -118,7 +86,9 @@ Filter* make_rate_filter(Transaction& txn, const void* conf) {
   }
   if (!r.limit_rate) return nullptr;
   r.limit_rate_after = size_of(txn, c.after);
-  return txn.arena.own<RateFilter>(txn, r.limit_rate, r.limit_rate_after);
+  if (net::Conn* client = txn.client ? txn.client->conn() : nullptr)
+    txn.arena.own<Rate>(txn, *client, r.limit_rate, r.limit_rate_after);
+  return nullptr;
 }
 
 // The server may set the rate. Runs before the proxy's own step, which hides the header and may redirect; so this module
