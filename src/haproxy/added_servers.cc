@@ -87,8 +87,6 @@ uint32_t number_for(Scope& scope, const model::Pool& pool, uint32_t wanted, cons
 void note_limits(Scope& scope, const ServerOptions& o, const model::Pool& pool, const Where& where) {
   if (o.load.slowstart && !pool.limits.warms)
     scope.diag.note(where, "slowstart concerns maxconn alone: the algorithm does not let weights change");
-  if (o.pool_max_conn < pool.keepalive)
-    scope.diag.note(where, "pool-max-conn is counted over the whole backend in weir and stays as it was");
   if (o.pool_purge_delay > pool.keepalive_timeout)
     scope.diag.note(where, "pool-purge-delay is one for the whole backend in weir and stays as it was");
 }

@@ -69,6 +69,21 @@ const Row* find_dotted(const Directive& d, ContextMask context) {
   return nullptr;
 }
 
+// `track-sc3` and its like: the row is that of the name without the number.
+const Row* find_numbered(const Directive& d, ContextMask context) {
+  for (size_t n = std::min<size_t>(3, d.words.size()); n >= 2; n--) {
+    Str last = d.words[n - 1].text;
+    const size_t digits = last.find_first_of("0123456789");
+    if (digits == Str::npos || !digits || last.find_first_not_of("0123456789", digits) != Str::npos) continue;
+    std::string name;
+    for (size_t i = 0; i + 1 < n; i++) name.append(d.words[i].text).append(" ");
+    name.append(last.substr(0, digits));
+    if (!name.ends_with("track-sc")) continue;
+    if (const Row* row = index().find_name(name, context)) return row;
+  }
+  return nullptr;
+}
+
 // How many words the keyword takes for the reader: rule families and options name two.
 std::string keyword_of(const Directive& d) {
   constexpr Str kFamilies[] = {"option",      "timeout",      "stats",      "http-request", "http-response",
@@ -235,8 +250,8 @@ const config::Index& index() {
                                    kExternalCheckTable, kCookieTable,        kStickTable,        kLogProfileTable,
                                    kRingTable,          kLogForwardTable,    kAddressRuleTable,  kForwardedHeaderTable,
                                    kTrackTable,         kServerLoadTable,    kPriorityRuleTable, kServerNameTable,
-                                   kServerRouteTable,   kSourceTable,        kResolversTable,    kResolveRuleTable,
-                                   kPeersTable,         kServerOriginTable})
+                                   kServerRouteTable,   kRdpCookieTable,     kSourceTable,       kResolversTable,
+                                   kResolveRuleTable,   kPeersTable,         kServerOriginTable})
       i.add(t);
     add_planned(i);
     return i;
@@ -248,6 +263,7 @@ void bind_directive(Scope& scope, const Directive& d) {
   size_t used = 0;
   const Row* row = index().find(d, scope.context, used);
   if (!row) row = find_dotted(d, scope.context);
+  if (!row) row = find_numbered(d, scope.context);
   if (!row) return report_unknown(scope, d);
   if (!row->bind && row->no_effect.empty()) {
     if (is_removed(*row)) return report_removed(scope, d, *row);

@@ -26,6 +26,7 @@ stats::ProxyEntry entry_of(const Proxy& p) {
   e.disabled = p.s.disabled;
   e.mode = p.s.mode == Mode::http ? "http" : p.s.mode == Mode::tcp ? "tcp" : p.s.mode == Mode::log ? "log" : "spop";
   e.description = p.description;
+  if (p.is_back()) e.cookie = p.s.cookie.name;
   e.max_conns = p.s.maxconn;
   e.limits = p.front_limits;
   e.listeners = p.listeners;

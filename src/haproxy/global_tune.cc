@@ -3,6 +3,7 @@
 
 #include "haproxy/bind.h"
 #include "haproxy/tables.h"
+#include "haproxy/track.h"
 
 namespace weir::haproxy {
 namespace {
@@ -11,6 +12,12 @@ void bind_max_headers(void* s, const Directive& d, const Row& row) {
   uint64_t n = 0;
   if (read_number(scope_of(s), args_of(d, row)[0], row.name, 1, 32767, n))
     scope_of(s).global.tune_max_headers = static_cast<uint32_t>(n);
+}
+
+void bind_stick_counters(void* s, const Directive& d, const Row& row) {
+  uint64_t n = 0;
+  if (read_number(scope_of(s), args_of(d, row)[0], row.name, 0, Trackers::kMost, n))
+    scope_of(s).global.stick_counters = static_cast<uint32_t>(n);
 }
 
 void bind_bufsize(void* s, const Directive& d, const Row& row) {
@@ -54,6 +61,8 @@ constexpr Str kOpenssl = "OpenSSL's own choice is used";
 constexpr Row kRows[] = {
     word("tune.http.maxhdr", bind_max_headers, "<number>", "largest number of headers in a message"),
     word("tune.bufsize", bind_bufsize, "<size>", "largest request and response head"),
+    word("tune.stick-counters", bind_stick_counters, "<number>",
+         "stick counters that a connection or a request may track at once; 3 by default"),
     word("tune.idle-pool.shared", bind_share_idle, "{ full | on | off }",
          "whether threads share idle server connections"),
     word("tune.maxaccept", bind_accepts, "<number>", "connections taken from a socket in a row; -1: any number"),

@@ -67,8 +67,6 @@ constexpr Row kRows[] = {
     // HTTP in general
     {"tune.peers.max-updates-at-once", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
      "table updates handled at once when peers exchange", "a peer has its turn for some batches of 16 kB"},
-    as_harmless({"tune.stick-counters", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
-                 "stick counters that one session may track"}),
     // HTTP/1
     {"tune.h1.be.glitches-threshold", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
      "glitches after which an HTTP/1 server connection is closed"},

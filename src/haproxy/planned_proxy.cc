@@ -46,8 +46,6 @@ constexpr Row kRows[] = {
     {"http-send-name-header", kBackends, 0, 1, Block::none, Inherit::copy, nullptr, "[<header>]",
      "request header that carries the server's name"},
     // persistence
-    {"persist rdp-cookie", kBackends, 0, 0, Block::none, Inherit::copy, nullptr, "[(<name>)]",
-     "keep RDP clients on their server by their cookie"},
     // timeouts
     {"timeout client-hs", kFrontends, 1, 1, Block::none, Inherit::copy, nullptr, "<timeout>",
      "time for a client's TLS handshake"},

@@ -33,15 +33,9 @@ constexpr Row kRows[] = {
     {"check-reuse-pool", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "",
      "let checks use idle connections"},
     // persistence and redirection
-    {"redir", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<prefix>",
-     "redirect GET and HEAD to this prefix instead of proxying"},
     // connections
     {"idle-ping", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<delay>",
      "interval of pings on idle connections"},
-    {"pool-conn-name", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<expr>",
-     "name under which an idle connection may be used again"},
-    {"pool-low-conn", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<max>",
-     "idle connections below which threads do not take from each other"},
     {"quic-cc-algo", kServerOption, 1, 1, Block::none, Inherit::none, nullptr,
      "{ cubic | newreno | bbr | nocc }[(<args,...>)]", "QUIC congestion control"},
     {"ws", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "{ auto | h1 | h2 }",

@@ -115,7 +115,7 @@ struct Settings {
   bool redispatch = false;
   int redispatch_after = -1;
   CookieSettings cookie;
-  Str rdp_cookie;  // persist rdp-cookie; empty: none
+  const expr::Expr* rdp_cookie = nullptr;  // persist rdp-cookie; null: none
   const SourceConf* source = nullptr;  // of servers that say nothing
 
   StateSource states = StateSource::none;

@@ -21,6 +21,7 @@
 #include "haproxy/log_profile.h"
 #include "haproxy/monitor.h"
 #include "haproxy/personality.h"
+#include "haproxy/rdp_cookie.h"
 #include "haproxy/resolvers.h"
 #include "haproxy/ring.h"
 #include "haproxy/server_line.h"
@@ -99,7 +100,7 @@ void settle_algorithm(Scope& scope, Proxy& p) {
 
 // Whether something else than balancing may name a request's server.
 bool may_choose(const Proxy& p) {
-  return !p.use_servers.empty() || !p.sticks.empty() || (p.http() && !p.s.cookie.name.empty());
+  return !p.use_servers.empty() || !p.sticks.empty() || p.s.rdp_cookie || (p.http() && !p.s.cookie.name.empty());
 }
 
 void make_pool(Scope& scope, Proxy& p) {
@@ -123,8 +124,6 @@ void make_pool(Scope& scope, Proxy& p) {
     s->slot = static_cast<uint16_t>(pool->servers.size());
     s->pool = pool;
     pool->servers.push_back(s);
-    pool->keepalive =
-        std::min(pool->keepalive, options.pool_max_conn == UINT32_MAX ? INT32_MAX : options.pool_max_conn);
     pool->keepalive_timeout = std::max(pool->keepalive_timeout, options.pool_purge_delay);
     check_protocol(scope, p, *s);
     set_route(scope, p, *s);
@@ -229,6 +228,7 @@ void make_segments(Scope& scope, Proxy& p) {
     list.add(run_persist_rules, !p.persist_rules.empty());
     list.add(run_use_server, !p.use_servers.empty());
     list.add(run_request_cookies, p.http() && (!p.s.cookie.name.empty() || captures_cookies(scope.global)));
+    list.add(run_rdp_cookie, p.s.rdp_cookie != nullptr);
     list.add(run_stick_rules, !p.sticks.empty());
     list.add(run_collect_post, p.http() && p.s.balance.algorithm == Algorithm::url_param && p.s.balance.check_post);
     list.add(run_forward);

@@ -283,8 +283,7 @@ Str unbuilt_address(const Address& address) {
   if (address.quic) return "QUIC servers";
   if (address.family == Address::Family::descriptor || address.family == Address::Family::socket_pair)
     return "servers on descriptors";
-  bool inet = address.family != Address::Family::path && address.family != Address::Family::abstract;
-  return inet && address.port_offset ? Str("a server on a port beside the client's") : Str();
+  return {};
 }
 
 // A server without a port is on the one that the client went to, where there is a client. False: it has to have one.
@@ -292,7 +291,7 @@ bool may_lack_port(Scope& scope, Str name, const Address& address, const ServerO
   const bool inet = address.family != Address::Family::path && address.family != Address::Family::abstract;
   // The ports of services come with them.
   const bool service = address.host.starts_with('_') && !options.resolve.section.text.empty();
-  if (!inet || service || address.port > 0) return true;
+  if (!inet || service || (address.port > 0 && !address.port_offset)) return true;
   if (!scope.proxy->is_back() || scope.proxy->s.mode == Mode::log) {
     scope.error(word.where, fmt::format("'{}' lacks its port", name), "write: <address>:<port>",
                 fmt::format("'server {}' : missing port specification in '{}'.", name, word.text));

@@ -54,6 +54,40 @@ const net::Source* source_of(proxy::Transaction& txn, const model::Server& serve
   return source_for(txn, *(own ? own : static_cast<const Proxy*>(server.pool->conf)->s.source));
 }
 
+// `redir`: GET and HEAD go to where the client can reach the server itself.
+bool redirect_there(proxy::Transaction& txn, const model::Server& server) {
+  if (txn.tcp || (txn.request.method != http::Method::get && txn.request.method != http::Method::head)) return false;
+  Str prefix = options_of(server).redir;
+  if (prefix == "/") prefix = {};
+  Str path = txn.request.path;
+  txn.termination = {'L', 'C'};
+  txn.begin_reply(302);
+  txn.response.headers.add("Cache-Control", "no-cache", http::Name::cache_control);
+  txn.response.headers.add("Location", txn.arena.cat(prefix, path.empty() ? Str("/") : path), http::Name::location);
+  txn.response.body = http::Body::length;
+  txn.reply_head({});
+  return true;
+}
+
+uint64_t connection_name(proxy::Transaction& txn, const model::Server& server) {
+  const expr::Expr& name = *options_of(server).pool_name_from;
+  expr::Value value;
+  if (!name.eval(context_for(txn), value) || !expr::cast(value, expr::Type::string, txn.arena)) return 0;
+  return expr::hash_xxh64(value.str, 1) | 1;
+}
+
+void read_pool_name(Scope& scope, ServerOptions& o) {
+  if (o.pool_name.text.empty()) return;
+  ParseEnv env = scope.env();
+  SampleError problem;
+  o.pool_name_from = parse_sample_text(o.pool_name.text, env, o.pool_name.where, problem);
+  if (!o.pool_name_from)
+    scope.error(at_byte(o.pool_name, problem.at, problem.length), problem.text, problem.remedy,
+                fmt::format("error detected while parsing pool-conn-name expression : {}.", problem.text));
+  else if (!require_available(*o.pool_name_from, kAtConnect, o.pool_name.where, scope.diag))
+    o.pool_name_from = nullptr;
+}
+
 void on_line(void*, const Directive&, const Row&) {}
 
 constexpr Row option(Str name, int8_t args, Str syntax, Str help) {
@@ -66,18 +100,29 @@ constexpr Row kRows[] = {
            "<addr>[:<pl>[-<ph>]] [usesrc { <addr2>[:<port2>] | client | clientip | hdr_ip(<hdr>[,<occ>]) }] [interface "
            "<name>]",
            "local address of connections, with a range of ports"),
+    option("redir", 1, "<prefix>", "redirect GET and HEAD to this prefix instead of proxying"),
+    option("pool-conn-name", 1, "<expr>",
+           "name under which an idle connection may be used again, in place of that of TLS"),
+    option("pool-low-conn", 1, "<max>", "idle connections below which threads do not take from each other"),
     option("check-via-socks4", 0, "", "checks go through the SOCKS4 proxy as well"),
 };
 
 }  // namespace
 
 bool take_route_option(Scope& scope, ServerOptions& o, Str name, Words args) {
+  uint64_t n = 0;
   if (name == "socks4")
     take_socks4(scope, o, args[0]);
   else if (name == "check-via-socks4")
     o.check.via_socks4 = true;
+  else if (name == "redir")
+    o.redir = args[0].text;
+  else if (name == "pool-conn-name")
+    o.pool_name = args[0];
+  else if (name == "pool-low-conn" && read_number(scope, args[0], name, 0, INT32_MAX, n))
+    o.pool_low = static_cast<uint32_t>(n);
   else
-    return false;
+    return name == "pool-low-conn";
   return true;
 }
 
@@ -85,15 +130,25 @@ void take_client_place(const Address& address, ServerOptions& o) {
   using Family = Address::Family;
   const bool inet = address.family == Family::any || address.family == Family::ipv4 || address.family == Family::ipv6;
   if (!inet) return;
-  o.client_port = address.port <= 0 || address.port_offset;
+  net::Addr literal;
+  const bool any = address.host.empty() || address.host == "*" ||
+                   (net::parse_ip(address.host, literal) &&
+                    (literal.family == AF_INET ? !literal.v4.s_addr : IN6_IS_ADDR_UNSPECIFIED(&literal.v6)));
+  o.client_address = any;
+  const bool service = address.host.starts_with('_') && !o.resolve.section.text.empty();  // which brings its port
+  o.client_port = (address.port <= 0 || address.port_offset) && !service;
   o.port_offset = address.port_offset ? address.port : 0;
 }
 
 void set_route(Scope& scope, const Proxy& p, model::Server& s) {
-  const ServerOptions& o = options_of(s);
+  auto& o = *static_cast<ServerOptions*>(const_cast<void*>(s.conf));
+  read_pool_name(scope, o);
   const SourceConf* source = o.source ? o.source : p.s.source;
   const bool relayed = o.socks4.is_ip();
-  if (!source && !relayed && !o.client_address && !o.client_port) return;
+  const bool limited = o.pool_max_conn != UINT32_MAX;
+  if (!source && !relayed && !o.client_address && !o.client_port && !o.pool_name_from && !o.pool_low && !limited &&
+      o.redir.empty())
+    return;
   auto* route = scope.arena.make<model::Route>();
   route->socks4 = o.socks4;
   route->client_address = o.client_address;
@@ -102,6 +157,17 @@ void set_route(Scope& scope, const Proxy& p, model::Server& s) {
   if (source) {
     route->source = &source->plain;
     if (source->shows != SourceConf::Shows::plain) route->source_of = source_of;
+  }
+  if (o.pool_name_from) route->name_of = connection_name;
+  route->low_idle = o.pool_low;
+  if (limited) route->most_idle = static_cast<int32_t>(o.pool_max_conn);
+  if (!o.redir.empty()) {
+    if (p.http())
+      route->answers = redirect_there;
+    else
+      scope.warning(p.where, fmt::format("'redir' of '{}/{}' does nothing: the mode is tcp", p.name, s.name), {},
+                    fmt::format("{} '{}' : 'redir' will be ignored for server '{}' (needs 'mode http').",
+                                kind_name(p.kind), p.name, s.name));
   }
   s.route = route;
   if (relayed && s.addr.family != AF_INET && !s.unresolved && !s.follows)

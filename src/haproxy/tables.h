@@ -27,6 +27,7 @@ extern const config::Table kTlsOptionTable;
 extern const config::Table kTimeoutTable;
 extern const config::Table kOptionTable;
 extern const config::Table kForwardedTable;
+extern const config::Table kRdpCookieTable;
 extern const config::Table kRetryTable;
 extern const config::Table kSwitchingTable;
 extern const config::Table kCookieTable;

@@ -55,8 +55,21 @@ void count_outcome(const Transaction& txn, const Exchange& x, Trackers& trackers
 
 }  // namespace
 
+const Trackers::One* Trackers::find(int64_t counter) const {
+  if (counter < 0 || counter >= kMost || (counter >= kUsual && !further_)) return nullptr;
+  const auto n = static_cast<size_t>(counter);
+  const One& one = n < kUsual ? first_[n] : (*further_)[n - kUsual];
+  return one.table ? &one : nullptr;
+}
+
+Trackers::One& Trackers::slot(int counter) {
+  if (counter < kUsual) return first_[counter];
+  if (!further_) further_ = std::make_unique<std::array<One, kMost - kUsual>>();
+  return (*further_)[static_cast<size_t>(counter - kUsual)];
+}
+
 void track(Trackers& trackers, int counter, const StickTable& table, Str key) {
-  Trackers::One& one = trackers.counters[counter];
+  Trackers::One& one = trackers.slot(counter);
   if (one.table || !table.table.is_open()) return;
   const uint64_t now = stats::monotonic_ms();
   Table::Guard guard(table.table, key);
@@ -72,8 +85,7 @@ void track(Trackers& trackers, int counter, const StickTable& table, Str key) {
 
 void end_tracking(Trackers& trackers) {
   const uint64_t now = stats::monotonic_ms();
-  for (Trackers::One& one : trackers.counters) {
-    if (!one.table) continue;
+  trackers.each([now](Trackers::One& one) {
     Table::Guard guard(one.table->table, one.place);
     if (Table::Entry* e = guard.at()) {
       e->trackers.down();
@@ -81,18 +93,20 @@ void end_tracking(Trackers& trackers) {
       guard.touch(*e, now, one.table->expire_ms);
     }
     one.table = nullptr;
-  }
+  });
+}
+
+void count(Trackers::One& one, Datum total, Datum rate, uint32_t n) {
+  if (!one.table || (!one.table->has(total) && !one.table->has(rate))) return;
+  Table::Guard guard(one.table->table, one.place);
+  Table::Entry* e = guard.at();
+  if (!e) return;
+  bump(*one.table, *e, total, rate, n, stats::monotonic_ms());
+  guard.changed(*e);
 }
 
 void count(Trackers& trackers, Datum total, Datum rate, uint32_t n) {
-  for (Trackers::One& one : trackers.counters) {
-    if (!one.table || (!one.table->has(total) && !one.table->has(rate))) continue;
-    Table::Guard guard(one.table->table, one.place);
-    Table::Entry* e = guard.at();
-    if (!e) continue;
-    bump(*one.table, *e, total, rate, n, stats::monotonic_ms());
-    guard.changed(*e);
-  }
+  trackers.each([&](Trackers::One& one) { count(one, total, rate, n); });
 }
 
 Session* session_of(http::H1Server& client, bool makes) {
@@ -118,11 +132,11 @@ void finish_tracking(Transaction& txn, Exchange& x) {
 }
 
 const Trackers::One* tracked(Transaction& txn, int64_t counter) {
-  if (counter < 0 || counter >= Trackers::kCounters) return nullptr;
   const Exchange& x = exchange(txn);
-  if (x.trackers && x.trackers->counters[counter].table) return &x.trackers->counters[counter];
+  if (x.trackers)
+    if (const Trackers::One* one = x.trackers->find(counter)) return one;
   const Session* s = session_for(txn);
-  return s && s->trackers.counters[counter].table ? &s->trackers.counters[counter] : nullptr;
+  return s ? s->trackers.find(counter) : nullptr;
 }
 
 }  // namespace weir::haproxy

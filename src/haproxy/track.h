@@ -1,7 +1,9 @@
 #pragma once
-// Counting in stick tables: rules say which entries a connection or a request counts in (track-sc0, 1, 2), until it ends. Internal
+// Counting in stick tables: rules say which entries a connection or a request counts in (track-sc0, 1, 2 …), until it ends. Internal
 // to the HAProxy personality.
+#include <array>
 #include <cstdint>
+#include <memory>
 
 #include "sticky/table.h"
 
@@ -18,13 +20,30 @@ namespace weir::haproxy {
 struct Exchange;
 
 // Entries by counter; a table that is null tracks nothing.
-struct Trackers {
-  static constexpr int kCounters = 3;
+class Trackers {
+ public:
+  static constexpr int kMost = 100;  // counters, as many as tune.stick-counters may ask for
   struct One {
     const sticky::StickTable* table = nullptr;
     sticky::Table::Place place;
   };
-  One counters[kCounters];
+
+  // What that counter tracks; null: nothing.
+  const One* find(int64_t counter) const;
+  One& slot(int counter);
+  template <class F>
+  void each(F&& use) {
+    for (One& one : first_)
+      if (one.table) use(one);
+    if (!further_) return;
+    for (One& one : *further_)
+      if (one.table) use(one);
+  }
+
+ private:
+  static constexpr int kUsual = 3;
+  One first_[kUsual];
+  std::unique_ptr<std::array<One, kMost - kUsual>> further_;  // once one of them is used
 };
 
 // Tracks the key's entry, which is made when it is not there, and counts a connection; nothing when the counter is in use or the
@@ -32,7 +51,8 @@ struct Trackers {
 void track(Trackers& trackers, int counter, const sticky::StickTable& table, Str key);
 // The entries go on without these. What was tracked may be tracked anew.
 void end_tracking(Trackers& trackers);
-// Counts events where the entries store them.
+// Counts events where the entry, or the entries, store them.
+void count(Trackers::One& one, sticky::Datum total, sticky::Datum rate, uint32_t n = 1);
 void count(Trackers& trackers, sticky::Datum total, sticky::Datum rate, uint32_t n = 1);
 
 // A request of a connection whose rules track has come.

@@ -30,7 +30,7 @@ Trackers* trackers_for(Transaction& txn, Ruleset set) {
     return client ? &session_of(*client, true)->trackers : nullptr;
   }
   Exchange& x = exchange(txn);
-  if (!x.trackers) x.trackers = txn.arena.make<Trackers>();
+  if (!x.trackers) x.trackers = txn.arena.own<Trackers>();
   return x.trackers;
 }
 
@@ -48,9 +48,7 @@ Next run_track(Transaction& txn, Cursor&, const void* conf) {
   // A request that is tracked by its contents is counted with that.
   const bool http = !txn.tcp && rule.set != Ruleset::connection && rule.set != Ruleset::session;
   if (!http) return Next::next;
-  Trackers one;
-  one.counters[rule.counter] = trackers->counters[rule.counter];
-  count(one, Datum::http_req_cnt, Datum::http_req_rate);
+  count(trackers->slot(rule.counter), Datum::http_req_cnt, Datum::http_req_rate);
   return Next::next;
 }
 
@@ -107,12 +105,30 @@ const Word& action_word(const Directive& d, const Row& row) {
   return d.words[static_cast<size_t>(std::count(row.name.begin(), row.name.end(), ' '))];
 }
 
+constexpr Str kTrackName = "track-sc";
+
+void report_counter(Scope& scope, const Word& word, Str id) {
+  const uint32_t counters = scope.global.stick_counters;
+  if (!counters)
+    scope.error(word.where, "there are no stick counters: tune.stick-counters is 0", {},
+                fmt::format("Cannot use '{}', stick-counters are disabled via tune.stick-counters", word.text));
+  else
+    scope.error(word.where, fmt::format("'{}' is no stick counter: there are 0 to {}", id, counters - 1),
+                fmt::format("write in the global section: tune.stick-counters {}", Trackers::kMost),
+                fmt::format("invalid stick table track ID '{}'. The max allowed ID is {} (tune.stick-counters)",
+                            word.text, counters - 1));
+}
+
 void bind_track(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   Words args;
   auto* rule = new_rule<TrackRule>(scope, d, row, args);
   if (!rule || !enough(scope, d, args, 1, row)) return;
-  rule->counter = row.name.back() - '0';
+  const Word& action = action_word(d, row);
+  const auto number = parse_u64(action.text.substr(kTrackName.size()));
+  if (!number || *number >= scope.global.stick_counters)
+    return report_counter(scope, action, action.text.substr(kTrackName.size()));
+  rule->counter = static_cast<int>(*number);
   ParseEnv env = scope.env();
   size_t at = 0;
   rule->sample = parse_sample_words(args, at, env);
@@ -145,16 +161,18 @@ bool read_place(Scope& scope, const Word& word, bool indexed, CounterRule& rule)
   if (open != Str::npos && text.ends_with(')')) inside = text.substr(open + 1, text.size() - open - 2);
   auto index = indexed ? parse_u64(trim(cut(inside, ','))) : std::optional<uint64_t>(0);
   auto counter = parse_u64(trim(inside));
-  if (index && *index < 100 && counter && *counter < Trackers::kCounters) {
+  if (index && *index < 100 && counter && *counter < scope.global.stick_counters) {
     if (indexed) rule.index = rule.plain_index = static_cast<uint32_t>(*index);
     rule.counter = static_cast<int64_t>(*counter);
     return true;
   }
-  scope.error(word.where,
-              fmt::format("'{}' lacks a counter from 0 to {} in parentheses", text, Trackers::kCounters - 1),
+  if (counter) {
+    report_counter(scope, word, inside);
+    return false;
+  }
+  scope.error(word.where, fmt::format("'{}' lacks a stick counter in parentheses", text),
               indexed ? "write: (<index>,<counter>)" : "write: (<counter>)",
-              fmt::format("invalid stick table track ID '{}'. The max allowed ID is {} (tune.stick-counters)", text,
-                          Trackers::kCounters - 1));
+              fmt::format("invalid stick table track ID '{}'.", text));
   return false;
 }
 
@@ -193,15 +211,19 @@ void bind_counter(void* s, const Directive& d, const Row& row) {
 }
 
 constexpr Str kTrack = "<key> [table <table>] [ { if | unless } <condition> ]";
+constexpr Str kTrackMore = "<N> <key> [table <table>] [ { if | unless } <condition> ]";
 constexpr Str kBoth = "(<idx>,<sc-id>) [ { if | unless } <condition> ]";
 constexpr Str kBothValue = "(<idx>,<sc-id>) { <int> | <expr> } [ { if | unless } <condition> ]";
 constexpr Str kOne = "(<sc-id>) [ { if | unless } <condition> ]";
 constexpr Str kOneValue = "(<sc-id>) { <int> | <expr> } [ { if | unless } <condition> ]";
 
+// The row without a number is that of all counters from 3 on (find_numbered in haproxy/bind.cc).
 #define WEIR_TRACK_ROWS(family, contexts)                                                                    \
   rule_row(family " track-sc0", contexts, 1, -1, bind_track, kTrack, "count under a key, in counter 0"),     \
       rule_row(family " track-sc1", contexts, 1, -1, bind_track, kTrack, "count under a key, in counter 1"), \
-      rule_row(family " track-sc2", contexts, 1, -1, bind_track, kTrack, "count under a key, in counter 2")
+      rule_row(family " track-sc2", contexts, 1, -1, bind_track, kTrack, "count under a key, in counter 2"), \
+      rule_row(family " track-sc", contexts, 1, -1, bind_track, kTrackMore,                                  \
+               "count under a key, in a counter from 3 on (tune.stick-counters)")
 
 #define WEIR_COUNTER_ROWS(family, contexts)                                        \
   rule_row(family " sc-add-gpc", contexts, 1, -1, bind_counter, kBothValue,        \

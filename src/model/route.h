@@ -22,9 +22,12 @@ struct Route {
   const net::Source* source = nullptr;  // null: the system's choice
   // The local end for one exchange, in its arena; null: there is none, and no connection is made. Null itself: `source`.
   const net::Source* (*source_of)(proxy::Transaction& txn, const Server& server) = nullptr;
-  // What idle connections are told apart by beside TLS; 0: nothing. Null: by nothing.
-  uint64_t (*kind_of)(proxy::Transaction& txn, const Server& server) = nullptr;
+  // A name by which idle connections are told apart, in place of those of TLS; 0: the exchange has none. Null: no exchange has.
+  uint64_t (*name_of)(proxy::Transaction& txn, const Server& server) = nullptr;
   uint32_t low_idle = 0;  // a shard with fewer idle connections to it gives none away
+  int32_t most_idle = -1;  // idle connections of all shards; -1: no limit of its own
+  // Answers in the server's place. False: the exchange is to go to the server. Null: all do.
+  bool (*answers)(proxy::Transaction& txn, const Server& server) = nullptr;
 
   bool moves() const { return client_address || client_port; }
 };

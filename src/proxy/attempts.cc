@@ -1,9 +1,11 @@
 // The part of proxy/transaction.h that deals with servers: a pool, a server of it, a connection, the request, and another try.
 #include "balance/lineup.h"
 #include "base/slab.h"
+#include "model/route.h"
 #include "proxy/delay.h"
 #include "proxy/file_body.h"
 #include "proxy/forward.h"
+#include "proxy/half_close.h"
 #include "proxy/personality.h"
 #include "proxy/shard.h"
 #include "proxy/transaction.h"
@@ -146,6 +148,7 @@ void Transaction::start_attempt() {
   s.total.fetch_add(1, std::memory_order_relaxed);
   s.used_ms.store(a.start_ms, std::memory_order_relaxed);
   s.rate.add(a.start_ms);
+  if (server->route && server->route->answers && server->route->answers(*this, *server)) return;
   get_connection(true);
 }
 
@@ -337,6 +340,12 @@ void Transaction::end_attempt() {
 }
 
 void Transaction::upstream_failed(const Error& why) {
+  if ((why.fault == Fault::closed || why.fault == Fault::reset) && told_server(*this)) {
+    Error e{Fault::closed, Side::client};
+    e.text = "client prematurely closed connection";
+    fail(e);
+    return;
+  }
   error = why;
   if (attempts.size) {
     // A failed try without an answer shows as the status that it would have led to (nginx's $upstream_status).

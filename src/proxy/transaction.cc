@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include "base/slab.h"
+#include "http/h1_client.h"
 #include "http/h1_writer.h"
 #include "proxy/file_body.h"
 #include "proxy/forward.h"
+#include "proxy/half_close.h"
 #include "proxy/personality.h"
 #include "proxy/response_buffer.h"
 #include "proxy/shard.h"
@@ -448,6 +450,12 @@ void Transaction::on_half_closed(http::Stream&) {
     Error e{Fault::closed, Side::client};
     e.text = "client prematurely closed connection";
     return client_gone(e);
+  }
+  // The server learns of it, and decides.
+  if (told_server(*this)) {
+    net::Conn* server_side = upstream->conn();
+    static_cast<http::H1Client*>(server_side)->set_no_reuse();
+    server_side->shutdown_write();
   }
 }
 

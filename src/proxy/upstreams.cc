@@ -50,6 +50,12 @@ bool is_there(const model::Server& server, const net::Addr& peer) {
   return peer == now;
 }
 
+// Whether a connection with that session will do. Where it has a name of its own, those of TLS may differ.
+bool fits(const TlsTo& tls, bool named, ssl_st* ssl) {
+  if (!named || !tls.context || !ssl) return net::same_tls(tls, ssl);
+  return SSL_get_SSL_CTX(ssl) == tls.context;
+}
+
 constexpr uint64_t kPatience = 250;  // ms that another shard may take to give an idle connection away
 }  // namespace
 
@@ -82,12 +88,9 @@ void Upstreams::close_idle(const model::Server& server) {
 
 // The first request of a client may only use a connection that it cannot lose by the server's closing it just now: none with
 // `safe`, one that was reused before with `aggressive` (configuration.txt, http-reuse).
-bool Upstreams::need_of(const Transaction& txn, const model::Server& server, const TlsTo& tls, uint64_t kind,
-                        Need& need) {
+bool Upstreams::may_reuse(const Transaction& txn, const model::Server& server, Need& need) {
   using model::Reuse;
   Reuse reuse = server.pool->reuse;
-  need.tls = tls;
-  need.kind = kind;
   if (txn.tcp || (txn.first_request && reuse == Reuse::safe)) return false;
   if (reuse == Reuse::never) {
     need.owner = txn.client ? txn.client->conn() : nullptr;
@@ -105,7 +108,7 @@ H1Client* Upstreams::find_idle(const model::Server& server, const Need& need) {
     for (H1Client *c = idle.list.front(), *next; c; c = next) {
       next = idle.list.next(c);
       if (c->owner != need.owner || c->kind != need.kind || (proven && c->requests() < 2) ||
-          !net::same_tls(need.tls, c->ssl()))
+          !fits(need.tls, need.named, c->ssl()))
         continue;
       closed(*c);
       if (c->usable()) return c;
@@ -113,11 +116,6 @@ H1Client* Upstreams::find_idle(const model::Server& server, const Need& need) {
     }
   }
   return nullptr;
-}
-
-H1Client* Upstreams::take_idle(Transaction& txn, const model::Server& server, const TlsTo& tls, uint64_t kind) {
-  Need need;
-  return need_of(txn, server, tls, kind, need) ? find_idle(server, need) : nullptr;
 }
 
 // The next shard behind this one that keeps idle connections to the server; -1: none does.
@@ -170,14 +168,13 @@ void Upstreams::close_one(const model::Server& server, int to, uint64_t ticket) 
   shard_.post_to(to, [&server, ticket](Shard& asker) { asker.upstreams.receive(server, Parcel{}, ticket); });
 }
 
-bool Upstreams::ask_others(Transaction& txn, const model::Server& server, const TlsTo& tls, uint64_t kind) {
-  Need need;
+bool Upstreams::ask_others(Transaction& txn, const model::Server& server, const Need& need) {
   const int who = who_else_has_idle(server);
-  if (who < 0 || !shard_.model.process.share_idle || !need_of(txn, server, tls, kind, need) || need.owner) return false;
+  if (who < 0 || !shard_.model.process.share_idle || need.owner) return false;
   const uint64_t ticket = await_answer(txn);
   // The name is the asking transaction's and may be gone by then.
   bool sent =
-      shard_.post_to(who, [&server, need, name = std::string(tls.name), to = shard_.index, ticket](Shard& other) {
+      shard_.post_to(who, [&server, need, name = std::string(need.tls.name), to = shard_.index, ticket](Shard& other) {
         Need wanted = need;
         wanted.tls.name = name;
         other.upstreams.give_away(server, wanted, to, ticket);
@@ -275,24 +272,9 @@ net::Addr place_of(Transaction& txn, const model::Server& server) {
   if (!moves || !client_addresses(txn, server, src, dst) || !dst.is_ip()) return addr;
   const uint16_t port = addr.port;
   if (route && route->client_address) addr = dst;
-  const bool maps = !port || (route && route->client_port);
+  const bool maps = !port || (route && route->client_port && route->port_offset);
   addr.port = maps ? static_cast<uint16_t>(dst.port + (route ? route->port_offset : 0)) : port;
   return addr;
-}
-
-// What idle connections to the server are told apart by for this exchange, beside TLS. 0: by nothing.
-uint64_t kind_of(Transaction& txn, const model::Server& server, const Forward& plan) {
-  const model::Route* route = server.route;
-  uint64_t kind = route && route->kind_of ? route->kind_of(txn, server) : 0;
-  auto add = [&kind](const net::Addr& addr) {
-    kind = (kind ^ expr::hash_xxh64({reinterpret_cast<const char*>(&addr.v6), sizeof addr.v6}, addr.port)) * 31 + 1;
-  };
-  if (route && route->moves()) add(place_of(txn, server));
-  const net::Source* source = plan.source                 ? plan.source(txn, plan)
-                              : route && route->source_of ? route->source_of(txn, server)
-                                                          : nullptr;
-  if (source) add(source->addr);
-  return kind;
 }
 
 // The PROXY header that tells the server about the transaction's client.
@@ -308,9 +290,23 @@ std::string proxy_header(Transaction& txn, const model::Server& server) {
   fill_checksum(header);
   return header;
 }
-}  // namespace
+// What idle connections to the server are told apart by for this exchange, beside TLS. 0: by nothing.
+uint64_t kind_of(Transaction& txn, const model::Server& server, const Forward& plan, bool& named) {
+  const model::Route* route = server.route;
+  uint64_t kind = route && route->name_of ? route->name_of(txn, server) : 0;
+  named = kind != 0;
+  auto add = [&kind](const net::Addr& addr) {
+    kind = (kind ^ expr::hash_xxh64({reinterpret_cast<const char*>(&addr.v6), sizeof addr.v6}, addr.port)) * 31 + 1;
+  };
+  if (route && route->moves()) add(place_of(txn, server));
+  const net::Source* source = plan.source                 ? plan.source(txn, plan)
+                              : route && route->source_of ? route->source_of(txn, server)
+                                                          : nullptr;
+  if (source) add(source->addr);
+  if (server.send_proxy) kind = expr::hash_xxh64(proxy_header(txn, server), kind) | 1;
+  return kind;
+}
 
-namespace {
 // The local end, where one is said. False: `why` has the reason why there can be none.
 bool set_source(Transaction& txn, const model::Server& server, const Forward& plan, const net::Addr& to, int fd,
                 Error& why) {
@@ -324,7 +320,9 @@ bool set_source(Transaction& txn, const model::Server& server, const Forward& pl
   if (!to.is_ip()) return true;
   const int error = source ? net::bind_source(fd, *source) : EADDRNOTAVAIL;
   if (!error) return true;
-  why = Error{Fault::resource, Side::proxy, Retry::fresh, 0, error, "bind() failed"};
+  Str where = source ? source->addr.port ? txn.arena.dup(source->addr.text()) : source->addr.ip_text(txn.arena) : Str();
+  why = Error{Fault::resource, Side::proxy, Retry::fresh, 0, error, txn.arena.cat("bind(", where, Str(") failed"))};
+  if (plan.source) why.status = 500;  // of the request's own settings: another server would do no better
   return false;
 }
 }  // namespace
@@ -398,10 +396,13 @@ http::Stream* Upstreams::get(Transaction& txn, const Forward& plan, bool may_ask
     tls = tls_of(server);
     if (tls.context && server.tls_to) tls = server.tls_to(txn, plan);
   }
-  const uint64_t kind = server.route || plan.source ? kind_of(txn, server, plan) : 0;
-  H1Client* c = take_idle(txn, server, tls, kind);
+  Need need;
+  need.tls = tls;
+  if (server.route || plan.source || server.send_proxy) need.kind = kind_of(txn, server, plan, need.named);
+  const bool reuses = may_reuse(txn, server, need);
+  H1Client* c = reuses ? find_idle(server, need) : nullptr;
   ready = c != nullptr;
-  if (!c && may_ask && ask_others(txn, server, tls, kind)) return nullptr;
+  if (!c && reuses && may_ask && ask_others(txn, server, need)) return nullptr;
   if (!c && server.limits.strict && !make_room(txn, server, may_ask, why)) return nullptr;
   if (c)
     server.state->reuses.fetch_add(1, std::memory_order_relaxed);
@@ -413,9 +414,8 @@ http::Stream* Upstreams::get(Transaction& txn, const Forward& plan, bool may_ask
     c->limit_silence(static_cast<http::H1Server*>(txn.client)->timeouts().body);
   bool never = server.pool->reuse == model::Reuse::never;
   c->owner = never && txn.client ? txn.client->conn() : nullptr;
-  c->kind = kind;
-  if (plan.close_upstream || server.send_proxy || (never && !c->owner) || server.pool->keepalive == 0)
-    c->set_no_reuse();
+  c->kind = need.kind;
+  if (plan.close_upstream || (never && !c->owner) || server.pool->keepalive == 0) c->set_no_reuse();
   // HTTP/1.1 without Host is no request (RFC 9112 3.2): what came without one goes on in its own version.
   bool hostless = !txn.tcp && !plan.build && txn.request.version == 10 && !txn.request.headers.has(http::Name::host);
   c->set_http10(plan.version == 10 || hostless);
@@ -431,6 +431,8 @@ void Upstreams::released(H1Client& c, bool reusable) {
   // Idle connections would keep a server in maintenance from being deleted.
   const bool leaves = server.state->admin.load(std::memory_order_relaxed) == static_cast<uint8_t>(model::Admin::maint);
   if (!reusable || old || moved || leaves || pool.keepalive == 0 || shard_.draining()) return c.close();
+  if (server.route && server.route->most_idle >= 0 && server.state->idle.read() >= server.route->most_idle)
+    return c.close();
   PoolIdle& all = pool_idle_[pool.id];
   if (all.count >= pool.keepalive) {
     // The pool's store is full: the one that has been idle longest makes room.

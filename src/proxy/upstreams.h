@@ -68,12 +68,12 @@ class Upstreams final : public http::ClientHooks {
     net::TlsTo tls;
     const net::Conn* owner = nullptr;  // that serve this client alone
     uint64_t kind = 0;  // H1Client::kind
+    bool named = false;  // the kind has a name in it that stands for those of TLS
     bool proven = false;  // that have served more than one request
   };
   // What the pool's http-reuse allows; false: nothing.
-  static bool need_of(const Transaction& txn, const model::Server& server, const net::TlsTo& tls, uint64_t kind,
-                      Need& need);
-  bool ask_others(Transaction& txn, const model::Server& server, const net::TlsTo& tls, uint64_t kind);
+  static bool may_reuse(const Transaction& txn, const model::Server& server, Need& need);
+  bool ask_others(Transaction& txn, const model::Server& server, const Need& need);
   bool make_room(Transaction& txn, const model::Server& server, bool may_ask, Error& why);
   bool close_oldest(const model::Server& server);
   void close_one(const model::Server& server, int to, uint64_t ticket);
@@ -84,7 +84,6 @@ class Upstreams final : public http::ClientHooks {
   void receive(const model::Server& server, const Parcel& parcel, uint64_t ticket);
   void keep(http::H1Client& c);
   http::H1Client* find_idle(const model::Server& server, const Need& need);
-  http::H1Client* take_idle(Transaction& txn, const model::Server& server, const net::TlsTo& tls, uint64_t kind);
   http::H1Client* open(Transaction& txn, const model::Server& server, const Forward& plan, const net::TlsTo& tls,
                        Error& why);
 

@@ -92,7 +92,7 @@ def test_servers_see_an_address_out_of_a_field(start):
 
 def test_an_address_that_is_not_here(start, syslog):
     assert start(lines="source 192.0.2.1").get("/").status == 503
-    syslog.wait_for(r"out of resources: bind\(\) failed \(Cannot assign requested address\)")
+    syslog.wait_for(r"out of resources: bind\(192.0.2.1\) failed \(Cannot assign requested address\)")
     syslog.wait_for(r"web b/s .* 503 .* RC-- ")
 
 
