@@ -11,8 +11,7 @@ namespace weir::model {
 // Exponential, with rounding; the first value is the average.
 inline void add_to_average(std::atomic<uint64_t>& average, uint64_t value) {
   uint64_t was = average.load(std::memory_order_relaxed);
-  double next = was ? 0.5 + static_cast<double>(value) * 0.05 + static_cast<double>(was) * 0.95 : 0;
-  average.store(was ? static_cast<uint64_t>(next) : value, std::memory_order_relaxed);
+  average.store(was ? (value * 5 + was * 95 + 50) / 100 : value, std::memory_order_relaxed);
 }
 
 // Whether it may have been without a request for fail_timeout, counted in whole seconds.
@@ -20,9 +19,14 @@ inline bool may_be_idle(const Server& s, uint64_t now_ms, uint64_t seen_ms) {
   return now_ms + 1000 > seen_ms + s.fail_timeout;
 }
 
-// In ms, with `n` requests on it. `running`: of those that are looked at while they run.
-inline uint64_t expected_time(const Server& s, bool last_byte, int32_t running, uint64_t now_ms, int32_t n) {
+// In steps.
+inline uint64_t expected_steps(uint64_t ms) {
   constexpr uint64_t kMost = 5000, kStep = 20;
+  return ms > kMost ? kMost / kStep : ms / kStep + 1;
+}
+
+// In steps, of the next request alone. `running`: of those that are looked at while they run.
+inline uint64_t expected_alone(const Server& s, bool last_byte, int32_t running, uint64_t now_ms) {
   const Latency& l = s.state->latency;
   uint64_t ms = (last_byte ? l.total_ms : l.header_ms).load(std::memory_order_relaxed);
   const uint64_t seen_ms = l.seen_ms.load(std::memory_order_relaxed);
@@ -32,8 +36,11 @@ inline uint64_t expected_time(const Server& s, bool last_byte, int32_t running, 
     if (now > seen + patience) ms >>= std::min<uint64_t>(63, (now - seen) / (patience + 1));
   }
   if (running > 0) ms = std::max(ms, l.inflight_ms.load(std::memory_order_relaxed));
-  ms = ms > kMost ? kMost : ms + kStep - ms % kStep;
-  return ms * (1 + static_cast<uint64_t>(std::max(0, n)));
+  return expected_steps(ms);
+}
+// With `n` requests on it.
+inline uint64_t expected_time(uint64_t alone, uint32_t n) {
+  return alone * (1 + uint64_t{n});
 }
 
 // It gets a request: time has not passed without one.

@@ -34,10 +34,15 @@ class LeastTime final : public Balancer {
       orders_[1]->follow(l.backup, load());
       version_ = l.version;
     }
-    const Server* s = pick_among(pool, l.active, 0, tried);
-    if (!s && !l.backup.empty()) s = pick_among(pool, l.backup, 1, tried);
-    if (s) took(*s);
-    return s;
+    for (size_t group = 0; group < 2; group++) {
+      const Places places = group ? l.backup : l.active;
+      if (places.empty()) continue;
+      if (const Server* s = pick_among(pool, places, group, tried)) {
+        took(*s);
+        return s;
+      }
+    }
+    return nullptr;
   }
 
   void answered(const Server& server, uint64_t header_ms, uint64_t now_ms) override {
@@ -60,13 +65,14 @@ class LeastTime final : public Balancer {
   struct Load {
     const LeastTime& method;
 
-    uint64_t operator()(const Server& s, int32_t share, int32_t n) const {
-      const int32_t running = method.age(s);
-      uint64_t time = expected_time(s, method.rules_.last_byte, running, method.now_, n);
-      return (time << 20) / static_cast<uint64_t>(share);
+    uint64_t view(const Server& s) const { return method.alone(s); }
+    uint64_t operator()(uint64_t alone, int32_t share, int32_t n) const {
+      return (expected_time(alone, static_cast<uint32_t>(n)) << 20) / static_cast<uint64_t>(share);
     }
   };
   Load load() const { return {*this}; }
+
+  uint64_t alone(const Server& s) const { return expected_alone(s, rules_.last_byte, age(s), now_); }
 
   // Requests that run: their average so far. How many they are, where that counts.
   int32_t age(const Server& s) const {
@@ -117,8 +123,7 @@ class LeastTime final : public Balancer {
       time = kAway;
       int32_t n = p.server->state->current.read();
       if (tried.has(p.server->slot) || at_limit(*p.server, n)) continue;
-      const int32_t running = age(*p.server);
-      time = expected_time(*p.server, rules_.last_byte, running, now_, n);
+      time = expected_time(alone(*p.server), static_cast<uint32_t>(std::max(0, n)));
       if (least && time * weight(*least) >= shortest * weight(p)) continue;
       least = &p;
       shortest = time;

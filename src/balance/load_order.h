@@ -15,7 +15,8 @@ class LoadOrder {
 
   LoadOrder(size_t slots, Ties ties) : ties_(ties), marks_(slots) { heap_.reset(slots); }
 
-  // `load(server, share, n)`: its load with `n` requests. A smaller one is better.
+  // `load(server, share, n)`: its load with `n` requests. A smaller one is better. Where load.view(server) is there, it is what of
+  // the server counts, looked at once for several `n`: load(view, share, n).
   template <class Load>
   void follow(Places places, const Load& load) {
     heap_.reset(marks_.size());
@@ -24,7 +25,7 @@ class LoadOrder {
       Mark& m = marks_[p.server->slot];
       m.share = p.share;
       if (m.turn < clock_) m.turn = clock_;
-      put(p.server->slot, load(*p.server, p.share, requests(*p.server)));
+      put(p.server->slot, load(view(load, *p.server), p.share, requests(*p.server)));
     }
   }
 
@@ -41,11 +42,12 @@ class LoadOrder {
     while (found == Tried::kNone && !heap_.empty()) {
       uint16_t slot = heap_.top();
       const Server& s = *pool.servers[slot];
+      const auto& seen = view(load, s);
       int32_t n = requests(s);
-      if (settle(s, load, n)) continue;
+      if (settle(slot, load(seen, marks_[slot].share, n))) continue;
       if (takes(slot, n)) {
         found = slot;
-        took(slot, load(s, marks_[slot].share, n + 1));
+        took(slot, load(seen, marks_[slot].share, n + 1));
       } else {
         passed_.push_back({heap_.top_key(), slot});
         heap_.remove(slot);
@@ -63,7 +65,7 @@ class LoadOrder {
   // Its load may have changed.
   template <class Load>
   void look(const Server& s, const Load& load) {
-    if (heap_.has(s.slot)) settle(s, load, requests(s));
+    if (heap_.has(s.slot)) settle(s.slot, load(view(load, s), marks_[s.slot].share, requests(s)));
   }
 
  private:
@@ -83,12 +85,17 @@ class LoadOrder {
   static int32_t requests(const Server& s) {
     return std::max(0, s.state->current.read() + (s.limits.max_queue ? s.state->queued.read() : 0));
   }
-  // Whether the load was another one.
   template <class Load>
-  bool settle(const Server& s, const Load& load, int32_t n) {
-    uint64_t now = load(s, marks_[s.slot].share, n);
-    if (now == marks_[s.slot].load) return false;
-    put(s.slot, now);
+  static decltype(auto) view(const Load& load, const Server& s) {
+    if constexpr (requires { load.view(s); })
+      return load.view(s);
+    else
+      return (s);
+  }
+  // Whether the load was another one.
+  bool settle(uint16_t slot, uint64_t load) {
+    if (load == marks_[slot].load) return false;
+    put(slot, load);
     return true;
   }
   void put(uint16_t slot, uint64_t load) {

@@ -1,9 +1,12 @@
 """How many connections are taken from a listening socket before those that are open have their turn."""
 
 import os
+import pathlib
 import signal
 
 import pytest
+
+from rig import net
 
 NGINX = """
 daemon off;
@@ -30,6 +33,11 @@ frontend web
 WAITING = 24
 
 
+def stopped(pid):
+    states = [task.read_text().rsplit(")", 1)[1].split()[0] for task in pathlib.Path(f"/proc/{pid}/task").glob("*/stat")]
+    return set(states) == {"T"}
+
+
 @pytest.mark.parametrize("face, text, fewest, most", [
     ("nginx", NGINX % "", 1, 2),
     ("nginx", NGINX % "multi_accept off;", 1, 2),
@@ -43,6 +51,7 @@ def test_what_is_open_comes_first(weir, face, text, fewest, most):
     served = [pid for pid in proxy.pids() if pid != proxy.process.pid] or [proxy.process.pid]
     for pid in served:
         os.kill(pid, signal.SIGSTOP)
+        net.wait_until(lambda p=pid: stopped(p), "all its threads to stand still")
     clients = [proxy.client() for _ in range(WAITING)]
     for client in clients:
         client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")

@@ -222,7 +222,7 @@ def test_traffic_counts_too(start, origins, syslog):
     server = origins()
     server.on("/bad", Reply(status=500))
     proxy = start(f"server s1 {server} check inter 1h observe layer7 error-limit 3 on-error mark-down")
-    wait_status(proxy, "UP")
+    net.wait_until(lambda: proxy.runtime().stat()["b", "s1"]["check_status"] == "L4OK", "the check, which would begin the count anew")
     for _ in range(3):
         assert proxy.get("/bad").status == 500
     syslog.wait_for(r'Server b/s1 is DOWN, reason: Health analyze, info: "Detected 3 consecutive errors, last one was: '

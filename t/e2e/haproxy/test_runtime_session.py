@@ -268,7 +268,7 @@ def test_help(start):
 
 
 @pytest.mark.parametrize("command, name", [
-    ("add backend b", "add backend"), ("show ssl sni", "show ssl"), ("trace h1", "trace"), ("show fd", "show fd"),
+    ("add backend b", "add backend"), ("trace h1", "trace"), ("show fd", "show fd"),
     ("set server b/s1 name x", "set server <srv> name"),
 ])
 def test_what_is_not_there_says_so(start, command, name):

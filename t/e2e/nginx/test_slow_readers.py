@@ -1,6 +1,7 @@
 """A client that reads slowly holds neither the server nor the disk: limit_rate, and proxy_max_temp_file_size."""
 
 import os
+import pathlib
 import time
 
 from rig import net
@@ -38,11 +39,14 @@ def test_limit_rate_lets_the_server_go(weir, origin):
 def temporary_files(pids):
     sizes = []
     for pid in pids:
-        for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            links = list(pathlib.Path(f"/proc/{pid}/fd").iterdir())
+        except OSError:
+            continue  # it forked another one and has gone
+        for link in links:
             try:
-                path = f"/proc/{pid}/fd/{fd}"
-                if "/temp/" in os.readlink(path) or "(deleted)" in os.readlink(path):
-                    sizes.append(os.stat(path).st_size)
+                if "/temp/" in os.readlink(link) or "(deleted)" in os.readlink(link):
+                    sizes.append(os.stat(link).st_size)
             except FileNotFoundError:
                 pass
     return sizes
