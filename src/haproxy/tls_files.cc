@@ -72,7 +72,7 @@ std::string trust_text(const std::string& path) {
 std::string load_trust(Global& global, Str file, net::TlsTrustFiles::Kind kind) {
   net::TlsTrustFiles& trust = global.certificates.trust;
   if (trust.find(file)) return std::string(file);  // one that was made at run time is known by its bare name
-  const std::string name = file.starts_with('@') ? std::string(file) : based(global.ca_base, file);
+  std::string name = file.starts_with('@') ? std::string(file) : based(global.ca_base, file);
   if (trust.find(name)) return name;
   std::string problem;
   if (auto content =

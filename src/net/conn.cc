@@ -17,12 +17,14 @@
 #include "base/fault.h"
 #include "base/poison.h"
 #include "net/tls_counts.h"
+#include "net/tls_wait.h"
 
 namespace weir::net {
 
 namespace {
 
 void free_tls(ssl_st* ssl) {
+  set_tls_conn(ssl, nullptr);  // work for its handshake may hold it longer
   SSL_free(ssl);
   g_tls_counts.now.fetch_sub(1, std::memory_order_relaxed);
 }

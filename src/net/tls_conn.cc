@@ -8,6 +8,7 @@
 #include "base/fault.h"
 #include "net/conn.h"
 #include "net/tls_counts.h"
+#include "net/tls_wait.h"
 
 namespace weir::net {
 
@@ -18,6 +19,7 @@ void Conn::start_tls(ssl_st* ssl, bool server) {
   tls_ = Tls::handshake;
   tls_server_ = server;
   SSL_set_fd(ssl_, fd_);
+  if (server) set_tls_conn(ssl_, this);
   fault::watch_tls(ssl_);
   if (server)
     SSL_set_accept_state(ssl_);
@@ -30,6 +32,7 @@ void Conn::tls_handshake() {
   ERR_clear_error();
   int r = SSL_do_handshake(ssl_);
   if (r == 1) {
+    if (!tls_may_go_on(ssl_)) return;
     tls_ = Tls::open;
     readable_ = true;
     return on_connected();
@@ -43,6 +46,7 @@ void Conn::tls_handshake() {
     writable_ = false;
     return;
   }
+  if (e == SSL_ERROR_WANT_X509_LOOKUP) return;  // whoever looks says when to go on
   tls_ = Tls::failed;
   errno_ = e == SSL_ERROR_SYSCALL && errno ? errno : EPROTO;
   broken_ = true;

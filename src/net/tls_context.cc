@@ -15,6 +15,7 @@
 #include <iterator>
 
 #include "net/tls_client.h"
+#include "net/tls_files.h"
 #include "net/tls_identity.h"
 #include "net/tls_session_cache.h"
 #include "net/tls_tickets.h"
@@ -22,20 +23,6 @@
 
 namespace weir::net {
 namespace {
-
-// The reason of the last failure: the system's where it has one ("No such file or directory"), else OpenSSL's.
-std::string openssl_error() {
-  unsigned long last = 0;
-  while (unsigned long e = ERR_get_error()) {
-    last = e;
-    if (!ERR_SYSTEM_ERROR(e)) continue;
-    ERR_clear_error();
-    return strerror(ERR_GET_REASON(e));
-  }
-  char text[256];
-  ERR_error_string_n(last, text, sizeof text);
-  return text;
-}
 
 void set_protocols(SSL_CTX* ctx, uint32_t bits) {
   static constexpr std::pair<uint32_t, int> kVersions[] = {
@@ -60,51 +47,13 @@ void set_common(SSL_CTX* ctx) {
   SSL_CTX_set_read_ahead(ctx, 1);
 }
 
-// The pass phrases that keys are tried with; OpenSSL would ask the terminal.
-std::vector<std::string> read_passwords(const std::string& path, std::string& problem) {
-  std::vector<std::string> list;
-  if (path.empty()) return list;
-  std::ifstream file(path);
-  if (!file) problem = fmt::format("cannot read pass phrases from \"{}\": {}", path, strerror(errno));
-  for (std::string line; std::getline(file, line);) {
-    if (line.ends_with('\r')) line.pop_back();
-    if (!line.empty()) list.push_back(line);
-  }
-  return list;
-}
-
-int give_password(char* to, int size, int, void* phrase) {
-  const auto* text = static_cast<const std::string*>(phrase);
-  if (!text || text->size() > static_cast<size_t>(size)) return 0;
-  memcpy(to, text->data(), text->size());
-  return static_cast<int>(text->size());
-}
-
-bool load_key(SSL_CTX* ctx, const std::string& key, const std::vector<std::string>& passwords, std::string& problem) {
-  SSL_CTX_set_default_passwd_cb(ctx, give_password);
-  bool loaded = false;
-  for (size_t i = 0; !loaded && i < std::max<size_t>(passwords.size(), 1); i++) {
-    ERR_clear_error();
-    SSL_CTX_set_default_passwd_cb_userdata(ctx, passwords.empty() ? nullptr : const_cast<std::string*>(&passwords[i]));
-    loaded = SSL_CTX_use_PrivateKey_file(ctx, key.c_str(), SSL_FILETYPE_PEM) == 1;
-  }
-  SSL_CTX_set_default_passwd_cb_userdata(ctx, nullptr);
-  if (!loaded) problem = fmt::format("cannot load certificate key \"{}\": {}", key, openssl_error());
-  return loaded;
-}
-
 bool load_pairs(SSL_CTX* ctx, const TlsOptions& o, std::string& problem) {
   const std::vector<std::string> passwords = read_passwords(o.passwords, problem);
   if (!problem.empty()) return false;
+  TlsFiles own;
   for (const auto& [cert, key] : o.pairs) {
-    if (SSL_CTX_use_certificate_chain_file(ctx, cert.c_str()) != 1) {
-      problem = fmt::format("cannot load certificate \"{}\": {}", cert, openssl_error());
-      return false;
-    }
-    if (!load_key(ctx, key.empty() ? cert : key, passwords, problem)) return false;
-    if (SSL_CTX_check_private_key(ctx) == 1) continue;
-    problem = fmt::format("certificate \"{}\" and key \"{}\" do not belong together: {}", cert, key, openssl_error());
-    return false;
+    const auto read = (o.files ? *o.files : own).get({cert, key.empty() ? cert : key, &passwords}, 0, problem);
+    if (!read || !read->give_to(ctx, problem)) return false;
   }
   return true;
 }
@@ -408,6 +357,7 @@ void set_id_context(SSL_CTX* ctx, const TlsServerOptions& o) {
   for (int r = SSL_CTX_set_current_cert(ctx, SSL_CERT_SET_FIRST); r;
        r = SSL_CTX_set_current_cert(ctx, SSL_CERT_SET_NEXT))
     if (X509_digest(SSL_CTX_get0_certificate(ctx), EVP_sha256(), sum, &n)) EVP_DigestUpdate(digest, sum, n);
+  EVP_DigestUpdate(digest, o.late_names.data(), o.late_names.size());
   const int verify[] = {SSL_CTX_get_verify_mode(ctx), o.verify_depth};
   EVP_DigestUpdate(digest, verify, sizeof verify);
   if (verify[0] != SSL_VERIFY_NONE)

@@ -15,6 +15,7 @@ namespace weir::net {
 class TlsIdentity;
 class TlsSessionCache;
 class TlsTrustFiles;
+class TlsFiles;
 struct TicketKeys;
 
 enum TlsProtocol : uint32_t { kTls10 = 1, kTls11 = 2, kTls12 = 4, kTls13 = 8 };
@@ -29,6 +30,7 @@ struct TlsOptions {
   std::vector<std::pair<std::string, std::string>> pairs;  // certificate file, key file
   std::shared_ptr<const TlsIdentity> identity;  // in place of `pairs`
   std::string identity_name;  // what the certificate was configured as
+  TlsFiles* files = nullptr;  // has read some of `pairs` already; null: each is read anew
   std::string passwords;     // file with the keys' pass phrases, one a line
   std::string authorities;   // certificates that the peer's is verified with; "@system-ca" for the system's
   std::string more_authorities;  // in addition
@@ -79,6 +81,7 @@ struct TlsServerOptions : TlsOptions {
   int64_t session_timeout_s = 300;
   bool alpn_must_match = false;   // a client that offers none of them gets an alert; else it gets no answer
   std::string stapled;  // file with the OCSP response of the first certificate, in DER
+  std::string late_names;  // of certificates that only handshakes choose: sessions of others are not resumed
 };
 
 // What was wrong with the peer's certificates, tolerated or not, by OpenSSL's numbers; 0: nothing.

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include <algorithm>
-#include <atomic>
 
 namespace weir::net {
 namespace {
@@ -52,9 +51,30 @@ std::string openssl_complaint(Str wanted) {
   return reason ? reason : "unknown reason";
 }
 
-TlsIdentity::TlsIdentity() {
-  static std::atomic<uint64_t> last{0};
-  number_ = ++last;
+// Of the digest, which covers the public key: another certificate has another one.
+void TlsIdentity::set_number() {
+  unsigned char sum[EVP_MAX_MD_SIZE];
+  unsigned size = 0;
+  if (!X509_digest(certificate_, EVP_sha256(), sum, &size)) return;
+  memcpy(&number_, sum, sizeof number_);
+  number_ |= 1;
+}
+
+std::shared_ptr<const TlsIdentity> TlsIdentity::join(const std::vector<x509_st*>& chain, evp_pkey_st* key,
+                                                     std::string& problem) {
+  ERR_clear_error();
+  if (X509_check_private_key(chain[0], key) != 1) {
+    problem = openssl_complaint("certificate");
+    return nullptr;
+  }
+  std::shared_ptr<TlsIdentity> made(new TlsIdentity);
+  for (X509* c : chain) X509_up_ref(c);
+  EVP_PKEY_up_ref(key);
+  made->certificate_ = chain[0];
+  made->chain_.assign(chain.begin() + 1, chain.end());
+  made->key_ = key;
+  made->set_number();
+  return made;
 }
 
 TlsIdentity::~TlsIdentity() {
@@ -69,6 +89,7 @@ std::shared_ptr<const TlsIdentity> TlsIdentity::parse(const TlsTexts& texts, std
   ERR_clear_error();
   if (!made->read_chain(texts.pem, problem) || !made->read_key(texts, problem)) return nullptr;
   made->read_names();
+  made->set_number();
   if (!texts.ocsp.empty()) {
     std::string why;
     if (made->takes_response(texts, why))

@@ -29,6 +29,9 @@ class TlsIdentity {
  public:
   // Null with the reason in `problem`. `warning`: what is left out, and why.
   static std::shared_ptr<const TlsIdentity> parse(const TlsTexts& texts, std::string& problem, std::string& warning);
+  // The same of objects: the certificate first, and behind it its chain. They are shared.
+  static std::shared_ptr<const TlsIdentity> join(const std::vector<x509_st*>& chain, evp_pkey_st* key,
+                                                 std::string& problem);
   ~TlsIdentity();
   TlsIdentity(const TlsIdentity&) = delete;
   TlsIdentity& operator=(const TlsIdentity&) = delete;
@@ -36,7 +39,7 @@ class TlsIdentity {
   // Shows it: certificate, chain and key. False with the reason in `problem`.
   bool give_to(ssl_ctx_st* context, std::string& problem) const;
   bool give_to(ssl_st* ssl, std::string& problem) const;
-  // Of this process, never given twice.
+  // Equal for the same certificate, however often it was read; never 0.
   uint64_t number() const { return number_; }
 
   x509_st* certificate() const { return certificate_; }
@@ -48,16 +51,17 @@ class TlsIdentity {
   const std::string& sctl() const { return sctl_; }
 
  private:
-  TlsIdentity();
+  TlsIdentity() = default;
   bool read_chain(const std::string& pem, std::string& problem);
   bool read_key(const TlsTexts& texts, std::string& problem);
   void read_names();
+  void set_number();
   // Whether the response is for this certificate, good, and within its time; else `why`.
   bool takes_response(const TlsTexts& texts, std::string& why) const;
 
   x509_st* certificate_ = nullptr;
   evp_pkey_st* key_ = nullptr;
-  uint64_t number_;
+  uint64_t number_ = 1;
   std::vector<x509_st*> chain_;
   std::vector<std::string> names_;
   std::string ocsp_;

@@ -108,6 +108,21 @@ class NginxPersonality final : public proxy::Personality {
  public:
   Str name() const override { return "nginx"; }
 
+  // The handshake asks for a certificate (nginx/ssl_late.h), before any request.
+  void screen(Transaction& txn) const override {
+    const auto& address = *static_cast<const Address*>(txn.listener.conf);
+    auto* r = txn.arena.make<Request>();
+    txn.extra = r;
+    number_connection(txn);
+    r->http = address.http;
+    r->address = &address;
+    txn.slot_count = address.http->variables.slots();
+    txn.slots = txn.arena.array<expr::Value>(txn.slot_count);
+    r->over_tls = true;
+    r->server = address.any.fallback;
+    r->location = &r->server->level;
+  }
+
   void begin(Transaction& txn) const override {
     const auto& address = *static_cast<const Address*>(txn.listener.conf);
     auto* r = txn.arena.make<Request>();

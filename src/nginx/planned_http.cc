@@ -35,9 +35,6 @@ constexpr config::Row kRows[] = {
     as_harmless({"early_hints", kHttpServerLocation, 1, -1, Block::none, Inherit::array, nullptr, "string ...",
                  "Passes 103 responses to the client when a value is not empty and not 0."}),
     // ngx_http_ssl_module
-    as_harmless({"ssl_certificate_cache", kHttp | kServer, 1, 3, Block::none, Inherit::scalar, nullptr,
-                 "off | max=N [inactive=time] [valid=time]",
-                 "Caches certificates and keys whose file names contain variables."}),
     {"ssl_ech_file", kHttp | kServer, 1, 1, Block::none, Inherit::array, nullptr, "file",
      "PEM file with a key and configuration for Encrypted Client Hello."},
     as_harmless({"ssl_certificate_compression", kHttp | kServer, 1, 1, Block::none, Inherit::scalar, nullptr,

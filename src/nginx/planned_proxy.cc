@@ -68,9 +68,6 @@ constexpr config::Row kRows[] = {
      "Whether HEAD is turned into GET for caching."},
     as_harmless({"proxy_cache_background_update", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr,
                  "on | off", "Whether an outdated entry is renewed in the background while it is served."}),
-    as_harmless({"proxy_ssl_certificate_cache", kHttpServerLocation, 1, 3, Block::none, Inherit::scalar, nullptr,
-                 "off | max=N [inactive=time] [valid=time]",
-                 "Caches certificates and keys for the proxied server whose names contain variables."}),
     // ngx_http_grpc_module
     {"grpc_pass", kLocation | kIfInLocation, 1, 1, Block::none, Inherit::none, nullptr, "address",
      "Sends requests to the gRPC server: an address, a socket or an upstream group."},

@@ -199,6 +199,10 @@ Next pass(Transaction& txn, Cursor& cursor, const void* p) {
   if (txn.collected() && !txn.collected()->failed && !name_body_file(txn))
     return finish_with(txn, 500, "cannot keep the request body");
   if (c.target_script && !find_target(txn, cursor, c)) return Next::wait;
+  if (c.ssl) {
+    if (!find_proxy_certificate(txn, cursor, *c.ssl)) return Next::wait;
+    if (const Str problem = proxy_certificate_problem(txn); !problem.empty()) return finish_with(txn, 500, problem);
+  }
   return txn.forward(&c.plan);
 }
 

@@ -7,7 +7,9 @@
 #include <unordered_map>
 
 #include "net/tls_context.h"
+#include "nginx/request.h"
 #include "nginx/ssl.h"
+#include "nginx/ssl_late.h"
 #include "proxy/transaction.h"
 
 namespace weir::nginx {
@@ -17,6 +19,7 @@ struct ProxySsl {
   const Script* name;  // null: the host of proxy_pass
   bool send_name;
   bool verify;
+  const LateCertificates* late;  // null: the certificate is the context's
 };
 
 namespace {
@@ -24,8 +27,9 @@ namespace {
 struct ProxySslConf {
   ArenaList<TlsCommand> commands;
   Setting<Str> ciphers;
-  Setting<Str> certificate;
-  Setting<Str> key;
+  Setting<LateName> certificate;
+  Setting<LateName> key;
+  Setting<net::TlsFiles*> cache_of_files;
   Setting<Str> passwords;
   Setting<Str> trusted;
   Setting<Str> crl;
@@ -45,13 +49,17 @@ Scope& scope_of(void* s) {
   return *static_cast<Scope*>(s);
 }
 
-void bind_file(void* s, const Directive& d, const Row& row) {
+template <Setting<LateName> ProxySslConf::* member>
+void bind_late(void* s, const Directive& d, const Row&) {
   Scope& scope = scope_of(s);
-  if (d.arg(0).text.find('$') != Str::npos) {
-    scope.error(d.arg(0).where, fmt::format("variables in \"{}\" are not there yet", d.name()), "name the file itself");
-    return;
-  }
-  set_path(s, d, row);
+  auto& to = static_cast<ProxySslConf*>(scope.conf)->*member;
+  to = d.arg(0).text.empty() ? LateName() : late_name(scope, d.arg(0).text, d.arg(0).where);
+}
+
+void bind_file_cache(void* s, const Directive& d, const Row&) {
+  net::TlsFiles* made = nullptr;
+  bind_certificate_cache(scope_of(s), d, made);
+  if (made) static_cast<ProxySslConf*>(scope_of(s).conf)->cache_of_files = made;
 }
 
 void bind_protocols(void* s, const Directive& d, const Row&) {
@@ -78,11 +86,21 @@ void merge_proxy_ssl(Scope&, void* child, const void* parent) {
   if (c.commands.empty()) c.commands = p.commands;
 }
 
+Str text_of(const Setting<LateName>& name) {
+  return name.set && name.value.script ? name.value.script->source : Str();
+}
+bool shows(const ProxySslConf& c) {
+  return !text_of(c.certificate).empty();
+}
+bool is_late(const ProxySslConf& c) {
+  return has_variables(text_of(c.certificate)) || has_variables(text_of(c.key));
+}
+
 net::TlsClientOptions options_of(const ProxySslConf& c) {
   net::TlsClientOptions o;
   o.protocols = c.protocols.get(net::kTls12 | net::kTls13);
   o.ciphers = std::string(c.ciphers.get("DEFAULT"));
-  if (c.certificate.set && !c.certificate.value.empty()) o.pairs.emplace_back(c.certificate.value, c.key.get({}));
+  if (shows(c) && !is_late(c)) o.pairs.emplace_back(text_of(c.certificate), text_of(c.key));
   o.passwords = std::string(c.passwords.get({}));
   o.verify = c.verify.get(false);
   o.verify_depth = static_cast<int>(c.verify_depth.get(1));
@@ -111,15 +129,16 @@ ssl_ctx_st* context_for(Scope& scope, const ProxySslConf& c, config::Where where
         .product = "no proxy_ssl_trusted_certificate for proxy_ssl_verify";
     return nullptr;
   }
-  if (c.certificate.set && !c.certificate.value.empty() && c.key.get({}).empty()) {
+  if (shows(c) && text_of(c.key).empty()) {
     std::string text =
-        fmt::format("no \"proxy_ssl_certificate_key\" is defined for certificate \"{}\"", c.certificate.value);
+        fmt::format("no \"proxy_ssl_certificate_key\" is defined for certificate \"{}\"", text_of(c.certificate));
     scope.error(where, text, "name it; it may be the same file").product = text;
     return nullptr;
   }
-  const net::TlsClientOptions options = options_of(c);
+  net::TlsClientOptions options = options_of(c);
   ssl_ctx_st*& context = scope.main<Contexts>(kProxySslModule).by_settings[key_of(options)];
   if (context) return context;
+  share_tls_files(scope, options);
   std::string problem;
   context = net::make_tls_client(options, problem);
   if (context)
@@ -158,12 +177,16 @@ const Row kTable[] = {
         "off"),
     row("proxy_ssl_verify_depth", 1, set_num, FIELD(verify_depth), "number", "longest chain of a server's certificate",
         "1"),
-    row("proxy_ssl_trusted_certificate", 1, bind_file, FIELD(trusted), "file",
+    row("proxy_ssl_trusted_certificate", 1, set_path, FIELD(trusted), "file",
         "authorities that servers' certificates are verified with"),
-    row("proxy_ssl_crl", 1, bind_file, FIELD(crl), "file", "revoked certificates, in PEM form"),
-    row("proxy_ssl_certificate", 1, bind_file, FIELD(certificate), "file", "certificate that servers are shown"),
-    row("proxy_ssl_certificate_key", 1, bind_file, FIELD(key), "file", "its private key"),
-    row("proxy_ssl_password_file", 1, bind_file, FIELD(passwords), "file",
+    row("proxy_ssl_crl", 1, set_path, FIELD(crl), "file", "revoked certificates, in PEM form"),
+    row("proxy_ssl_certificate", 1, bind_late<&ProxySslConf::certificate>, FIELD(certificate), "file",
+        "certificate that servers are shown; variables may choose it for each request"),
+    row("proxy_ssl_certificate_key", 1, bind_late<&ProxySslConf::key>, FIELD(key), "file", "its private key"),
+    row("proxy_ssl_certificate_cache", 3, bind_file_cache, FIELD(cache_of_files),
+        "off | max=N [inactive=time] [valid=time]",
+        "how many certificates and keys are kept whose names have variables, and how long", "off"),
+    row("proxy_ssl_password_file", 1, set_path, FIELD(passwords), "file",
         "pass phrases of the key, one a line, that are tried in turn"),
     row("proxy_ssl_session_reuse", 1, set_flag, FIELD(session_reuse), "on | off",
         "whether a new connection resumes the TLS session of an earlier one", "on"),
@@ -178,13 +201,43 @@ const ProxySsl* make_proxy_ssl(Scope& scope, const Location& location, config::W
   auto& c = location.of<ProxySslConf>(kProxySslModule);
   ssl_ctx_st* context = context_for(scope, c, where);
   if (!context) return nullptr;
+  LateCertificates* late = nullptr;
+  if (shows(c) && is_late(c)) {
+    late = scope.arena.own<LateCertificates>();
+    late->pairs.push_back({c.certificate.value, c.key.value});
+    late->files = c.cache_of_files.get(no_certificate_cache());
+    std::string problem;
+    late->passwords = net::read_passwords(std::string(c.passwords.get({})), problem);
+    if (!problem.empty()) scope.error(where, problem).product = problem;
+  }
   return scope.arena.make<ProxySsl>(
-      ProxySsl{context, c.name.get(nullptr), c.server_name.get(false), c.verify.get(false)});
+      ProxySsl{context, c.name.get(nullptr), c.server_name.get(false), c.verify.get(false), late});
+}
+
+bool find_proxy_certificate(proxy::Transaction& txn, proxy::Cursor& cursor, const ProxySsl& ssl) {
+  if (!ssl.late) return true;
+  Request& r = of(txn);
+  if (!cursor.resumed || !r.late_certificate) r.late_certificate = start_late(txn, cursor, *ssl.late);
+  return late_done(*r.late_certificate);
+}
+
+Str proxy_certificate_problem(proxy::Transaction& txn) {
+  Str problem;
+  if (const LateIdentity* late = of(txn).late_certificate) late_identity(*late, problem);
+  return problem;
 }
 
 net::TlsTo tls_to_server(proxy::Transaction& txn, const ProxySsl& ssl, Str host) {
-  if (!ssl.send_name && !ssl.verify) return {ssl.context, {}, false, false};
-  return {ssl.context, host_of(ssl.name ? ssl.name->eval(txn) : host), ssl.send_name, ssl.verify};
+  net::TlsTo to{ssl.context, {}, false, false};
+  if (ssl.send_name || ssl.verify)
+    to = {ssl.context, host_of(ssl.name ? ssl.name->eval(txn) : host), ssl.send_name, ssl.verify};
+  if (!ssl.late) return to;
+  LateIdentity*& late = of(txn).late_certificate;
+  if (!late) late = read_late(txn, *ssl.late);
+  Str problem;
+  to.identity = late_identity(*late, problem);
+  if (to.identity) to.identity_number = to.identity->number();
+  return to;
 }
 
 const Module kProxySslModule{"proxy_ssl", sizeof(ProxySslConf), module_create<ProxySslConf>, kTable, merge_proxy_ssl};

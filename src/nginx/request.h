@@ -8,6 +8,7 @@ namespace weir::nginx {
 struct DynamicTarget;
 struct Address;  // the servers of one listening address
 struct StickyUse;
+struct LateIdentity;
 
 struct Request {
   const Address* address = nullptr;
@@ -47,6 +48,7 @@ struct Request {
 
   const net::Addr* real_addr = nullptr;  // the client as a trusted proxy told it (realip); null: the connection's
   ArenaList<http::Header> answer_headers;  // go with the next answer that is made here: WWW-Authenticate and the like
+  LateIdentity* late_certificate = nullptr;  // that its server is shown
   StickyUse* sticky = nullptr;  // of the group with `sticky` that was entered last
   Str alias_uri;  // what try_files found under a regular expression's alias: follows it while it is the URI
   Str proxy_uri;  // URI part of a proxy_pass with variables

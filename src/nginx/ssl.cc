@@ -16,8 +16,10 @@
 #include "net/tls_context.h"
 #include "net/tls_session_cache.h"
 #include "net/tls_tickets.h"
+#include "net/tls_trust.h"
 #include "nginx/listen.h"
 #include "nginx/request.h"
+#include "nginx/ssl_late.h"
 #include "proxy/transaction.h"
 
 namespace weir::nginx {
@@ -35,10 +37,13 @@ struct SslConf {
   ArenaList<Str> certificates;
   ArenaList<config::Where> certificate_places;
   ArenaList<Str> keys;
+  ArenaList<LateName> late_certificates;  // the same, to be evaluated
+  ArenaList<LateName> late_keys;
   ArenaList<TlsCommand> commands;
   ArenaList<Str> ticket_keys;
   ArenaList<config::Where> ticket_places;
   Setting<Str> passwords;
+  Setting<net::TlsFiles*> cache_of_files;
   Setting<Str> dh_params;
   Setting<Str> ciphers;
   Setting<Str> curves;
@@ -58,11 +63,14 @@ struct SslConf {
   Setting<uint32_t> protocols;
   config::Where verify_where;
   ssl_ctx_st* made = nullptr;
+  LateCertificates* late = nullptr;  // some name has variables
   bool begins = false;  // `made` chooses for an address
 };
 
 // Once for a configuration.
 struct SslMain {
+  net::TlsFiles files;
+  net::TlsTrustFiles trust;
   std::unordered_map<std::string, net::TlsSessionCache*> caches;
   std::unordered_map<std::string, uint64_t> sizes;
   std::unordered_map<std::string, net::TicketKeys*> ticket_files;  // by the files' names
@@ -78,13 +86,23 @@ SslConf& conf_of(void* s) {
 
 void bind_certificate(void* s, const Directive& d, const Row&) {
   Scope& scope = scope_of(s);
-  conf_of(s).certificates.push(scope.arena, scope.arena.dup(full_path(scope, d.arg(0).text, true)));
+  const Str text = d.arg(0).text;
+  conf_of(s).certificates.push(scope.arena, has_variables(text) ? scope.arena.dup(text) : key_path(scope, text));
+  conf_of(s).late_certificates.push(scope.arena, late_name(scope, text, d.arg(0).where));
   conf_of(s).certificate_places.push(scope.arena, d.arg(0).where);
 }
 
 void bind_key(void* s, const Directive& d, const Row&) {
   Scope& scope = scope_of(s);
-  conf_of(s).keys.push(scope.arena, scope.arena.dup(full_path(scope, d.arg(0).text, true)));
+  const Str text = d.arg(0).text;
+  conf_of(s).keys.push(scope.arena, has_variables(text) ? scope.arena.dup(text) : key_path(scope, text));
+  conf_of(s).late_keys.push(scope.arena, late_name(scope, text, d.arg(0).where));
+}
+
+void bind_file_cache(void* s, const Directive& d, const Row&) {
+  net::TlsFiles* made = nullptr;
+  bind_certificate_cache(scope_of(s), d, made);
+  if (made) conf_of(s).cache_of_files = made;
 }
 
 void bind_verify(void* s, const Directive& d, const Row&) {
@@ -202,9 +220,13 @@ void merge_ssl(Scope&, void* child, const void* parent) {
   const auto& p = *static_cast<const SslConf*>(parent);
   if (c.certificates.empty()) {
     c.certificates = p.certificates;
+    c.late_certificates = p.late_certificates;
     c.certificate_places = p.certificate_places;
   }
-  if (c.keys.empty()) c.keys = p.keys;
+  if (c.keys.empty()) {
+    c.keys = p.keys;
+    c.late_keys = p.late_keys;
+  }
   if (c.commands.empty()) c.commands = p.commands;
   if (c.ticket_keys.empty()) {
     c.ticket_keys = p.ticket_keys;
@@ -265,6 +287,31 @@ bool knows_authorities(Scope& scope, const SslConf& c) {
   return false;
 }
 
+// Reads it unless somebody has named it before; what is wrong with it is found when it is used.
+void read_trust(Scope& scope, const std::string& name, net::TlsTrustFiles::Kind kind) {
+  std::string problem;
+  net::TlsTrustFiles& known = scope.main<SslMain>(kSslModule).trust;
+  if (name.empty() || known.find(name)) return;
+  std::ifstream file(name, std::ios::binary);
+  if (auto content = net::TlsTrust::parse({std::istreambuf_iterator<char>(file), {}}, problem))
+    known.add(name, kind, std::move(content));
+}
+
+// Names of the server's certificates with variables are compiled, and those without stand beside them.
+LateCertificates* late_of(Scope& scope, const SslConf& c, const ServerBlock& server) {
+  auto late = [](const ArenaList<Str>& list) { return std::any_of(list.begin(), list.end(), has_variables); };
+  if (!late(c.certificates) && !late(c.keys)) return nullptr;
+  auto* made = scope.arena.own<LateCertificates>();
+  made->server = &server;
+  made->files = c.cache_of_files.get(no_certificate_cache());
+  std::string problem;
+  made->passwords = net::read_passwords(std::string(c.passwords.get({})), problem);
+  if (!problem.empty()) scope.error(server.directive->where, problem).product = problem;
+  for (uint32_t i = 0; i < c.certificates.size && i < c.keys.size; i++)
+    made->pairs.push_back({c.late_certificates[i], c.late_keys[i]});
+  return made;
+}
+
 net::TlsServerOptions options_of(Scope& scope, const SslConf& c) {
   net::TlsServerOptions o;
   o.protocols = c.protocols.get(net::kTls12 | net::kTls13);
@@ -280,10 +327,12 @@ net::TlsServerOptions options_of(Scope& scope, const SslConf& c) {
   if (c.verify.get(VerifyClient::off) != VerifyClient::off) {
     o.verify = net::TlsVerify::ask;
     o.client_authorities = std::string(c.client_certificate.get({}));
+    read_trust(scope, o.client_authorities, net::TlsTrustFiles::Kind::authorities);
   }
   o.verify_depth = static_cast<int>(c.verify_depth.get(1));
   o.authorities = std::string(c.trusted_certificate.get({}));
   o.revoked = std::string(c.crl.get({}));
+  share_tls_files(scope, o);
   const SessionCache cache = c.cache.get({});
   o.cache = cache.kind;
   o.builtin_sessions = cache.builtin;
@@ -292,8 +341,12 @@ net::TlsServerOptions options_of(Scope& scope, const SslConf& c) {
   o.ticket_keys = ticket_keys(scope, c);
   if (c.stapling.get(false)) o.stapled = std::string(c.stapling_file.get({}));
   for (const TlsCommand& command : c.commands) o.commands.emplace_back(command.name, command.value);
-  for (uint32_t i = 0; i < c.certificates.size; i++)
-    o.pairs.emplace_back(c.certificates[i], i < c.keys.size ? c.keys[i] : Str());
+  for (uint32_t i = 0; i < c.certificates.size; i++) {
+    if (c.late)
+      o.late_names.append(c.certificates[i]).append(1, '\n');
+    else
+      o.pairs.emplace_back(c.certificates[i], i < c.keys.size ? c.keys[i] : Str());
+  }
   return o;
 }
 
@@ -310,8 +363,9 @@ bool has_own(const SslConf& c) {
 }
 
 // Null after reporting what is wrong.
-ssl_ctx_st* make_context(Scope& scope, const ServerBlock& server) {
-  const auto& c = server.level.of<SslConf>(kSslModule);
+ssl_ctx_st* make_context(Scope& scope, ServerBlock& server) {
+  auto& c = server.level.of<SslConf>(kSslModule);
+  if (!c.late) c.late = late_of(scope, c, server);
   net::TlsServerOptions o = options_of(scope, c);
   if (c.keys.size < c.certificates.size) {
     std::string text =
@@ -335,6 +389,7 @@ ssl_ctx_st* make_context(Scope& scope, const ServerBlock& server) {
           .product = problem;
     return nullptr;
   }
+  if (c.late) choose_late(made, *c.late);
   scope.model.keep_tls(made);
   return made;
 }
@@ -404,8 +459,11 @@ const Row kTable[] = {
     row("ssl", 1, bind_ssl, FIELD(on), "on | off",
         "speaks TLS on all addresses of the server; an old word for listen … ssl", "off"),
     {"ssl_certificate", kHS, 1, 1, Block::none, Inherit::array, bind_certificate, "file",
-     "certificate chain in PEM form"},
-    {"ssl_certificate_key", kHS, 1, 1, Block::none, Inherit::array, bind_key, "file", "private key in PEM form"},
+     "certificate chain in PEM form; a file, which variables may choose for each handshake, or data: and the text"},
+    {"ssl_certificate_key", kHS, 1, 1, Block::none, Inherit::array, bind_key, "file",
+     "private key in PEM form; as ssl_certificate, or store: and a URI of OpenSSL's"},
+    row("ssl_certificate_cache", 3, bind_file_cache, FIELD(cache_of_files), "off | max=N [inactive=time] [valid=time]",
+        "how many certificates and keys are kept whose names have variables, and how long", "off"),
     row("ssl_password_file", 1, set_path, FIELD(passwords), "file",
         "pass phrases of the keys, one a line, that are tried in turn"),
     row("ssl_protocols", -1, bind_protocols, FIELD(protocols), "[TLSv1] [TLSv1.1] [TLSv1.2] [TLSv1.3]",
@@ -449,6 +507,14 @@ TlsCommand tls_command(Scope& scope, const Directive& d) {
   Str name = d.arg(0).text, value = d.arg(1).text;
   const bool path = net::tls_command_takes_path(std::string(name));
   return {scope.arena.dup(name), scope.arena.dup(path ? Str(full_path(scope, value, true)) : value)};
+}
+
+void share_tls_files(Scope& scope, net::TlsOptions& options) {
+  auto& main = scope.main<SslMain>(kSslModule);
+  options.files = &main.files;
+  options.trust = &main.trust;
+  read_trust(scope, options.authorities, net::TlsTrustFiles::Kind::authorities);
+  read_trust(scope, options.revoked, net::TlsTrustFiles::Kind::revocations);
 }
 
 bool all_tls(const ServerBlock& server) {

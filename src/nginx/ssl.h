@@ -4,6 +4,9 @@
 
 struct ssl_ctx_st;
 
+namespace weir::net {
+struct TlsOptions;
+}
 namespace weir::proxy {
 struct Segment;
 class Transaction;
@@ -22,6 +25,9 @@ struct TlsCommand {
 };
 // Of a directive with the two; file names are taken as those of the configuration are.
 TlsCommand tls_command(Scope& scope, const Directive& d);
+
+// Lets files that several servers and locations name be read once.
+void share_tls_files(Scope& scope, net::TlsOptions& options);
 
 // Whether the old `ssl on` makes every address of the server speak TLS. Good once levels are merged.
 bool all_tls(const ServerBlock& server);
