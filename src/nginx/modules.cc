@@ -22,6 +22,7 @@ const std::vector<const Module*>& modules() {
       &kCoreModule,
       &kListenModule,
       &kSslModule,
+      &kSslOcspModule,
       &kErrorLogModule,
       &kPathsModule,
       &kMimeModule,

@@ -17,6 +17,7 @@ extern const Module kWorkerLimitsModule;
 extern const Module kCoreModule;
 extern const Module kListenModule;
 extern const Module kSslModule;
+extern const Module kSslOcspModule;
 extern const Module kUpstreamModule;
 extern const Module kQueueModule;
 extern const Module kResolverModule;

@@ -20,6 +20,8 @@
 #include "nginx/listen.h"
 #include "nginx/request.h"
 #include "nginx/ssl_late.h"
+#include "nginx/ssl_ocsp.h"
+#include "ocsp/clients.h"
 #include "proxy/transaction.h"
 
 namespace weir::nginx {
@@ -375,9 +377,6 @@ ssl_ctx_st* make_context(Scope& scope, ServerBlock& server) {
     return nullptr;
   }
   if (!knows_authorities(scope, c)) return nullptr;
-  if (c.stapling.get(false) && o.stapled.empty())
-    scope.diag.warning(server.directive->where, "\"ssl_stapling\" ignored: weir does not ask OCSP responders",
-                       "name the answer with ssl_stapling_file; openssl ocsp -respout FILE gets it");
   std::string problem;
   ssl_ctx_st* made = net::make_tls_server(o, problem);
   if (!made) {
@@ -390,6 +389,11 @@ ssl_ctx_st* make_context(Scope& scope, ServerBlock& server) {
     return nullptr;
   }
   if (c.late) choose_late(made, *c.late);
+  if (c.stapling.get(false) && c.late)
+    scope.diag.warning(server.directive->where, "\"ssl_stapling\" ignored, not supported with variables");
+  else if (c.stapling.get(false) && o.stapled.empty())
+    staple_from_responders(scope, server, made, c.certificates.empty() ? Str() : c.certificates[0]);
+  ask_about_clients(scope, server, made, c.verify.get(VerifyClient::off) != VerifyClient::optional_no_ca);
   scope.model.keep_tls(made);
   return made;
 }
@@ -431,9 +435,12 @@ proxy::Next misdirected(proxy::Transaction& txn, proxy::Cursor&, const void*) {
                      "client attempted to request the server name different from the one that was negotiated");
 }
 proxy::Next bad_certificate(proxy::Transaction& txn, proxy::Cursor&, const void*) {
-  const long result = SSL_get_verify_result(txn.client->conn()->ssl());
+  const SSL* ssl = txn.client->conn()->ssl();
+  const long result = SSL_get_verify_result(ssl);
   std::string text =
-      fmt::format("client SSL certificate verify error: ({}:{})", result, X509_verify_cert_error_string(result));
+      result == X509_V_OK
+          ? fmt::format("client SSL certificate verify error: {}", ocsp::ClientStatus::problem_of(ssl))
+          : fmt::format("client SSL certificate verify error: ({}:{})", result, X509_verify_cert_error_string(result));
   return finish_with(txn, 495, txn.arena.dup(text));
 }
 proxy::Next no_certificate(proxy::Transaction& txn, proxy::Cursor&, const void*) {
@@ -491,7 +498,7 @@ const Row kTable[] = {
     {"ssl_session_ticket_key", kHS, 1, 1, Block::none, Inherit::array, bind_ticket_key, "file",
      "48 or 80 random bytes that tickets are sealed with; the first file seals, all open"},
     row("ssl_stapling", 1, set_flag, FIELD(stapling), "on | off",
-        "whether the OCSP answer of ssl_stapling_file is sent along with the certificate", "off"),
+        "whether an OCSP answer is sent along with the certificate: ssl_stapling_file's, or a responder's", "off"),
     row("ssl_stapling_file", 1, set_path, FIELD(stapling_file), "file",
         "OCSP answer about the certificate, in DER form (openssl ocsp -respout)"),
     row("ssl_reject_handshake", 1, set_flag, FIELD(reject_handshake), "on | off",
@@ -562,6 +569,7 @@ const proxy::Segment* certificate_problem(const proxy::Transaction& txn, const N
   const long result = SSL_get_verify_result(ssl);
   if (result != X509_V_OK && !(verify == VerifyClient::optional_no_ca && only_unknown_authority(result)))
     return &kBadCertificate;
+  if (!ocsp::ClientStatus::problem_of(ssl).empty()) return &kBadCertificate;
   if (verify == VerifyClient::on && !SSL_get0_peer_certificate(ssl)) return &kNoCertificate;
   return nullptr;
 }

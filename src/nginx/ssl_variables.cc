@@ -7,6 +7,7 @@
 
 #include "net/conn.h"
 #include "nginx/modules.h"
+#include "ocsp/clients.h"
 #include "proxy/transaction.h"
 
 namespace weir::nginx {
@@ -184,7 +185,10 @@ bool fingerprint(const Ctx& ctx, SSL* ssl, Value& out) {
 bool verify(const Ctx& ctx, SSL* ssl, Value& out) {
   if (!peer(ssl)) return text(ctx, out, "NONE");
   long result = SSL_get_verify_result(ssl);
-  if (result == X509_V_OK) return text(ctx, out, "SUCCESS");
+  if (result == X509_V_OK) {
+    const Str problem = ocsp::ClientStatus::problem_of(ssl);
+    return text(ctx, out, problem.empty() ? std::string("SUCCESS") : fmt::format("FAILED:{}", problem));
+  }
   return text(ctx, out, fmt::format("FAILED:{}", X509_verify_cert_error_string(result)));
 }
 
