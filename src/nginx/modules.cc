@@ -8,6 +8,7 @@
 #include "nginx/health_match.h"
 #include "nginx/keepalive.h"
 #include "nginx/lua_hooks.h"
+#include "nginx/proxy_bind.h"
 #include "nginx/proxy_ssl.h"
 #include "nginx/stats_page.h"
 #include "nginx/sticky.h"
@@ -61,6 +62,7 @@ const std::vector<const Module*>& modules() {
       &kStatsPageModule,
       &kEmptyGifModule,
       &kProxySslModule,
+      &kProxyBindModule,
       &kProxyModule,
       &kHealthMatchModule,
       &kHealthCheckModule,

@@ -18,8 +18,6 @@ constexpr config::Row kRows[] = {
      "Saves responses as files under a path, or where root and alias say."},
     {"proxy_store_access", kHttpServerLocation, 1, 3, Block::none, Inherit::scalar, nullptr, "users:permissions ...",
      "Access rights of files and directories that are saved."},
-    {"proxy_bind", kHttpServerLocation, 1, 2, Block::none, Inherit::scalar, nullptr, "address [transparent] | off",
-     "Local address of connections to the proxied server, or the client's own with transparent."},
     as_harmless({"proxy_socket_keepalive", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "on | off",
                  "Whether the system probes idle server connections (SO_KEEPALIVE)."}),
     as_harmless({"proxy_socket_rcvbuf", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "size",

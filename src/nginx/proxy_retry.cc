@@ -54,6 +54,7 @@ bool failure_counts(const Transaction& txn, uint32_t bit) {
 bool wants_next_upstream(const Transaction& txn, const Error& why) {
   uint32_t bit = bit_of(txn, why);
   uint32_t on = enabled(txn);
+  if (why.status) return false;  // nothing about the server
   if (bit == 0 || (on & kNextOff) || !(on & bit)) return false;
   const proxy::Forward& plan = *txn.plan;
   uint32_t all = 0;
