@@ -17,11 +17,11 @@ const std::vector<const Command*>& all_commands() {
   static const auto all = [] {
     std::vector<const Command*> rows;
     for (Commands table :
-         {kSessionCommands,     kShowCommands,     kStatCommands,   kErrorCommands,   kServerCommands,
-          kAddServerCommands,   kFrontendCommands, kLimitCommands,  kStreamCommands,  kPatternCommands,
-          kCertificateCommands, kTrustCommands,    kSniCommands,    kCrtListCommands, kVariableCommands,
-          kShardCommands,       kNameCommands,     kSocketCommands, kDebugCommands,   kTableCommands,
-          kPeersCommands,       kEventCommands,    kAbsentCommands})
+         {kSessionCommands,     kShowCommands,     kStatCommands,    kErrorCommands,   kServerCommands,
+          kAddServerCommands,   kFrontendCommands, kLimitCommands,   kStreamCommands,  kPatternCommands,
+          kCertificateCommands, kTrustCommands,    kSniCommands,     kCrtListCommands, kVariableCommands,
+          kShardCommands,       kNameCommands,     kSocketCommands,  kDebugCommands,   kTableCommands,
+          kPeersCommands,       kEventCommands,    kPublishCommands, kAbsentCommands})
       for (const Command& c : table) rows.push_back(&c);
     return rows;
   }();

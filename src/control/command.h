@@ -66,6 +66,7 @@ extern const Commands kEventCommands;
 extern const Commands kServerCommands;
 extern const Commands kAddServerCommands;
 extern const Commands kFrontendCommands;
+extern const Commands kPublishCommands;
 extern const Commands kLimitCommands;
 extern const Commands kStreamCommands;
 extern const Commands kPatternCommands;

@@ -32,7 +32,6 @@ constexpr Command kRows[] = {
     absent("enable", "dynamic-cookie"),
     absent("httpclient"),
     absent("new", "ssl"),
-    absent("publish", "backend"),
     absent("set", "anon"),
     absent("set", "dynamic-cookie-key"),
     absent("set", "profiling"),
@@ -50,7 +49,6 @@ constexpr Command kRows[] = {
     absent("show", "tasks"),
     absent("show", "trace"),
     absent("trace"),
-    absent("unpublish", "backend"),
     absent("update", "ssl"),
 };
 

@@ -2,7 +2,10 @@
 #include <fmt/format.h>
 #include <stdlib.h>
 
+#include <algorithm>
+
 #include "control/command.h"
+#include "control/server_maker.h"
 #include "control/server_news.h"
 #include "control/words.h"
 #include "health/checks.h"
@@ -254,9 +257,38 @@ Outcome set_tls(Call& call, const model::Server& server) {
   return call.say("server ssl setting updated.\n", Severity::notice);
 }
 
-Outcome rename(Call& call, const model::Server&) {
-  if (call.word(4).empty()) return call.refuse("set server <b>/<s> name requires a new name.\n");
-  return call.refuse("'set server <srv> name' is not built in weir.\n");
+bool fits_name(char c) {
+  return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || Str("_-.:").find(c) != Str::npos;
+}
+
+// Why it cannot have that name; empty: it can.
+std::string rename_problem(ServerMaker* maker, const model::Server& server, Str name) {
+  constexpr size_t kLongest = 63;
+  if (!std::all_of(name.begin(), name.end(), fits_name)) return "Server name contains invalid characters.\n";
+  if (name.size() > kLongest) return "Server name too long.\n";
+  if (!stats::ServerView(server).maint())
+    return "Server must be in maintenance mode to be renamed (set server <b>/<s> state maint).\n";
+  if (!maker || !maker->refusal(*server.pool).empty())
+    return "Cannot rename: the backend's algorithm does not let its servers change.\n";
+  if (maker->needed(server))
+    return "Cannot rename: server's name is statically referenced (use-server, track, or sample argument).\n";
+  for (const model::Server* s : server.pool->servers)
+    if (s != &server && s->name == name && !s->absent())
+      return "A server with the same name already exists in this backend.\n";
+  return {};
+}
+
+Outcome rename(Call& call, const model::Server& server) {
+  const Str name = call.word(4);
+  if (name.empty()) return call.refuse("set server <b>/<s> name requires a new name.\n");
+  ServerMaker* maker = call.server.access().servers;
+  if (std::string problem = rename_problem(maker, server, name); !problem.empty()) return call.refuse(problem);
+  if (name == server.name) return call.say("Server name updated.\n", Severity::notice);
+  health::Checks* checks = health::checks();
+  if (checks) checks->remove(server);
+  const model::Server& renamed = maker->rename(server, name);
+  if (checks) checks->add(renamed);
+  return call.say("Server name updated.\n", Severity::notice);
 }
 
 struct Aspect {

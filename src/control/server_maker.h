@@ -24,6 +24,8 @@ class ServerMaker {
   virtual void remove(const model::Server& server) = 0;
   // Whether the configuration names it, so that it has to stay.
   virtual bool needed(const model::Server& server) const = 0;
+  // Gives a server in maintenance, that is not needed, another name: it is a new object from here on.
+  virtual const model::Server& rename(const model::Server& server, Str name) = 0;
   // The words that a server which is added may have, one a line.
   virtual std::string words() const = 0;
   // Sets of options that such servers may start from; null: of all pools.

@@ -142,6 +142,19 @@ class AddedServers final : public control::ServerMaker {
     model::remove_server(server);
   }
 
+  const model::Server& rename(const model::Server& server, Str name) override {
+    auto& arena = *arenas_.emplace_back(std::make_unique<Arena>());
+    auto* renamed = arena.make<model::Server>(server);
+    renamed->name = arena.dup(name);
+    if (const model::Server* leader = server.checks ? server.checks->tracks : nullptr) {
+      auto& followers = const_cast<health::ServerChecks*>(leader->checks)->trackers;
+      for (size_t i = 0; i < followers.size(); i++)
+        if (followers[i] == &server) followers.exchange(i, renamed);
+    }
+    model::replace_server(model_, const_cast<model::Pool&>(*server.pool), *renamed);
+    return *renamed;
+  }
+
   bool needed(const model::Server& server) const override {
     if (server.checks)
       for (const model::Server* tracker : server.checks->trackers)

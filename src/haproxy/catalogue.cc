@@ -33,6 +33,8 @@ stats::ProxyEntry entry_of(const Proxy& p) {
   e.pool = p.pool;
   e.front_counters = p.front_counters;
   e.back_counters = p.back_counters;
+  e.publication = p.publication;
+  if (p.publication) p.publication->settle(p.unpublished);
   if (p.pool) e.algorithm = p.pool->balancer->name();
   return e;
 }

@@ -29,10 +29,6 @@ constexpr Row kRows[] = {
     {"clitcpka-intvl", kFrontends, 1, 1, Block::none, Inherit::copy, nullptr, "<timeout>",
      "time between TCP keep-alive probes to a client"},
     // choosing a backend or server
-    {"force-be-switch", kFrontend | kListen, 2, -1, Block::none, Inherit::none, nullptr, "{ if | unless } <condition>",
-     "condition under which a disabled or unpublished backend may still be chosen"},
-    {"be-unpublished", kListen | kBackend, 0, 0, Block::none, Inherit::none, nullptr, "",
-     "start the backend hidden from use_backend and default_backend"},
     // servers
     {"srvtcpka-cnt", kBackends, 1, 1, Block::none, Inherit::copy, nullptr, "<count>",
      "TCP keep-alive probes to a server before the connection is dropped"},

@@ -19,6 +19,7 @@
 #include "proxy/forward.h"
 #include "proxy/step.h"
 #include "stats/proxy_counters.h"
+#include "stats/publication.h"
 
 namespace weir::haproxy {
 
@@ -207,6 +208,9 @@ struct Proxy {
   ArenaList<DefaultServer*> default_servers;  // that have names
   std::vector<Switch> switches;
   Target fallback;  // default_backend
+  std::vector<const Condition*> force_switches;  // force-be-switch
+  bool unpublished = false;  // be-unpublished
+  stats::Publication* publication = nullptr;  // of a backend
   std::vector<UseServer> use_servers;
   std::vector<PersistRule> persist_rules;
   CookieCapture cookie_capture;

@@ -55,22 +55,33 @@ Next no_backend(Transaction& txn) {
   return txn.fail(e);
 }
 
+// Whether rules of the frontend may choose it. `forced`: what force-be-switch says; -1: it was not asked yet.
+bool may_choose(const Proxy& front, const Proxy& backend, const expr::Ctx& ctx, int& forced) {
+  const bool hidden = backend.publication && backend.publication->hidden.load(std::memory_order_relaxed);
+  if (!hidden && !backend.s.disabled) return true;
+  if (forced < 0) forced = std::ranges::any_of(front.force_switches, [&](const Condition* c) { return c->eval(ctx); });
+  return forced;
+}
+
 }  // namespace
 
 Next run_switching(Transaction& txn, Cursor& c, const void* conf) {
   auto& front = *static_cast<const Proxy*>(conf);
   expr::Ctx ctx = context_for(txn);
+  int forced = -1;
   for (const Switch& s : front.switches) {
     if (s.condition && !s.condition->eval(ctx)) continue;
     const Proxy* backend = s.target.backend;
     const model::Pool* pool = s.target.pool;
     // A dynamic name that nobody has falls through to the default backend.
     if (s.target.format) look_up(txn, render(*s.target.format, ctx), backend, pool);
-    if (backend && !backend->s.disabled) return enter(txn, c, *backend);
+    if (backend && !may_choose(front, *backend, ctx, forced)) continue;
+    if (backend) return enter(txn, c, *backend);
     if (pool && s.target.plan) return enter_pool(txn, s.target);
     if (s.target.format) break;
   }
-  if (front.fallback.backend) return enter(txn, c, *front.fallback.backend);
+  if (front.fallback.backend && may_choose(front, *front.fallback.backend, ctx, forced))
+    return enter(txn, c, *front.fallback.backend);
   if (front.fallback.pool) return enter_pool(txn, front.fallback);
   if (front.kind == Kind::listen && front.pool) return enter(txn, c, front);
   return no_backend(txn);
@@ -166,7 +177,28 @@ void bind_use_server(void* s, const Directive& d, const Row& row) {
   if (rule.condition) scope.proxy->use_servers.push_back(rule);
 }
 
+void bind_force_switch(void* s, const Directive& d, const Row& row) {
+  Scope& scope = scope_of(s);
+  Words args = args_of(d, row);
+  if (find_condition(args, 0) != 0) {
+    scope.error(args[0].where, "force-be-switch needs a condition that begins with 'if' or 'unless'", {},
+                "'force-be-switch' requires either 'if' or 'unless' followed by a condition.");
+    return;
+  }
+  ParseEnv env = scope.env();
+  if (const Condition* condition = scope.proxy->acls.condition(args, kAtSwitching, env))
+    scope.proxy->force_switches.push_back(condition);
+}
+
+void bind_unpublished(void* s, const Directive&, const Row&) {
+  scope_of(s).proxy->unpublished = true;
+}
+
 constexpr Row kRows[] = {
+    {"be-unpublished", kListen | kBackend, 0, 0, Block::none, Inherit::none, bind_unpublished, "",
+     "start the backend hidden from use_backend and default_backend, until it is published"},
+    {"force-be-switch", kFrontend | kListen, 2, -1, Block::none, Inherit::none, bind_force_switch,
+     "{ if | unless } <condition>", "condition under which a disabled or unpublished backend may still be chosen"},
     {"default_backend", kFrontends, 1, 1, Block::none, Inherit::copy, bind_default_backend, "<backend>",
      "backend for requests that no use_backend rule matched"},
     {"use_backend", kFrontend | kListen, 1, -1, Block::none, Inherit::none, bind_use_backend,

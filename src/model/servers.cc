@@ -59,4 +59,13 @@ void remove_server(const Server& server) {
   state_changed(server);
 }
 
+void replace_server(Model& model, Pool& pool, Server& renamed) {
+  put(model.servers, renamed.id, renamed);
+  {
+    PickLock lock(pool);
+    put(pool.servers, renamed.slot, renamed);
+  }
+  state_changed(renamed);
+}
+
 }  // namespace weir::model

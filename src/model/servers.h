@@ -16,4 +16,8 @@ void add_server(Model& model, Pool& pool, Server& server);
 // Nobody finds the server from here on, and who still names it cannot use it.
 void remove_server(const Server& server);
 
+// From here on `renamed`, a copy with another name, is found in the place of the server; both have the same state. Who still
+// names the former one goes on with it. It has to be in maintenance, so that no algorithm knows of it.
+void replace_server(Model& model, Pool& pool, Server& renamed);
+
 }  // namespace weir::model

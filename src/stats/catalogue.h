@@ -14,6 +14,7 @@
 #include "stats/broken.h"
 #include "stats/limits.h"
 #include "stats/proxy_counters.h"
+#include "stats/publication.h"
 
 namespace weir::net {
 class TlsStore;
@@ -45,6 +46,7 @@ struct ProxyEntry {
   const model::Pool* pool = nullptr;  // of a backend
   ProxyCounters* front_counters = nullptr;
   ProxyCounters* back_counters = nullptr;
+  Publication* publication = nullptr;  // of a backend that may be hidden from rules
   mutable FrontState state = FrontState::open;  // of a frontend; written on the control thread
 
   // What a frontend is limited to now.

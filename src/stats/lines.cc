@@ -263,6 +263,7 @@ Line back_line(const ProxyEntry& p, const Moment& m, bool legends, bool counted)
   Builder b;
   add_identity(b, p, "BACKEND", 0, kBackend);
   std::string status = view.serves() ? "UP" : "DOWN";
+  if (p.publication && p.publication->hidden.load(kRelaxed)) status += " (UNPUB)";
   if (counted) status += fmt::format(" ({}/{})", view.up, view.all);
   b[Col::status] = text(kStatus, status);
   b.gauge(Col::qcur, s.queued_anywhere);
