@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include "expr/fetch.h"
-#include "expr/hash.h"
 #include "haproxy/address.h"
 #include "haproxy/bind.h"
 #include "haproxy/exchange.h"
@@ -15,6 +14,7 @@
 #include "haproxy/source.h"
 #include "haproxy/tables.h"
 #include "model/route.h"
+#include "net/digest.h"
 
 namespace weir::haproxy {
 namespace {
@@ -73,7 +73,7 @@ uint64_t connection_name(proxy::Transaction& txn, const model::Server& server) {
   const expr::Expr& name = *options_of(server).pool_name_from;
   expr::Value value;
   if (!name.eval(context_for(txn), value) || !expr::cast(value, expr::Type::string, txn.arena)) return 0;
-  return expr::hash_xxh64(value.str, 1) | 1;
+  return net::digest64(value.str);
 }
 
 void read_pool_name(Scope& scope, ServerOptions& o) {
@@ -159,7 +159,7 @@ void set_route(Scope& scope, const Proxy& p, model::Server& s) {
     if (source->shows != SourceConf::Shows::plain) route->source_of = source_of;
   }
   if (o.pool_name_from) route->name_of = connection_name;
-  route->low_idle = o.pool_low;
+  route->low_idle = static_cast<int32_t>(o.pool_low);
   if (limited) route->most_idle = static_cast<int32_t>(o.pool_max_conn);
   if (!o.redir.empty()) {
     if (p.http())

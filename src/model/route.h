@@ -24,7 +24,7 @@ struct Route {
   const net::Source* (*source_of)(proxy::Transaction& txn, const Server& server) = nullptr;
   // A name by which idle connections are told apart, in place of those of TLS; 0: the exchange has none. Null: no exchange has.
   uint64_t (*name_of)(proxy::Transaction& txn, const Server& server) = nullptr;
-  uint32_t low_idle = 0;  // a shard with fewer idle connections to it gives none away
+  int32_t low_idle = 0;  // with fewer idle connections to it, over all shards, none changes its shard
   int32_t most_idle = -1;  // idle connections of all shards; -1: no limit of its own
   // Answers in the server's place. False: the exchange is to go to the server. Null: all do.
   bool (*answers)(proxy::Transaction& txn, const Server& server) = nullptr;

@@ -15,6 +15,7 @@
 #include "base/slab.h"
 #include "expr/hash.h"
 #include "model/route.h"
+#include "net/digest.h"
 #include "net/proxy_protocol.h"
 #include "net/source.h"
 #include "proxy/forward.h"
@@ -171,6 +172,7 @@ void Upstreams::close_one(const model::Server& server, int to, uint64_t ticket) 
 bool Upstreams::ask_others(Transaction& txn, const model::Server& server, const Need& need) {
   const int who = who_else_has_idle(server);
   if (who < 0 || !shard_.model.process.share_idle || need.owner) return false;
+  if (server.route && server.state->idle.read() < server.route->low_idle) return false;
   const uint64_t ticket = await_answer(txn);
   // The name is the asking transaction's and may be gone by then.
   bool sent =
@@ -185,8 +187,7 @@ bool Upstreams::ask_others(Transaction& txn, const model::Server& server, const 
 
 void Upstreams::give_away(const model::Server& server, const Need& need, int to, uint64_t ticket) {
   Parcel parcel;
-  const bool keeps = server.route && idle_of(server).count < server.route->low_idle;
-  if (H1Client* c = keeps ? nullptr : find_idle(server, need)) {
+  if (H1Client* c = find_idle(server, need)) {
     parcel.peer = c->peer();
     parcel.kind = c->kind;
     if (c->ssl()) net::TlsSessions::leave(c->ssl());
@@ -293,18 +294,22 @@ std::string proxy_header(Transaction& txn, const model::Server& server) {
 // What idle connections to the server are told apart by for this exchange, beside TLS. 0: by nothing.
 uint64_t kind_of(Transaction& txn, const model::Server& server, const Forward& plan, bool& named) {
   const model::Route* route = server.route;
-  uint64_t kind = route && route->name_of ? route->name_of(txn, server) : 0;
-  named = kind != 0;
-  auto add = [&kind](const net::Addr& addr) {
-    kind = (kind ^ expr::hash_xxh64({reinterpret_cast<const char*>(&addr.v6), sizeof addr.v6}, addr.port)) * 31 + 1;
+  const uint64_t name = route && route->name_of ? route->name_of(txn, server) : 0;
+  named = name != 0;
+  std::string all;
+  auto add = [&all](const void* data, size_t size) { all.append(static_cast<const char*>(data), size); };
+  auto add_end = [&add](const net::Addr& addr) {
+    add(&addr.v6, sizeof addr.v6);
+    add(&addr.port, sizeof addr.port);
   };
-  if (route && route->moves()) add(place_of(txn, server));
+  if (named) add(&name, sizeof name);
+  if (route && route->moves()) add_end(place_of(txn, server));
   const net::Source* source = plan.source                 ? plan.source(txn, plan)
                               : route && route->source_of ? route->source_of(txn, server)
                                                           : nullptr;
-  if (source) add(source->addr);
-  if (server.send_proxy) kind = expr::hash_xxh64(proxy_header(txn, server), kind) | 1;
-  return kind;
+  if (source) add_end(source->addr);
+  if (server.send_proxy) all += proxy_header(txn, server);
+  return all.empty() ? 0 : net::digest64(all);
 }
 
 // The local end, where one is said. False: `why` has the reason why there can be none.
