@@ -269,7 +269,6 @@ def test_help(start):
 
 @pytest.mark.parametrize("command, name", [
     ("add backend b", "add backend"), ("trace h1", "trace"), ("show fd", "show fd"),
-    ("set server b/s1 name x", "set server <srv> name"),
 ])
 def test_what_is_not_there_says_so(start, command, name):
     assert start().runtime()(command) == f"'{name}' is not built in weir."
