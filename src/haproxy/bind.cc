@@ -8,6 +8,7 @@
 #include "haproxy/haproxy.h"
 #include "haproxy/planned.h"
 #include "haproxy/tables.h"
+#include "haproxy/tls_files.h"
 
 namespace weir::haproxy {
 namespace {
@@ -235,23 +236,21 @@ bool check_arity(Scope& scope, const Directive& d, const Row& row) {
 const config::Index& index() {
   static const config::Index built = [] {
     config::Index i;
-    for (const config::Table& t : {kSectionTable,       kGlobalTable,        kCpuMapTable,       kGlobalTuneTable,
-                                   kProxyTable,         kBindTable,          kBindOptionTable,   kServerTable,
-                                   kServerOptionTable,  kTlsOptionTable,     kTimeoutTable,      kOptionTable,
-                                   kForwardedTable,     kRetryTable,         kSwitchingTable,    kHeaderRuleTable,
-                                   kUriRuleTable,       kNormalizeUriTable,  kAnswerRuleTable,   kAuthRuleTable,
-                                   kStatsPageTable,     kRedirectTable,      kVariableRuleTable, kControlRuleTable,
-                                   kTcpRuleTable,       kErrorfileTable,     kBalanceTable,      kLogTable,
-                                   kCaptureTable,       kUniqueIdTable,      kMonitorTable,      kCompressionTable,
-                                   kUserlistTable,      kRuntimeSocketTable, kLuaTable,          kOldWordsTable,
-                                   kStateFileTable,     kGlobalProcessTable, kGlobalTlsTable,    kCheckRuleTable,
-                                   kCheckOptionTable,   kHttpCheckTable,     kHealthcheckTable,  kProtocolCheckTable,
-                                   kMysqlCheckTable,    kLdapCheckTable,     kSpopCheckTable,    kCheckSpreadTable,
-                                   kExternalCheckTable, kCookieTable,        kStickTable,        kLogProfileTable,
-                                   kRingTable,          kLogForwardTable,    kAddressRuleTable,  kForwardedHeaderTable,
-                                   kTrackTable,         kServerLoadTable,    kPriorityRuleTable, kServerNameTable,
-                                   kServerRouteTable,   kRdpCookieTable,     kSourceTable,       kResolversTable,
-                                   kResolveRuleTable,   kPeersTable,         kServerOriginTable})
+    for (const config::Table& t :
+         {kSectionTable,     kGlobalTable,          kCpuMapTable,       kGlobalTuneTable,    kProxyTable,
+          kBindTable,        kBindOptionTable,      kServerTable,       kServerOptionTable,  kTlsOptionTable,
+          kTimeoutTable,     kOptionTable,          kForwardedTable,    kRetryTable,         kSwitchingTable,
+          kHeaderRuleTable,  kUriRuleTable,         kNormalizeUriTable, kAnswerRuleTable,    kAuthRuleTable,
+          kStatsPageTable,   kRedirectTable,        kVariableRuleTable, kControlRuleTable,   kTcpRuleTable,
+          kErrorfileTable,   kBalanceTable,         kLogTable,          kCaptureTable,       kUniqueIdTable,
+          kMonitorTable,     kCompressionTable,     kUserlistTable,     kCrtStoreTable,      kRuntimeSocketTable,
+          kLuaTable,         kOldWordsTable,        kStateFileTable,    kGlobalProcessTable, kGlobalTlsTable,
+          kCheckRuleTable,   kCheckOptionTable,     kHttpCheckTable,    kHealthcheckTable,   kProtocolCheckTable,
+          kMysqlCheckTable,  kLdapCheckTable,       kSpopCheckTable,    kCheckSpreadTable,   kExternalCheckTable,
+          kCookieTable,      kStickTable,           kLogProfileTable,   kRingTable,          kLogForwardTable,
+          kAddressRuleTable, kForwardedHeaderTable, kTrackTable,        kServerLoadTable,    kPriorityRuleTable,
+          kServerNameTable,  kServerRouteTable,     kRdpCookieTable,    kSourceTable,        kResolversTable,
+          kResolveRuleTable, kPeersTable,           kServerOriginTable})
       i.add(t);
     add_planned(i);
     return i;

@@ -52,13 +52,6 @@ constexpr Row kRows[] = {
     // traces
     {"trace", kTraces, 1, -1, Block::none, Inherit::none, nullptr, "<source> <args...>",
      "settings of one trace source, as on the runtime socket"},
-    // crt-store
-    {"crt-base", kCrtStore, 1, 1, Block::none, Inherit::none, nullptr, "<dir>",
-     "directory of relative certificate names"},
-    {"key-base", kCrtStore, 1, 1, Block::none, Inherit::none, nullptr, "<dir>",
-     "directory of relative private key names"},
-    {"load", kCrtStore, 2, -1, Block::none, Inherit::none, nullptr, "[crt <filename>] [param*]",
-     "load a certificate: crt, key, ocsp, issuer, sctl, alias, acme, domains and more"},
     // acme
     {"account-key", kAcme, 1, 1, Block::none, Inherit::none, nullptr, "<filename>",
      "file with the account's private key"},

@@ -253,8 +253,6 @@ constexpr Row kRows[] = {
      "a FastCGI application"},
     {"traces", kTop, 0, 0, Block::required, Inherit::none, bind_planned_section<kTraces>, "",
      "trace sources configured at start"},
-    {"crt-store", kTop, 0, 1, Block::required, Inherit::none, bind_planned_section<kCrtStore>, "[<name>]",
-     "certificates loaded under names"},
     {"acme", kTop, 1, 1, Block::required, Inherit::none, bind_planned_section<kAcme>, "<name>",
      "an authority that issues certificates by ACME"},
 };

@@ -34,14 +34,28 @@ std::vector<std::string> folder(const std::string& path) {
 }
 
 // Reads `named`, or else what lies beside the certificate where that is looked for; nothing there is no failure.
-bool read_side(const Global& global, ExtraFiles kind, const std::string& named, const std::string& path, Str extension,
-               std::string& text, std::string& problem) {
+bool read_side(const Global& global, ExtraFiles kind, const std::string& named, bool beside, const std::string& path,
+               Str extension, std::string& text, std::string& problem) {
   if (!named.empty()) return read_text(named, text, problem);
-  if (!(global.extra_files & kind)) return true;
+  if (!beside || !(global.extra_files & kind)) return true;
   std::string base = path;
   if (global.extra_files_replace_crt && base.ends_with(".crt")) base.resize(base.size() - 4);
   base += extension;
   return !exists(base) || read_text(base, text, problem);
+}
+
+// A key that is named for itself takes the place of the certificate file's.
+void drop_keys(std::string& pem) {
+  constexpr Str kBegin = "-----BEGIN ", kKind = "PRIVATE KEY-----", kEnd = "-----END ";
+  for (size_t at = 0; (at = pem.find(kBegin, at)) != std::string::npos;) {
+    const size_t line = std::min(pem.find('\n', at), pem.size());
+    const size_t end = pem.find(kEnd, line);
+    if (!Str(pem).substr(at, line - at).ends_with(kKind) || end == std::string::npos) {
+      at = line;
+      continue;
+    }
+    pem.erase(at, std::min(pem.find('\n', end), pem.size()) - at);
+  }
 }
 
 // HAProxy's ssl_store_load_locations_file(): of a folder, the files with these extensions.
@@ -82,7 +96,8 @@ std::string load_trust(Global& global, Str file, net::TlsTrustFiles::Kind kind) 
 }
 
 std::string based(Str base, Str name) {
-  return name.starts_with('/') || base.empty() ? std::string(name) : fmt::format("{}/{}", base, name);
+  return name.starts_with('/') || name.starts_with('@') || base.empty() ? std::string(name)
+                                                                        : fmt::format("{}/{}", base, name);
 }
 
 bool read_text(const std::string& path, std::string& text, std::string& problem) {
@@ -114,10 +129,11 @@ net::TlsStore::Certificate* load_certificate(Global& global, const std::string& 
     problem = fmt::format("unable to load certificate from file '{}': {}", file, strerror(errno));
     return nullptr;
   }
-  if (!read_side(global, kKeys, named.key, path, ".key", texts.key, problem) ||
-      !read_side(global, kIssuers, named.issuer, path, ".issuer", texts.issuer, problem) ||
-      !read_side(global, kOcsp, named.ocsp, path, ".ocsp", texts.ocsp, problem) ||
-      !read_side(global, kSctl, named.sctl, path, ".sctl", texts.sctl, problem))
+  if (!named.key.empty()) drop_keys(texts.pem);
+  if (!read_side(global, kKeys, named.key, named.beside, path, ".key", texts.key, problem) ||
+      !read_side(global, kIssuers, named.issuer, named.beside, path, ".issuer", texts.issuer, problem) ||
+      !read_side(global, kOcsp, named.ocsp, named.beside, path, ".ocsp", texts.ocsp, problem) ||
+      !read_side(global, kSctl, named.sctl, named.beside, path, ".sctl", texts.sctl, problem))
     return nullptr;
   auto* made = global.certificates.add(path, std::move(texts), why, warning);
   if (!made)

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "config/table.h"
 #include "haproxy/global.h"
 #include "net/tls_store.h"
 
@@ -16,6 +17,7 @@ struct SideFiles {
   std::string issuer;
   std::string ocsp;
   std::string sctl;
+  bool beside = true;  // false: they are not looked for
 };
 
 // The files that `path` stands for: those of a folder in alphabetic order, those of a bundle, or itself.
@@ -28,7 +30,10 @@ net::TlsStore::Certificate* load_certificate(Global& global, const std::string& 
 std::string load_trust(Global& global, Str file, net::TlsTrustFiles::Kind kind);
 // The text of a file that must be there, else `problem`.
 bool read_text(const std::string& path, std::string& text, std::string& problem);
-// `name` below `base` unless it is absolute.
+// `name` below `base` unless it is absolute, or a store's ("@/site").
 std::string based(Str base, Str name);
+
+// The `crt-store` section and its words.
+extern const config::Table kCrtStoreTable;
 
 }  // namespace weir::haproxy
