@@ -53,9 +53,11 @@ bool is_signed(OCSP_BASICRESP* basic, const Judges& judges) {
 
 std::string make_request(x509_st* certificate, x509_st* issuer) {
   const Request request(OCSP_REQUEST_new());
-  CertId id(OCSP_cert_to_id(nullptr, certificate, issuer));
-  if (!request || !id || !OCSP_request_add0_id(request.get(), id.get())) return {};
-  static_cast<void>(id.release());  // the request has it
+  OCSP_CERTID* id = OCSP_cert_to_id(nullptr, certificate, issuer);
+  if (!request || !id || !OCSP_request_add0_id(request.get(), id)) {
+    OCSP_CERTID_free(id);
+    return {};
+  }
   return encoded(request.get(), i2d_OCSP_REQUEST);
 }
 

@@ -44,9 +44,9 @@ TlsTo tls_of(const model::Server& server) {
 
 // Whether a connection that has gone there still leads to the server.
 bool is_there(const model::Server& server, const net::Addr& peer) {
-  net::Addr now = server.address();
-  if (!server.route || !server.route->moves()) return peer == now;
+  if (!server.route || !server.route->moves()) return peer == server.address();
   if (server.route->client_address) return true;
+  net::Addr now = server.address();
   now.port = peer.port;
   return peer == now;
 }
