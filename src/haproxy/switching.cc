@@ -55,12 +55,16 @@ Next no_backend(Transaction& txn) {
   return txn.fail(e);
 }
 
-// Whether rules of the frontend may choose it. `forced`: what force-be-switch says; -1: it was not asked yet.
-bool may_choose(const Proxy& front, const Proxy& backend, const expr::Ctx& ctx, int& forced) {
-  const bool hidden = backend.publication && backend.publication->hidden.load(std::memory_order_relaxed);
-  if (!hidden && !backend.s.disabled) return true;
+// `forced`: what force-be-switch says; -1: it was not asked yet.
+[[gnu::noinline]] bool is_forced(const Proxy& front, const expr::Ctx& ctx, int& forced) {
   if (forced < 0) forced = std::ranges::any_of(front.force_switches, [&](const Condition* c) { return c->eval(ctx); });
   return forced;
+}
+
+// Whether rules of the frontend may choose it.
+inline bool may_choose(const Proxy& front, const Proxy& backend, const expr::Ctx& ctx, int& forced) {
+  const bool hidden = backend.publication && backend.publication->hidden.load(std::memory_order_relaxed);
+  return (!hidden && !backend.s.disabled) || is_forced(front, ctx, forced);
 }
 
 }  // namespace

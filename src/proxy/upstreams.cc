@@ -436,7 +436,8 @@ void Upstreams::released(H1Client& c, bool reusable) {
   // Idle connections would keep a server in maintenance from being deleted.
   const bool leaves = server.state->admin.load(std::memory_order_relaxed) == static_cast<uint8_t>(model::Admin::maint);
   if (!reusable || old || moved || leaves || pool.keepalive == 0 || shard_.draining()) return c.close();
-  if (server.route && server.route->most_idle >= 0 && server.state->idle.read() >= server.route->most_idle)
+  // What one client alone uses stays with it, as in HAProxy.
+  if (server.route && server.route->most_idle >= 0 && !c.owner && server.state->idle.read() >= server.route->most_idle)
     return c.close();
   PoolIdle& all = pool_idle_[pool.id];
   if (all.count >= pool.keepalive) {

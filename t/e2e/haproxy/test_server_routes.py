@@ -160,6 +160,16 @@ def test_so_many_idle_connections(start, origin):
     net.wait_until(lambda: proxy.runtime().stat()["b", "s"]["srv_icur"] == "1", "one of two connections kept")
 
 
+def test_a_clients_own_connection_stays_with_it(start, origin):
+    proxy = start(options="pool-max-conn 1", lines="http-reuse never", globals="nbthread 1")
+    with proxy.client() as one, proxy.client() as two:
+        for _ in range(3):
+            for client in (one, two):
+                client.send(build_request("/"))
+                assert client.response().status == 200
+    assert len(origin.connections) == 2
+
+
 STICKS = """http-request track-sc0 src table t
     http-request track-sc7 req.hdr(x-key) table t
     http-request sc-inc-gpc0(7)
