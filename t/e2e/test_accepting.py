@@ -48,7 +48,7 @@ def stopped(pid):
 ], ids=["nginx", "nginx-off", "nginx-on", "haproxy", "haproxy-1", "haproxy-any"])
 def test_what_is_open_comes_first(weir, face, text, fewest, most):
     proxy = weir(face, text=text)
-    served = [pid for pid in proxy.pids() if pid != proxy.process.pid] or [proxy.process.pid]
+    served = proxy.children() or [proxy.process.pid]
     for pid in served:
         os.kill(pid, signal.SIGSTOP)
         net.wait_until(lambda p=pid: stopped(p), "all its threads to stand still")

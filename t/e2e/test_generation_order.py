@@ -32,9 +32,10 @@ class StoppedStandbys:
 
     def __init__(self, proxy, generations):
         def waiting():
-            return set(proxy.pids()) - {proxy.process.pid, generations.worker()}
+            found = set(proxy.children()) - {generations.worker()}
+            return len(found) == 2 and found
 
-        self.pids = net.wait_until(waiting, "a standby")
+        self.pids = net.wait_until(waiting, "two standbys")
         for pid in self.pids:
             os.kill(pid, signal.SIGSTOP)
 

@@ -88,15 +88,15 @@ def test_a_file_is_read_at_a_lower_priority_than_requests_are_served(weir):
     part.write_text("")
     proxy.start()
     generations = Generations(proxy)
-    net.wait_until(lambda: len(proxy.pids()) == 4, "the worker and its standbys")
-    known = proxy.pids()
+    net.wait_until(lambda: len(proxy.children()) == 3, "the worker and its standbys")
+    known = proxy.children()
     own = os.getpriority(os.PRIO_PROCESS, proxy.process.pid)
     part.unlink()
     os.mkfifo(part)  # the file takes as long as the test wants
     before = generations.served()
     proxy.signal(signal.SIGHUP)
     with open(part, "w", encoding="ascii"):
-        (reader,) = set(proxy.pids()) - set(known)
+        (reader,) = set(proxy.children()) - set(known)
         assert os.getpriority(os.PRIO_PROCESS, reader) == min(own + 10, 19)
     net.wait_until(lambda: generations.served() > before, proxy.log_text)
     assert [os.getpriority(os.PRIO_PROCESS, int(thread)) for thread in os.listdir(f"/proc/{reader}/task")] == [own] * 2

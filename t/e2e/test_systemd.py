@@ -128,7 +128,7 @@ def test_no_signs_of_life_while_no_worker_lives(start, manager):
     proxy = start("haproxy", MASTER, WATCHDOG_USEC="200000")
     manager.next("WATCHDOG")
     (proxy.dir / "haproxy.cfg").write_text("nonsense", "utf-8")
-    for pid in sorted(set(proxy.pids()) - {proxy.process.pid}, reverse=True):  # the standby first, then the worker
+    for pid in sorted(proxy.children(), reverse=True):  # the standby first, then the worker
         os.kill(pid, signal.SIGKILL)
     proxy.wait_log("starting another one")
     while not manager.silent(1.0):

@@ -47,4 +47,4 @@ def test_an_address_that_overlaps_at_a_reload(proxy):
     proxy.wait_log("the configuration that runs stays")
     assert proxy.log_text().count("overlaps with") == 1
     assert proxy.get().status == 200
-    net.wait_until(lambda: len(proxy.pids()) == 4, "nobody is left of the reload")
+    net.wait_until(lambda: len(proxy.children()) == 3, "nobody is left of the reload")

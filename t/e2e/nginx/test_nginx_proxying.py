@@ -145,7 +145,7 @@ def test_error_page_of_big_heads(proxy):
 
 def test_processes_have_titles(proxy):
     def titles():
-        return sorted(pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode() for pid in proxy.pids())
+        return sorted(pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode() for pid in (proxy.process.pid, *proxy.children()))
 
     net.wait_until(lambda: titles()[1:] == ["nginx: standby process"] * 2 + ["nginx: worker process"], lambda: str(titles()))
     assert titles()[0].startswith("nginx: master process ") and "-c " in titles()[0]

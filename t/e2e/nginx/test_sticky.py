@@ -241,7 +241,7 @@ def test_learned_sessions_outlive_reloads_and_crashes(start, three, face):
 
 
 def _workers(proxy):
-    return [pid for pid in proxy.pids() if pid != proxy.process.pid]
+    return proxy.children()
 
 
 # --- from the other vocabulary ---
