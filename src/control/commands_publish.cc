@@ -6,9 +6,7 @@ namespace weir::control {
 namespace {
 
 Outcome set_hidden(Call& call, bool hides) {
-  const stats::ProxyEntry* found = nullptr;
-  for (const stats::ProxyEntry& p : call.server.catalogue().proxies)
-    if (p.back && p.name == call.word(2)) found = &p;
+  const stats::ProxyEntry* found = call.server.catalogue().find_back(call.word(2));
   if (!found || !found->publication) return call.refuse("No such backend.\n");
   if (found->disabled) return call.refuse("No effect on a disabled backend.\n");
   found->publication->hidden = hides;

@@ -210,8 +210,9 @@ Outcome set_address(Call& call, const model::Server& server) {
     Str text = call.word(6);
     // HAProxy takes a sign for the client's port moved by so much.
     if (text.starts_with('+') || text.starts_with('-'))
-      return call.say(fmt::format("port '{}' would follow the client's port, which is not built in weir", text),
-                      Severity::warning);
+      return call.say(
+          fmt::format("port '{}' would follow the client's port, which only the file can say in weir", text),
+          Severity::warning);
     auto port = parse_u64(text);
     if (!port || *port > 65535)
       return call.say(fmt::format("problem converting port '{}' to an int", text), Severity::warning);
@@ -257,14 +258,11 @@ Outcome set_tls(Call& call, const model::Server& server) {
   return call.say("server ssl setting updated.\n", Severity::notice);
 }
 
-bool fits_name(char c) {
-  return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || Str("_-.:").find(c) != Str::npos;
-}
-
 // Why it cannot have that name; empty: it can.
 std::string rename_problem(ServerMaker* maker, const model::Server& server, Str name) {
   constexpr size_t kLongest = 63;
-  if (!std::all_of(name.begin(), name.end(), fits_name)) return "Server name contains invalid characters.\n";
+  if (!std::all_of(name.begin(), name.end(), ServerMaker::fits_name))
+    return "Server name contains invalid characters.\n";
   if (name.size() > kLongest) return "Server name too long.\n";
   if (!stats::ServerView(server).maint())
     return "Server must be in maintenance mode to be renamed (set server <b>/<s> state maint).\n";

@@ -12,6 +12,11 @@ class ServerMaker {
  public:
   virtual ~ServerMaker() = default;
 
+  // Of which characters such a server's name may be.
+  static bool fits_name(char c) {
+    return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || Str("_-.:").find(c) != Str::npos;
+  }
+
   // Why servers cannot be added there; empty: they can.
   virtual std::string refusal(const model::Pool& pool) const = 0;
   struct Made {

@@ -62,10 +62,6 @@ bool tell(const config::Diagnostics& diag, std::string& out) {
   return good;
 }
 
-bool fits_name(char c) {
-  return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'z') || Str("_-.:").find(c) != Str::npos;
-}
-
 // The lowest free number, or the one that the line says. 0 after an error.
 uint32_t number_for(Scope& scope, const model::Pool& pool, uint32_t wanted, const Where& where) {
   std::unordered_set<uint32_t> taken;
@@ -146,6 +142,11 @@ class AddedServers final : public control::ServerMaker {
     auto& arena = *arenas_.emplace_back(std::make_unique<Arena>());
     auto* renamed = arena.make<model::Server>(server);
     renamed->name = arena.dup(name);
+    // Each takes the other's state: the old name may be given to another server.
+    const std::string before = key_of(*server.pool, server.name), after = key_of(*server.pool, name);
+    states_[before] = &state_of(*proxy_of(*server.pool), name);
+    states_[after] = server.state;
+    global_.certificates.rename_server(before, after);
     if (const model::Server* leader = server.checks ? server.checks->tracks : nullptr) {
       auto& followers = const_cast<health::ServerChecks*>(leader->checks)->trackers;
       for (size_t i = 0; i < followers.size(); i++)

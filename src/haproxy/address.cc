@@ -230,9 +230,7 @@ bool socket_addresses(const Address& a, Arena& arena, std::vector<net::Addr>& ou
 }
 
 bool has_port_to_listen(Scope& scope, const Word& word, Str text, const Address& a, Str who) {
-  using Family = Address::Family;
-  const bool inet = a.family == Family::any || a.family == Family::ipv4 || a.family == Family::ipv6;
-  if (!inet || (a.port >= 0 && !a.port_offset)) return true;
+  if (!a.is_inet() || (a.port >= 0 && !a.port_offset)) return true;
   Str host = text.ends_with(':') ? text.substr(0, text.size() - 1) : text;
   const bool is_port = host.find_first_not_of("0123456789-") == Str::npos;
   net::Addr literal;

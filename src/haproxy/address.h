@@ -26,6 +26,8 @@ struct Address {
   int last_port = -1;  // of a range; else equal to port
   bool port_offset = false;  // `:+N` or `:-N`
   int fd = -1;
+
+  bool is_inet() const { return family == Family::any || family == Family::ipv4 || family == Family::ipv6; }
 };
 
 // Splits and checks one address; nothing is resolved. Environment variables in it are expanded into the arena. False with a

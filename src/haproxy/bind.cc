@@ -70,7 +70,7 @@ const Row* find_dotted(const Directive& d, ContextMask context) {
   return nullptr;
 }
 
-// `track-sc3` and its like: the row is that of the name without the number.
+// `track-sc3` and its like: the row is that of the name with <N> for the number.
 const Row* find_numbered(const Directive& d, ContextMask context) {
   for (size_t n = std::min<size_t>(3, d.words.size()); n >= 2; n--) {
     Str last = d.words[n - 1].text;
@@ -78,8 +78,7 @@ const Row* find_numbered(const Directive& d, ContextMask context) {
     if (digits == Str::npos || !digits || last.find_first_not_of("0123456789", digits) != Str::npos) continue;
     std::string name;
     for (size_t i = 0; i + 1 < n; i++) name.append(d.words[i].text).append(" ");
-    name.append(last.substr(0, digits));
-    if (!name.ends_with("track-sc")) continue;
+    name.append(last.substr(0, digits)).append("<N>");
     if (const Row* row = index().find_name(name, context)) return row;
   }
   return nullptr;

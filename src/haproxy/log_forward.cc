@@ -61,9 +61,7 @@ void bind_datagrams(void* s, const Directive& d, const Row& row) {
     std::string problem;
     if (!parse_address(text, address, problem, scope.arena))
       return report_address(scope, words[0], problem, {}, fmt::format("'dgram-bind' : {}", problem));
-    bool inet = address.family == Address::Family::any || address.family == Address::Family::ipv4 ||
-                address.family == Address::Family::ipv6;
-    if (!inet || address.port <= 0 || address.port_offset || says_stream(text)) {
+    if (!address.is_inet() || address.port <= 0 || address.port_offset || says_stream(text)) {
       scope.error(words[0].where, fmt::format("'{}' is no address and port for datagrams", text),
                   "write: dgram-bind 127.0.0.1:514",
                   fmt::format("'dgram-bind' : '{}' : not a datagram address.", text));

@@ -70,10 +70,8 @@ void bind_nameserver(void* s, const Directive& d, const Row&) {
   const Word& word = d.words[2];
   if (!parse_address(word.text, address, problem, scope.arena))
     return report_address(scope, word, problem, {}, fmt::format("'nameserver {}' : {}", d.words[1].text, problem));
-  const bool inet = address.family == Address::Family::any || address.family == Address::Family::ipv4 ||
-                    address.family == Address::Family::ipv6;
   const bool tcp = word.text.starts_with("tcp");
-  if (!inet || (tcp && !r.rules.servers.empty() && !r.rules.options.tcp) || (!tcp && r.rules.options.tcp))
+  if (!address.is_inet() || (tcp && !r.rules.servers.empty() && !r.rules.options.tcp) || (!tcp && r.rules.options.tcp))
     return scope.planned(word.where, "name servers on Unix sockets, or on UDP and TCP in one section");
   r.rules.options.tcp = tcp;
   if (address.port <= 0) address.port = address.last_port = kDnsPort;

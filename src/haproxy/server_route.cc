@@ -24,13 +24,11 @@ const ServerOptions& options_of(const model::Server& server) {
 }
 
 void take_socks4(Scope& scope, ServerOptions& o, const Word& word) {
-  using Family = Address::Family;
   Address address;
   std::string problem;
   std::vector<net::Addr> addrs;
   bool good = parse_address(word.text, address, problem, scope.arena);
-  const bool inet = address.family == Family::any || address.family == Family::ipv4 || address.family == Family::ipv6;
-  if (good && (!inet || address.datagram || address.quic)) {
+  if (good && (!address.is_inet() || address.datagram || address.quic)) {
     problem = fmt::format("'{}' is no address of a SOCKS4 proxy", word.text);
     good = false;
   } else if (good && (address.port <= 0 || address.port_offset || address.last_port != address.port)) {
@@ -119,21 +117,18 @@ bool take_route_option(Scope& scope, ServerOptions& o, Str name, Words args) {
     o.redir = args[0].text;
   else if (name == "pool-conn-name")
     o.pool_name = args[0];
-  else if (name == "pool-low-conn" && read_number(scope, args[0], name, 0, INT32_MAX, n))
+  else if (name != "pool-low-conn")
+    return false;
+  else if (read_number(scope, args[0], name, 0, INT32_MAX, n))
     o.pool_low = static_cast<uint32_t>(n);
-  else
-    return name == "pool-low-conn";
   return true;
 }
 
 void take_client_place(const Address& address, ServerOptions& o) {
-  using Family = Address::Family;
-  const bool inet = address.family == Family::any || address.family == Family::ipv4 || address.family == Family::ipv6;
-  if (!inet) return;
+  if (!address.is_inet()) return;
   net::Addr literal;
-  const bool any = address.host.empty() || address.host == "*" ||
-                   (net::parse_ip(address.host, literal) &&
-                    (literal.family == AF_INET ? !literal.v4.s_addr : IN6_IS_ADDR_UNSPECIFIED(&literal.v6)));
+  const bool any =
+      address.host.empty() || address.host == "*" || (net::parse_ip(address.host, literal) && literal.is_any());
   o.client_address = any;
   const bool service = address.host.starts_with('_') && !o.resolve.section.text.empty();  // which brings its port
   o.client_port = (address.port <= 0 || address.port_offset) && !service;

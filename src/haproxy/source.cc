@@ -22,13 +22,11 @@ constexpr Str kSyntax =
 
 // An address of this machine, or one to show. False after an error.
 bool read_end(Scope& scope, const Word& word, Str what, bool ranges, net::Addr& out, uint16_t& last_port) {
-  using Family = Address::Family;
   Address address;
   std::string problem;
   std::vector<net::Addr> addrs;
   bool good = parse_address(word.text, address, problem, scope.arena);
-  const bool inet = address.family == Family::any || address.family == Family::ipv4 || address.family == Family::ipv6;
-  if (good && (!inet || address.datagram || address.quic)) {
+  if (good && (!address.is_inet() || address.datagram || address.quic)) {
     problem = fmt::format("'{}' is no address that a connection can come from", word.text);
     good = false;
   } else if (good && (address.port_offset || (!ranges && address.last_port > address.port))) {
@@ -49,10 +47,6 @@ bool read_end(Scope& scope, const Word& word, Str what, bool ranges, net::Addr& 
   }
   out = addrs[0];
   return true;
-}
-
-bool is_any(const net::Addr& addr) {
-  return addr.family == AF_INET ? addr.v4.s_addr == 0 : IN6_IS_ADDR_UNSPECIFIED(&addr.v6);
 }
 
 // "hdr_ip(<hdr>[,<occ>])". False after an error.
@@ -141,7 +135,7 @@ const SourceConf* read_source(Scope& scope, Words words, size_t& at, Str line, b
   }
   const Word& own = words[at++];
   if (!read_end(scope, own, line, ranges, conf->plain.addr, conf->plain.last_port)) return nullptr;
-  if (is_any(conf->plain.addr) && !conf->plain.addr.port) conf->plain.addr = net::Addr();
+  if (conf->plain.addr.is_any() && !conf->plain.addr.port) conf->plain.addr = net::Addr();
   while (at < words.size() && (words[at] == "usesrc" || words[at] == "interface")) {
     const Word& name = words[at++];
     if (at >= words.size()) {

@@ -109,12 +109,14 @@ constexpr Str kTrackName = "track-sc";
 
 void report_counter(Scope& scope, const Word& word, Str id) {
   const uint32_t counters = scope.global.stick_counters;
+  const uint64_t wanted = parse_u64(id).value_or(Trackers::kMost) + 1;  // so many there would have to be
+  const bool possible = wanted <= Trackers::kMost;
   if (!counters)
     scope.error(word.where, "there are no stick counters: tune.stick-counters is 0", {},
                 fmt::format("Cannot use '{}', stick-counters are disabled via tune.stick-counters", word.text));
   else
     scope.error(word.where, fmt::format("'{}' is no stick counter: there are 0 to {}", id, counters - 1),
-                fmt::format("write in the global section: tune.stick-counters {}", Trackers::kMost),
+                possible ? fmt::format("write in the global section: tune.stick-counters {}", wanted) : std::string(),
                 fmt::format("invalid stick table track ID '{}'. The max allowed ID is {} (tune.stick-counters)",
                             word.text, counters - 1));
 }
@@ -211,19 +213,14 @@ void bind_counter(void* s, const Directive& d, const Row& row) {
 }
 
 constexpr Str kTrack = "<key> [table <table>] [ { if | unless } <condition> ]";
-constexpr Str kTrackMore = "<N> <key> [table <table>] [ { if | unless } <condition> ]";
 constexpr Str kBoth = "(<idx>,<sc-id>) [ { if | unless } <condition> ]";
 constexpr Str kBothValue = "(<idx>,<sc-id>) { <int> | <expr> } [ { if | unless } <condition> ]";
 constexpr Str kOne = "(<sc-id>) [ { if | unless } <condition> ]";
 constexpr Str kOneValue = "(<sc-id>) { <int> | <expr> } [ { if | unless } <condition> ]";
 
-// The row without a number is that of all counters from 3 on (find_numbered in haproxy/bind.cc).
-#define WEIR_TRACK_ROWS(family, contexts)                                                                    \
-  rule_row(family " track-sc0", contexts, 1, -1, bind_track, kTrack, "count under a key, in counter 0"),     \
-      rule_row(family " track-sc1", contexts, 1, -1, bind_track, kTrack, "count under a key, in counter 1"), \
-      rule_row(family " track-sc2", contexts, 1, -1, bind_track, kTrack, "count under a key, in counter 2"), \
-      rule_row(family " track-sc", contexts, 1, -1, bind_track, kTrackMore,                                  \
-               "count under a key, in a counter from 3 on (tune.stick-counters)")
+#define WEIR_TRACK_ROWS(family, contexts)                              \
+  rule_row(family " track-sc<N>", contexts, 1, -1, bind_track, kTrack, \
+           "count under a key, in a counter (tune.stick-counters says how many there are)")
 
 #define WEIR_COUNTER_ROWS(family, contexts)                                        \
   rule_row(family " sc-add-gpc", contexts, 1, -1, bind_counter, kBothValue,        \

@@ -43,24 +43,13 @@ class Run::Link final : public net::Conn {
  public:
   Link(net::Loop& loop, int fd, Run& run) : Conn(loop, fd), run_(&run) {}
   void leave() { run_ = nullptr; }
-  std::string relay;  // the request to a SOCKS4 proxy, in front of everything
+  net::Socks4Way relay;
   std::string first;  // in front of everything else, TLS included
-  Str problem() const { return problem_; }  // with the proxy
   bool secret() const { return tls_ != Tls::off; }
 
  private:
   bool on_open() override {
-    if (!relay.empty()) {
-      if (!std::exchange(asked_, true)) send_plain(relay);
-      if (broken()) return false;
-      const net::Socks4 answer = net::read_socks4(fd(), rdhup());
-      if (answer == net::Socks4::wait) return false;
-      if (answer != net::Socks4::granted) {
-        problem_ = net::socks4_problem(answer);
-        refuse_open(answer == net::Socks4::failed ? errno : 0);
-        return false;
-      }
-    }
+    if (!pass_socks4(relay)) return false;
     if (!first.empty()) send_plain(first);
     if (run_) run_->phase_ = tls_ == Tls::off ? Phase::talking : Phase::handshake;
     return true;
@@ -75,8 +64,6 @@ class Run::Link final : public net::Conn {
     if (run_) run_->on_broken(last_errno());
   }
   void on_timer() override {}  // the run's owner has the time
-  bool asked_ = false;
-  Str problem_;
   Run* run_;
 };
 
@@ -166,7 +153,7 @@ void Run::on_readable() {
 }
 
 void Run::on_broken(int error) {
-  if (Str problem = link_->problem(); !problem.empty()) {
+  if (Str problem = link_->relay.problem; !problem.empty()) {
     phase_ = link_->secret() ? Phase::handshake : Phase::talking;
     fail_connection(0, problem);
     return settle();
@@ -358,7 +345,7 @@ bool Run::open(const Step& step) {
   }
   link_ = new Link(shard_.loop, fd, *this);
   link_->set_peer(to);
-  link_->relay = relay;
+  if (relayed) link_->relay = {relay, false, {}};
   if (!link_->start(true)) {
     fail_connection(errno, {});
     return false;

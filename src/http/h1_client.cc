@@ -4,7 +4,6 @@
 #include <errno.h>
 
 #include <algorithm>
-#include <utility>
 
 #include "base/slab.h"
 #include "http/h1_writer.h"
@@ -25,9 +24,7 @@ H1Client::H1Client(net::Loop& loop, int fd, const model::Server& server, ClientH
     : H1Conn(loop, fd), server_(&server), hooks_(&hooks), created_ms_(loop.now()) {}
 
 struct H1Client::Opening {
-  std::string relay;  // the request to the SOCKS4 proxy, until it was sent
-  bool relayed = true;  // false: the proxy is yet to answer
-  Str problem;  // with the proxy
+  net::Socks4Way relay;
   std::string first;
 };
 
@@ -42,23 +39,11 @@ void H1Client::send_first(const std::string& bytes) {
 
 void H1Client::go_through_socks4(const net::Addr& to) {
   if (!opening_) opening_ = new Opening();
-  opening_->relay = net::socks4_request(to);
-  opening_->relayed = false;
+  opening_->relay = {net::socks4_request(to), false, {}};
 }
 
 bool H1Client::on_open() {
-  if (opening_ && !opening_->relayed) {
-    if (std::string request = std::exchange(opening_->relay, {}); !request.empty()) send_plain(request);
-    if (broken()) return false;
-    const net::Socks4 answer = net::read_socks4(fd(), rdhup());
-    if (answer == net::Socks4::wait) return false;
-    if (answer != net::Socks4::granted) {
-      opening_->problem = net::socks4_problem(answer);
-      refuse_open(answer == net::Socks4::failed ? errno : 0);
-      return false;
-    }
-    opening_->relayed = true;
-  }
+  if (opening_ && !pass_socks4(opening_->relay)) return false;
   opened_ = true;
   if (!opening_) return true;
   if (!opening_->first.empty()) send_plain(opening_->first);
@@ -302,7 +287,7 @@ void H1Client::on_broken() {
     Str certificate = net::certificate_error(ssl());
     return fail(Fault::tls, certificate.empty() ? Str("TLS handshake with the server failed") : certificate);
   }
-  if (opening_ && !opening_->problem.empty()) return fail(Fault::relay, opening_->problem);
+  if (opening_ && !opening_->relay.problem.empty()) return fail(Fault::relay, opening_->relay.problem);
   int e = last_errno();
   fail(e == ECONNREFUSED || e == ENOENT ? Fault::refused : Fault::unreachable, "connect() failed");
 }

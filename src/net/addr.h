@@ -30,6 +30,10 @@ struct Addr {
   socklen_t to(sockaddr_storage& out) const;
   Str unix_path() const { return family == AF_UNIX ? Str{path, path_size} : Str{}; }
   bool is_ip() const { return family == AF_INET || family == AF_INET6; }
+  // 0.0.0.0 or ::, whatever the port.
+  bool is_any() const {
+    return family == AF_INET ? v4.s_addr == INADDR_ANY : family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&v6);
+  }
   bool operator==(const Addr& o) const;
 
   // "127.0.0.1", "::1" without brackets, "unix:" for Unix sockets (as nginx's $remote_addr has it).

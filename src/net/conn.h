@@ -58,6 +58,8 @@ struct FileSpan {
 // The socket's own address; asks the kernel.
 Addr local_address(int fd);
 
+struct Socks4Way;
+
 // How fast a connection may write; belongs to whoever gave it.
 class Pace {
  public:
@@ -151,7 +153,7 @@ class Conn : public IoHandler, public Timer, public Task {
  protected:
   // Events for the session. None is called after close().
   // connect() finished; TLS, if any, comes next. False: something is yet to come before the connection counts as open, or it has
-  // failed (refuse_open); asked again with each event.
+  // failed; asked again with each event.
   virtual bool on_open() { return true; }
   virtual void on_connected() {}  // connect() or the TLS handshake finished
   virtual void on_readable() = 0;  // read() may give something
@@ -166,8 +168,9 @@ class Conn : public IoHandler, public Timer, public Task {
 
   // Sends past TLS and queues; for the first few bytes of a fresh connection, which the kernel always takes.
   void send_plain(Str data);
-  // The connection will not open; on_broken() follows.
-  void refuse_open(int error) { fail(error); }
+  // For on_open(): asks the proxy at the other end once and takes its answer. False: it is yet to come, or it leads nowhere, and
+  // on_broken() follows.
+  bool pass_socks4(Socks4Way& way);
 
   enum class Tls : uint8_t { off, handshake, open, failed };
   Tls tls_ = Tls::off;

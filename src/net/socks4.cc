@@ -4,7 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include <utility>
+
 #include "base/fault.h"
+#include "net/conn.h"
 
 namespace weir::net {
 namespace {
@@ -38,6 +41,19 @@ Socks4 read_socks4(int fd, bool ended) {
   if (static_cast<size_t>(n) < kAnswer) return ended ? Socks4::closed : Socks4::wait;
   if (answer[1] != kGranted) return Socks4::denied;
   return receive(fd, answer, 0) == kAnswer ? Socks4::granted : Socks4::failed;
+}
+
+bool Conn::pass_socks4(Socks4Way& way) {
+  if (way.passed) return true;
+  if (!way.request.empty()) send_plain(std::exchange(way.request, {}));
+  if (broken_) return false;
+  const Socks4 answer = read_socks4(fd_, rdhup_);
+  if (answer == Socks4::wait) return false;
+  way.passed = answer == Socks4::granted;
+  if (way.passed) return true;
+  way.problem = socks4_problem(answer);
+  fail(answer == Socks4::failed ? errno : 0);
+  return false;
 }
 
 Str socks4_problem(Socks4 answer) {

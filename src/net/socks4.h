@@ -18,6 +18,13 @@ enum class Socks4 : uint8_t {
 };
 // `ended`: the proxy sends no more than what is there.
 Socks4 read_socks4(int fd, bool ended);
+// A connection's way through a proxy (Conn::pass_socks4).
+struct Socks4Way {
+  std::string request;  // until it was sent
+  bool passed = true;  // false: the proxy is yet to answer
+  Str problem;  // with the proxy
+};
+
 // What is said about it, as HAProxy says it; lives for ever.
 Str socks4_problem(Socks4 answer);
 

@@ -23,7 +23,7 @@ std::atomic<uint32_t> g_turn{0};
 }  // namespace
 
 int bind_source(int fd, const Source& source) {
-  const int one = 1;
+  const int one = 1, none = 0;
   if (source.interface && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, source.interface,
                                      static_cast<socklen_t>(strlen(source.interface) + 1)) != 0)
     return errno;
@@ -35,17 +35,20 @@ int bind_source(int fd, const Source& source) {
     return errno;
   // The port is chosen when it connects, so that one may serve connections to several servers.
   if (!addr.port) setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  if (!source.last_port || source.last_port <= addr.port) return bind_to(fd, addr);
-  const uint32_t count = source.last_port - addr.port + 1u;
-  const uint32_t turn = g_turn.fetch_add(1, std::memory_order_relaxed);
-  int error = 0;
-  for (uint32_t i = 0; i < count; i++) {
-    Addr tried = addr;
-    tried.port = static_cast<uint16_t>(addr.port + (turn + i) % count);
-    error = bind_to(fd, tried);
-    if (error != EADDRINUSE) return error;
+  const uint32_t count = source.ports();
+  const uint32_t turn = count > 1 ? g_turn.fetch_add(1, std::memory_order_relaxed) : 0;
+  int error = EADDRINUSE;
+  // SO_REUSEADDR takes a port that waits in TIME_WAIT, but also one of a connection that lives, which may then not connect.
+  for (bool shares = count == 1;; shares = true) {
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, shares ? &one : &none, sizeof one);
+    for (uint32_t i = 0; i < count && error == EADDRINUSE; i++) {
+      Addr tried = addr;
+      tried.port = static_cast<uint16_t>(addr.port + (turn + i) % count);
+      error = bind_to(fd, tried);
+    }
+    if (shares || error != EADDRINUSE) break;
   }
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);  // for those that come when this one waits
   return error;
 }
 

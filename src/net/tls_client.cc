@@ -96,8 +96,12 @@ ssl_st* make_tls_session(const TlsTo& to) {
   return ssl;
 }
 
+bool same_tls_settings(const TlsTo& to, const ssl_st* ssl) {
+  return is_current_session(to.context, ssl) && identity_of(ssl) == to.identity_number;
+}
+
 bool same_tls_names(const TlsTo& to, ssl_st* ssl) {
-  if (!is_current_session(to.context, ssl) || identity_of(ssl) != to.identity_number) return false;
+  if (!same_tls_settings(to, ssl)) return false;
   const std::string name = bare(to.name);
   const bool address = is_address(name);
   if (sent_name(ssl) != (to.send && !address ? Str(name) : Str())) return false;

@@ -27,6 +27,8 @@ struct TlsTo {
 
 // A new session for it; null when there is no memory.
 ssl_st* make_tls_session(const TlsTo& to);
+// Whether that session was made of the context's current settings and shows the same certificate; its names may differ.
+bool same_tls_settings(const TlsTo& to, const ssl_st* ssl);
 // Whether a connection with that session was opened for the same context and names. Both may be of plain connections.
 bool same_tls_names(const TlsTo& to, ssl_st* ssl);
 inline bool same_tls(const TlsTo& to, ssl_st* ssl) {

@@ -340,8 +340,7 @@ void add_file(EVP_MD_CTX* digest, const TlsOptions& o, const std::string& path) 
   if (const auto* known = known_trust(o, path)) {
     bytes = known->content->text();
   } else {
-    std::ifstream file(path, std::ios::binary);
-    bytes.assign(std::istreambuf_iterator<char>(file), {});
+    bytes = file_text(path);
   }
   EVP_DigestUpdate(digest, path.data(), path.size() + 1);
   EVP_DigestUpdate(digest, bytes.data(), bytes.size());

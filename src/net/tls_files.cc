@@ -68,6 +68,7 @@ EVP_PKEY* load_key(const std::string& name, Phrase& phrase) {
 
 struct TlsFiles::Part {
   std::vector<X509*> chain;  // the certificate first
+  uint64_t number = 0;  // of the certificate
   EVP_PKEY* key = nullptr;
   bool encrypted = false;
 
@@ -91,6 +92,7 @@ bool TlsFiles::Part::read_chain(const std::string& name, std::string& problem) {
     while (X509* next = PEM_read_bio_X509(in.get(), nullptr, give_phrase, &none)) chain.push_back(next);
     if (ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) {
       ERR_clear_error();
+      number = TlsIdentity::number_of(first);
       return true;
     }
   }
@@ -114,7 +116,7 @@ bool TlsFiles::Part::read_key(const std::string& name, const std::vector<std::st
 TlsFiles::Stamp TlsFiles::stamp_of(const std::string& path) {
   struct stat st;
   if (stat(path.c_str(), &st) != 0) return {};
-  return {st.st_dev, st.st_ino, st.st_mtim.tv_sec * 1'000'000'000 + st.st_mtim.tv_nsec};
+  return {st.st_dev, st.st_ino, st.st_mtim.tv_sec * 1'000'000'000 + st.st_mtim.tv_nsec, st.st_size};
 }
 
 // `stamp`: of the file now, which lets it be kept longer where it is still the same.
@@ -170,9 +172,9 @@ TlsFiles::PartPtr TlsFiles::part(bool key, const Wanted& wanted, int64_t now_s, 
 }
 
 namespace {
-std::shared_ptr<const TlsIdentity> join(const std::vector<X509*>& chain, EVP_PKEY* key, const TlsFiles::Wanted& wanted,
-                                        std::string& problem) {
-  auto made = TlsIdentity::join(chain, key, problem);
+std::shared_ptr<const TlsIdentity> join(const std::vector<X509*>& chain, uint64_t number, EVP_PKEY* key,
+                                        const TlsFiles::Wanted& wanted, std::string& problem) {
+  auto made = TlsIdentity::join(chain, number, key, problem);
   if (!made)
     problem = fmt::format("certificate \"{}\" and key \"{}\" do not belong together: {}", wanted.certificate,
                           wanted.key, problem);
@@ -185,7 +187,7 @@ std::shared_ptr<const TlsIdentity> TlsFiles::find(const Wanted& wanted, int64_t 
   const PartPtr chain = kept("c" + wanted.certificate, now_s, nullptr);
   const PartPtr key = chain ? kept("k" + wanted.key, now_s, nullptr) : nullptr;
   std::string problem;
-  return key ? join(chain->chain, key->key, wanted, problem) : nullptr;
+  return key ? join(chain->chain, chain->number, key->key, wanted, problem) : nullptr;
 }
 
 // A certificate that is kept may be older than its key, or the other way round: both are read anew before that is a fault.
@@ -196,7 +198,7 @@ std::shared_ptr<const TlsIdentity> TlsFiles::get(const Wanted& wanted, int64_t n
     const PartPtr chain = part(false, wanted, now_s, problem);
     const PartPtr key = chain ? part(true, wanted, now_s, problem) : nullptr;
     if (!key) return nullptr;
-    made = join(chain->chain, key->key, wanted, problem);
+    made = join(chain->chain, chain->number, key->key, wanted, problem);
     if (made) break;
     drop("c" + wanted.certificate);
     drop("k" + wanted.key);

@@ -39,7 +39,7 @@ class TlsFiles {
   using PartPtr = std::shared_ptr<const Part>;
   struct Stamp {
     uint64_t device = 0, number = 0;
-    int64_t changed_ns = 0;
+    int64_t changed_ns = 0, size = 0;
     bool operator==(const Stamp&) const = default;
   };
   struct Kept {

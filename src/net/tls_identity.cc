@@ -11,6 +11,8 @@
 
 #include <algorithm>
 
+#include "net/digest.h"
+
 namespace weir::net {
 namespace {
 
@@ -52,16 +54,17 @@ std::string openssl_complaint(Str wanted) {
 }
 
 // Of the digest, which covers the public key: another certificate has another one.
-void TlsIdentity::set_number() {
-  unsigned char sum[EVP_MAX_MD_SIZE];
-  unsigned size = 0;
-  if (!X509_digest(certificate_, EVP_sha256(), sum, &size)) return;
-  memcpy(&number_, sum, sizeof number_);
-  number_ |= 1;
+uint64_t TlsIdentity::number_of(const x509_st* certificate) {
+  unsigned char* der = nullptr;
+  const int size = i2d_X509(certificate, &der);
+  if (size <= 0) return 1;
+  const uint64_t number = digest64({reinterpret_cast<const char*>(der), static_cast<size_t>(size)});
+  OPENSSL_free(der);
+  return number;
 }
 
-std::shared_ptr<const TlsIdentity> TlsIdentity::join(const std::vector<x509_st*>& chain, evp_pkey_st* key,
-                                                     std::string& problem) {
+std::shared_ptr<const TlsIdentity> TlsIdentity::join(const std::vector<x509_st*>& chain, uint64_t number,
+                                                     evp_pkey_st* key, std::string& problem) {
   ERR_clear_error();
   if (X509_check_private_key(chain[0], key) != 1) {
     problem = openssl_complaint("certificate");
@@ -73,7 +76,7 @@ std::shared_ptr<const TlsIdentity> TlsIdentity::join(const std::vector<x509_st*>
   made->certificate_ = chain[0];
   made->chain_.assign(chain.begin() + 1, chain.end());
   made->key_ = key;
-  made->set_number();
+  made->number_ = number;
   return made;
 }
 
@@ -89,7 +92,7 @@ std::shared_ptr<const TlsIdentity> TlsIdentity::parse(const TlsTexts& texts, std
   ERR_clear_error();
   if (!made->read_chain(texts.pem, problem) || !made->read_key(texts, problem)) return nullptr;
   made->read_names();
-  made->set_number();
+  made->number_ = number_of(made->certificate_);
   if (!texts.ocsp.empty()) {
     std::string why;
     if (made->takes_response(texts, why))

@@ -29,9 +29,10 @@ class TlsIdentity {
  public:
   // Null with the reason in `problem`. `warning`: what is left out, and why.
   static std::shared_ptr<const TlsIdentity> parse(const TlsTexts& texts, std::string& problem, std::string& warning);
-  // The same of objects: the certificate first, and behind it its chain. They are shared.
-  static std::shared_ptr<const TlsIdentity> join(const std::vector<x509_st*>& chain, evp_pkey_st* key,
+  // The same of objects: the certificate, whose number_of() is told, and behind it its chain. They are shared.
+  static std::shared_ptr<const TlsIdentity> join(const std::vector<x509_st*>& chain, uint64_t number, evp_pkey_st* key,
                                                  std::string& problem);
+  static uint64_t number_of(const x509_st* certificate);
   ~TlsIdentity();
   TlsIdentity(const TlsIdentity&) = delete;
   TlsIdentity& operator=(const TlsIdentity&) = delete;
@@ -55,7 +56,6 @@ class TlsIdentity {
   bool read_chain(const std::string& pem, std::string& problem);
   bool read_key(const TlsTexts& texts, std::string& problem);
   void read_names();
-  void set_number();
   // Whether the response is for this certificate, good, and within its time; else `why`.
   bool takes_response(const TlsTexts& texts, std::string& why) const;
 

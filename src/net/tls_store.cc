@@ -127,6 +127,11 @@ void TlsStore::add_server(TlsServerUse use) {
   servers_.push_back(std::move(use));
 }
 
+void TlsStore::rename_server(Str from, Str to) {
+  for (TlsServerUse& s : servers_)
+    if (s.name == from) s.name = to;
+}
+
 void TlsStore::forget_server(Str name) {
   std::erase_if(servers_, [name](const TlsServerUse& s) { return s.name == name; });
 }

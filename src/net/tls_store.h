@@ -71,6 +71,7 @@ class TlsStore {
   // --- servers ---
   // The context is made of these and follows what is replaced, until the server is forgotten.
   void add_server(TlsServerUse use);
+  void rename_server(Str from, Str to);
   void forget_server(Str name);
   const std::vector<TlsServerUse>& servers() const { return servers_; }
 

@@ -16,11 +16,6 @@
 namespace weir::net {
 namespace {
 
-std::string file_text(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 std::string named_or(const char* variable, const char* usual) {
   const char* named = getenv(variable);
   return named ? named : usual;
@@ -31,6 +26,11 @@ struct InfosFree {
 };
 
 }  // namespace
+
+std::string file_text(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
 
 std::shared_ptr<const TlsTrust> TlsTrust::parse(std::string pem, std::string& problem) {
   std::shared_ptr<TlsTrust> made(new TlsTrust);

@@ -69,4 +69,7 @@ class TlsTrustFiles {
   std::optional<Pending> pending_[2];
 };
 
+// The bytes of a file; none where it cannot be read.
+std::string file_text(const std::string& path);
+
 }  // namespace weir::net

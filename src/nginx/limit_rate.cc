@@ -76,7 +76,8 @@ class Rate final : public net::Pace, public Timer, public proxy::Waiter {
   uint64_t sent_ = 0;
 };
 
-Filter* make_rate_filter(Transaction& txn, const void* conf) {
+// Where filters are made the answer is known and nothing of it was sent; the pace is the connection's, so that none is made.
+Filter* set_pace(Transaction& txn, const void* conf) {
   const auto& c = *static_cast<const LimitRateConf*>(conf);
   Request& r = of(txn);
   if (txn.parent) return nullptr;
@@ -108,7 +109,7 @@ Next read_accel_header(Transaction& txn, Cursor&, const void*) {
 }
 
 void compile_limit_rate(Scope&, Location& l, void* conf) {
-  l.filters.push_back({make_rate_filter, conf, kOrder});
+  l.filters.push_back({set_pace, conf, kOrder});
   if (!l.of<ProxyConf>(kProxyModule).target.set) return;
   l.response_steps.insert(l.response_steps.begin(), proxy::Step{read_accel_header, nullptr, {}});
 }

@@ -104,6 +104,17 @@ Str http_date(const net::Loop& loop) {
   return {text, size};
 }
 
+Request* make_request(Transaction& txn, const Address& address) {
+  auto* r = txn.arena.make<Request>();
+  txn.extra = r;
+  number_connection(txn);
+  r->http = address.http;
+  r->address = &address;
+  txn.slot_count = address.http->variables.slots();
+  txn.slots = txn.arena.array<expr::Value>(txn.slot_count);
+  return r;
+}
+
 class NginxPersonality final : public proxy::Personality {
  public:
   Str name() const override { return "nginx"; }
@@ -111,13 +122,7 @@ class NginxPersonality final : public proxy::Personality {
   // The handshake asks for a certificate (nginx/ssl_late.h), before any request.
   void screen(Transaction& txn) const override {
     const auto& address = *static_cast<const Address*>(txn.listener.conf);
-    auto* r = txn.arena.make<Request>();
-    txn.extra = r;
-    number_connection(txn);
-    r->http = address.http;
-    r->address = &address;
-    txn.slot_count = address.http->variables.slots();
-    txn.slots = txn.arena.array<expr::Value>(txn.slot_count);
+    Request* r = make_request(txn, address);
     r->over_tls = true;
     r->server = address.any.fallback;
     r->location = &r->server->level;
@@ -125,14 +130,8 @@ class NginxPersonality final : public proxy::Personality {
 
   void begin(Transaction& txn) const override {
     const auto& address = *static_cast<const Address*>(txn.listener.conf);
-    auto* r = txn.arena.make<Request>();
-    txn.extra = r;
-    number_connection(txn);
-    r->http = address.http;
-    r->address = &address;
+    Request* r = make_request(txn, address);
     count_begin(txn);
-    txn.slot_count = address.http->variables.slots();
-    txn.slots = txn.arena.array<expr::Value>(txn.slot_count);
     r->unparsed_uri = txn.request.path;
     r->method_name = txn.request.method_text;
     r->host = lower_host(txn.arena, txn.request.authority);

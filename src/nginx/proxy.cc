@@ -199,8 +199,9 @@ Next pass(Transaction& txn, Cursor& cursor, const void* p) {
     static_cast<http::H1Server*>(txn.client)->send_continue();
   if (txn.collected() && !txn.collected()->failed && !name_body_file(txn))
     return finish_with(txn, 500, "cannot keep the request body");
-  if (c.target_script && !find_target(txn, cursor, c)) return Next::wait;
-  if (c.ssl) {
+  if (!cursor.resumed) r.late_certificate = nullptr;  // one of a location that has led here
+  if (c.target_script && !r.late_certificate && !find_target(txn, cursor, c)) return Next::wait;
+  if (c.ssl && (!c.target_script || r.proxy_tls)) {
     if (!find_proxy_certificate(txn, cursor, *c.ssl)) return Next::wait;
     if (const Str problem = proxy_certificate_problem(txn); !problem.empty()) return finish_with(txn, 500, problem);
   }

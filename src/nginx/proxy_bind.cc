@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 
 #include "net/source.h"
+#include "nginx/client_addr.h"
 #include "nginx/error_log.h"
 #include "nginx/proxy.h"
 #include "nginx/request.h"
@@ -21,22 +22,6 @@ struct Local {
 struct ProxyBindConf {
   Setting<const Local*> local;  // null: off
 };
-
-// An address, with or without a port.
-bool parse_local(Str text, net::Addr& out) {
-  Str host = text, port;
-  const size_t colon = text.rfind(':');
-  const bool bracket = text.starts_with('[');
-  if (colon != Str::npos && (bracket ? text[colon - 1] == ']' : text.find(':') == colon)) {
-    host = text.substr(0, colon);
-    port = text.substr(colon + 1);
-    if (port.empty()) return false;
-  }
-  auto n = port.empty() ? std::optional<uint64_t>(0) : parse_u64(port);
-  if (!n || *n > UINT16_MAX || (!port.empty() && !*n) || !net::parse_ip(host, out)) return false;
-  out.port = static_cast<uint16_t>(*n);
-  return true;
-}
 
 void bind_local(void* s, const Directive& d, const Row&) {
   auto& scope = *static_cast<Scope*>(s);
@@ -55,7 +40,7 @@ void bind_local(void* s, const Directive& d, const Row&) {
   if (!value) return;
   if (!value->constant()) {
     local->value = value;
-  } else if (!parse_local(word.text, local->fixed.addr)) {
+  } else if (!parse_ip_port(word.text, local->fixed.addr)) {
     scope.error(word.where, fmt::format("invalid address \"{}\"", word.text), "write: address[:port]").product =
         fmt::format("invalid address \"{}\"", word.text);
     return;
@@ -82,7 +67,7 @@ const net::Source* source_of(proxy::Transaction& txn, const proxy::Forward&) {
   if (text.empty()) return nullptr;
   auto* source = txn.arena.make<net::Source>();
   source->transparent = local->transparent;
-  if (parse_local(text, source->addr)) return source;
+  if (parse_ip_port(text, source->addr)) return source;
   log_error(&txn, LogLevel::error, 0, fmt::format("invalid local address \"{}\"", text), "connecting to upstream");
   return nullptr;
 }

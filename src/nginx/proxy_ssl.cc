@@ -217,7 +217,7 @@ const ProxySsl* make_proxy_ssl(Scope& scope, const Location& location, config::W
 bool find_proxy_certificate(proxy::Transaction& txn, proxy::Cursor& cursor, const ProxySsl& ssl) {
   if (!ssl.late) return true;
   Request& r = of(txn);
-  if (!cursor.resumed || !r.late_certificate) r.late_certificate = start_late(txn, cursor, *ssl.late);
+  if (!r.late_certificate) r.late_certificate = start_late(txn, cursor, *ssl.late);
   return late_done(*r.late_certificate);
 }
 

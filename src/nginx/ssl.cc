@@ -294,9 +294,7 @@ void read_trust(Scope& scope, const std::string& name, net::TlsTrustFiles::Kind 
   std::string problem;
   net::TlsTrustFiles& known = scope.main<SslMain>(kSslModule).trust;
   if (name.empty() || known.find(name)) return;
-  std::ifstream file(name, std::ios::binary);
-  if (auto content = net::TlsTrust::parse({std::istreambuf_iterator<char>(file), {}}, problem))
-    known.add(name, kind, std::move(content));
+  if (auto content = net::TlsTrust::parse(net::file_text(name), problem)) known.add(name, kind, std::move(content));
 }
 
 // Names of the server's certificates with variables are compiled, and those without stand beside them.

@@ -76,9 +76,7 @@ Reply read_reply(Str text, bool all) {
 
 std::string http_request(const Responder& to, const std::string& der) {
   Arena arena;
-  std::string target;
-  for (char c : expr::encode_base64(der, false, arena))
-    target += c == '+' ? "%2B" : c == '/' ? "%2F" : c == '=' ? "%3D" : std::string(1, c);
+  std::string target(expr::encode_url(expr::encode_base64(der, false, arena), arena));
   const std::string host = to.port == 80 ? to.host : fmt::format("{}:{}", to.host, to.port);
   target = to.path + (to.path.ends_with('/') ? "" : "/") + target;
   if (target.size() <= kMostTarget)
@@ -236,23 +234,27 @@ void Asker::begin(Question& q) {
 }
 
 void Asker::connect(Question& q) {
-  const net::Addr& addr = q.responder.addrs[q.next++];
-  const int fd = fault::socket(fault::Site::log_socket, addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  sockaddr_storage ss;
-  const socklen_t size = addr.to(ss);
-  if (fd < 0 ||
-      (fault::connect(fault::Site::connect, fd, reinterpret_cast<sockaddr*>(&ss), size) != 0 && errno != EINPROGRESS)) {
-    const std::string problem = fmt::format("OCSP responder cannot be spoken to: {}", strerror(errno));
-    if (fd >= 0) ::close(fd);
-    return finish(q, {}, problem);
+  int error = 0;
+  while (q.next < q.responder.addrs.size()) {
+    const net::Addr& addr = q.responder.addrs[q.next++];
+    const int fd = fault::socket(fault::Site::socket, addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    sockaddr_storage ss;
+    const socklen_t size = addr.to(ss);
+    if (fd < 0 || (fault::connect(fault::Site::connect, fd, reinterpret_cast<sockaddr*>(&ss), size) != 0 &&
+                   errno != EINPROGRESS)) {
+      error = errno;
+      if (fd >= 0) ::close(fd);
+      continue;
+    }
+    q.query = new Query(*this, q, fd);
+    q.query->set_peer(addr);
+    q.query->arm(q.responder.timeout_ms);
+    if (q.query->start(true)) return;
+    error = errno;
+    q.query->give_up();
+    q.query = nullptr;
   }
-  q.query = new Query(*this, q, fd);
-  q.query->set_peer(addr);
-  q.query->arm(q.responder.timeout_ms);
-  if (q.query->start(true)) return;
-  q.query->give_up();
-  q.query = nullptr;
-  finish(q, {}, "OCSP responder cannot be spoken to");
+  finish(q, {}, fmt::format("OCSP responder cannot be spoken to: {}", strerror(error)));
 }
 
 void Asker::finish(Question& q, const std::string& der, const std::string& problem) {

@@ -24,7 +24,7 @@ bool StatusCache::find(const std::string& key, int64_t now_s, Status& out) {
 
 void StatusCache::keep(const std::string& key, const Answer& answer) {
   std::lock_guard lock(mutex_);
-  if (answers_.size() >= most_) answers_.clear();
+  if (answers_.size() >= most_) answers_.erase(answers_.begin());  // any of them
   answers_[key] = answer;
 }
 

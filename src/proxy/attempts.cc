@@ -340,7 +340,7 @@ void Transaction::end_attempt() {
 }
 
 void Transaction::upstream_failed(const Error& why) {
-  if ((why.fault == Fault::closed || why.fault == Fault::reset) && told_server(*this)) {
+  if ((why.fault == Fault::closed || why.fault == Fault::reset) && why.retry != Retry::reused && told_server(*this)) {
     Error e{Fault::closed, Side::client};
     e.text = "client prematurely closed connection";
     fail(e);

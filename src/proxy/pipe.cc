@@ -46,7 +46,7 @@ void Pipe::data(Str data, bool end) {
   else
     to_sink(data, end);
   if (ended_ || !source_) return;
-  if (!uncoupled_ && blocked())
+  if (!uncoupled_ && congested())
     owed_ += n;
   else
     source_->credit(n);
@@ -60,7 +60,7 @@ void Pipe::to_sink(Str data, bool end) {
 
 void Pipe::drained() {
   for (Filter* f = first_; f; f = f->next) f->resume();
-  if (!owed_ || (!uncoupled_ && blocked())) return;
+  if (!owed_ || (!uncoupled_ && congested())) return;
   int64_t n = owed_;
   owed_ = 0;
   if (source_ && !ended_) source_->credit(n);

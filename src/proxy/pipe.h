@@ -47,11 +47,6 @@ class Pipe {
   bool congested() const { return sink_ && sink_->queued() > 0; }
   // A buffering filter takes over flow control: what the source delivered is credited at once.
   void set_uncoupled(bool on) { uncoupled_ = on; }
-  // A filter keeps data back for its own reasons (limit_rate): the source waits and the exchange goes on until it lets go,
-  // which it does through set_held(false) and drained().
-  void set_held(bool on) { held_ = on; }
-  bool held() const { return held_; }
-  bool blocked() const { return held_ || congested(); }
   void credit_source(int64_t n) {
     if (source_) source_->credit(n);
   }
@@ -73,7 +68,6 @@ class Pipe {
   bool ended_ = false;
   bool finished_ = false;
   bool uncoupled_ = false;
-  bool held_ = false;
 };
 
 inline void Filter::emit(Str data, bool end) {

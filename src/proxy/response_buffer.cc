@@ -25,7 +25,7 @@ class ResponseBuffer final : public Filter {
 
   void data(Str data, bool end) override {
     ended_ = end;
-    if (held() == 0 && !pipe->blocked()) {
+    if (held() == 0 && !pipe->congested()) {
       emit(data, end);
       ended_sent_ = end;
       pipe->set_uncoupled(true);
@@ -37,7 +37,7 @@ class ResponseBuffer final : public Filter {
   }
 
   void resume() override {
-    while (held() && !pipe->blocked()) {
+    while (held() && !pipe->congested()) {
       if (!memory_.empty())
         send_memory(memory_);
       else if (written_ == read_)

@@ -31,7 +31,7 @@ class TextFilter final : public Filter, public net::Task {
 };
 
 void TextFilter::run_task() {
-  if (ended_ || pipe->blocked()) return;  // resume() comes
+  if (ended_ || pipe->congested()) return;  // resume() comes
   piece_.clear();
   while (!ended_ && piece_.size() < kPiece) ended_ = !source_.next(piece_);
   emit(piece_, ended_);

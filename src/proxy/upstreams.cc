@@ -45,8 +45,8 @@ TlsTo tls_of(const model::Server& server) {
 // Whether a connection that has gone there still leads to the server.
 bool is_there(const model::Server& server, const net::Addr& peer) {
   if (!server.route || !server.route->moves()) return peer == server.address();
-  if (server.route->client_address) return true;
   net::Addr now = server.address();
+  if (server.route->client_address && now.is_any()) return true;
   now.port = peer.port;
   return peer == now;
 }
@@ -54,7 +54,7 @@ bool is_there(const model::Server& server, const net::Addr& peer) {
 // Whether a connection with that session will do. Where it has a name of its own, those of TLS may differ.
 bool fits(const TlsTo& tls, bool named, ssl_st* ssl) {
   if (!named || !tls.context || !ssl) return net::same_tls(tls, ssl);
-  return SSL_get_SSL_CTX(ssl) == tls.context;
+  return net::same_tls_settings(tls, ssl);
 }
 
 constexpr uint64_t kPatience = 250;  // ms that another shard may take to give an idle connection away
@@ -93,7 +93,7 @@ bool Upstreams::may_reuse(const Transaction& txn, const model::Server& server, N
   using model::Reuse;
   Reuse reuse = server.pool->reuse;
   if (txn.tcp || (txn.first_request && reuse == Reuse::safe)) return false;
-  if (reuse == Reuse::never) {
+  if (reuse == Reuse::never || server.send_proxy) {  // a PROXY header speaks of one client
     need.owner = txn.client ? txn.client->conn() : nullptr;
     return need.owner != nullptr;
   }
@@ -272,7 +272,7 @@ net::Addr place_of(Transaction& txn, const model::Server& server) {
   const bool moves = (route && route->moves()) || (addr.is_ip() && !addr.port);
   if (!moves || !client_addresses(txn, server, src, dst) || !dst.is_ip()) return addr;
   const uint16_t port = addr.port;
-  if (route && route->client_address) addr = dst;
+  if (route && route->client_address && addr.is_any()) addr = dst;
   const bool maps = !port || (route && route->client_port && route->port_offset);
   addr.port = maps ? static_cast<uint16_t>(dst.port + (route ? route->port_offset : 0)) : port;
   return addr;
@@ -291,8 +291,66 @@ std::string proxy_header(Transaction& txn, const model::Server& server) {
   fill_checksum(header);
   return header;
 }
-// What idle connections to the server are told apart by for this exchange, beside TLS. 0: by nothing.
-uint64_t kind_of(Transaction& txn, const model::Server& server, const Forward& plan, bool& named) {
+
+// The local end, where one is said. False: `why` has the reason why there can be none.
+bool set_source(Transaction& txn, const Upstreams::Way& way, const Forward& plan, int fd, Error& why) {
+  if (!way.source && !way.lacks_source) return true;
+  const int error = way.source ? net::bind_source(fd, *way.source) : EADDRNOTAVAIL;
+  if (!error) return true;
+  Str where;
+  if (way.source)
+    where = way.source->addr.port ? txn.arena.dup(way.source->addr.text()) : way.source->addr.ip_text(txn.arena);
+  why = Error{Fault::resource, Side::proxy, Retry::fresh, 0, error, txn.arena.cat("bind(", where, Str(") failed"))};
+  if (plan.source) why.status = 500;  // of the request's own settings: another server would do no better
+  return false;
+}
+
+// A socket that connects to there; -1 with the reason in `why`.
+int connect_to(Transaction& txn, const net::Addr& hop, const Upstreams::Way* way, const Forward& plan, Error& why) {
+  int fd = fault::socket(fault::Site::socket, hop.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) {
+    why = Error{Fault::resource, Side::proxy, Retry::fresh, 0, errno, "socket() failed"};
+    return -1;
+  }
+  if (hop.is_ip()) {
+    int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  }
+  if (way && hop.is_ip() && !set_source(txn, *way, plan, fd, why)) {
+    ::close(fd);
+    return -1;
+  }
+  sockaddr_storage ss;
+  socklen_t len = hop.to(ss);
+  if (fault::connect(fault::Site::connect, fd, reinterpret_cast<sockaddr*>(&ss), len) == 0 || errno == EINPROGRESS)
+    return fd;
+  Fault fault = errno == ECONNREFUSED || errno == ENOENT ? Fault::refused : Fault::unreachable;
+  if (errno == EAGAIN || errno == EADDRNOTAVAIL) fault = Fault::resource;
+  why = Error{fault, Side::server, Retry::fresh, 0, errno, "connect() failed"};
+  ::close(fd);
+  return -1;
+}
+}  // namespace
+
+// How to get to the server for this exchange where the plain way may not be it: asked once, as what is said in expressions may
+// be another thing the next time.
+Upstreams::Way Upstreams::way_of(Transaction& txn, const model::Server& server, const Forward& plan) {
+  const model::Route* route = server.route;
+  Way way;
+  way.to = place_of(txn, server);
+  if (plan.source)
+    way.source = plan.source(txn, plan);
+  else if (route && route->source_of)
+    way.lacks_source = !(way.source = route->source_of(txn, server));
+  else if (route)
+    way.source = route->source;
+  if (server.send_proxy) way.header = proxy_header(txn, server);
+  return way;
+}
+
+// What idle connections to the server are told apart by, beside TLS. 0: by nothing.
+uint64_t Upstreams::kind_of(Transaction& txn, const model::Server& server, const Forward& plan, const Way& way,
+                            bool& named) {
   const model::Route* route = server.route;
   const uint64_t name = route && route->name_of ? route->name_of(txn, server) : 0;
   named = name != 0;
@@ -303,68 +361,26 @@ uint64_t kind_of(Transaction& txn, const model::Server& server, const Forward& p
     add(&addr.port, sizeof addr.port);
   };
   if (named) add(&name, sizeof name);
-  if (route && route->moves()) add_end(place_of(txn, server));
-  const net::Source* source = plan.source                 ? plan.source(txn, plan)
-                              : route && route->source_of ? route->source_of(txn, server)
-                                                          : nullptr;
-  if (source) add_end(source->addr);
-  if (server.send_proxy) all += proxy_header(txn, server);
+  if (route && route->moves()) add_end(way.to);
+  if (way.source && (plan.source || route->source_of)) add_end(way.source->addr);
+  all += way.header;
   return all.empty() ? 0 : net::digest64(all);
 }
 
-// The local end, where one is said. False: `why` has the reason why there can be none.
-bool set_source(Transaction& txn, const model::Server& server, const Forward& plan, const net::Addr& to, int fd,
-                Error& why) {
-  const model::Route* route = server.route;
-  const bool asks = plan.source || (route && route->source_of);
-  const net::Source* source = plan.source                 ? plan.source(txn, plan)
-                              : route && route->source_of ? route->source_of(txn, server)
-                              : route                     ? route->source
-                                                          : nullptr;
-  if (!source && (!asks || plan.source)) return true;
-  if (!to.is_ip()) return true;
-  const int error = source ? net::bind_source(fd, *source) : EADDRNOTAVAIL;
-  if (!error) return true;
-  Str where = source ? source->addr.port ? txn.arena.dup(source->addr.text()) : source->addr.ip_text(txn.arena) : Str();
-  why = Error{Fault::resource, Side::proxy, Retry::fresh, 0, error, txn.arena.cat("bind(", where, Str(") failed"))};
-  if (plan.source) why.status = 500;  // of the request's own settings: another server would do no better
-  return false;
-}
-}  // namespace
-
 H1Client* Upstreams::open(Transaction& txn, const model::Server& server, const Forward& plan, const TlsTo& tls,
-                          Error& why) {
+                          const Way* way, Error& why) {
   const model::Route* route = server.route;
-  const net::Addr addr = place_of(txn, server);
+  const net::Addr addr = way ? way->to : place_of(txn, server);
   const bool relayed = route && route->socks4.is_ip();
   if (relayed && addr.family != AF_INET) {
     why = Error{Fault::relay, Side::server, Retry::fresh, 0, 0, "SOCKS4 leads to IPv4 addresses only"};
     return nullptr;
   }
   const net::Addr& hop = relayed ? route->socks4 : addr;
-  int fd = fault::socket(fault::Site::socket, hop.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) {
-    why = Error{Fault::resource, Side::proxy, Retry::fresh, 0, errno, "socket() failed"};
-    return nullptr;
-  }
-  if (hop.is_ip()) {
-    int one = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  }
-  if ((route || plan.source) && !set_source(txn, server, plan, hop, fd, why)) {
-    ::close(fd);
-    return nullptr;
-  }
-  sockaddr_storage ss;
-  socklen_t len = hop.to(ss);
-  int r = fault::connect(fault::Site::connect, fd, reinterpret_cast<sockaddr*>(&ss), len);
-  if (r != 0 && errno != EINPROGRESS) {
-    Fault fault = errno == ECONNREFUSED || errno == ENOENT ? Fault::refused : Fault::unreachable;
-    if (errno == EAGAIN || errno == EADDRNOTAVAIL) fault = Fault::resource;
-    why = Error{fault, Side::server, Retry::fresh, 0, errno, "connect() failed"};
-    ::close(fd);
-    return nullptr;
-  }
+  int fd = connect_to(txn, hop, way, plan, why);
+  for (uint32_t left = way && way->source ? way->source->ports() : 1; fd < 0 && --left && why.sys == EADDRNOTAVAIL;)
+    fd = connect_to(txn, hop, way, plan, why);
+  if (fd < 0) return nullptr;
   auto* c = Slab<H1Client>::local().make(shard_.loop, fd, server, *this);
   if (!c) {
     why = Error{Fault::resource, Side::proxy, Retry::fresh, 0, ENOMEM, "no memory for a connection"};
@@ -379,7 +395,7 @@ H1Client* Upstreams::open(Transaction& txn, const model::Server& server, const F
   }
   c->connecting(plan.connect_timeout);
   if (relayed) c->go_through_socks4(addr);
-  if (server.send_proxy) c->send_first(proxy_header(txn, server));
+  if (way && !way->header.empty()) c->send_first(way->header);
   server.state->connects.fetch_add(1, std::memory_order_relaxed);
   if (tls.context) {
     SSL* ssl = net::make_tls_session(tls);
@@ -403,7 +419,11 @@ http::Stream* Upstreams::get(Transaction& txn, const Forward& plan, bool may_ask
   }
   Need need;
   need.tls = tls;
-  if (server.route || plan.source || server.send_proxy) need.kind = kind_of(txn, server, plan, need.named);
+  std::optional<Way> way;
+  if (server.route || plan.source || server.send_proxy) {
+    way = way_of(txn, server, plan);
+    if (!txn.tcp) need.kind = kind_of(txn, server, plan, *way, need.named);
+  }
   const bool reuses = may_reuse(txn, server, need);
   H1Client* c = reuses ? find_idle(server, need) : nullptr;
   ready = c != nullptr;
@@ -411,16 +431,16 @@ http::Stream* Upstreams::get(Transaction& txn, const Forward& plan, bool may_ask
   if (!c && server.limits.strict && !make_room(txn, server, may_ask, why)) return nullptr;
   if (c)
     server.state->reuses.fetch_add(1, std::memory_order_relaxed);
-  else if (!(c = open(txn, server, plan, tls, why)))
+  else if (!(c = open(txn, server, plan, tls, way ? &*way : nullptr, why)))
     return nullptr;
   c->begin(txn, txn.response, txn.request.method, txn.request.upgrade, kResponseLimits, txn.tcp);
   c->set_timeouts(plan.send_timeout, plan.read_timeout, plan.tunnel_timeout, plan.fin_timeout);
   if (plan.client_inactivity && !plan.tunnel_timeout && txn.client)
     c->limit_silence(static_cast<http::H1Server*>(txn.client)->timeouts().body);
-  bool never = server.pool->reuse == model::Reuse::never;
-  c->owner = never && txn.client ? txn.client->conn() : nullptr;
+  const bool own = server.pool->reuse == model::Reuse::never || server.send_proxy;
+  c->owner = own && txn.client ? txn.client->conn() : nullptr;
   c->kind = need.kind;
-  if (plan.close_upstream || (never && !c->owner) || server.pool->keepalive == 0) c->set_no_reuse();
+  if (plan.close_upstream || (own && !c->owner) || server.pool->keepalive == 0) c->set_no_reuse();
   // HTTP/1.1 without Host is no request (RFC 9112 3.2): what came without one goes on in its own version.
   bool hostless = !txn.tcp && !plan.build && txn.request.version == 10 && !txn.request.headers.has(http::Name::host);
   c->set_http10(plan.version == 10 || hostless);

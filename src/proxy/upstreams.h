@@ -9,6 +9,10 @@
 #include "model/model.h"
 #include "net/tls_client.h"
 
+namespace weir::net {
+struct Source;
+}
+
 namespace weir::proxy {
 
 class Shard;
@@ -24,6 +28,13 @@ class Upstreams final : public http::ClientHooks {
   // Null: `why` says what failed; or, where that is Fault::none, another shard was asked for an idle connection (only when
   // `may_ask`) and the transaction's connection_found() follows.
   http::Stream* get(Transaction& txn, const Forward& plan, bool may_ask, bool& ready, Error& why);
+  // How a connection gets to a server where the plain way may not be it.
+  struct Way {
+    net::Addr to;
+    const net::Source* source = nullptr;  // null: the system's choice
+    bool lacks_source = false;  // one is to be shown that this exchange does not have
+    std::string header;  // of the PROXY protocol; empty: none
+  };
   // The transaction waits for nothing any more.
   void forget(Transaction& txn);
   void close_idle();
@@ -84,8 +95,12 @@ class Upstreams final : public http::ClientHooks {
   void receive(const model::Server& server, const Parcel& parcel, uint64_t ticket);
   void keep(http::H1Client& c);
   http::H1Client* find_idle(const model::Server& server, const Need& need);
+  static Way way_of(Transaction& txn, const model::Server& server, const Forward& plan);
+  static uint64_t kind_of(Transaction& txn, const model::Server& server, const Forward& plan, const Way& way,
+                          bool& named);
+  // `way`: null where it is the plain one.
   http::H1Client* open(Transaction& txn, const model::Server& server, const Forward& plan, const net::TlsTo& tls,
-                       Error& why);
+                       const Way* way, Error& why);
 
   Shard& shard_;
   const size_t known_;  // servers that were there at the start

@@ -58,7 +58,8 @@ def test_rules_pass_over_a_hidden_backend(start):
     assert chosen(proxy) == "first"
     assert "Backend unpublished." in admin("unpublish backend first")
     assert chosen(proxy) == "last" and chosen(proxy, "/second") == "second"
-    assert chosen(proxy, dynamic="1", target="first") == "last", "as a dynamic rule that names nobody"
+    assert chosen(proxy, dynamic="1", target="first") == "last"
+    assert chosen(proxy, "/second", dynamic="1", target="first") == "second", "the rules behind it are asked"
     assert chosen(proxy, force="1") == "first"
     assert admin.stat()["first", "BACKEND"]["status"] == "UP (UNPUB)"
     assert "Backend published." in admin("publish backend first")
@@ -98,6 +99,23 @@ def test_a_server_gets_another_name(start, origin):
     for _ in range(3):
         assert proxy.get("/x").status == 200
     assert int(admin.stat()["last", "blue"]["stot"]) == before + 3
+
+
+def test_the_old_name_is_free_for_another_server(start, origin):
+    proxy = start()
+    admin = proxy.runtime()
+    assert "New server registered." in admin(f"add server last/green {origin}")
+    assert "Server name updated." in admin("set server last/green name blue")
+    for name in ("s1", "s3"):
+        admin(f"set server last/{name} state maint")
+    admin("set server last/blue state ready")
+    for _ in range(2):
+        assert proxy.get("/x").status == 200
+    assert admin.stat()["last", "blue"]["stot"] == "2"
+    assert "New server registered." in admin(f"add server last/green {origin}")
+    rows = admin.stat()
+    assert (rows["last", "blue"]["stot"], rows["last", "green"]["stot"]) == ("2", "0")
+    assert rows["last", "blue"]["status"] != "MAINT" and rows["last", "green"]["status"] == "MAINT"
 
 
 def test_a_name_that_the_file_needs(start):

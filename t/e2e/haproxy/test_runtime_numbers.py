@@ -37,8 +37,8 @@ def proxy(weir, origin):
     ("set maxconn server b/s1 3x", "Trailing garbage in maxconn string"),
     ("set server b/s1 addr 127.0.0.1 port 99999", "problem converting port '99999' to an int"),
     ("set server b/s1 addr 127.0.0.1 port 80x", "problem converting port '80x' to an int"),
-    ("set server b/s1 addr 127.0.0.1 port -5", "port '-5' would follow the client's port, which is not built in weir"),
-    ("set server b/s1 addr 127.0.0.1 port +5", "port '+5' would follow the client's port, which is not built in weir"),
+    ("set server b/s1 addr 127.0.0.1 port -5", "port '-5' would follow the client's port, which only the file can say in weir"),
+    ("set server b/s1 addr 127.0.0.1 port +5", "port '+5' would follow the client's port, which only the file can say in weir"),
 ])
 def test_what_is_no_number_is_refused(proxy, origin, command, answer):
     admin = proxy.runtime()

@@ -170,6 +170,15 @@ def test_a_clients_own_connection_stays_with_it(start, origin):
     assert len(origin.connections) == 2
 
 
+def test_a_placeholder_gets_an_address(start, origin):
+    proxy = start("0.0.0.0:80", "disabled", front="http-request set-dst ipv4(127.0.0.9)")
+    admin = proxy.runtime()
+    assert "IP changed" in admin(f"set server b/s addr 127.0.0.1 port {port_of(origin)}")
+    admin("set server b/s state ready")
+    assert proxy.get("/").status == 200
+    assert len(origin.requests) == 1
+
+
 STICKS = """http-request track-sc0 src table t
     http-request track-sc7 req.hdr(x-key) table t
     http-request sc-inc-gpc0(7)

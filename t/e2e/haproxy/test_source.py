@@ -64,6 +64,15 @@ def test_a_range_of_ports(start):
         assert sorted(ports) == [first.port + i for i in range(4)]
 
 
+def test_a_port_of_the_range_that_is_taken(start):
+    with net.PortReservation() as first:
+        proxy = start("source 127.0.0.9:%d-%d" % (first.port, first.port + 2), "http-reuse never")
+        with proxy.client() as client:
+            held = int(client.request("/").body.decode().rpartition(":")[2])
+            others = {int(seen(proxy, headers=[("Connection", "close")])[1]) for _ in range(6)}
+            assert held not in others and len(others) == 2
+
+
 def test_servers_see_another_address(start):
     assert seen(start(lines="source 127.0.0.1 usesrc 127.0.0.5"))[0] == "127.0.0.5"
 

@@ -28,7 +28,7 @@ frontend web
     default_backend b
 backend b
     http-reuse {reuse}
-    server s 127.0.0.1:{inner_port} ssl verify none crt {shown} ssl-max-ver {version}
+    server s 127.0.0.1:{inner_port} ssl verify none crt {shown} ssl-max-ver {version} {options}
 frontend inside
     bind 127.0.0.1:{inner_port} ssl crt {own} ca-file {ca} verify required
     http-request return status 200 hdr who "%[ssl_c_s_dn(cn)]" hdr old "%[ssl_fc_is_resumed]"
@@ -97,9 +97,9 @@ def revocation_list(certs, folder, *revoked):
     return folder / "list.pem"
 
 
-def both(weir, certs, shown, reuse="never", version="TLSv1.3"):
+def both(weir, certs, shown, reuse="never", version="TLSv1.3", options=""):
     return weir("haproxy", text=BOTH, own=certs.leaf(), ca=certs.ca, shown=shown, reuse=reuse,
-                version=version)
+                version=version, options=options)
 
 
 # --- certificates that servers are shown ---
@@ -119,8 +119,9 @@ def test_servers_are_shown_the_new_certificate(weir, certs, shown, version):
     assert "1" in [a.header("old") for a in answers]
 
 
-def test_idle_connections_keep_to_who_opened_them(weir, certs, shown):
-    proxy = both(weir, certs, shown, reuse="always")
+@pytest.mark.parametrize("options", ["", "pool-conn-name str(x)"], ids=["by-tls", "by-name"])
+def test_idle_connections_keep_to_who_opened_them(weir, certs, shown, options):
+    proxy = both(weir, certs, shown, reuse="always", options=options)
     admin = proxy.runtime()
     assert [proxy.get().header("who") for _ in range(4)] == ["first.client"] * 4
     change(admin, "cert", shown, pem(certs.leaf("second.client")))
@@ -151,14 +152,15 @@ def test_replacing_under_load_loses_no_request(weir, certs, shown):
 
 
 def test_one_file_for_clients_and_servers(weir, certs, shown):
-    proxy = weir("haproxy", text=BOTH.replace("crt {own}", "crt {shown}"), ca=certs.ca, shown=shown,                  reuse="never", version="TLSv1.3")
+    proxy = weir("haproxy", text=BOTH.replace("crt {own}", "crt {shown}"), ca=certs.ca, shown=shown, reuse="never", options="", version="TLSv1.3")
     change(proxy.runtime(), "cert", shown, pem(certs.leaf("second.client")))
     assert proxy.get().header("who") == "second.client"
     context = tls.context(certificate=certs.leaf("first.client"))
     assert tls.Exchange(proxy.places['inner_port'], context).name == "second.client"
 
 
-def test_a_server_that_goes_lets_its_certificate_go(weir, certs, shown):
+@pytest.mark.parametrize("name", ["t", "renamed"])
+def test_a_server_that_goes_lets_its_certificate_go(weir, certs, shown, name):
     proxy = both(weir, certs, shown)
     admin = proxy.runtime()
     admin("new ssl cert added.pem")
@@ -170,7 +172,10 @@ def test_a_server_that_goes_lets_its_certificate_go(weir, certs, shown):
     admin("disable server b/s")
     assert proxy.get().header("who") == "second.client"
     admin("set server b/t state maint")
-    assert "Server deleted" in admin("del server b/t")
+    if name != "t":
+        assert "Server name updated" in admin(f"set server b/t name {name}")
+        assert f"Servers: b/{name}" in admin("show ssl cert added.pem")
+    assert "Server deleted" in admin(f"del server b/{name}")
     assert "deleted" in admin("del ssl cert added.pem")
 
 
