@@ -561,6 +561,11 @@ void Master::on_child_ends() {
     }
     const bool failed = !child.ready && !child.revived && !child.leaving;
     child_ended(child, status);
+    if (Child* serving = child.leaving ? current() : nullptr) {
+      Packet packet;
+      packet.type = Message::look_again;
+      send_packet(serving->channel, packet, -1, MSG_DONTWAIT);
+    }
     if (cli_) cli_->ended(pid, failed);
   }
   if (rehearsal_ == 0) rehearsed();

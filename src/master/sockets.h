@@ -101,6 +101,8 @@ enum class Message : uint8_t {
   ancestor,  // what comes there is yours
   // from the master to a standby
   serve,
+  // from the master to a worker that serves
+  look_again,  // one that accepted from the same sockets has ended
 };
 
 struct Packet {

@@ -160,13 +160,14 @@ void Worker::post_all(const std::function<void(proxy::Shard&)>& fn) {
 }
 
 // Closes the listening sockets once no shard accepts from them any more: one that stays open without being served swallows
-// the connections that the kernel gives to it.
+// the connections that the kernel gives to it. The heir looks for what has woken one of ours and stayed there.
 void Worker::release_listeners(bool datagrams_only) {
   std::vector<int> fds;
   for (const model::Listener* l : model_.listeners)
     if (l->fd >= 0 && (l->datagram || !datagrams_only)) fds.push_back(l->fd);
-  std::shared_ptr<void> last(nullptr, [fds = std::move(fds)](void*) {
+  std::shared_ptr<void> last(nullptr, [fds = std::move(fds), heir = heir_](void*) {
     for (int fd : fds) close(fd);
+    if (heir) heir->left_queues();
   });
   post_all([last](proxy::Shard&) {});
 }
@@ -303,6 +304,7 @@ void Worker::on_master() {
   }
   if (fd >= 0 && packet.type == Message::heir) return await_heir(fd);
   if (fd >= 0 && packet.type == Message::ancestor) return meet_ancestor(fd);
+  if (packet.type == Message::look_again) look_again();
   if (fd >= 0) close(fd);
 }
 
@@ -365,6 +367,7 @@ void Worker::on_ancestor(Relative& ancestor) {
     switch (proxy::receive(ancestor.channel, arrival)) {
       case proxy::Received::none: return;
       case proxy::Received::end: return ancestor_ended(ancestor);
+      case proxy::Received::left_queues: look_again(); continue;
       case proxy::Received::one: break;
     }
     auto it = listeners_.find(arrival.passport.listener);
@@ -375,11 +378,17 @@ void Worker::on_ancestor(Relative& ancestor) {
   }
 }
 
+// Of several processes that wait for a socket the kernel wakes one, which may have stopped accepting just then.
+void Worker::look_again() {
+  post_all([](proxy::Shard& shard) { shard.look_again(); });
+}
+
 void Worker::ancestor_ended(Relative& ancestor) {
   ancestor.ancestor = false;
   uv_poll_stop(&ancestor.poll);
   close(ancestor.channel);
   crew.ancestors.fetch_sub(1);
+  look_again();
   post_all([](proxy::Shard& shard) { shard.check_drained(); });
 }
 

@@ -83,6 +83,7 @@ class Worker {
   void take_heir(Relative& heir, bool told);
   void meet_ancestor(int channel);
   void on_ancestor(Relative& ancestor);
+  void look_again();
   void ancestor_ended(Relative& ancestor);
   void bound_reached();
   void leave_ancestor(Relative& ancestor);

@@ -42,6 +42,14 @@ void Acceptor::accept_last() {
   if (on) accept_some(kLast);
 }
 
+// The kernel looks into a queue when somebody begins to wait there.
+void Acceptor::look_again() {
+  if (!on_) return;
+  shard_.loop.remove(listener_.fd);
+  on_ = false;
+  on_timer();
+}
+
 void Acceptor::on_timer() {
   if (start()) return;
   shard_.complain(listener_, errno, "epoll_ctl() failed");

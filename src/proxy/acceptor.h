@@ -12,8 +12,9 @@ class Acceptor final : public net::IoHandler, public Timer {
   Acceptor(Shard& shard, const model::Listener& listener) : shard_(shard), listener_(listener) {}
   bool start();
   void stop();
-  // See Shard::accept_last.
+  // See Shard::accept_last and Shard::look_again.
   void accept_last();
+  void look_again();
   // A connection has ended, or a limit was changed: goes on when that had stopped it.
   void place_free();
   const model::Listener& listener() const { return listener_; }

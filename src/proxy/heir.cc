@@ -18,6 +18,7 @@ namespace {
 
 constexpr size_t kIdentities = 512;  // in one packet; a shorter one is the last
 constexpr int kPatienceMs = 100;  // between two packets
+constexpr char kLeftQueues = 'q';  // a packet of its own, which other versions drop as no passport
 
 // One packet of identities. The passport's form is told, so that nobody is sent what cannot be read.
 struct Greeting {
@@ -47,6 +48,10 @@ Heir::Sent Heir::send(const http::Passport& passport, Str tlvs, int fd) {
   return busy ? Sent::later : Sent::gone;
 }
 
+void Heir::left_queues() {
+  net::send_descriptors(channel_, &kLeftQueues, sizeof kLeftQueues, {}, MSG_DONTWAIT);
+}
+
 Received receive(int channel, Arrival& out) {
   for (;;) {
     char bytes[sizeof(http::Passport) + http::Passport::kMaxTlvs];
@@ -55,6 +60,7 @@ Received receive(int channel, Arrival& out) {
     if (n < 0 && errno == EAGAIN) return Received::none;
     if (n <= 0) return Received::end;
     auto size = static_cast<size_t>(n);
+    if (size == sizeof kLeftQueues && bytes[0] == kLeftQueues && fds.empty()) return Received::left_queues;
     if (size >= sizeof out.passport) memcpy(&out.passport, bytes, sizeof out.passport);
     if (!fds.empty() && size >= sizeof out.passport && size == sizeof out.passport + out.passport.tlvs) {
       out.tlvs.assign(bytes + sizeof out.passport, out.passport.tlvs);

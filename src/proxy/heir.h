@@ -26,6 +26,8 @@ class Heir {
   };
   // One connection with its passport and its PROXY header's TLVs. The descriptor stays the caller's.
   Sent send(const http::Passport& passport, Str tlvs, int fd);
+  // Nobody here accepts any more: what has woken one of us and is still queued is the heir's to look for.
+  void left_queues();
 
  private:
   const int channel_;
@@ -38,7 +40,7 @@ struct Arrival {
   std::string tlvs;
   int fd = -1;
 };
-enum class Received : uint8_t { one, none, end };
+enum class Received : uint8_t { one, none, left_queues, end };
 // Takes what has come on a non-blocking channel. What is no passport of this version of the program is dropped.
 Received receive(int channel, Arrival& out);
 

@@ -128,6 +128,10 @@ void Shard::accept_last() {
   for (auto& a : acceptors_) a->accept_last();
 }
 
+void Shard::look_again() {
+  for (auto& a : acceptors_) a->look_again();
+}
+
 void Shard::drain(bool now, std::shared_ptr<Heir> heir) {
   draining_ = true;
   spread_.begin(model.process.close_spread, loop.now());

@@ -66,6 +66,8 @@ class Shard final : public http::ServerHooks {
   void drain(bool now, std::shared_ptr<Heir> heir);
   // In front of it, when the listening sockets are to be closed: takes what is queued there and would be reset.
   void accept_last();
+  // Another process may have left connections in queues without waking anybody here.
+  void look_again();
   bool draining() const { return draining_; }
   // A connection that an old worker had, with its passport. On this shard's thread.
   void arrive(const model::Listener& listener, const Arrival& arrival);

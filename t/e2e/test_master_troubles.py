@@ -5,6 +5,8 @@ import re
 import resource
 import signal
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -70,6 +72,23 @@ def more_listeners(proxy, *ports):
     mark = f"listen 127.0.0.1:{proxy.port};" if proxy.face == "nginx" else f"bind 127.0.0.1:{proxy.port}\n"
     lines = "\n".join(f"listen 127.0.0.1:{p};" if proxy.face == "nginx" else f"bind 127.0.0.1:{p}" for p in ports)
     return proxy.conf.read_text().replace(mark, f"{mark}\n{lines}\n")
+
+
+class Starved:
+    """A worker whose main thread, which hears the master, hardly gets any of its processor; its shards get what they want."""
+
+    def __init__(self, worker):
+        self.worker = worker
+
+    def __enter__(self):
+        cpus = {min(os.sched_getaffinity(self.worker))}
+        os.sched_setaffinity(self.worker, cpus)
+        os.sched_setscheduler(self.worker, os.SCHED_IDLE, os.sched_param(0))
+        self.burner = subprocess.Popen([sys.executable, "-c", f"import os; os.sched_setaffinity(0, {cpus})\nwhile True: pass"])
+
+    def __exit__(self, *exc):
+        self.burner.kill()
+        self.burner.wait()
 
 
 class Reading:
@@ -167,6 +186,21 @@ def test_a_frontend_that_was_full_at_a_reload_serves(weir, echo, certs):
     assert proxy.get("/echo?a").body == b"a"
     assert [r.finish() for r in running] == [(200, b"late")] * 2
     assert proxy.get("/echo?a").body == b"a"
+
+
+def test_a_frontend_that_is_full_leaves_nobody_in_the_queue(weir, echo, certs):
+    # Each thread of the old worker can be woken once for a connection that it does not take.
+    text = HAPROXY.replace("frontend web\n", "frontend web\n    maxconn 2\n")
+    proxy = started(weir, "haproxy", text, origin=echo.port, pem=certs.leaf())
+    generations = Generations(proxy)
+    running = [Running(proxy.port) for _ in range(2)]
+    stat = proxy.runtime().stat
+    net.wait_until(lambda: stat()["web", "FRONTEND"]["req_tot"] == "2", lambda: f"two requests: {stat()}")
+    with Starved(generations.worker()):
+        generations.reload()
+        for word in ("a", "b", "c"):
+            assert proxy.get(f"/echo?{word}").body == word.encode()
+    assert [r.finish() for r in running] == [(200, b"late")] * 2
 
 
 def test_a_worker_that_is_told_to_leave_is_replaced_before_it_has_gone(weir, echo, certs):
