@@ -1,6 +1,7 @@
 // See master/background.h.
 #include "master/background.h"
 
+#include <linux/capability.h>
 #include <sched.h>
 #include <stdint.h>
 #include <sys/resource.h>
@@ -34,10 +35,18 @@ void schedule(int nice, uint64_t slice_ns) {
   syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 
+// capabilities(7): in a container root may be without it.
+bool may_change_scheduling() {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
+  return syscall(SYS_capget, &header, sets) == 0 && (sets[0].effective & (1U << CAP_SYS_NICE)) != 0;
+}
+
 // getrlimit(2), RLIMIT_NICE
 bool may_raise_to(int nice) {
   rlimit limit;
-  return geteuid() == 0 || (getrlimit(RLIMIT_NICE, &limit) == 0 && 20 - static_cast<int64_t>(limit.rlim_cur) <= nice);
+  return may_change_scheduling() ||
+         (getrlimit(RLIMIT_NICE, &limit) == 0 && 20 - static_cast<int64_t>(limit.rlim_cur) <= nice);
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "base/counter_zone.h"
@@ -236,9 +237,10 @@ void Master::be_worker(int channel, tools::Loaded* loaded) {
   if (job_.drop_old_sockets) job_.drop_old_sockets();
   unsetenv("HAPROXY_MASTER_CLI");
   tools::Loaded own;
+  std::optional<Background> background;  // while another one serves
   if (!loaded) {
     SharedZone::forget_use();
-    Background background;
+    background.emplace();
     own = load_and_show(job_);
     if (!own.good(job_.request.options.allow_planned)) _exit(1);
     loaded = &own;
@@ -249,13 +251,15 @@ void Master::be_worker(int channel, tools::Loaded* loaded) {
     if (job_.command_line >= 0) close(job_.command_line);
     if (job_.close_logs) job_.close_logs();
   };
-  channel = leave_standby(channel, wait, [this](int command_line) {
+  channel = leave_standby(channel, wait, [this, &background](int command_line) {
+    background.reset();
     job_.command_line = command_line;
     if (voice_.face() == config::Dialect::nginx) set_title("nginx: worker process");
     if (job_.reopen_logs) job_.reopen_logs();
   });
   MasterOpener opener(channel);
   Stages stages;
+  stages.prepared = [&] { background.reset(); };
   stages.ready = [&] {
     Packet packet;
     packet.type = Message::log_file;

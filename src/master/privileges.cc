@@ -147,9 +147,12 @@ void set_descriptor_limit(const model::Process& process, size_t listeners, Voice
 void set_limits(const model::Model& model, Voice& voice) {
   const model::Process& process = model.process;
   if (process.rlimit_core) set_core_limit(*process.rlimit_core, voice);
+  set_descriptor_limit(process, model.listeners.size(), voice);
+}
+
+void set_priority(const model::Process& process, Voice& voice) {
   if (process.priority && setpriority(PRIO_PROCESS, 0, *process.priority) != 0)
     voice.say(Level::warn, fmt::format("setpriority({}) failed ({}: {})", *process.priority, errno, strerror(errno)));
-  set_descriptor_limit(process, model.listeners.size(), voice);
 }
 
 bool drop_privileges(const model::Process& process, Voice& voice) {

@@ -6,9 +6,9 @@
 
 namespace weir::master {
 
-// Priority, size of core files, and descriptors: as the configuration says, or as many as it needs. What may not be done
-// is a warning.
+// Size of core files, and descriptors: as the configuration says, or as many as it needs. What may not be done is a warning.
 void set_limits(const model::Model& model, Voice& voice);
+void set_priority(const model::Process& process, Voice& voice);
 
 // chroot, group, user, working directory, in this order. False after saying what is wrong.
 bool drop_privileges(const model::Process& process, Voice& voice);

@@ -97,6 +97,8 @@ int serve(Job& job, model::Model& model, Opener& opener, int channel, const Stag
   }
   const auto fresh = model::begin_servers(model);
   if (job.begun) job.begun(model, fresh);
+  if (stages.prepared) stages.prepared();
+  set_priority(model.process, voice);
   // nginx changes its user only when a master starts a worker.
   bool keep_user = channel < 0 && voice.face() == config::Dialect::nginx;
   if (!keep_user && !drop_privileges(model.process, voice)) return 1;

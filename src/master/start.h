@@ -61,6 +61,7 @@ std::string pid_file_path(const Job& job, const std::string& configured);
 // What is done on the way; false ends it.
 struct Stages {
   std::function<bool()> bound;  // all sockets are there, privileges too
+  std::function<void()> prepared;  // privileges are to be given up and threads to start
   std::function<bool()> ready;  // all shards serve
 };
 // Takes the sockets, gives up privileges, starts the shards and serves until told to end. Returns the exit code.

@@ -6,10 +6,11 @@ import select
 import signal
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from rig import net
+from rig import machine, net
 from rig.generations import Generations
 from rig.http1 import Closed, build_request
 
@@ -77,6 +78,26 @@ def test_nginx_priority_core_files_and_directory(weir):
     assert os.getpriority(os.PRIO_PROCESS, worker) == 5
     assert limit(worker, "Max core file size") == (str(12 << 20),) * 2
     assert os.readlink(f"/proc/{worker}/cwd") == str(proxy.dir)
+    Generations(proxy).reload()
+    net.wait_until(lambda: worker not in proxy.children(), proxy.log_text)
+    assert os.getpriority(os.PRIO_PROCESS, Generations(proxy).worker()) == 5
+
+
+def test_root_that_may_not_raise_priorities_lowers_none(weir):
+    if os.geteuid():
+        pytest.skip("only root has capabilities that could be missing")
+    proxy = weir("nginx", text="daemon off; user {user}; pid nginx.pid; error_log error.log info; events {}\n"
+                 "http { access_log off; server { listen 127.0.0.1:{port}; return 200 ok; } }", start=False)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(machine.drop_capability, machine.CAP_SYS_NICE).result()
+        pool.submit(proxy.start).result()
+    generations = Generations(proxy)
+    own = os.getpriority(os.PRIO_PROCESS, proxy.process.pid)
+    old = generations.worker()
+    generations.reload()
+    net.wait_until(lambda: old not in proxy.children(), proxy.log_text)
+    worker = generations.worker()
+    assert [os.getpriority(os.PRIO_PROCESS, int(thread)) for thread in os.listdir(f"/proc/{worker}/task")] == [own] * 2
 
 
 def test_a_file_is_read_at_a_lower_priority_than_requests_are_served(weir):

@@ -72,6 +72,15 @@ def enter_servers_network():
         assert libc.setns(there.fileno(), 0) == 0
 
 
+CAP_SYS_NICE = 23  # capabilities(7)
+_PR_CAPBSET_DROP = 24  # prctl(2)
+
+
+def drop_capability(number):
+    """For the programs that the calling thread starts from here on."""
+    assert ctypes.CDLL(None, use_errno=True).prctl(_PR_CAPBSET_DROP, number, 0, 0, 0) == 0
+
+
 class Origin:
     """Answers with its name, and keeps what it was asked for; a health probe is asked for like anything else. `here`: in the network of
     the program under test, not in the servers' one."""
