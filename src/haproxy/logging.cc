@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <fmt/chrono.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -32,48 +31,57 @@ constexpr Str kFacilities[] = {"kern",   "user",   "mail",   "daemon", "auth",  
                                "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"};
 
 constexpr size_t kGather = 16 * 1024;  // bytes that are written at once
+constexpr size_t kMost = 4 * kGather;  // that are kept for a reader that does not read
 constexpr uint64_t kDelayMs = 20;      // how long a line may wait
+
+std::atomic<uint64_t> g_dropped{0};
 
 int index_of(Str name, const Str* begin, const Str* end) {
   const Str* at = std::find(begin, end, name);
   return at == end ? -1 : static_cast<int>(at - begin);
 }
 
-// Lines for one descriptor. Never destroyed: its timer may hang in the wheel of a loop that is gone first. Kept reachable.
+// Lines for one descriptor, whose reader nobody waits for; a terminal, which others write to as well, stays as it is. Never destroyed:
+// its timer may hang in the wheel of a loop that is gone first. Kept reachable.
 class Gatherer final : public Timer {
  public:
-  explicit Gatherer(int fd) : fd_(fd) {}
+  explicit Gatherer(int fd) : fd_(fd) {
+    int flags = fcntl(fd, F_GETFL);
+    if (flags >= 0 && !(flags & O_NONBLOCK) && !isatty(fd)) fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+  }
   int fd() const { return fd_; }
 
   void add(Str line, net::Loop* loop) {
+    if (stalled_ && text_.size() + line.size() > kMost) {
+      g_dropped.fetch_add(1, std::memory_order_relaxed);
+      return;
+    }
     text_.append(line);
-    if (text_.size() >= kGather || !loop)
-      write_out();
-    else if (!armed())
-      loop->arm(*this, kDelayMs);
+    if (!loop || (text_.size() >= kGather && !stalled_)) write_out();
+    if (!text_.empty() && loop && !armed()) loop->arm(*this, kDelayMs);
   }
   void write_out() {
     size_t at = 0;
-    while (at < text_.size()) {
+    stalled_ = false;
+    while (at < text_.size() && !stalled_) {
       ssize_t n = fault::write(fault::Site::log_write, fd_, text_.data() + at, text_.size() - at);
-      if (n > 0) {
+      if (n > 0)
         at += static_cast<size_t>(n);
-        continue;
-      }
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0 && errno == EAGAIN) {
-        // Somebody made the terminal or pipe non-blocking; give its reader a moment, then lose the lines.
-        pollfd p = {fd_, POLLOUT, 0};
-        if (::poll(&p, 1, 100) > 0) continue;
-      }
-      break;
+      else if (n < 0 && errno == EAGAIN)
+        stalled_ = true;
+      else if (n == 0 || errno != EINTR)
+        at = text_.size();
     }
-    text_.clear();
+    text_.erase(0, at);
   }
 
  private:
-  void on_timer() override { write_out(); }
+  void on_timer() override {
+    write_out();
+    if (stalled_) net::Loop::current().arm(*this, kDelayMs);
+  }
   int fd_;
+  bool stalled_ = false;
   std::string text_;
 };
 
@@ -114,7 +122,6 @@ struct ThreadLogs {
   int& socket_for(int family) { return family == AF_INET ? inet : family == AF_INET6 ? inet6 : local; }
 };
 thread_local ThreadLogs t_logs;
-std::atomic<uint64_t> g_dropped{0};
 
 void refresh_time(ThreadLogs& logs, const timeval& now) {
   if (logs.second == now.tv_sec) return;

@@ -1,5 +1,6 @@
 """Where HAProxy's log lines go besides UDP: rings and their servers, TCP, log backends, log-forward sections, descriptors."""
 
+import os
 import re
 import socket
 import threading
@@ -135,6 +136,25 @@ def test_a_ring_has_servers(start, stream, proto, expected):
     proxy.get("/a")
     proxy.get("/bb")
     stream.wait_for(expected)
+
+
+def test_a_reader_that_stands_still_holds_up_no_request(weir):
+    # More lines than the pipe and what is kept for it have room for.
+    readable, writable = os.pipe()
+    with open(readable, "rb") as reader:
+        text = FRONT.replace("{logs}", f"log fd@{writable} len 4096 format raw local0").replace("{sections}", "").replace("{global}", "")
+        proxy = weir("haproxy", text=text, start=False)
+        proxy.start(pass_fds=(writable,))
+        os.close(writable)
+        target = "/" + "x" * 2000
+        with proxy.client() as client:
+            assert all(client.request(f"{target}{n}").status == 200 for n in range(200))
+        net.wait_until(lambda: int(proxy.runtime().info()["DroppedLogs"]) > 0, "lines are dropped")
+        lines = [reader.readline() for _ in range(50)]
+        assert lines == [f"{target}{n}\n".encode() for n in range(50)]
+        proxy.get("/late")
+        while reader.readline() != b"/late\n":
+            pass
 
 
 def test_a_ring_formats_by_itself(start, stream):
