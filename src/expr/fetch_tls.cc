@@ -125,6 +125,11 @@ bool client_certificate(const Ctx& ctx, const Arg*, Value& out) {
   if (!session<false>(ctx)) return false;
   return give_bool(out, Certificate(ctx, Whose::client).get() != nullptr);
 }
+// A resumed session knows the certificate of an earlier handshake.
+bool certificate_came(const Ctx& ctx, const Arg* args, Value& out) {
+  SSL* s = session<false>(ctx);
+  return s && SSL_session_reused(s) ? give_bool(out, false) : client_certificate(ctx, args, out);
+}
 bool verify_result(const Ctx& ctx, const Arg*, Value& out) {
   SSL* s = session<false>(ctx);
   return s && give(out, int64_t{SSL_get_verify_result(s)});
@@ -350,7 +355,7 @@ constexpr FetchDef kTable[] = {
     {"ssl_fc_curve", 0, 0, kText, kClient, curve<false>, nullptr, "the group of the key exchange"},
     {"ssl_fc_err", 0, 0, kInt, kClient, handshake_error, nullptr, "OpenSSL's code of a handshake error"},
     {"ssl_fc_err_str", 0, 0, kText, kClient, handshake_error_text, nullptr, "OpenSSL's text of a handshake error"},
-    {"ssl_fc_has_crt", 0, 0, kBool, kClient, client_certificate, nullptr, "whether a certificate came in this handshake"},
+    {"ssl_fc_has_crt", 0, 0, kBool, kClient, certificate_came, nullptr, "whether a certificate came in this handshake"},
     {"ssl_fc_has_sni", 0, 0, kBool, kClient, has_sni, nullptr, "whether the client asked for a name"},
     {"ssl_fc_is_resumed", 0, 0, kBool, kClient, resumed<false>, nullptr, "whether the session was resumed"},
     {"ssl_fc_protocol", 0, 0, kText, kClient, protocol<false>, nullptr, "the TLS version"},

@@ -31,7 +31,9 @@ Str id_of(const SSL_SESSION* session) {
   return {reinterpret_cast<const char*>(id), n};
 }
 
+// A session of TLS 1.3 that its ticket carries whole is never looked for here.
 int on_new(SSL* ssl, SSL_SESSION* session) {
+  if (SSL_version(ssl) == TLS1_3_VERSION && !(SSL_get_options(ssl) & SSL_OP_NO_TICKET)) return 0;
   unsigned char der[TlsSessionCache::kLongest];
   int n = i2d_SSL_SESSION(session, nullptr);
   TlsSessionCache* cache = cache_of(SSL_get_SSL_CTX(ssl));

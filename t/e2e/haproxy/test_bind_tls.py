@@ -455,3 +455,14 @@ frontend web
     root, error, size = answer(certs.leaf("someone"))
     assert (root, error) == ("weir test CA", "X509_V_OK") and int(size) > 0
     assert answer(stranger)[1] == "X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT"
+
+
+@pytest.mark.parametrize("version", [TLS12, TLS13])
+def test_a_resumed_session_brings_no_certificate(weir, certs, version):
+    text = FRAME.replace("%%[ssl_c_used]", "%%[ssl_c_used] %%[ssl_fc_has_crt]") % (
+        "", f"crt {certs.leaf()} ca-file {certs.ca} verify required")
+    proxy = weir("haproxy", text=text)
+    client = tls.context(version=version, certificate=certs.leaf("someone"))
+    first = tls.Exchange(proxy.port, client)
+    again = tls.Exchange(proxy.port, client, session=first.session)
+    assert [e.body.split()[:3] for e in (first, again)] == [[b"0", b"1", b"1"], [b"1", b"1", b"0"]]

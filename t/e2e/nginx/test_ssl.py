@@ -164,6 +164,16 @@ def test_sessions_end_with_their_timeout(weir, certs):
     assert session.ticket_lifetime_hint == 1
 
 
+def test_tickets_of_tls_1_3_push_no_session_out_of_the_cache(weir, certs):
+    proxy = start(weir, certs, SESSIONS % "ssl_session_cache shared:small:32k;")
+    without_tickets = tls.context(version=TLS12, tickets=False)
+    session = tls.Exchange(proxy.port, without_tickets).session
+    newest = tls.context(version=TLS13)
+    for _ in range(300):
+        tls.Exchange(proxy.port, newest)
+    assert tls.Exchange(proxy.port, without_tickets, session=session).reused
+
+
 def test_more_sessions_than_the_cache_has_room_for(weir, certs):
     proxy = start(weir, certs, SESSIONS % "ssl_session_cache shared:small:32k; ssl_session_tickets off;")
     client = tls.context(version=TLS12)
@@ -196,7 +206,7 @@ def test_words_that_cannot_be_followed_are_refused(weir, certs, words, text):
 NAMES = """
     server { listen 127.0.0.1:{port} ssl default_server; return 444; ssl_protocols TLSv1.2 TLSv1.3; }
     server { listen 127.0.0.1:{port} ssl; server_name *.wild.example; return 200 wild;
-        ssl_certificate {certs}/wild.crt; ssl_certificate_key {certs}/wild.key; }
+        ssl_certificate {certs}/wild.example.crt; ssl_certificate_key {certs}/wild.example.key; }
     server { listen 127.0.0.1:{port} ssl; server_name ~^r\\d+\\.example$; return 200 regex;
         ssl_certificate {certs}/regex.crt; ssl_certificate_key {certs}/regex.key; ssl_protocols TLSv1.2; }
     server { listen 127.0.0.1:{port} ssl; server_name never.example; ssl_reject_handshake on; }
@@ -204,10 +214,10 @@ NAMES = """
 
 
 def test_names_choose_certificates_and_versions(weir, certs):
-    certs.leaf("wild"), certs.leaf("regex")
+    certs.leaf("wild.example"), certs.leaf("regex")
     proxy = start(weir, certs, NAMES)
     wild = tls.Exchange(proxy.port, tls.context(), sni="A.Wild.example")
-    assert (wild.name, wild.body, wild.version) == ("wild", b"wild", "TLSv1.3")
+    assert (wild.name, wild.body, wild.version) == ("wild.example", b"wild", "TLSv1.3")
     regex = tls.Exchange(proxy.port, tls.context(), sni="r12.example")
     assert (regex.name, regex.body, regex.version) == ("regex", b"regex", "TLSv1.2")
     with pytest.raises(ssl.SSLError, match="(?i)unrecognized.name"):
@@ -216,13 +226,13 @@ def test_names_choose_certificates_and_versions(weir, certs):
 
 def test_names_of_one_address_are_not_those_of_another(weir, certs):
     """A server may be the default of several addresses."""
-    certs.leaf("wild")
+    certs.leaf("wild.example")
     proxy = start(weir, certs, """
     server { listen 127.0.0.1:{port} ssl default_server; listen 127.0.0.1:{second_port} ssl default_server; return 200 first; }
     server { listen 127.0.0.1:{port} ssl; server_name a.example; return 200 a;
-        ssl_certificate {certs}/wild.crt; ssl_certificate_key {certs}/wild.key; }
+        ssl_certificate {certs}/wild.example.crt; ssl_certificate_key {certs}/wild.example.key; }
     """)
-    assert tls.Exchange(proxy.port, tls.context(), sni="a.example").name == "wild"
+    assert tls.Exchange(proxy.port, tls.context(), sni="a.example").name == "wild.example"
     assert tls.Exchange(proxy.places["second_port"], tls.context(), sni="a.example").name == "localhost"
 
 
