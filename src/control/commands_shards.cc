@@ -207,8 +207,9 @@ std::string connections_line(const stats::ProxyEntry& p, const model::Server& s,
   uint64_t sum = 0;
   std::string per_shard;
   for (const Numbers& row : idle) {
-    sum += row[s.id];
-    per_shard += fmt::format(" {}", row[s.id]);
+    const uint64_t here = s.id < row.size() ? row[s.id] : 0;  // it may have been added since
+    sum += here;
+    per_shard += fmt::format(" {}", here);
   }
   return fmt::format("{}/{} {}/{} {} {} - {} {} {} {} {} 0 0 {} {} {}{}\n", p.name, s.name, p.id, e.id,
                      a.is_ip() ? a.ip_text(arena) : Str("-"), a.is_ip() ? a.port : 0, e.purge_delay, used, used,
