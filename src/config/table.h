@@ -52,6 +52,12 @@ constexpr Row as_harmless(Row row) {
   return row;
 }
 
+// Accepted; `why` ends the sentence "has no effect in weir: …".
+constexpr Row without_effect(Row row, Str why) {
+  row.no_effect = why;
+  return row;
+}
+
 using Table = std::span<const Row>;
 
 // All rows of one personality, looked up by name. Longest match first: for "timeout connect 5s" the row "timeout connect".

@@ -213,7 +213,9 @@ void bind_one(Scope& scope, const Directive& d) {
   const Row* row = index().find(d, scope.context, used);
   if (!row) return report_unknown(scope, d);
   warn_of_missing_semicolon(scope, d);
-  if (!check_shape(scope, d, *row) || ((row->bind || !row->no_effect.empty()) && !check_once(scope, d, *row))) return;
+  if (!check_shape(scope, d, *row)) return;
+  const bool once = row->no_effect.empty() ? row->bind != nullptr : row->inherit != Inherit::array;
+  if (once && !check_once(scope, d, *row)) return;
   if (!row->no_effect.empty()) {
     scope.diag.note(d.where, fmt::format("\"{}\" has no effect in weir: {}", d.name(), row->no_effect));
     return;

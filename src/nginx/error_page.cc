@@ -196,7 +196,10 @@ Next finish_with(Transaction& txn, uint16_t status, Str why) {
               0, why);
     txn.error.text = why;
   }
-  if (status == 444) return txn.drop(false);
+  if (status == 444) {
+    txn.response.status = status;  // for the log
+    return txn.drop(false);
+  }
   if (const ErrorPage* page = find_page(txn, status)) return go_to_page(txn, *page, status);
   return answer_plainly(txn, status);
 }

@@ -123,6 +123,10 @@ bool resolve(Scope& scope, Str text, const config::Where& where, std::vector<net
   return true;
 }
 
+void warn_of_http2(Scope& scope, config::Where where) {
+  scope.diag.warning(where, "weir does not speak HTTP/2 yet, and offers HTTP/1.1");
+}
+
 bool listen_option(Scope& scope, const Directive& d, size_t i, Listen& l) {
   Str w = d.arg(i).text;
   if (w == "default_server" || w == "default")
@@ -137,15 +141,22 @@ bool listen_option(Scope& scope, const Directive& d, size_t i, Listen& l) {
     l.deferred = true;
   else if (w == "ipv6only=off")
     l.v6only = false;
-  else if (w == "bind" || w == "ipv6only=on" || w.starts_with("so_keepalive=") || w.starts_with("rcvbuf=") ||
-           w.starts_with("sndbuf=") || w.starts_with("fastopen=") || w.starts_with("setfib=") ||
-           w.starts_with("accept_filter="))
+  else if (w == "bind" || w == "ipv6only=on")
     return true;
+  else if (w.starts_with("so_keepalive=") || w.starts_with("rcvbuf=") || w.starts_with("sndbuf=") ||
+           w.starts_with("fastopen="))
+    scope.diag.warning(d.arg(i).where, fmt::format("\"{}\" has no effect in weir: the system's value counts",
+                                                   w.substr(0, w.find('='))));
+  else if (w.starts_with("setfib=") || w.starts_with("accept_filter="))
+    scope.diag.note(d.arg(i).where,
+                    fmt::format("\"{}\" has no effect in weir: it is for FreeBSD", w.substr(0, w.find('='))));
   else if (w.starts_with("backlog=")) {
     auto n = parse_u64(w.substr(8));
     if (!n || *n == 0) return false;
     l.backlog = static_cast<int>(*n);
-  } else if (w == "http2" || w == "quic" || w == "spdy" || w == "multipath") {
+  } else if (w == "http2") {
+    warn_of_http2(scope, d.arg(i).where);
+  } else if (w == "quic" || w == "spdy" || w == "multipath") {
     scope.diag.add(config::Severity::planned, d.arg(i).where, fmt::format("not yet: listen … {}", w), {});
   } else {
     return false;
@@ -348,6 +359,15 @@ model::Listener* make_listener(Scope& scope, const Listen& l) {
   return listener;
 }
 
+void bind_http2(void* s, const Directive& d, const Row&) {
+  Scope& scope = scope_of(s);
+  const Str word = d.arg(0).text;
+  if (word == "on")
+    warn_of_http2(scope, d.where);
+  else if (word != "off")
+    scope.error(d.arg(0).where, fmt::format("invalid value \"{}\" in \"http2\" directive", word), "write on or off");
+}
+
 const Row kTable[] = {
     {"listen", kServer, 1, -1, Block::none, Inherit::none, bind_listen,
      "address[:port] | port | unix:path [default_server] [ssl] [proxy_protocol] [backlog=number] [ipv6only=on|off] "
@@ -355,6 +375,8 @@ const Row kTable[] = {
      "address on which the server is reached"},
     {"server_name", kServer, 1, -1, Block::none, Inherit::none, bind_server_name, "name ...",
      "names of the virtual server"},
+    {"http2", kHttp | kServer, 1, 1, Block::none, Inherit::scalar, bind_http2, "on | off",
+     "whether HTTP/2 is spoken; not built yet, clients get HTTP/1.1"},
     {"server_names_hash_max_size", kHttp, 1, 1, Block::none, Inherit::none, nullptr, "size", "size of the name table",
      "the table grows by itself"},
     {"server_names_hash_bucket_size", kHttp, 1, 1, Block::none, Inherit::none, nullptr, "size",

@@ -1,6 +1,9 @@
-// Planned words: FastCGI, uwsgi, SCGI and memcached. Their rows have no binder, so checks, help and completion know
-// the words while starting refuses them. add_planned() puts the table into the index once at start; it is static data.
-// A row moves to its feature's file once the feature is built, which is why rows stand by module.
+// Planned words: FastCGI, uwsgi, SCGI and memcached. Their rows have no binder, so checks, help and completion know the words. Starting
+// refuses those that send requests there, without which the others have nothing to do: many files set paths and times for all four,
+// used or not. add_planned() puts the table into the index once at start; it is static data. A row moves to its feature's
+// file once the feature is built, which is why rows stand by module.
+#include <array>
+
 #include "nginx/context.h"
 #include "nginx/planned.h"
 
@@ -10,7 +13,7 @@ namespace {
 using config::Block;
 using config::Inherit;
 
-constexpr config::Row kRows[] = {
+constexpr config::Row kWords[] = {
     // ngx_http_fastcgi_module
     {"fastcgi_pass", kLocation | kIfInLocation, 1, 1, Block::none, Inherit::none, nullptr, "address",
      "Sends requests to the FastCGI server: an address, a socket or an upstream group."},
@@ -381,6 +384,14 @@ constexpr config::Row kRows[] = {
     {"memcached_gzip_flag", kHttpServerLocation, 1, 1, Block::none, Inherit::scalar, nullptr, "flag",
      "Flag bit of memcached that marks gzipped values."},
 };
+
+constexpr auto kRows = [] {
+  auto rows = std::to_array(kWords);
+  for (config::Row& row : rows)
+    if (!row.name.ends_with("_pass"))
+      row = config::without_effect(row, "it is for FastCGI, uwsgi, SCGI or memcached servers, which are not built yet");
+  return rows;
+}();
 
 }  // namespace
 

@@ -144,6 +144,10 @@ void bind_upstream(void* s, const Directive& d, const Row&) {
   if (!any) {
     auto& e = scope.error(d.where, "no servers are inside upstream", "name at least one server");
     e.product = e.text;
+  } else if (!pool->servers.empty() && std::ranges::all_of(pool->servers, &model::Server::backup)) {
+    auto& e =
+        scope.error(d.where, fmt::format("no servers in upstream \"{}\"", name), "take \"backup\" from one of them");
+    e.product = e.text;
   }
 }
 

@@ -229,13 +229,13 @@ bool nginx_version(const Ctx&, const Arg*, Value& out) {
 
 // ---------------------------------------------------------------- upstream
 
-// The attempts' values in nginx's list form: "a, b"; tries of different servers are separated by ", ".
+// The attempts' values in nginx's list form: "a, b : c", with a colon where an internal redirect led to another pool.
 template <class F>
 bool attempts(const Ctx& ctx, Value& out, F value) {
   const auto& list = ctx.txn->attempts;
   if (list.empty()) return false;
   std::string all;
-  for (const proxy::Attempt& a : list) all += fmt::format("{}{}", all.empty() ? "" : ", ", value(a));
+  for (const proxy::Attempt& a : list) all += fmt::format("{}{}", all.empty() ? "" : a.first ? " : " : ", ", value(a));
   return text(out, ctx.arena->dup(all));
 }
 std::string seconds(uint64_t ms) {

@@ -43,6 +43,7 @@ Next Transaction::forward(const Forward* p) {
   enter_pool(*pool);
   tried.clear();
   tries_done = 0;
+  enters_pool_ = true;
   server = nullptr;
   start_attempt();
   return Next::done;
@@ -139,6 +140,7 @@ void Transaction::start_attempt() {
   tries_done++;
   Attempt& a = attempts.push(arena, Attempt{});
   a.server = server;
+  a.first = std::exchange(enters_pool_, false);
   a.start_ms = shard.loop.now();
   a.connect_ms = a.head_ms = a.total_ms = UINT64_MAX;
   attempt_open_ = true;

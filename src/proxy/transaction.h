@@ -49,6 +49,7 @@ struct Times {
 struct Attempt {
   const model::Server* server = nullptr;
   uint16_t status = 0;
+  bool first = false;  // of those of one pool; the ones before are of another one, which an internal redirect has left
   uint64_t start_ms = 0;
   uint64_t connect_ms = 0;   // duration; UINT64_MAX: did not get there
   uint64_t head_ms = 0;
@@ -266,6 +267,7 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   bool finished_ = false;
   bool restart_ = false;
   bool attempt_open_ = false;
+  bool enters_pool_ = false;  // no server of it has been tried yet
   bool request_sent_ = false;  // the request head left for the current server
   bool body_started_ = false;  // body bytes that were not kept left for a server
   bool upload_ended_ = false;  // the client's message is complete

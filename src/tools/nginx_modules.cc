@@ -26,7 +26,7 @@ constexpr ContextMask kAnyStream = ng::kStream | ng::kStreamServer | ng::kStream
 
 constexpr Mark kModules[] = {
     {"http_ssl_module", "ssl_certificate", false, kAnyHttp},
-    {"http_v2_module", "http2", false, kAnyHttp},
+    {"http_v2_module", "http2_max_concurrent_streams", false, kAnyHttp},
     {"http_v3_module", "http3", false, kAnyHttp},
     {"http_realip_module", "set_real_ip_from", false, kAnyHttp},
     {"http_addition_module", "add_after_body", false, kAnyHttp},

@@ -16,7 +16,7 @@ http {
     proxy_http_version 1.1;
     server {
         listen 127.0.0.1:{port};
-        http2 on;
+        msie_padding on;
         location / { proxy_pass http://{origin}; }
         location /jwt { auth_jwt realm; proxy_pass http://{origin}; location /jwt/in { proxy_pass http://{origin}; } }
         location /page { error_page 501 =200 /; auth_jwt realm; proxy_pass http://{origin}; }

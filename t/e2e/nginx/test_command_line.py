@@ -127,3 +127,35 @@ def test_options_may_be_joined(weir):
         for option in ("-?,-h", "-v", "-V", "-t", "-T", "-q", "-s signal", "-p prefix", "-e filename", "-c filename",
                        "-g directives"):
             assert f"\n  {option} " in helped.stderr
+
+
+WITHOUT_USERS = """    client_body_temp_path {dir}/body;
+    fastcgi_temp_path {dir}/fastcgi;
+    uwsgi_read_timeout 5s;
+    fastcgi_param A 1;
+    fastcgi_param B 2;
+    scgi_hide_header A;
+    scgi_hide_header B;
+    variables_hash_max_size 2048;
+"""
+
+
+def test_words_for_servers_that_are_not_asked_are_no_obstacle(weir):
+    face, done = tried(weir, "http {\n", "http {\n" + WITHOUT_USERS)
+    assert done.returncode == 0, done.stderr
+    _, done = tried(weir, "return 200 ok;", "fastcgi_param A 1; fastcgi_pass 127.0.0.1:1;")
+    assert done.returncode == 1 and "not yet: fastcgi_pass" in done.stderr
+
+
+@pytest.mark.parametrize("old, new", [("{port};", "{port} http2;"), ("{port};", "{port}; http2 on;")])
+def test_http2_is_warned_of(weir, old, new):
+    face, done = tried(weir, old, new)
+    assert done.returncode == 0
+    assert "weir does not speak HTTP/2 yet, and offers HTTP/1.1" in done.stderr
+    _, done = tried(weir, "-V", "-V", "-V")
+    assert "--with-http_v2_module" not in done.stderr
+
+
+def test_a_group_of_backups_only_is_refused(weir):
+    _, done = tried(weir, "    server {\n", "    upstream a { server 127.0.0.1:1 backup; }\n    server {\n")
+    assert done.returncode == 1 and 'nginx: [emerg] no servers in upstream "a" in ' in done.stderr

@@ -22,6 +22,7 @@ http {
     server {
         listen 127.0.0.1:{port};
         location / { return 200 hello; }
+        location /none { access_log short.log short; return 444; }
         location /off { access_log off; return 200 x; }
         location /short { access_log short.log short; return 200 hello; }
         location /two { access_log short.log short; access_log json.log json; access_log raw.log raw; return 200 x; }
@@ -61,6 +62,13 @@ def test_formats_and_escapes(proxy):
     wait_text(proxy, "short.log", "/two:200:1\n")
     wait_text(proxy, "json.log", '{"agent":"a\\"b\\\\c","missing":""}\n')
     wait_text(proxy, "raw.log", 'a"b\\c\n')
+
+
+def test_an_answer_that_nobody_gets_has_its_status(proxy):
+    with proxy.client() as client:
+        client.send("GET /none HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert client.read_all() == b""
+    wait_text(proxy, "short.log", "/none:444:0\n")
 
 
 def test_off_and_conditions(proxy):

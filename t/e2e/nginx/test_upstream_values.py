@@ -80,3 +80,34 @@ def test_folders_are_nobodys_where_no_user_is_named(weir, origin):
             parent.chmod(parent.stat().st_mode | 0o011)
     assert proxy.get("/", method="POST", body=b"y" * 50000).status == 200
     assert origin.requests[0].body == b"y" * 50000
+
+
+TWO_POOLS = """
+daemon off;
+user {user};
+pid nginx.pid;
+error_log error.log info;
+events {}
+http {
+    log_format tries "$uri addr=$upstream_addr status=$upstream_status";
+    access_log access.log tries;
+    upstream first { server {dead}; server {origin} max_fails=0; }
+    server {
+        listen 127.0.0.1:{port};
+        location / {
+            proxy_pass http://first;
+            proxy_intercept_errors on;
+            error_page 404 /other;
+        }
+        location = /other { proxy_pass http://{origin}; }
+    }
+}
+"""
+
+
+def test_a_colon_stands_between_the_tries_of_two_pools(weir, origin):
+    # ngx_http_upstream_addr_variable: commas are between servers of one group.
+    origin.on("/missing", Reply(status=404))
+    proxy = weir("nginx", text=TWO_POOLS, origin=origin)
+    assert proxy.get("/missing").status == 404
+    proxy.wait_log(rf"/other addr=127.0.0.1:\d+, {origin} : {origin} status=502, 404 : 200$")
