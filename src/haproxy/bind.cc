@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "config/sections.h"
 #include "haproxy/haproxy.h"
 #include "haproxy/planned.h"
 #include "haproxy/tables.h"
@@ -183,7 +184,9 @@ void report_unknown(Scope& scope, const Directive& d) {
     if (ignore_without_side(scope, d, elsewhere)) return;
     scope.error(place_of_words(d, words_in(elsewhere[0]->name)),
                 fmt::format("'{}' is not allowed in a {} section", elsewhere[0]->name, here),
-                fmt::format("it may stand in: {}", context_names(elsewhere)),
+                config::is_section(elsewhere[0]->name)
+                    ? fmt::format("a section stands in no other: close the {} section before it with }}", here)
+                    : fmt::format("it may stand in: {}", context_names(elsewhere)),
                 fmt::format("keyword '{}' is not allowed in '{}' section", elsewhere[0]->name, here));
     return;
   }

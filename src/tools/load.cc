@@ -8,6 +8,7 @@
 #include "nginx/error_log.h"
 #include "nginx/nginx.h"
 #include "stats/counters.h"
+#include "tools/both_worlds.h"
 
 namespace weir::tools {
 namespace {
@@ -39,7 +40,9 @@ std::unique_ptr<model::Model> bind_both(std::unique_ptr<config::Tree> tree, conf
   // HAProxy's pools exist first, so that proxy_pass finds them; use_backend meets upstreams at the end.
   if (!haproxy_sections.empty()) haproxy::bind_into(*model, haproxy_sections, diag, options);
   if (!nginx_words.empty()) nginx::bind_into(*model, nginx_words, diag, options);
+  find_shared_names(haproxy_sections, nginx_words, diag);
   haproxy::finish_into(*model, diag, options);
+  find_shared_addresses(*model, diag);
   return model;
 }
 
