@@ -16,4 +16,14 @@ Str Source::line(uint32_t n) const {
   return found;
 }
 
+Where quoted_place(const Where& at, Str problem) {
+  const size_t open = problem.find('"');
+  const size_t close = open == Str::npos ? open : problem.find('"', open + 1);
+  if (close == Str::npos || !at.source) return at;
+  const Str quoted = problem.substr(open + 1, close - open - 1);
+  const size_t found = quoted.empty() ? Str::npos : at.source->line(at.line).find(quoted);
+  if (found == Str::npos) return at;
+  return {at.source, at.line, static_cast<uint32_t>(found + 1), static_cast<uint32_t>(quoted.size())};
+}
+
 }  // namespace weir::config

@@ -169,9 +169,9 @@ struct Maker {
     entry.context = entry.make(certificate->identity, problem);
     if (!entry.context) {
       if (scope.options.offline)
-        scope.diag.note(at, problem);
+        scope.diag.note(config::quoted_place(at, problem), problem);
       else
-        scope.error(at, problem, {}, problem);
+        scope.error(config::quoted_place(at, problem), problem, {}, problem);
       return scope.options.offline;
     }
     listener.entries.push_back(std::move(entry));
@@ -290,7 +290,7 @@ ssl_ctx_st* front_context(Scope& scope, const TlsOptions& o, net::TlsListener& l
   std::string problem;
   ssl_ctx_st* context = net::make_tls_server(front, problem);
   if (!context) {
-    scope.error(where, problem, {}, problem);
+    scope.error(config::quoted_place(where, problem), problem, {}, problem);
     return nullptr;
   }
   scope.model.keep_tls(context);

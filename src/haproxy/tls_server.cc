@@ -69,9 +69,9 @@ ssl_ctx_st* make_server_tls(Scope& scope, const ServerOptions& options, const st
     scope.model.keep_tls(context);
     scope.global.certificates.add_server({name, context, std::move(to), shown});
   } else if (scope.options.offline) {
-    scope.diag.note(where, problem);
+    scope.diag.note(config::quoted_place(where, problem), problem);
   } else {
-    scope.error(where, problem, {}, problem);
+    scope.error(config::quoted_place(where, problem), problem, {}, problem);
   }
   return context;
 }

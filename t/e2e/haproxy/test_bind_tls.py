@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import socket
 import ssl
 import subprocess
@@ -466,3 +467,21 @@ def test_a_resumed_session_brings_no_certificate(weir, certs, version):
     first = tls.Exchange(proxy.port, client)
     again = tls.Exchange(proxy.port, client, session=first.session)
     assert [e.body.split()[:3] for e in (first, again)] == [[b"0", b"1", b"1"], [b"1", b"1", b"0"]]
+
+
+@pytest.mark.parametrize("line, meant", [
+    ("bind :1 ssl crt {pem} ca-file nofile.pem verify required", "nofile.pem"),
+    ("bind :1 ssl crt {pem} ciphers NONSENSE", "NONSENSE"),
+    ("bind :1 ssl crt {pem} curves NONSENSE", "NONSENSE"),
+    ("server s 127.0.0.1:1 ssl verify required ca-file nofile.pem", "nofile.pem"),
+    ("server s 127.0.0.1:1 ssl verify none ciphersuites NONSENSE", "NONSENSE"),
+])
+def test_the_word_that_openssl_does_not_like_is_underlined(weir, certs, line, meant):
+    text = f"listen l\n    mode http\n    timeout client 1s\n    timeout connect 1s\n    timeout server 1s\n    {line}\n"
+    face = weir("haproxy", text=text, pem=certs.leaf(), start=False)
+    done = face.run("-c", "-f", str(face.conf))
+    assert done.returncode == 1
+    lines = (done.stdout + done.stderr).splitlines()
+    (caret,) = (n for n, shown in enumerate(lines) if re.fullmatch(r"[^|]*\| +\^~*", shown))
+    start = lines[caret].index("^")
+    assert lines[caret - 1][start:start + lines[caret].count("~") + 1] == meant
