@@ -5,6 +5,7 @@
 #include "expr/args.h"
 #include "expr/fetch_helpers.h"
 #include "expr/tables.h"
+#include "proxy/shard.h"
 
 namespace weir::expr {
 namespace {
@@ -36,6 +37,13 @@ bool fe_conn(const Ctx& ctx, const Arg* args, Value& out) {
   int64_t n = hooks.frontend_connections(ctx, r ? r->name : Str{});
   return n >= 0 && give(out, n);
 }
+template <bool requests>
+bool fe_rate(const Ctx& ctx, const Arg* args, Value& out) {
+  if (!hooks.frontend_rate) return false;
+  auto* r = static_cast<const Reference*>(args[0].object);
+  int64_t n = hooks.frontend_rate(ctx, r ? r->name : Str{}, requests);
+  return n >= 0 && give(out, n);
+}
 bool so_id(const Ctx& ctx, const Arg*, Value& out) {
   return ctx.txn && give(out, int64_t{ctx.txn->listener.id});
 }
@@ -64,6 +72,10 @@ bool nbsrv(const Ctx& ctx, const Arg* args, Value& out) {
 bool be_conn(const Ctx& ctx, const Arg* args, Value& out) {
   const model::Pool* pool = pool_argument(ctx, args[0]);
   return pool && give(out, load(pool->state->current));
+}
+bool be_sess_rate(const Ctx& ctx, const Arg* args, Value& out) {
+  const model::Pool* pool = pool_argument(ctx, args[0]);
+  return pool && give(out, int64_t{pool->state->rate.read(proxy::Shard::current().loop.now())});
 }
 // Room on the servers that take requests now; -1 when one has no limit.
 bool be_conn_free(const Ctx& ctx, const Arg* args, Value& out) {
@@ -141,6 +153,10 @@ bool srv_conn_free(const Ctx& ctx, const Arg* args, Value& out) {
   return give(out, load(s->state->max_conns) ? std::max<int64_t>(0, load(s->state->max_conns) - load(s->state->current))
                                              : int64_t{-1});
 }
+bool srv_sess_rate(const Ctx& ctx, const Arg* args, Value& out) {
+  const model::Server* s = server_argument(ctx, args[0]);
+  return s && give(out, int64_t{s->state->rate.read(proxy::Shard::current().loop.now())});
+}
 bool srv_queue(const Ctx& ctx, const Arg* args, Value& out) {
   const model::Server* s = server_argument(ctx, args[0]);
   return s && give(out, load(s->state->queued));
@@ -173,12 +189,15 @@ constexpr FetchDef kTable[] = {
     {"be_conn_free", 1, 1, kInt, kAnywhere, be_conn_free, nullptr, "free places on the servers of a backend", "b"},
     {"be_id", 0, 0, kInt, kBackend, be_id, nullptr, "the id of the current backend"},
     {"be_name", 0, 0, kText, kBackend, be_name, nullptr, "the name of the current backend"},
+    {"be_sess_rate", 1, 1, kInt, kAnywhere, be_sess_rate, nullptr, "new sessions of a backend per second", "b"},
     {"connslots", 1, 1, kInt, kAnywhere, connslots, nullptr, "free places on the servers of a backend and in their queues", "b"},
     {"dst_conn", 0, 0, kInt, kClientConn, dst_conn, nullptr, "connections on the same listening socket"},
     {"fe_conn", 1, 1, kInt, kAnywhere, fe_conn, nullptr, "connections of a frontend", "f"},
     {"fe_defbe", 0, 0, kText, kClientConn, fe_defbe, nullptr, "the default backend of the frontend"},
     {"fe_id", 0, 0, kInt, kClientConn, fe_id, nullptr, "the id of the frontend"},
     {"fe_name", 0, 0, kText, kClientConn, fe_name, nullptr, "the name of the frontend"},
+    {"fe_req_rate", 1, 1, kInt, kAnywhere, fe_rate<true>, nullptr, "requests of a frontend per second", "f"},
+    {"fe_sess_rate", 1, 1, kInt, kAnywhere, fe_rate<false>, nullptr, "new connections of a frontend per second", "f"},
     {"nbsrv", 1, 1, kInt, kAnywhere, nbsrv, nullptr, "usable servers of a backend", "b"},
     {"prio_class", 0, 0, kInt, kAnywhere, prio_class, nullptr, "the request's class in queues for servers"},
     {"prio_offset", 0, 0, kInt, kAnywhere, prio_offset, nullptr, "by how many ms the request goes later in its class"},
@@ -192,6 +211,7 @@ constexpr FetchDef kTable[] = {
     {"srv_iweight", 1, 1, kInt, kAnywhere, srv_iweight, nullptr, "the configured weight of a server", "S"},
     {"srv_name", 0, 0, kText, kServerConn, srv_name, nullptr, "the name of the chosen server"},
     {"srv_queue", 1, 1, kInt, kAnywhere, srv_queue, nullptr, "requests that wait for a server", "S"},
+    {"srv_sess_rate", 1, 1, kInt, kAnywhere, srv_sess_rate, nullptr, "new sessions of a server per second", "S"},
     {"srv_uweight", 1, 1, kInt, kAnywhere, srv_weight, nullptr, "the weight of a server as set by the user", "S"},
     {"srv_weight", 1, 1, kInt, kAnywhere, srv_weight, nullptr, "the current weight of a server", "S"},
 };

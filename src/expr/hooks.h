@@ -44,6 +44,8 @@ struct Hooks {
   uint32_t (*server_id)(const model::Server& server) = nullptr;  // its slot + 1
   // Current connections: of the frontend that serves this, of a frontend by name (-1: no such one), of all.
   int64_t (*frontend_connections)(const Ctx& ctx, Str name) = nullptr;  // absent
+  // New ones per second: connections, or requests, of such a frontend (-1: no such one).
+  int64_t (*frontend_rate)(const Ctx& ctx, Str name, bool requests) = nullptr;  // absent
   int64_t (*process_connections)() = nullptr;              // those of this shard
   int64_t (*listener_connections)(const Ctx& ctx) = nullptr;
   int64_t (*backend_limit)(const model::Pool& pool) =

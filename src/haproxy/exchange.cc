@@ -82,11 +82,19 @@ uint32_t server_id(const model::Server& server) {
   bool haproxy = server.pool && server.pool->personality == &personality(false);
   return haproxy && o && o->id ? o->id : server.slot + 1u;
 }
-int64_t frontend_connections(const expr::Ctx& ctx, Str name) {
+stats::ProxyCounters* front_counters(const expr::Ctx& ctx, Str name) {
   const Proxy* p = name.empty() ? front_of(ctx)
                    : ctx.txn    ? global(ctx.txn->shard.model).find_proxy(name, true)
                                 : nullptr;
-  return p && p->front_counters ? p->front_counters->connections.current.read() : -1;
+  return p ? p->front_counters : nullptr;
+}
+int64_t frontend_connections(const expr::Ctx& ctx, Str name) {
+  const stats::ProxyCounters* c = front_counters(ctx, name);
+  return c ? c->connections.current.read() : -1;
+}
+int64_t frontend_rate(const expr::Ctx& ctx, Str name, bool requests) {
+  const stats::ProxyCounters* c = front_counters(ctx, name);
+  return c ? int64_t{(requests ? c->request_rate : c->connections.rate).read(proxy::Shard::current().loop.now())} : -1;
 }
 int64_t process_connections() {
   return static_cast<int64_t>(proxy::Shard::current().connections());
@@ -273,6 +281,7 @@ void install_hooks() {
   h.backend_id = backend_id;
   h.server_id = server_id;
   h.frontend_connections = frontend_connections;
+  h.frontend_rate = frontend_rate;
   h.process_connections = process_connections;
   h.unique_id = id_of;
   h.capture = get_capture;

@@ -38,8 +38,6 @@ constexpr Row kRows[] = {
      "<mark> [ { if | unless } <condition> ]", "deprecated; replaced by: set-fc-mark"},
     {"tcp-request connection set-tos", kFrontends, 1, -1, Block::none, Inherit::rules, nullptr,
      "<tos> [ { if | unless } <condition> ]", "deprecated; replaced by: set-fc-tos"},
-    {"tcp-request connection silent-drop", kFrontends, 0, -1, Block::none, Inherit::rules, nullptr,
-     "[ rst-ttl <ttl> ] [ { if | unless } <condition> ]", "drop the connection without telling the peer"},
     {"tcp-request connection lua.", kFrontends, 0, -1, Block::none, Inherit::rules, nullptr,
      "<name> [<args>...] [ { if | unless } <condition> ]", "run an action registered by a Lua script"},
     // tcp-request session rules
@@ -54,8 +52,6 @@ constexpr Row kRows[] = {
      "<mark> [ { if | unless } <condition> ]", "deprecated; replaced by: set-fc-mark"},
     {"tcp-request session set-tos", kFrontends, 1, -1, Block::none, Inherit::rules, nullptr,
      "<tos> [ { if | unless } <condition> ]", "deprecated; replaced by: set-fc-tos"},
-    {"tcp-request session silent-drop", kFrontends, 0, -1, Block::none, Inherit::rules, nullptr,
-     "[ rst-ttl <ttl> ] [ { if | unless } <condition> ]", "drop the connection without telling the peer"},
     {"tcp-request session lua.", kFrontends, 0, -1, Block::none, Inherit::rules, nullptr,
      "<name> [<args>...] [ { if | unless } <condition> ]", "run an action registered by a Lua script"},
     // tcp-request content rules
@@ -76,8 +72,6 @@ constexpr Row kRows[] = {
      "<mark> [ { if | unless } <condition> ]", "deprecated; replaced by: set-fc-mark"},
     {"tcp-request content set-tos", kProxies, 1, -1, Block::none, Inherit::rules, nullptr,
      "<tos> [ { if | unless } <condition> ]", "deprecated; replaced by: set-fc-tos"},
-    {"tcp-request content silent-drop", kProxies, 0, -1, Block::none, Inherit::rules, nullptr,
-     "[ rst-ttl <ttl> ] [ { if | unless } <condition> ]", "drop the connection without telling the peer"},
     {"tcp-request content switch-mode", kProxies, 1, -1, Block::none, Inherit::rules, nullptr,
      "http [ proto <name> ] [ { if | unless } <condition> ]", "continue this TCP stream as HTTP"},
     {"tcp-request content use-service", kProxies, 1, -1, Block::none, Inherit::rules, nullptr,
@@ -99,8 +93,6 @@ constexpr Row kRows[] = {
      "<mark> [ { if | unless } <condition> ]", "deprecated; replaced by: set-fc-mark"},
     {"tcp-response content set-tos", kBackends, 1, -1, Block::none, Inherit::rules, nullptr,
      "<tos> [ { if | unless } <condition> ]", "deprecated; replaced by: set-fc-tos"},
-    {"tcp-response content silent-drop", kBackends, 0, -1, Block::none, Inherit::rules, nullptr,
-     "[ rst-ttl <ttl> ] [ { if | unless } <condition> ]", "drop the connection without telling the peer"},
     {"tcp-response content lua.", kBackends, 0, -1, Block::none, Inherit::rules, nullptr,
      "<name> [<args>...] [ { if | unless } <condition> ]", "run an action registered by a Lua script"},
 };

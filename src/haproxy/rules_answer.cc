@@ -81,6 +81,16 @@ Next run_deny(Transaction& txn, Cursor& c, const void* conf) {
   return answer(txn, *rule.page, ctx);
 }
 
+void bind_dropping(Scope& scope, const Directive& d, const Row& row, proxy::StepFn run) {
+  Words args;
+  auto* rule = new_rule<Rule>(scope, d, row, args);
+  if (!rule) return;
+  // rst-ttl changes how far the reset travels; it is sent with the usual reach.
+  size_t used = args.size() >= 2 && args[0] == "rst-ttl" ? 2 : 0;
+  if (used) scope.diag.note(args[0].where, "'rst-ttl' has no effect in weir: the reset is sent with the system's TTL");
+  if (no_more(scope, args, used, row)) add_rule(scope, d, *rule, run);
+}
+
 namespace {
 
 void bind_plain(Scope& scope, const Directive& d, const Row& row, proxy::StepFn run) {
@@ -97,14 +107,7 @@ void bind_reject(void* s, const Directive& d, const Row& row) {
 }
 
 void bind_silent_drop(void* s, const Directive& d, const Row& row) {
-  Scope& scope = scope_of(s);
-  Words args;
-  auto* rule = new_rule<Rule>(scope, d, row, args);
-  if (!rule) return;
-  // rst-ttl changes how far the reset travels; it is sent with the usual reach.
-  size_t used = args.size() >= 2 && args[0] == "rst-ttl" ? 2 : 0;
-  if (used) scope.diag.note(args[0].where, "'rst-ttl' has no effect in weir: the reset is sent with the system's TTL");
-  if (no_more(scope, args, used, row)) add_rule(scope, d, *rule, run_silent_drop);
+  bind_dropping(scope_of(s), d, row, run_silent_drop);
 }
 
 void bind_answer(Scope& scope, const Directive& d, const Row& row, uint16_t status, bool deny, proxy::StepFn run) {

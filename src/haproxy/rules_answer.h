@@ -16,6 +16,8 @@ struct AuthRule : Rule {
 Next run_allow(Transaction& txn, Cursor& c, const void* conf);
 Next run_deny(Transaction& txn, Cursor& c, const void* conf);
 Next run_auth(Transaction& txn, Cursor& c, const void* conf);
+// [rst-ttl N] and a condition.
+void bind_dropping(Scope& scope, const Directive& d, const Row& row, proxy::StepFn run);
 // [realm R], and nothing behind it. False after an error.
 bool take_realm(Scope& scope, Words args, const Row& row, Str& realm);
 

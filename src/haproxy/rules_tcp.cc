@@ -4,6 +4,7 @@
 
 #include "haproxy/bind.h"
 #include "haproxy/rule.h"
+#include "haproxy/rules_answer.h"
 #include "haproxy/rules_tcp.h"
 #include "haproxy/tables.h"
 #include "proxy/delay.h"
@@ -47,8 +48,7 @@ Next run_accept(Transaction& txn, Cursor& c, const void* conf) {
   return out == Outcome::yes ? leave_ruleset(txn, c) : Next::next;
 }
 
-Next run_reject(Transaction& txn, Cursor& c, const void* conf) {
-  auto& rule = *static_cast<const Rule*>(conf);
+Next end_connection(Transaction& txn, Cursor& c, const Rule& rule, bool silently) {
   Outcome out = content_outcome(rule, txn, c);
   if (out == Outcome::unknown) return wait_for_content(txn, c);
   if (out != Outcome::yes) return Next::next;
@@ -58,11 +58,18 @@ Next run_reject(Transaction& txn, Cursor& c, const void* conf) {
   if (rule.response) {
     x.back->back_counters->denied_responses.fetch_add(1, std::memory_order_relaxed);
     txn.termination = {'P', 'D'};
-    return txn.drop(false);
+    return txn.drop(silently);
   }
   if (x.front) x.front->front_counters->denied_requests.fetch_add(1, std::memory_order_relaxed);
   txn.termination = {'P', 'R'};
-  return txn.drop(false);
+  return txn.drop(silently);
+}
+
+Next run_reject(Transaction& txn, Cursor& c, const void* conf) {
+  return end_connection(txn, c, *static_cast<const Rule*>(conf), false);
+}
+Next run_silent_drop(Transaction& txn, Cursor& c, const void* conf) {
+  return end_connection(txn, c, *static_cast<const Rule*>(conf), true);
 }
 
 void bind_plain(Scope& scope, const Directive& d, const Row& row, proxy::StepFn run) {
@@ -77,6 +84,10 @@ void bind_reject(void* s, const Directive& d, const Row& row) {
   bind_plain(scope_of(s), d, row, run_reject);
 }
 
+void bind_silent_drop(void* s, const Directive& d, const Row& row) {
+  bind_dropping(scope_of(s), d, row, run_silent_drop);
+}
+
 // The contents of a response are inspected when its head is there, so nothing is left to wait for.
 void bind_response_delay(void* s, const Directive& d, const Row& row) {
   uint32_t ms = 0;
@@ -89,18 +100,25 @@ void bind_delay(void* s, const Directive& d, const Row& row) {
 
 constexpr Str kIf = "[ { if | unless } <condition> ]";
 
+constexpr Str kIfDrop = "[ rst-ttl <ttl> ] [ { if | unless } <condition> ]";
+constexpr Str kDropHelp = "drop the connection so that the client is not told";
+
 constexpr Row kRows[] = {
     rule_row("tcp-request connection accept", kFrontends, 0, -1, bind_accept, kIf, "accept the connection"),
     rule_row("tcp-request connection reject", kFrontends, 0, -1, bind_reject, kIf, "close the connection at once"),
+    rule_row("tcp-request connection silent-drop", kFrontends, 0, -1, bind_silent_drop, kIfDrop, kDropHelp),
     rule_row("tcp-request session accept", kFrontends, 0, -1, bind_accept, kIf, "accept the session"),
     rule_row("tcp-request session reject", kFrontends, 0, -1, bind_reject, kIf,
              "close the session after its handshakes"),
+    rule_row("tcp-request session silent-drop", kFrontends, 0, -1, bind_silent_drop, kIfDrop, kDropHelp),
     rule_row("tcp-request content accept", kProxies, 0, -1, bind_accept, kIf, "accept the contents and go on"),
     rule_row("tcp-request content reject", kProxies, 0, -1, bind_reject, kIf,
              "close the connection because of its contents"),
+    rule_row("tcp-request content silent-drop", kProxies, 0, -1, bind_silent_drop, kIfDrop, kDropHelp),
     rule_row("tcp-response content accept", kBackends, 0, -1, bind_accept, kIf, "accept the response and go on"),
     rule_row("tcp-response content reject", kBackends, 0, -1, bind_reject, kIf,
              "close the connection because of the response"),
+    rule_row("tcp-response content silent-drop", kBackends, 0, -1, bind_silent_drop, kIfDrop, kDropHelp),
     {"tcp-response inspect-delay", kBackends, 1, 1, Block::none, Inherit::copy, bind_response_delay, "<timeout>",
      "longest wait for response data in tcp-response content rules"},
     {"tcp-request inspect-delay", kProxies, 1, 1, Block::none, Inherit::copy, bind_delay, "<timeout>",

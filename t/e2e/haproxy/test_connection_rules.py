@@ -33,6 +33,24 @@ frontend drops
     maxconn 5
     http-request silent-drop if { path /drop }
     default_backend b
+frontend untold
+    bind 127.0.0.1:{untoldport}
+    tcp-request connection silent-drop if { src 127.0.0.0/8 }
+    default_backend b
+frontend untold_session
+    bind 127.0.0.1:{untoldsessionport} accept-proxy
+    tcp-request session silent-drop if { src 10.9.8.7 }
+    default_backend b
+frontend untold_content
+    mode tcp
+    bind 127.0.0.1:{untoldcontentport}
+    tcp-request inspect-delay 5s
+    tcp-request content silent-drop if { req.payload(0,0) -m sub bad }
+    tcp-request content accept if { req.len gt 0 }
+    use_backend raw_back
+backend raw_back
+    mode tcp
+    server s {origin}
 listen raw
     mode tcp
     bind 127.0.0.1:{rawport}
@@ -78,3 +96,19 @@ def test_silent_drop_gives_its_place_back(weir, origin):
     net.wait_until(lambda: proxy.runtime().info()["CurrConns"] == "0", "the places of dropped clients")
     assert proxy.get("/").status == 200
     assert all(client.received() == b"" for client in dropped)
+
+
+def test_connections_sessions_and_contents_are_dropped_silently(weir, origin):
+    proxy = weir("haproxy", text=CONF, origin=origin)
+    dropped = [proxy.client("untoldport"), proxy.client("untoldsessionport"), proxy.client("untoldcontentport")]
+    dropped[1].send("PROXY TCP4 10.9.8.7 10.0.0.1 1 80\r\n")
+    dropped[2].send("something bad")
+    stat = proxy.runtime().stat
+    fronts = ("untold", "untold_session", "untold_content")
+    net.wait_until(lambda: all(stat()[name, "FRONTEND"]["scur"] == "0" and stat()[name, "FRONTEND"]["stot"] == "1"
+                               for name in fronts[1:]), lambda: f"dropped: {stat()}")
+    net.wait_until(lambda: proxy.runtime().info()["CurrConns"] == "0", "the places of dropped clients")
+    assert all(client.received() == b"" for client in dropped)
+    assert not origin.connections
+    with proxy.client("untoldcontentport") as client:
+        assert client.request("/").status == 200
