@@ -1,6 +1,7 @@
 // Algorithms that take turns: nginx's and HAProxy's round robin, static-rr, wrr, first, sticky.
 #include <criterion/criterion.h>
 
+#include "balance/turns.h"
 #include "rig.h"
 
 using namespace weir;
@@ -46,6 +47,42 @@ Test(smooth_round_robin, large_pools_follow_the_weights) {
   cr_expect(n[8] >= 9 && n[8] <= 11, "%zu", n[8]);
   rig.down(7);
   cr_expect_eq(rig.count(*b, 500)[7], 0u);
+}
+
+Test(turns, go_on_when_their_time_begins_anew) {
+  Rig rig({1, 2, 4});
+  PickLock lock(rig.pool);
+  const Lineup& l = lineup(rig.pool, 0);
+  Turns early(3), late(3, Turns::kLast - 1000);
+  for (Turns* turns : {&early, &late}) turns->follow(l.active);
+  auto anybody = [](uint16_t) { return true; };
+  for (int i = 0; i < 100'000; i++) {
+    uint16_t a = early.take(anybody), b = late.take(anybody);
+    cr_assert_eq(a, b, "turn %d: %u, %u", i, a, b);
+  }
+}
+
+Test(turns, who_was_passed_does_not_get_all_it_missed) {
+  Rig rig(3);
+  PickLock lock(rig.pool);
+  Turns turns(3);
+  turns.follow(lineup(rig.pool, 0).active);
+  for (int i = 0; i < 1000; i++) turns.take([](uint16_t slot) { return slot != 1; });
+  int n = 0;
+  for (int i = 0; i < 300; i++) n += turns.take([](uint16_t) { return true; }) == 1;
+  cr_expect(n >= 100 && n <= 101, "%d", n);
+}
+
+Test(smooth_round_robin, large_pools_take_huge_weights) {
+  std::vector<int32_t> weights(40, 2'000'000);
+  weights[7] = 100'000'000;
+  weights[8] = 4'000'000;
+  Rig rig(weights);
+  Owned b(make_smooth_round_robin(rig.pool));
+  auto n = rig.count(*b, 9000);
+  cr_expect(n[0] >= 95 && n[0] <= 105, "%zu", n[0]);
+  cr_expect(n[8] >= 190 && n[8] <= 210, "%zu", n[8]);
+  cr_expect(n[7] >= 4900 && n[7] <= 5100, "%zu", n[7]);
 }
 
 // The orders are those of HAProxy itself, as t/diff/balancing compares them.
