@@ -73,7 +73,7 @@ class Balancer {
   virtual const Server* pick(const Pool& pool, proxy::Transaction& txn, const Tried& tried) = 0;
   // Whether this request, for which that server was picked, waits for its place there when another one took it meanwhile.
   virtual bool awaits(const Server&, const proxy::Transaction&) const { return wishes.insists; }
-  // A request goes to that server for other reasons than this algorithm's.
+  // A request goes to that server for other reasons than this algorithm's; its end is told like that of any other.
   virtual void taken(const Pool&, const Server&) {}
   // The head of the answer came to a request that was picked for this server. Before ended().
   virtual void answered(const Server&, uint64_t /*header_ms*/, uint64_t /*now_ms*/) {}

@@ -45,6 +45,13 @@ class LeastTime final : public Balancer {
     return nullptr;
   }
 
+  void taken(const Pool& pool, const Server& server) override {
+    uint64_t now = net::Loop::current().now();
+    PickLock lock(pool);
+    now_ = now;
+    took(server);
+  }
+
   void answered(const Server& server, uint64_t header_ms, uint64_t now_ms) override {
     PickLock lock(*server.pool);
     done(server, header_ms, now_ms);

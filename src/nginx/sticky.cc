@@ -184,7 +184,10 @@ class StickyBalancer final : public model::Balancer {
     const Server* s = usual_->pick(pool, txn, tried);
     if (s && !s->backup) return s;
     const Server* backup = find(pool, sid, true, txn, tried, now);
-    return backup ? backup : s;
+    if (!backup || backup == s) return s;
+    if (s && wishes.ends) usual_->ended(*s, {.now_ms = now});
+    usual_->taken(pool, *backup);
+    return backup;
   }
 
   const Server* find(const model::Pool& pool, Str sid, bool backup, Transaction& txn, const model::Tried& tried,

@@ -167,6 +167,14 @@ def test_a_full_server_lets_its_clients_go(start, three):
         assert names(proxy, "/?to=u&r=1") == "bbb"
 
 
+def test_a_backup_that_was_passed_over_for_the_sessions_own_has_no_request(start, three):
+    proxy = start("""upstream u { server {a} down; server {b} backup route=1; server {c} backup route=2;
+        least_time header inflight; sticky route $arg_r; }""")
+    three["b"].on("/late", Reply(headers=[("X-Name", "b")], delay=0.1))
+    assert names(proxy, "/late?to=u&r=1", 3) == "bbb"
+    assert names(proxy, "/?to=u", 4) == "cccc"
+
+
 # --- learn ---
 
 LEARN = """upstream u { server {a}; server {b}; server {c};

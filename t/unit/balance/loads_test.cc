@@ -171,6 +171,19 @@ Test(least_time, running_requests_count_with_inflight) {
   cr_expect_eq(s->state->latency.inflight.read(), 0);
 }
 
+Test(least_time, requests_that_it_did_not_pick_count_with_inflight) {
+  Rig rig(2);
+  Owned b(make_least_time(rig.pool, {.inflight = true}));
+  const Server* s = rig.begin(*b);
+  b->taken(rig.pool, *s);
+  s->state->current.up();
+  cr_expect_eq(s->state->latency.inflight.read(), 2);
+  rig.end(*b, s->slot, {.total_ms = 1});
+  cr_expect_eq(s->state->latency.inflight.read(), 1, "the other one still runs");
+  rig.end(*b, s->slot, {.total_ms = 1});
+  cr_expect_eq(s->state->latency.inflight.read(), 0);
+}
+
 Test(random, nginxs_goes_by_weight_and_passes_who_cannot) {
   Rig rig({1, 2, 3});
   Owned b(make_random(rig.pool, Draw::one));
