@@ -97,7 +97,7 @@ bool Parser::header(Words words, size_t& at) {
     return true;
   }
   ParseEnv env = scope.env();
-  const LogFormat* format = compile_log_format(value, FormatUse::text, place, env);
+  const LogFormat* format = compile_log_format(value, FormatUse::header, place, env);
   if (!format) return false;
   page.fields.push(scope.arena, {name.text, {}, format});
   return true;

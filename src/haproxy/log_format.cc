@@ -191,6 +191,7 @@ class Compiler {
     size_t end = text_.find('}', at_);
     if (end == Str::npos) return fail(at_, 1, "missing '}' after the flags");
     part.flags = apply_flags(text_.substr(at_ + 1, end - at_ - 1), part.flags);
+    if (part.flags & kPercent) part.flags &= static_cast<uint16_t>(~kEncoded);  // what HTTP carries is never encoded
     at_ = end + 1;
     return true;
   }

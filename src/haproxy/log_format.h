@@ -34,7 +34,7 @@ enum FormatWait : uint8_t {
 enum class FormatUse : uint8_t {
   log,  // a log line: `-` for missing values, runs of blanks merged
   id,  // unique-id-format: blanks merged, control characters as %XX
-  header,  // header values, locations, cookies: control characters as %XX
+  header,  // header values, targets, locations, cookies: samples unquoted, their control characters as %XX
   text,  // bodies, variables, map keys: values as they are
 };
 

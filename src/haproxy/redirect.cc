@@ -98,7 +98,7 @@ struct Parser {
 const LogFormat* Parser::text(const Word& word) {
   if (!literal) {
     ParseEnv env = scope.env();
-    return compile_log_format(word, FormatUse::text, place, env);
+    return compile_log_format(word, FormatUse::header, place, env);
   }
   auto* format = scope.arena.make<LogFormat>();
   LogFormat::Part part;
@@ -157,7 +157,7 @@ bool Parser::option(size_t& at) {
   if (word.text.ends_with("cookie")) return cookie(value, word == "clear-cookie");
   if (word == "set-cookie-fmt") {
     ParseEnv env = scope.env();
-    return (rule.cookie = compile_log_format(value, FormatUse::text, place, env)) != nullptr;
+    return (rule.cookie = compile_log_format(value, FormatUse::header, place, env)) != nullptr;
   }
   rule.form = word == "prefix" ? Form::prefix : word == "scheme" ? Form::scheme : Form::location;
   return (rule.format = text(value)) != nullptr;

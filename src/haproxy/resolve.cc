@@ -339,7 +339,7 @@ void make_logs(Scope& scope, Proxy& p) {
   if (p.s.log_global)
     for (LogTarget* t : scope.global.logs) p.targets.push_back(t);
   // A backend's own is that of its checks.
-  p.unique_id = format_of(scope, p.s.unique_id_format, FormatUse::text, p.is_front() ? kAtFrontendRequest : kAnyPlace);
+  p.unique_id = format_of(scope, p.s.unique_id_format, FormatUse::id, p.is_front() ? kAtFrontendRequest : kAnyPlace);
   if (!p.is_front()) return;
   p.log_format = format_of(scope, p.s.log_format, FormatUse::log, kAtLog);
   p.log_format_sd = format_of(scope, p.s.log_format_sd, FormatUse::log, kAtLog);

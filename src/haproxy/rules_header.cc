@@ -163,7 +163,7 @@ void bind_set_header(void* s, const Directive& d, const Row& row) {
   rule->name = args[0].text;
   rule->id = http::name_id(rule->name);
   ParseEnv env = scope.env();
-  rule->value = compile_log_format(args[1], FormatUse::text, place_of(scope, rule->set), env);
+  rule->value = compile_log_format(args[1], FormatUse::header, place_of(scope, rule->set), env);
   if (!rule->value) return;
   bool add = row.name.ends_with("add-header");
   add_rule(scope, d, *rule, add ? add_header : set_header);
@@ -218,7 +218,7 @@ void bind_replace_header(void* s, const Directive& d, const Row& row) {
   rule->each_value = row.name.ends_with("replace-value");
   ParseEnv env = scope.env();
   rule->regex = compile_regex(scope, args[1]);
-  rule->value = compile_log_format(args[2], FormatUse::text, place_of(scope, rule->set), env);
+  rule->value = compile_log_format(args[2], FormatUse::header, place_of(scope, rule->set), env);
   if (rule->regex && rule->value) add_rule(scope, d, *rule, replace_header);
 }
 

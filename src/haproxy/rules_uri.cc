@@ -78,7 +78,7 @@ void bind_set(void* s, const Directive& d, const Row& row) {
   if (!rule || !enough(scope, d, args, 1, row) || !no_more(scope, args, 1, row)) return;
   rule->part = part_of(row);
   ParseEnv env = scope.env();
-  rule->value = compile_log_format(args[0], FormatUse::text, place_of(scope, rule->set), env);
+  rule->value = compile_log_format(args[0], FormatUse::header, place_of(scope, rule->set), env);
   if (rule->value) add_rule(scope, d, *rule, run_set);
 }
 
@@ -94,7 +94,7 @@ void bind_replace(void* s, const Directive& d, const Row& row) {
     scope.error(args[0].where, fmt::format("the regular expression does not compile: {}", problem), {},
                 fmt::format("failed to parse the regex : {}", problem));
   ParseEnv env = scope.env();
-  rule->value = compile_log_format(args[1], FormatUse::text, place_of(scope, rule->set), env);
+  rule->value = compile_log_format(args[1], FormatUse::header, place_of(scope, rule->set), env);
   if (rule->regex && rule->value) add_rule(scope, d, *rule, run_replace);
 }
 

@@ -82,6 +82,29 @@ def test_a_header_rule_keeps_trailing_space(start):
     assert b"x: /a \r\n" in proxy.get("/a").raw_head
 
 
+def test_flags_of_a_log_format_do_not_quote_samples_in_what_http_carries(start, origin):
+    proxy = start("""
+frontend web
+    bind 127.0.0.1:{port}
+    http-request redirect location /%{+Q,+json}[url_param(a)] if { path /location }
+    http-request return status 200 content-type text/plain hdr x "%{+Q}[url_param(a)] %{+Q,+M}[url_param(none)]|%{+Q}HM" lf-string "%{+Q}[url_param(a)]" if { path /return }
+    http-request set-header x %{+Q}[url_param(a)]
+    http-request set-query q=%{+Q}[url_param(a)]
+    http-response set-header line %{+Q}[str(a\\nb)]
+    default_backend b
+backend b
+    server s {origin}
+""")
+    assert proxy.get("/location?a=b").header("location") == "/b"
+    answer = proxy.get("/return?a=b")
+    assert answer.header("x") == 'b |"GET"'
+    assert answer.body == b'"b"'
+    assert proxy.get("/?a=b").header("line") == "a%0Ab"
+    (request,) = origin.requests
+    assert request.target == "/?q=b"
+    assert request.header("x") == "b"
+
+
 def test_json_without_arguments(start):
     proxy = echo(start, 'http-request return status 200 hdr x "%[str(a\\\\b),json]"')
     assert proxy.get().header("x") == "a\\\\b"
