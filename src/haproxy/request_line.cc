@@ -32,32 +32,44 @@ size_t path_offset(Str target) {
   if (target.starts_with('/') || target == "*") return 0;
   size_t scheme = target.find("://");
   if (scheme == Str::npos) return 0;
-  size_t slash = target.find_first_of("/?", scheme + 3);
+  size_t slash = target.find_first_of("/?#", scheme + 3);
   return slash == Str::npos ? target.size() : slash;
+}
+
+void set_start(proxy::Transaction& txn, Str target) {
+  http::Message& m = txn.request;
+  m.target = encoded(txn.arena, target);
+  size_t at = path_offset(m.target);
+  m.scheme = m.target.substr(0, at ? m.target.find("://") : 0);
+  m.path = at && at == m.target.size() ? Str("/") : m.target.substr(at);
+}
+
+// What the target names as the host, without a user; empty where it is a path.
+Str authority_of(const http::Message& m) {
+  size_t end = path_offset(m.target);
+  bool all = !end && m.method == http::Method::connect && !m.target.starts_with('/');
+  Str text = m.target.substr(0, all ? Str::npos : end);
+  if (end) text.remove_prefix(m.scheme.size() + 3);
+  size_t user = text.rfind('@');
+  return user == Str::npos ? text : text.substr(user + 1);
 }
 
 }  // namespace
 
 void set_target(proxy::Transaction& txn, Str text) {
+  set_start(txn, text);
   http::Message& m = txn.request;
-  m.target = encoded(txn.arena, text);
-  size_t at = path_offset(m.target);
-  if (at == 0) {
-    m.scheme = {};
-    m.path = m.target;
-    return;
-  }
-  size_t scheme = m.target.find("://");
-  m.scheme = m.target.substr(0, scheme);
-  m.authority = m.target.substr(scheme + 3, at - scheme - 3);
-  m.path = at == m.target.size() ? Str("/") : m.target.substr(at);
+  Str authority = authority_of(m);
+  if (authority.empty()) return;
+  m.authority = authority;
+  if (http::Header* host = m.headers.find(http::Name::host)) host->value = authority;
 }
 
 void set_path(proxy::Transaction& txn, Str path, bool with_query) {
   Str target = txn.request.target;
   size_t at = path_offset(target);
   size_t query = with_query ? Str::npos : target.find('?', at);
-  set_target(txn, txn.arena.cat(target.substr(0, at), path, query == Str::npos ? Str{} : target.substr(query)));
+  set_start(txn, txn.arena.cat(target.substr(0, at), path, query == Str::npos ? Str{} : target.substr(query)));
 }
 
 void set_query(proxy::Transaction& txn, Str query) {
@@ -66,7 +78,7 @@ void set_query(proxy::Transaction& txn, Str query) {
   Str base = target.substr(0, target.find('?'));
   // An empty query keeps a '?' that was there, as the product has it.
   bool mark = !query.empty() || base.size() < target.size();
-  set_target(txn, txn.arena.cat(base, mark ? Str("?") : Str{}, query));
+  set_start(txn, txn.arena.cat(base, mark ? Str("?") : Str{}, query));
 }
 
 void set_method(proxy::Transaction& txn, Str token) {

@@ -4,7 +4,7 @@
 
 namespace weir::haproxy {
 
-// The whole target; characters that cannot stand in one are percent-encoded.
+// The whole target; characters that cannot stand in one are percent-encoded. Host follows an absolute one.
 void set_target(proxy::Transaction& txn, Str target);
 // The path, with its query when `with_query`.
 void set_path(proxy::Transaction& txn, Str path, bool with_query);

@@ -251,6 +251,42 @@ def test_normalize_uri_unknown(weir):
     assert "path-strip-dot'?" in refused.stderr
 
 
+@pytest.mark.parametrize("rule, host", [
+    ("set-uri http://other.test%[path]", "other.test"),
+    ("set-uri http://me@other.test:81?q", "other.test:81"),
+    ("replace-uri (.*) https://new.test\\1", "new.test"),
+    ("set-uri /elsewhere", "old.test"),
+    ("set-path http://other.test/", "old.test"),
+])
+def test_host_follows_an_absolute_target(start, origin, rule, host):
+    proxy = start(f"""
+frontend web
+    bind 127.0.0.1:{{port}}
+    http-request {rule}
+    default_backend b
+backend b
+    server s {{origin}}
+""")
+    proxy.get("/x", headers=[("Host", "old.test")])
+    (request,) = origin.requests
+    assert request.headers.all("host") == [host]
+
+
+def test_a_new_path_leaves_a_host_that_a_rule_has_set(start, origin):
+    proxy = start("""
+frontend web
+    bind 127.0.0.1:{port}
+    http-request set-header host new.test
+    http-request set-path /b
+    default_backend b
+backend b
+    server s {origin}
+""")
+    proxy.get("http://old.test/a", headers=[("Host", "old.test")])
+    (request,) = origin.requests
+    assert (request.target, request.header("host")) == ("http://old.test/b", "new.test")
+
+
 # --- limits of one exchange
 
 LIMITS = ("client", "server", "connect", "queue", "tunnel", "tarpit")
