@@ -155,17 +155,14 @@ void all_connections(const Ctx& ctx, const Part&, LineBuilder& out) {
 void frontend_connections(const Ctx& ctx, const Part&, LineBuilder& out) {
   out.integer(expr::hooks.frontend_connections ? expr::hooks.frontend_connections(ctx, {}) : 0);
 }
-// An exchange that is over has left its backend and server already, and its own line still counts it.
+// An exchange that is over has left its backend and its server: its own line counts the others.
 void backend_connections(const Ctx& ctx, const Part&, LineBuilder& out) {
   const model::Pool* pool = ctx.txn ? ctx.txn->pool : nullptr;
-  out.integer(pool ? pool->state->current.read() + (ctx.txn->times.end_ms != 0) : 0);
+  out.integer(pool ? pool->state->current.read() : 0);
 }
 void server_connections(const Ctx& ctx, const Part&, LineBuilder& out) {
   const model::Server* s = ctx.txn ? ctx.txn->server : nullptr;
-  if (!s) return out.integer(0);
-  const auto& tries = ctx.txn->attempts;
-  bool over = ctx.txn->times.end_ms && tries.size && tries[tries.size - 1].connect_ms != UINT64_MAX;
-  out.integer(s->state->current.read() + over);
+  out.integer(s ? s->state->current.read() : 0);
 }
 void retries(const Ctx& ctx, const Part&, LineBuilder& out) {
   if (!ctx.txn) return out.integer(0);

@@ -2,6 +2,7 @@
 
 import gzip
 import socket
+import threading
 import zlib
 
 import pytest
@@ -160,7 +161,7 @@ def test_what_is_wrong_with_a_request_is_logged_below_errors(start, syslog):
     assert line.startswith("<134>")
 
 
-def test_a_log_line_counts_its_own_exchange(start, syslog, origin):
+def test_a_log_line_counts_the_exchanges_beside_its_own(start, syslog, origin):
     proxy = start("""
 frontend web
     bind 127.0.0.1:{port}
@@ -177,10 +178,41 @@ backend gone
     retries 0
     server s {dead}
 """, syslog=syslog)
+    reached, go_on = threading.Event(), threading.Event()
+
+    def held(exchange):
+        reached.set()
+        assert go_on.wait(15)
+        exchange.reply()
+
+    origin.on("/held", held)
     with proxy.client() as client:  # one for all: a connection counts until its end was seen
-        for path, counts in ("/", "1/1/1/1"), ("/local", "1/1/0/0"), ("/gone", "1/1/1/0"):
+        for path in "/", "/local", "/gone":
             client.request(path)
-            syslog.wait_for(f" {counts} {path}$")
+            syslog.wait_for(f" 1/1/0/0 {path}$")
+        with proxy.client() as other:
+            other.send(b"GET /held HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert reached.wait(15)
+            client.request("/beside")
+            syslog.wait_for(" 2/2/1/1 /beside$")
+            go_on.set()
+            other.response()
+            syslog.wait_for(" 2/2/0/0 /held$")
+
+
+def test_a_line_before_the_end_counts_its_own_exchange(start, syslog, origin):
+    proxy = start("""
+frontend web
+    bind 127.0.0.1:{port}
+    log {syslog} local0
+    option httplog
+    option logasap
+    default_backend b
+backend b
+    server s {origin}
+""", syslog=syslog)
+    proxy.get()
+    syslog.wait_for(" 1/1/1/1/0 ")
 
 
 def test_capture_takes_the_last_value(start, syslog):
