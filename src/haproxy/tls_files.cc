@@ -108,9 +108,12 @@ bool read_text(const std::string& path, std::string& text, std::string& problem)
   return false;
 }
 
-std::vector<std::string> certificate_files(const Global& global, const std::string& path) {
+std::vector<std::string> certificate_files(const Global& global, std::string& path) {
   std::error_code error;
-  if (std::filesystem::is_directory(path, error)) return folder(path);
+  if (std::filesystem::is_directory(path, error)) {
+    while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+    return folder(path);
+  }
   std::vector<std::string> files;
   if ((global.extra_files & kBundles) && !exists(path))
     for (Str extension : kBundle)

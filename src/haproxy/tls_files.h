@@ -21,7 +21,8 @@ struct SideFiles {
 };
 
 // The files that `path` stands for: those of a folder in alphabetic order, those of a bundle, or itself.
-std::vector<std::string> certificate_files(const Global& global, const std::string& path);
+// A folder loses the slashes behind it: names made from it are those that `set ssl cert` is told.
+std::vector<std::string> certificate_files(const Global& global, std::string& path);
 // The certificate under that name, read now unless it was before. Null with the reason in `problem`.
 net::TlsStore::Certificate* load_certificate(Global& global, const std::string& path, const SideFiles& named,
                                              std::string& problem, std::string& warning);

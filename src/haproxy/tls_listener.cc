@@ -179,7 +179,7 @@ struct Maker {
   }
 
   void add_files(const Certificates& from) {
-    const std::string path = based(scope.global.crt_base, from.word.text);
+    std::string path = based(scope.global.crt_base, from.word.text);
     const std::vector<std::string> files = certificate_files(scope.global, path);
     if (files.empty()) return;  // a folder may be filled later
     const bool bundle = files[0].size() > path.size() && files[0][path.size()] == '.';
@@ -207,7 +207,7 @@ struct Maker {
     // One that was made at run time is known by its bare name.
     if (scope.global.certificates.find(line.certificate))
       return add(line.certificate, line.options, line, false, at, list);
-    const std::string path = based(scope.global.crt_base, line.certificate);
+    std::string path = based(scope.global.crt_base, line.certificate);
     if (!line.files.certificate.empty() || scope.global.certificates.find(path))
       return add(path, line.options, line, false, at, list);
     for (const std::string& file : certificate_files(scope.global, path))

@@ -308,7 +308,21 @@ def test_a_certificate_is_revoked_at_run_time(weir, certs, trusted, tmp_path):
     assert admin("show ssl crl-file") == f"# filename\n{lists}"
 
 
-# --- folders of authorities ---
+# --- folders ---
+
+def test_certificates_of_a_folder_have_names_without_its_last_slash(weir, certs, tmp_path):
+    (tmp_path / "a.pem").write_text(pem(certs.leaf("a.example")))
+    proxy = weir("haproxy", text=GLOBAL + """
+frontend web
+    bind 127.0.0.1:{port} ssl crt {folder}//
+    http-request return status 200
+""", folder=tmp_path)
+    admin = proxy.runtime()
+    assert f"{tmp_path}/a.pem" in admin("show ssl cert").splitlines()
+    assert f"{tmp_path}" in admin("show ssl crt-list").splitlines()
+    said = change(admin, "cert", f"{tmp_path}/a.pem", pem(certs.leaf("b.example")))
+    assert "Success" in said
+
 
 def test_a_folder_of_authorities(weir, certs, other, tmp_path):
     folder = tmp_path / "cas"
