@@ -190,6 +190,10 @@ void unknown(Scope& scope, const Word& word) {
 void bind_balance(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   Words args = args_of(d, row);
+  if (args.empty()) {  // as if nothing were said
+    scope.proxy->s.balance = {};
+    return;
+  }
   const Word& word = args[0];
   size_t open = word.text.find('(');
   Str name = word.text.substr(0, open);
@@ -272,7 +276,7 @@ void bind_affinity(void* s, const Directive& d, const Row& row) {
 }
 
 constexpr Row kRows[] = {
-    {"balance", kBackends, 1, -1, Block::none, Inherit::copy, bind_balance, "<algorithm> [ <arguments> ]",
+    {"balance", kBackends, 0, -1, Block::none, Inherit::copy, bind_balance, "[ <algorithm> [ <arguments> ] ]",
      "how requests are spread over the servers"},
     {"hash-type", kBackends, 1, 3, Block::none, Inherit::copy, bind_hash_type, "<method> <function> <modifier>",
      "how hashes are mapped to servers"},

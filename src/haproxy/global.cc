@@ -42,11 +42,17 @@ void bind_pidfile(void* s, const Directive& d, const Row& row) {
 void bind_chroot(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   const Word& word = first(d, row);
-  if (word != Str("auto") && !std::filesystem::is_directory(word.text))
-    scope.missing(word.where,
-                  std::filesystem::exists(word.text) ? fmt::format("'{}' is no folder", word.text)
-                                                     : fmt::format("the folder '{}' does not exist", word.text),
-                  fmt::format("'chroot' : cannot access directory '{}'", word.text));
+  if (word != Str("auto") && !std::filesystem::is_directory(word.text)) {
+    const bool exists = std::filesystem::exists(word.text);
+    std::string problem =
+        exists ? fmt::format("'{}' is no folder", word.text) : fmt::format("the folder '{}' does not exist", word.text);
+    std::string product = fmt::format("'chroot' : cannot access directory '{}'", word.text);
+    // A file is checked where it was written, and the folder may be made where it will serve.
+    if (scope.options.check_only && !exists)
+      scope.diag.note(word.where, fmt::format("{}: the start will fail without it", problem));
+    else
+      scope.missing(word.where, std::move(problem), std::move(product));
+  }
   scope.model.process.chroot = word.text;
 }
 void bind_user(void* s, const Directive& d, const Row& row) {

@@ -34,6 +34,22 @@ def test_a_chroot_that_is_a_file(make):
     assert "'/etc/passwd' is no folder" in refused(make("chroot /etc/passwd"))
 
 
+def test_a_chroot_that_is_still_to_be_made(make):
+    proxy = make(f"chroot {make().dir}/none")
+    checked = proxy.run("-c", "-f", str(proxy.conf))
+    assert checked.returncode == 0, checked.stderr
+    started = proxy.run("-db", "-f", str(proxy.conf))
+    assert started.returncode == 1
+    assert "does not exist" in started.stderr
+
+
+def test_balance_alone_is_the_default(make):
+    proxy = make()
+    proxy.conf.write_text(proxy.conf.read_text() + "backend b\n    balance\n    timeout connect 1s\n    timeout server 1s\n")
+    checked = proxy.run("-c", "-f", str(proxy.conf))
+    assert checked.returncode == 0 and "balance" not in checked.stderr
+
+
 def test_a_time_that_is_none_is_said_once(make):
     text = refused(make(time="abc"))
     assert text.count("'abc' is not a time") == 1
