@@ -211,6 +211,15 @@ void report_removed(Scope& scope, const Directive& d, const Row& row) {
                             row.name, successor));
     return;
   }
+  // Without the place that they name, requests would have nowhere to go.
+  if (row.name == "dispatch" || row.name == "option http_proxy" || row.name.ends_with("transparent")) {
+    const Words args = args_of(d, row);
+    scope.error(
+        d.where, fmt::format("'{}' is not a word of HAProxy any more", row.name),
+        args.empty() ? fmt::format("use: {}", successor) : fmt::format("write: server dispatch {}", args[0].text),
+        fmt::format("support for '{}' was removed in version 3.5; use: {}", row.name, successor));
+    return;
+  }
   std::string problem = fmt::format("'{}' is not a word of HAProxy any more and has no effect", row.name);
   scope.warning(d.where, problem, fmt::format("use: {}", successor), fmt::format("{}; use: {}", problem, successor));
 }

@@ -50,6 +50,19 @@ def test_balance_alone_is_the_default(make):
     assert checked.returncode == 0 and "balance" not in checked.stderr
 
 
+@pytest.mark.parametrize("word, remedy", [
+    ("dispatch 127.0.0.1:9101", "write: server dispatch 127.0.0.1:9101"),
+    ("transparent", "use: server with address 0.0.0.0"),
+    ("option transparent", "use: server with address 0.0.0.0"),
+    ("option http_proxy", "use: http-request do-resolve and http-request set-dst"),
+])
+def test_words_that_named_where_requests_go_are_refused(make, word, remedy):
+    proxy = make()
+    proxy.conf.write_text(proxy.conf.read_text() + f"listen b\n    bind 127.0.0.1:1\n    {word}\n")
+    text = refused(proxy)
+    assert "was removed in version 3.5" in text and remedy in text
+
+
 def test_a_time_that_is_none_is_said_once(make):
     text = refused(make(time="abc"))
     assert text.count("'abc' is not a time") == 1
