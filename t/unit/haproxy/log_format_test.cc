@@ -118,7 +118,7 @@ Test(log_format, names_and_states) {
   w.txn.termination = {'C', 'D'};
   expect_line(w, "%f %b/%s %ST %B %ts %tsc %CC %CS", "web app/s1 200 47 CD CD-- - -");
   expect_line(w, "%ci:%cp %{+X}ci:%{+X}cp", "192.0.2.7:4321 C0000207:10E1");
-  expect_line(w, "%ac/%fc/%bc/%sc/%rc %sq/%bq", "0/0/1/0/0 0/0");
+  expect_line(w, "%ac/%fc/%bc/%sc/%rc %sq/%bq", "0/0/0/0/0 0/0");
 }
 
 Test(log_format, captures) {
@@ -138,14 +138,14 @@ Test(log_format, default_formats) {
   Formats w;
   w.answered();
   expect_line(w, std::string(haproxy::kHttpLogFormat).c_str(),
-              "192.0.2.7:4321 [13/Feb/2009:23:31:31.000] web app/s1 20/10/5/30/100 200 47 - - ---- 0/0/1/0/0 0/0 "
+              "192.0.2.7:4321 [13/Feb/2009:23:31:31.000] web app/s1 20/10/5/30/100 200 47 - - ---- 0/0/0/0/0 0/0 "
               "\"GET /p?q=#221 HTTP/1.1\"");
   expect_line(w, std::string(haproxy::kTcpLogFormat).c_str(),
-              "192.0.2.7:4321 [13/Feb/2009:23:31:30.500] web app/s1 10/5/600 47 -- 0/0/1/0/0 0/0");
+              "192.0.2.7:4321 [13/Feb/2009:23:31:30.500] web app/s1 10/5/600 47 -- 0/0/0/0/0 0/0");
   expect_line(w, std::string(haproxy::kClfLogFormat).c_str(),
               "192.0.2.7 - - [13/Feb/2009:23:31:31 +0000] \"GET /p?q=#221 HTTP/1.1\" 200 47 \"\" \"\" 4321 500 \"web\" "
               "\"app\" \"s1\" 20 "
-              "10 5 30 100 ---- 0 0 1 0 0 0 0 \"\" \"\" ");
+              "10 5 30 100 ---- 0 0 0 0 0 0 0 \"\" \"\" ");
   cr_expect(!w.line(std::string(haproxy::kHttpsLogFormat)).starts_with("["));
 }
 
