@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "nginx/error_log.h"
 #include "nginx/literal_pools.h"
 #include "nginx/resolver.h"
 #include "proxy/server_names.h"
@@ -53,6 +54,12 @@ void bind_timeout(void* s, const Directive& d, const Row&) {
 Str service_name(Scope& scope, Str service, Str host) {
   if (service.find('.') != Str::npos) return scope.arena.cat(service, ".", host);
   return scope.arena.cat(service.starts_with('_') ? "" : "_", service, "._tcp.", host);
+}
+
+void tell_excess(const model::Pool& pool, Str name, size_t addresses, size_t places) {
+  log_error(nullptr, LogLevel::error, 0,
+            fmt::format("{} has {} addresses in upstream \"{}\", which uses {} of them and cannot hold more", name,
+                        addresses, pool.name, places));
 }
 
 void add_place(Scope& scope, model::Pool& pool, const model::Server& pattern, bool backup, int number) {
@@ -117,6 +124,7 @@ void add_named_servers(Scope& scope, model::Pool& pool, const model::Server& pat
   name->services = name->by_priority = !service.empty();
   name->weights = 65535;
   name->port = port;
+  name->exceeds = tell_excess;
   name->holds = {.no_such_name = 0, .refused = UINT32_MAX, .timeout = UINT32_MAX, .other = UINT32_MAX};
   model::Server place = pattern;
   place.follows = name;

@@ -104,16 +104,18 @@ class ServerNames::Watch final : public Timer {
     if (!fresh_.empty()) good_ms_ = now;
     std::stable_sort(fresh_.begin(), fresh_.end(),
                      [&](const Target& a, const Target& b) { return rank(a.addr) < rank(b.addr); });
+    size_t left_out = 0;
     if (!name_.by_priority) {
-      spread(fresh_, now, [](const model::Server&) { return true; });
+      left_out = spread(fresh_, now, [](const model::Server&) { return true; });
     } else {
       uint16_t best = UINT16_MAX;
       for (const Target& t : fresh_) best = std::min(best, t.priority);
       auto middle =
           std::stable_partition(fresh_.begin(), fresh_.end(), [&](const Target& t) { return t.priority == best; });
-      spread({fresh_.begin(), middle}, now, [](const model::Server& s) { return !s.backup; });
-      spread({middle, fresh_.end()}, now, [](const model::Server& s) { return s.backup; });
+      left_out = spread({fresh_.begin(), middle}, now, [](const model::Server& s) { return !s.backup; }) +
+                 spread({middle, fresh_.end()}, now, [](const model::Server& s) { return s.backup; });
     }
+    tell(left_out);
     rest(until_ms_ - std::min(until_ms_, now) + 1);
   }
 
@@ -137,9 +139,17 @@ class ServerNames::Watch final : public Timer {
     return (near ? 0 : 2) + (name_.prefer != AF_UNSPEC && a.family != name_.prefer ? 1 : 0);
   }
 
-  // Who has one of the addresses keeps it; the others get those that are left, the best first.
+  void tell(size_t left_out) {
+    const size_t used = fresh_.size() - left_out;
+    if (left_out && name_.exceeds && (left_out != left_out_ || used != used_))
+      name_.exceeds(*servers_.front().server->pool, name_.host, fresh_.size(), used);
+    left_out_ = left_out;
+    used_ = used;
+  }
+
+  // Who has one of the addresses keeps it; the others get those that are left, the best first. How many nobody got.
   template <class Takes>
-  void spread(const std::vector<Target>& targets, uint64_t now, Takes takes) {
+  size_t spread(const std::vector<Target>& targets, uint64_t now, Takes takes) {
     std::vector<const Target*> left;
     for (const Target& t : targets) left.push_back(&t);
     std::vector<Place*> without;
@@ -168,6 +178,7 @@ class ServerNames::Watch final : public Timer {
         all_.move(*p->server, nullptr);
       }
     }
+    return left.size() - std::min(next, left.size());
   }
 
   void keep(Place& p, const Target& t, uint64_t now) {
@@ -187,6 +198,8 @@ class ServerNames::Watch final : public Timer {
   size_t open_ = 0;  // hosts that are being looked up
   DnsStatus lost_ = DnsStatus::ok;  // of those that were not found
   uint32_t round_ = 0;
+  size_t left_out_ = 0;  // addresses without a server, and with one, as they were last told
+  size_t used_ = 0;
   std::shared_ptr<Watch*> alive_;
 };
 

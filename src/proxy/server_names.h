@@ -36,6 +36,8 @@ struct ServerName {
   uint32_t every_ms = 0;  // between two questions; 0: when the answer is not good any more
   uint32_t retry_ms = 1000;  // without an answer, when every_ms is 0
   NameHolds holds;
+  // There are more addresses than the pool has places for. Told once for each change; null: nobody wants to know.
+  void (*exceeds)(const model::Pool& pool, Str name, size_t addresses, size_t places) = nullptr;
 };
 
 class ServerNames {

@@ -124,6 +124,22 @@ def test_a_group_follows_its_name(start, dns, origin):
     net.wait_until(lambda: proxy.get("/group").status == 502, "no address")
 
 
+def test_addresses_without_a_place_are_told_once(start, dns):
+    def addresses(count):
+        dns.set("app.test", "A", *(f"127.0.1.{i}" for i in range(count)), ttl=1)
+
+    addresses(40)
+    proxy = start(more="valid=1s", upstreams=GROUP.replace("{options}", "max_fails=0"))
+    proxy.wait_log(r'\[error\].*app\.test has 40 addresses in upstream "u", which uses 32 of them')
+    dns.wait_asked("app.test", len(dns.asked("app.test")) + 3)
+    addresses(41)
+    proxy.wait_log("app.test has 41 addresses")
+    assert proxy.log_text().count("app.test has 40 addresses") == 1
+    addresses(32)
+    dns.wait_asked("app.test", len(dns.asked("app.test")) + 2)
+    assert "has 32" not in proxy.log_text()
+
+
 def test_services_have_ports_and_weights(start, dns, origins, origin):
     other = origins(name="other")
     origin.default, other.default = Reply(body=b"a"), Reply(body=b"b")
