@@ -81,21 +81,35 @@ class Balancer {
   virtual void ended(const Server&, const TryEnd&) {}
   // Makes room for what it keeps by slot, before the pool gets so many servers. The pool's lock is held.
   virtual void grow(size_t /*slots*/) {}
+  // Makes at length what the first pick would have to make, before the pool serves.
+  virtual void prepare(const Pool&, uint64_t /*now_ms*/) {}
 
   const Wishes wishes;
 };
 
+// All pools are prepared; where that was done before, for what has changed since.
+void prepare_pools(const Model& model);
+
 // Holds a pool's lock for one pick.
 class PickLock {
  public:
-  explicit PickLock(const Pool& pool) : local_(*pool.local) {
-    while (local_.lock.test_and_set(std::memory_order_acquire)) relax();
+  explicit PickLock(const Pool& pool) : local_(*pool.local) { acquire(); }
+  ~PickLock() { release(); }
+  // Lets others pick while it does what takes long. What the lock guards may be another thing afterwards.
+  template <class Do>
+  void without(const Do& what) {
+    release();
+    what();
+    acquire();
   }
-  ~PickLock() { local_.lock.clear(std::memory_order_release); }
   PickLock(const PickLock&) = delete;
   PickLock& operator=(const PickLock&) = delete;
 
  private:
+  void acquire() {
+    while (local_.lock.test_and_set(std::memory_order_acquire)) relax();
+  }
+  void release() { local_.lock.clear(std::memory_order_release); }
   // Tells the processor that this is a spinning loop.
   static void relax() {
 #if defined(__x86_64__) || defined(__i386__)

@@ -49,30 +49,44 @@ class Ketama final : public Balancer {
     return round_robin_->pick(pool, txn, tried);
   }
 
+  void prepare(const Pool& pool, uint64_t now_ms) override {
+    PickLock lock(pool);
+    lineup(pool, now_ms);
+    follow_weights(lock, pool);
+  }
+
  private:
   struct Point {
     uint32_t hash;
     uint16_t name;
   };
+  struct Points {
+    std::vector<Point> all;  // by hash
+    std::vector<uint32_t> parts;  // where the points of each part of the ring begin
+    uint32_t shift = 0;  // what of a hash is its part
+    std::vector<std::vector<uint16_t>> names;  // the slots of each
+    std::vector<int32_t> weights;  // by slot; 0: none, or not there
+  };
 
   const Server* by_key(const Pool& pool, Str key, const Tried& tried) {
     PickLock lock(pool);
     shares_.follow(pool, lineup(pool, net::Loop::current().now()));
-    follow_weights(pool);
-    if (points_.empty() || pool.servers.size() == 1) return nullptr;
+    follow_weights(lock, pool);
+    const std::vector<Point>& points = points_.all;
+    if (points.empty() || pool.servers.size() == 1) return nullptr;
     size_t at = first_from(crc(0, key));
     for (int i = 0; i <= kTries; i++, at++)
-      if (const Server* s = pick_named(pool, names_[points_[at % points_.size()].name], tried)) return s;
+      if (const Server* s = pick_named(pool, points_.names[points[at % points.size()].name], tried)) return s;
     return nullptr;
   }
 
   // The first point that is not below `hash`; behind all of them: their number.
   size_t first_from(uint32_t hash) const {
-    const size_t part = hash >> shift_;
-    size_t at = parts_[part];
-    for (size_t n = parts_[part + 1] - at; n > 0;) {
+    const size_t part = hash >> points_.shift;
+    size_t at = points_.parts[part];
+    for (size_t n = points_.parts[part + 1] - at; n > 0;) {
       const size_t half = n / 2;
-      const bool below = points_[at + half].hash < hash;
+      const bool below = points_.all[at + half].hash < hash;
       at += below ? half + 1 : 0;
       n = below ? n - half - 1 : half;
     }
@@ -80,12 +94,12 @@ class Ketama final : public Balancer {
   }
 
   // Hashes are spread evenly: a part of the ring that their upper bits tell holds four points or so.
-  void divide() {
-    const auto bits = static_cast<uint32_t>(std::bit_width(points_.size() / 4 + 1));
-    shift_ = 32 - bits;
-    parts_.assign((size_t{1} << bits) + 1, 0);
-    for (const Point& p : points_) parts_[(p.hash >> shift_) + 1]++;
-    for (size_t i = 1; i < parts_.size(); i++) parts_[i] += parts_[i - 1];
+  static void divide(Points& p) {
+    const auto bits = static_cast<uint32_t>(std::bit_width(p.all.size() / 4 + 1));
+    p.shift = 32 - bits;
+    p.parts.assign((size_t{1} << bits) + 1, 0);
+    for (const Point& point : p.all) p.parts[(point.hash >> p.shift) + 1]++;
+    for (size_t i = 1; i < p.parts.size(); i++) p.parts[i] += p.parts[i - 1];
   }
 
   // The addresses of a name share its requests as in smooth round robin.
@@ -99,56 +113,64 @@ class Ketama final : public Balancer {
     for (uint16_t slot : slots) {
       const Server* s = pool.servers[slot];
       if (!shares_.here(slot) || !takes(*s, tried)) continue;
-      current_[slot] += weights_[slot];
-      sum += weights_[slot];
+      current_[slot] += points_.weights[slot];
+      sum += points_.weights[slot];
       if (!best || current_[slot] > current_[best->slot]) best = s;
     }
     if (best) current_[best->slot] -= sum;
     return best;
   }
 
-  void follow_weights(const Pool& pool) {
+  // Points are made without the lock, while others use the former ones for those of their servers that still serve.
+  void follow_weights(PickLock& lock, const Pool& pool) {
     if (seen_ == pool.local->lineup.seen && !weights_.empty()) return;
     seen_ = pool.local->lineup.seen;
-    std::vector<int32_t> weights;
+    weights_.clear();
     for (const Server* s : pool.servers)
-      weights.push_back(s->backup || s->absent() ? 0 : std::max(0, s->state->weight.load(std::memory_order_relaxed)));
-    if (weights == weights_) return;
-    weights_ = std::move(weights);
-    make_points(pool);
+      weights_.push_back(s->backup || s->absent() ? 0 : std::max(0, s->state->weight.load(std::memory_order_relaxed)));
+    if (making_) return;
+    making_ = true;
+    while (weights_ != points_.weights) {
+      Points fresh;
+      fresh.weights = weights_;
+      auto make = [&] { make_points(pool, fresh); };
+      if (points_.all.empty())
+        make();
+      else
+        lock.without(make);
+      points_ = std::move(fresh);
+    }
+    making_ = false;
   }
 
-  void make_points(const Pool& pool) {
-    points_.clear();
-    names_.clear();
+  static void make_points(const Pool& pool, Points& p) {
     std::unordered_map<Str, uint16_t> numbers;
-    for (const Server* s : pool.servers) {
-      if (s->backup || s->absent()) continue;
-      auto [it, fresh] = numbers.emplace(s->written, static_cast<uint16_t>(names_.size()));
-      if (fresh) names_.emplace_back();
-      names_[it->second].push_back(s->slot);
-      uint32_t base = crc_of_name(s->written), hash = 0;
-      for (uint32_t i = 0; i < kPoints * static_cast<uint32_t>(weights_[s->slot]); i++) {
+    for (size_t slot = 0; slot < p.weights.size(); slot++) {
+      if (!p.weights[slot]) continue;
+      const Str name = pool.servers[slot]->written;
+      auto [it, fresh] = numbers.emplace(name, static_cast<uint16_t>(p.names.size()));
+      if (fresh) p.names.emplace_back();
+      p.names[it->second].push_back(static_cast<uint16_t>(slot));
+      uint32_t base = crc_of_name(name), hash = 0;
+      for (uint32_t i = 0; i < kPoints * static_cast<uint32_t>(p.weights[slot]); i++) {
         char before[4] = {static_cast<char>(hash), static_cast<char>(hash >> 8), static_cast<char>(hash >> 16),
                           static_cast<char>(hash >> 24)};
         hash = crc(base, {before, 4});
-        points_.push_back({hash, it->second});
+        p.all.push_back({hash, it->second});
       }
     }
-    std::stable_sort(points_.begin(), points_.end(), [](auto& a, auto& b) { return a.hash < b.hash; });
-    auto end = std::unique(points_.begin(), points_.end(), [](auto& a, auto& b) { return a.hash == b.hash; });
-    points_.erase(end, points_.end());
-    divide();
+    std::stable_sort(p.all.begin(), p.all.end(), [](auto& a, auto& b) { return a.hash < b.hash; });
+    auto end = std::unique(p.all.begin(), p.all.end(), [](auto& a, auto& b) { return a.hash == b.hash; });
+    p.all.erase(end, p.all.end());
+    divide(p);
   }
 
   Shares shares_;
   std::unique_ptr<Balancer> round_robin_;
   const KeyText key_;
-  std::vector<Point> points_;  // by hash
-  std::vector<uint32_t> parts_;  // where the points of each part of the ring begin
-  uint32_t shift_ = 0;  // what of a hash is its part
-  std::vector<std::vector<uint16_t>> names_;  // the slots of each
-  std::vector<int32_t> weights_;  // by slot
+  Points points_;
+  std::vector<int32_t> weights_;  // by slot, as they are to have points now
+  bool making_ = false;  // somebody makes points
   std::vector<int64_t> current_;
   uint64_t seen_ = 0;
 };

@@ -25,17 +25,24 @@ class Maglev final : public Balancer {
     uint64_t hash = key.empty() ? random_bits() : XXH3_64bits(key.data(), key.size());
     PickLock lock(pool);
     const Lineup& l = lineup(pool, now);
-    if (l.version != version_) follow(l);
-    if (table_.empty()) return nullptr;
+    if (l.version != version_) follow(lock, pool, l);
+    if (nobody_) return nullptr;
     auto at = static_cast<size_t>(hash % table_.size());
     const Server* avoided = nullptr;
     for (size_t n = table_.size(); n > 0; n--) {
       const Server* s = pool.servers[table_[at]];
-      if (takes(*s, tried)) return s;
-      if (!avoided && !at_limit(*s)) avoided = s;
+      if (here_[s->slot]) {
+        if (takes(*s, tried)) return s;
+        if (!avoided && !at_limit(*s)) avoided = s;
+      }
       at = at + 1 < table_.size() ? at + 1 : 0;
     }
     return avoided;
+  }
+
+  void prepare(const Pool& pool, uint64_t now_ms) override {
+    PickLock lock(pool);
+    follow(lock, pool, lineup(pool, now_ms));
   }
 
  private:
@@ -47,34 +54,61 @@ class Maglev final : public Balancer {
     uint16_t slot;
   };
 
-  void follow(const Lineup& l) {
+  // The table is made without the lock, while others use the former one for those of its servers that still serve.
+  void follow(PickLock& lock, const Pool& pool, const Lineup& l) {
+    note(pool, l);
+    if (making_) return;
+    making_ = true;
+    while (made_ != version_) {
+      made_ = version_;
+      std::vector<Choosing> all = choosing(l);
+      std::vector<uint16_t> fresh;
+      auto make = [&] { fill(fresh, all); };
+      if (std::any_of(table_.begin(), table_.end(), [this](uint16_t slot) { return here_[slot]; }))
+        lock.without(make);
+      else
+        make();
+      table_ = std::move(fresh);
+    }
+    making_ = false;
+  }
+
+  // Who serves.
+  void note(const Pool& pool, const Lineup& l) {
+    here_.assign(pool.servers.size(), 0);
+    const Places places = places_in_charge(l, rules_.all_backups);
+    for (const Lineup::Place& p : places) here_[p.server->slot] = 1;
+    nobody_ = places.empty();
+    version_ = l.version;
+  }
+
+  std::vector<Choosing> choosing(const Lineup& l) const {
     std::vector<Choosing> all;
-    int32_t most = 0;
     for (const Lineup::Place& p : places_in_charge(l, rules_.all_backups)) {
       Str name = p.server->name;
       uint64_t offset = XXH3_64bits_withSeed(name.data(), name.size(), 1) % rules_.size;
       uint64_t skip = XXH3_64bits_withSeed(name.data(), name.size(), 2) % (rules_.size - 1) + 1;
       all.push_back({offset, skip, 0, p.weight, p.server->slot});
-      most = std::max(most, p.weight);
     }
+    return all;
+  }
+
+  void fill(std::vector<uint16_t>& table, std::vector<Choosing>& all) const {
+    constexpr uint16_t kNobody = UINT16_MAX;
     // The order of choosing is that of the names: the table does not depend on the order in the file.
     std::sort(all.begin(), all.end(), [](auto& a, auto& b) {
       return a.next != b.next ? a.next < b.next : a.skip != b.skip ? a.skip < b.skip : a.slot < b.slot;
     });
-    fill(all, most);
-    version_ = l.version;
-  }
-
-  void fill(std::vector<Choosing>& all, int32_t most) {
-    constexpr uint16_t kNobody = UINT16_MAX;
-    table_.assign(all.empty() ? 0 : rules_.size, kNobody);
-    for (size_t left = table_.size(); left > 0;)
+    int32_t most = 0;
+    for (const Choosing& c : all) most = std::max(most, c.weight);
+    table.assign(all.empty() ? 0 : rules_.size, kNobody);
+    for (size_t left = table.size(); left > 0;)
       for (Choosing& c : all) {
         c.credit += c.weight;
         if (c.credit < most) continue;
         c.credit -= most;
-        while (table_[c.next] != kNobody) advance(c);
-        table_[c.next] = c.slot;
+        while (table[c.next] != kNobody) advance(c);
+        table[c.next] = c.slot;
         advance(c);
         if (--left == 0) break;
       }
@@ -87,7 +121,11 @@ class Maglev final : public Balancer {
   const KeyText key_;
   const MaglevRules rules_;
   std::vector<uint16_t> table_;  // slots
-  uint64_t version_ = 0;
+  std::vector<uint8_t> here_;  // by slot: whether it serves
+  bool nobody_ = true;
+  bool making_ = false;  // somebody makes a table
+  uint64_t version_ = 0;  // that here_ is from
+  uint64_t made_ = 0;  // that the table is from, or the one that is being made
 };
 
 }  // namespace

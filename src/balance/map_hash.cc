@@ -26,6 +26,12 @@ class MapHash final : public Balancer {
     return found ? pool.servers[map_.at(hash)] : map_.next(pool, tried.last);
   }
 
+  void prepare(const Pool& pool, uint64_t now_ms) override {
+    PickLock lock(pool);
+    const Lineup& l = lineup(pool, now_ms);
+    if (l.version != map_.version()) map_.follow(l);
+  }
+
  private:
   const Str name_;
   const KeyHash key_;

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <array>
 
 #include "expr/hash.h"
 
@@ -27,33 +28,101 @@ uint32_t base_key(const Server& s) {
 
 }  // namespace
 
-void Ring::follow(const Lineup& l) {
-  std::vector<Share> now(shares_.size());
-  std::vector<Node> fresh;
-  uint32_t total = 0;
-  for (const Lineup::Place& p : places_in_charge(l, rules_.all_backups)) {
-    Share& share = now[p.server->slot];
-    share = {static_cast<uint32_t>(p.share), total, base_key(*p.server)};
-    total += share.weight;
-    const Share& was = shares_[p.server->slot];
-    if (was.weight == share.weight && was.key == share.key) continue;
-    for (uint32_t i = 0; i < share.weight; i++) fresh.push_back({expr::avalanche(share.key + i), p.server->slot});
+void Ring::follow(PickLock& lock, const Lineup& l) {
+  weigh(l);
+  if (making_) return;
+  making_ = true;
+  while (!is_good()) {
+    const Plan todo = plan();
+    std::vector<Node> nodes;
+    auto make = [&] { nodes = made(todo); };
+    if (live_)
+      lock.without(make);
+    else
+      make();
+    exchange(std::move(nodes), todo);
   }
-  uint32_t turn = turn_ < nodes_.size() ? nodes_[turn_].key : 0;
-  std::erase_if(nodes_, [&](const Node& n) {
-    const Share &was = shares_[n.slot], &is = now[n.slot];
-    return was.weight != is.weight || was.key != is.key;
-  });
-  auto by_key = [](const Node& a, const Node& b) { return a.key < b.key; };
-  std::stable_sort(fresh.begin(), fresh.end(), by_key);
-  auto middle = static_cast<std::ptrdiff_t>(nodes_.size());
-  nodes_.insert(nodes_.end(), fresh.begin(), fresh.end());
-  std::inplace_merge(nodes_.begin(), nodes_.begin() + middle, nodes_.end(), by_key);
-  if (turn_ != SIZE_MAX)
-    turn_ = static_cast<size_t>(std::lower_bound(nodes_.begin(), nodes_.end(), Node{turn, 0}, by_key) - nodes_.begin());
-  shares_ = std::move(now);
-  total_ = total;
+  making_ = false;
+}
+
+// Who serves, as often as its weight says.
+void Ring::weigh(const Lineup& l) {
+  for (Share& share : shares_) share.weight = share.before = 0;
+  total_ = 0;
+  for (const Lineup::Place& p : places_in_charge(l, rules_.all_backups)) {
+    Share& share = shares_[p.server->slot];
+    share.weight = std::min<uint32_t>(static_cast<uint32_t>(p.share), UINT16_MAX);
+    share.before = total_;
+    share.key = base_key(*p.server);
+    total_ += share.weight;
+  }
   version_ = l.version;
+  count_live();
+}
+
+void Ring::count_live() {
+  live_ = 0;
+  lacks_ = false;
+  for (Share& share : shares_) {
+    share.live = share.key == share.placed_key ? std::min(share.weight, share.placed) : 0;
+    live_ += share.live;
+    lacks_ |= share.live < share.weight;
+  }
+}
+
+Ring::Plan Ring::plan() const {
+  const bool thins = nodes_.size() / kSparse > live_;
+  Plan plan;
+  plan.reserve(shares_.size());
+  for (const Share& share : shares_) {
+    const uint32_t kept = thins || share.key != share.placed_key ? share.live : share.placed;
+    plan.push_back({share.key, kept, std::max(kept, share.weight)});
+  }
+  return plan;
+}
+
+// By their keys; equal ones stay in their order.
+void Ring::sort(std::vector<Node>& nodes) {
+  constexpr uint32_t kBits = 11, kMask = (1 << kBits) - 1;
+  std::vector<Node> sorted(nodes.size());
+  for (uint32_t shift = 0; shift < 32; shift += kBits) {
+    std::array<size_t, kMask + 2> ends{};
+    for (const Node& n : nodes) ends[(n.key >> shift & kMask) + 1]++;
+    for (size_t i = 1; i < ends.size(); i++) ends[i] += ends[i - 1];
+    for (const Node& n : nodes) sorted[ends[n.key >> shift & kMask]++] = n;
+    nodes.swap(sorted);
+  }
+}
+
+std::vector<Ring::Node> Ring::made(const Plan& plan) const {
+  std::vector<Node> fresh, all;
+  for (size_t slot = 0; slot < plan.size(); slot++)
+    for (uint32_t i = plan[slot].kept; i < plan[slot].placed; i++)
+      fresh.push_back({expr::avalanche(plan[slot].key + i), static_cast<uint16_t>(slot), static_cast<uint16_t>(i)});
+  sort(fresh);
+  if (nodes_.empty()) return fresh;
+  all.reserve(nodes_.size() + fresh.size());
+  auto next = fresh.begin();
+  for (const Node& n : nodes_) {
+    if (n.number >= plan[n.slot].kept) continue;
+    for (; next != fresh.end() && next->key < n.key; ++next) all.push_back(*next);
+    all.push_back(n);
+  }
+  all.insert(all.end(), next, fresh.end());
+  return all;
+}
+
+void Ring::exchange(std::vector<Node> nodes, const Plan& plan) {
+  const uint32_t turn = turn_ < nodes_.size() ? nodes_[turn_].key : 0;
+  nodes_ = std::move(nodes);
+  auto below = [](const Node& n, uint32_t key) { return n.key < key; };
+  if (turn_ != SIZE_MAX)
+    turn_ = static_cast<size_t>(std::lower_bound(nodes_.begin(), nodes_.end(), turn, below) - nodes_.begin());
+  for (size_t slot = 0; slot < plan.size(); slot++) {
+    shares_[slot].placed = plan[slot].placed;
+    shares_[slot].placed_key = plan[slot].key;
+  }
+  count_live();
 }
 
 size_t Ring::nearest(uint32_t hash) const {
@@ -63,10 +132,12 @@ size_t Ring::nearest(uint32_t hash) const {
     base += base[half - 1].key < hash ? half : 0;
     n -= half;
   }
-  auto after = static_cast<size_t>(base - nodes_.data()) + (base->key < hash);
-  if (after == nodes_.size()) after = 0;
-  size_t before = (after ? after : nodes_.size()) - 1;
-  return hash - nodes_[before].key <= nodes_[after].key - hash ? before : after;
+  auto right = static_cast<size_t>(base - nodes_.data()) + (base->key < hash);
+  if (right == nodes_.size()) right = 0;
+  size_t left = before(right);
+  while (!is_live(nodes_[right])) right = behind(right);
+  while (!is_live(nodes_[left])) left = before(left);
+  return hash - nodes_[left].key <= nodes_[right].key - hash ? left : right;
 }
 
 // This request is among the pool's current ones already.
@@ -93,25 +164,30 @@ bool queue_full(const Server& s) {
 }  // namespace
 
 const Server* Ring::at(const Pool& pool, uint32_t hash, uint16_t avoid) const {
-  if (nodes_.empty()) return nullptr;
+  if (empty()) return nullptr;
   uint64_t slots = slots_for_all(pool);
   size_t at = nearest(hash);
-  for (int wraps = 0;;) {
-    const Server* s = pool.servers[nodes_[at].slot];
-    bool pass = s->slot == avoid || !eligible(*s, slots) || (rules_.leaves_full && at_limit(*s)) ||
-                (rules_.leaves_full_queue && queue_full(*s));
-    if (!pass) return s;
-    if (++at < nodes_.size()) continue;
-    at = 0;
-    if (++wraps > 1) return s;
+  const Server* s = nullptr;
+  for (int wraps = 0; wraps < 2;) {
+    if (is_live(nodes_[at])) {
+      s = pool.servers[nodes_[at].slot];
+      bool pass = s->slot == avoid || !eligible(*s, slots) || (rules_.leaves_full && at_limit(*s)) ||
+                  (rules_.leaves_full_queue && queue_full(*s));
+      if (!pass) return s;
+    }
+    at = behind(at);
+    wraps += at == 0;
   }
+  return s;
 }
 
 const Server* Ring::next(const Pool& pool, uint16_t avoid) {
+  if (empty()) return nullptr;
   const Server* avoided = nullptr;
   size_t after_avoided = 0;
   for (size_t n = nodes_.size(); n > 0; n--) {
     turn_ = turn_ + 1 < nodes_.size() ? turn_ + 1 : 0;
+    if (!is_live(nodes_[turn_])) continue;
     const Server* s = pool.servers[nodes_[turn_].slot];
     if (at_limit(*s)) continue;
     if (s->slot != avoid) return s;

@@ -19,11 +19,15 @@ class RingHash final : public Balancer {
     bool found = key_.hash(txn, key_.conf, hash);
     PickLock lock(pool);
     const Lineup& l = lineup(pool, now);
-    if (l.version != ring_.version()) ring_.follow(l);
+    if (l.version != ring_.version()) ring_.follow(lock, l);
     return found ? ring_.at(pool, hash, tried.last) : ring_.next(pool, tried.last);
   }
 
   void grow(size_t slots) override { ring_.grow(slots); }
+  void prepare(const Pool& pool, uint64_t now_ms) override {
+    PickLock lock(pool);
+    ring_.follow(lock, lineup(pool, now_ms));
+  }
 
  private:
   const Str name_;

@@ -19,6 +19,12 @@ class StaticRoundRobin final : public Balancer {
     return map_.next(pool, tried.last);
   }
 
+  void prepare(const Pool& pool, uint64_t now_ms) override {
+    PickLock lock(pool);
+    const Lineup& l = lineup(pool, now_ms);
+    if (l.version != map_.version()) map_.follow(l);
+  }
+
  private:
   ServerMap map_;
 };

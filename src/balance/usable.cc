@@ -102,6 +102,7 @@ void renew(const Pool& pool, uint64_t now_ms, Lineup& lineup) {
   Lineup fresh;
   fresh.seen = pool.state->changes.load(std::memory_order_acquire);
   fresh.until_ms = UINT64_MAX;
+  fresh.active.reserve(lineup.active.size());
   auto present = [](const Server* s) { return !s->absent(); };
   const bool lone = std::count_if(pool.servers.begin(), pool.servers.end(), present) == 1;
   for (const Server* s : pool.servers) {
@@ -119,6 +120,11 @@ void renew(const Pool& pool, uint64_t now_ms, Lineup& lineup) {
   bool other = lineup.version == 0 || fresh.active != lineup.active || fresh.backup != lineup.backup;
   fresh.version = lineup.version + other;
   lineup = std::move(fresh);
+}
+
+void prepare_pools(const Model& model) {
+  for (const Pool* p : model.pools)
+    if (p->balancer) p->balancer->prepare(*p, clock_now());
 }
 
 int active_servers(const Pool& pool, uint64_t now_ms) {

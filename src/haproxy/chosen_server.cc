@@ -30,6 +30,7 @@ class ChosenServer final : public model::Balancer {
   }
   void ended(const model::Server& s, const model::TryEnd& end) override { usual_->ended(s, end); }
   void grow(size_t slots) override { usual_->grow(slots); }
+  void prepare(const model::Pool& pool, uint64_t now_ms) override { usual_->prepare(pool, now_ms); }
 
  private:
   // A full server that serves is waited for; nobody would call those who wait for one that drains. When too many wait, others

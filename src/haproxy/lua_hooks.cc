@@ -33,6 +33,7 @@ class LuaBalancer final : public model::Balancer {
   }
   void ended(const model::Server& s, const model::TryEnd& end) override { usual_->ended(s, end); }
   void grow(size_t slots) override { usual_->grow(slots); }
+  void prepare(const model::Pool& pool, uint64_t now_ms) override { usual_->prepare(pool, now_ms); }
 
   const model::Server* pick(const model::Pool& pool, proxy::Transaction& txn, const model::Tried& tried) override {
     std::vector<const model::Server*> servers;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "balance/balancer.h"
 #include "base/records_turn.h"
 #include "master/background.h"
 #include "master/daemon.h"
@@ -97,6 +98,7 @@ int serve(Job& job, model::Model& model, Opener& opener, int channel, const Stag
   }
   const auto fresh = model::begin_servers(model);
   if (job.begun) job.begun(model, fresh);
+  model::prepare_pools(model);
   if (stages.prepared) stages.prepared();
   set_priority(model.process, voice);
   // nginx changes its user only when a master starts a worker.
@@ -104,6 +106,7 @@ int serve(Job& job, model::Model& model, Opener& opener, int channel, const Stag
   if (!keep_user && !drop_privileges(model.process, voice)) return 1;
   auto settle = [&] {
     model.settle();
+    model::prepare_pools(model);
     turn.settled();
   };
   if (!worker.start(settle)) return 1;

@@ -149,6 +149,7 @@ class StickyBalancer final : public model::Balancer {
     usual_->answered(s, header_ms, now_ms);
   }
   void ended(const Server& s, const model::TryEnd& end) override { usual_->ended(s, end); }
+  void prepare(const model::Pool& pool, uint64_t now_ms) override { usual_->prepare(pool, now_ms); }
 
  private:
   StickyUse& enter(Transaction& txn) {

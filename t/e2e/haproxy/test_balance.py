@@ -270,6 +270,17 @@ def test_a_key_goes_elsewhere_when_its_server_is_down(start):
     assert names(proxy, 1) == name
 
 
+def test_the_ring_is_there_before_the_first_request(start, three):
+    """13 megabytes of it, which the first client would wait for."""
+    proxy = start("balance uri\n    hash-type consistent\n"
+                  f"    server-template s 400 127.0.0.1:{three['a'].port} weight 256",
+                  front="http-request return status 200 if { path /ready }")
+    assert proxy.get("/ready").status == 200
+    before = proxy.rss()
+    names(proxy, 1)
+    assert proxy.rss() - before < 6 << 20
+
+
 def test_balance_factor_spreads_a_busy_key(start, three):
     held = Held(start("balance uri\n    hash-type consistent\n    hash-balance-factor 125"), three)
     begun = [held.begin() for _ in range(6)]

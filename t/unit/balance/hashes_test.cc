@@ -1,9 +1,13 @@
 // Algorithms that hash: the servers that nginx and HAProxy choose, and what happens when servers go. Equality with the products
 // over many keys is t/diff/balancing's.
 #include <criterion/criterion.h>
+#include <malloc.h>
 #include <netinet/in.h>
 
+#include <atomic>
 #include <cmath>
+#include <random>
+#include <thread>
 
 #include "expr/hash.h"
 #include "net/addr.h"
@@ -110,6 +114,66 @@ Test(hashes, nobody_is_left) {
     cr_expect_eq(rig.pick(*b), &rig[1], "%s", c.name);
     rig.down(1);
     cr_expect_null(rig.pick(*b), "%s", c.name);
+  }
+}
+
+Test(hashes, prepared_ones_have_their_tables) {
+  for (const Case& c : kCases) {
+    if (Str(c.name) == "hash") continue;  // without a table
+    Rig rig(100);
+    for (size_t i = 0; i < 100; i++) rig.weigh(i, 20 + static_cast<int32_t>(i % 3));
+    Owned b(c.make(rig.pool));
+    g_key = "x";
+    b->prepare(rig.pool, rig.loop.now());
+    const size_t before = mallinfo2().uordblks;
+    cr_assert(rig.pick(*b));
+    cr_expect_lt(mallinfo2().uordblks - before, 2048u, "%s: %zu bytes", c.name, mallinfo2().uordblks - before);
+  }
+}
+
+// Servers go and come while two threads choose: who is away is not chosen by anybody who could know.
+Test(hashes, tables_are_made_while_others_choose) {
+  for (const Case& c : kCases) {
+    Rig rig(12);
+    Owned b(c.make(rig.pool));
+    g_key = "x";
+    std::atomic<bool> over{false};
+    std::atomic<size_t> other{0};
+    std::thread thread([&] {
+      net::Loop loop;
+      for (; !over; other++)
+        if (!rig.pick(*b)) break;
+    });
+    for (size_t i = 0; i < 300; i++) {
+      const Server* chosen = rig.pick(*b);
+      cr_assert(chosen, "%s", c.name);
+      rig.down(chosen->slot);
+      const Server* next = rig.pick(*b);
+      cr_assert(next && next != chosen, "%s", c.name);
+      rig.up(chosen->slot);
+    }
+    while (other == 0) std::this_thread::yield();
+    over = true;
+    thread.join();
+  }
+}
+
+// Places that stay on the ring while their server is away, or has less weight, are not seen.
+Test(consistent, is_as_if_it_had_been_made_anew) {
+  std::minstd_rand random(1);
+  Rig rig(20);
+  Owned b(make_ring_hash(rig.pool, "uri", sdbm, {}));
+  for (int i = 0; i < 200; i++) {
+    const size_t server = random() % 20;
+    switch (random() % 3) {
+      case 0: rig.down(server); break;
+      case 1: rig.up(server); break;
+      default: rig.weigh(server, static_cast<int32_t>(random() % 50)); break;
+    }
+    if (i == 100)
+      for (size_t k = 1; k < 20; k++) rig.down(k);  // few are left of many
+    Owned fresh(make_ring_hash(rig.pool, "uri", sdbm, {}));
+    cr_assert(reached(rig, *b, 500) == reached(rig, *fresh, 500), "change %d", i);
   }
 }
 
