@@ -15,12 +15,12 @@
 namespace weir::haproxy {
 namespace {
 
-// The servers of the pick that runs on this thread.
-thread_local const std::vector<const model::Server*>* t_servers = nullptr;
+// The servers of the pick that runs on this thread; empty while none does.
+thread_local std::vector<const model::Server*> t_servers;
 
 const model::Server* candidate(int index) {
-  bool there = t_servers && index >= 1 && static_cast<size_t>(index) <= t_servers->size();
-  return there ? (*t_servers)[static_cast<size_t>(index) - 1] : nullptr;
+  bool there = index >= 1 && static_cast<size_t>(index) <= t_servers.size();
+  return there ? t_servers[static_cast<size_t>(index) - 1] : nullptr;
 }
 
 class LuaBalancer final : public model::Balancer {
@@ -36,15 +36,13 @@ class LuaBalancer final : public model::Balancer {
   void prepare(const model::Pool& pool, uint64_t now_ms) override { usual_->prepare(pool, now_ms); }
 
   const model::Server* pick(const model::Pool& pool, proxy::Transaction& txn, const model::Tried& tried) override {
-    std::vector<const model::Server*> servers;
     {
       model::PickLock lock(pool);
       for (const model::Lineup::Place& p :
            model::places_in_charge(model::lineup(pool, net::Loop::current().now()), all_backups_))
-        if (model::takes(*p.server, tried)) servers.push_back(p.server);
+        if (model::takes(*p.server, tried)) t_servers.push_back(p.server);
     }
-    if (servers.empty()) return usual_->pick(pool, txn, tried);
-    t_servers = &servers;
+    if (t_servers.empty()) return usual_->pick(pool, txn, tried);
     lua_State* l = run_lua_hook(txn, "balance", hook_);
     const model::Server* chosen = nullptr;
     if (l) {
@@ -52,7 +50,7 @@ class LuaBalancer final : public model::Balancer {
       lua_pop(l, 1);
       if (!chosen) lua_log(&txn, kLevelError, fmt::format("Lua balance '{}' named no server", hook_.name));
     }
-    t_servers = nullptr;
+    t_servers.clear();
     return chosen ? chosen : usual_->pick(pool, txn, tried);
   }
 
@@ -101,7 +99,7 @@ std::unique_ptr<model::Balancer> make_lua_balancer(const LuaHook& hook, std::uni
 extern "C" {
 
 int weir_lua_servers() {
-  return weir::haproxy::t_servers ? static_cast<int>(weir::haproxy::t_servers->size()) : 0;
+  return static_cast<int>(weir::haproxy::t_servers.size());
 }
 
 int weir_lua_server_name(int index, weir_lua_str* out) {

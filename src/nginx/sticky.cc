@@ -1,7 +1,6 @@
 // See nginx/sticky.h: choosing the server of a session, and remembering it. The directive is in nginx/sticky_line.cc.
 #include "nginx/sticky.h"
 
-#include <openssl/evp.h>
 #include <time.h>
 
 #define XXH_INLINE_ALL
@@ -58,25 +57,8 @@ Str learned(StickySessions& sessions, Str id, uint64_t now, char (&buffer)[kSidS
   return {buffer, size};
 }
 
-Str hash_name(Arena& arena, Str name) {
-  unsigned char digest[16];
-  EVP_Digest(name.data(), name.size(), digest, nullptr, EVP_md5(), nullptr);
-  char* text = arena.alloc_chars(kSidSize);
-  for (size_t i = 0; i < sizeof digest; i++) {
-    text[2 * i] = "0123456789abcdef"[digest[i] >> 4];
-    text[2 * i + 1] = "0123456789abcdef"[digest[i] & 15];
-  }
-  return {text, kSidSize};
-}
-
-// What stands for the server in cookies, routes and sessions.
-Str sid_of(const Sticky& conf, const Server& server, Arena& arena) {
-  Str sid = conf.sids[server.slot];
-  return sid.empty() ? hash_name(arena, server.address().text()) : sid;
-}
-
 void learn(StickyUse& use) {
-  const Sticky& conf = *use.conf;
+  Sticky& conf = *use.conf;
   Transaction& txn = *use.txn;
   Str id = use.created.empty() ? use.id : use.created;
   if (id.empty()) return;
@@ -88,7 +70,7 @@ void learn(StickyUse& use) {
   if (!e && !use.created.empty()) e = guard.add(now);
   if (!e) return;
   auto& session = *reinterpret_cast<StickySession*>(sessions.table.data(*e));
-  Str sid = sid_of(conf, *use.answered, txn.arena);
+  Str sid = conf.ids.of(*use.answered);
   session.size = static_cast<uint8_t>(sid.size());
   memcpy(session.sid, sid.data(), sid.size());
   guard.touch(*e, now, sessions.timeout_ms);
@@ -113,7 +95,7 @@ Str value_of(Transaction& txn, const HashKey* key) {
   return key ? hash_key(txn, key) : Str{};
 }
 
-Str set_cookie(Transaction& txn, const Sticky& conf, const Server& server) {
+Str set_cookie(Transaction& txn, Sticky& conf, const Server& server) {
   Arena& arena = txn.arena;
   Str expires;
   if (conf.expires == Sticky::kMaxExpires) {
@@ -125,14 +107,14 @@ Str set_cookie(Transaction& txn, const Sticky& conf, const Server& server) {
   Str domain = value_of(txn, conf.domain);
   Str samesite = value_of(txn, conf.samesite);
   if (!samesite.empty() && !is_samesite(samesite)) samesite = "strict";
-  return arena.cat(conf.cookie, "=", sid_of(conf, server, arena), expires, domain.empty() ? Str{} : Str("; domain="),
-                   domain, conf.httponly ? Str("; httponly") : Str{}, conf.secure ? Str("; secure") : Str{},
+  return arena.cat(conf.cookie, "=", conf.ids.of(server), expires, domain.empty() ? Str{} : Str("; domain="), domain,
+                   conf.httponly ? Str("; httponly") : Str{}, conf.secure ? Str("; secure") : Str{},
                    samesite.empty() ? Str{} : Str("; samesite="), samesite, conf.path);
 }
 
 class StickyBalancer final : public model::Balancer {
  public:
-  StickyBalancer(std::unique_ptr<model::Balancer> usual, const Sticky& conf)
+  StickyBalancer(std::unique_ptr<model::Balancer> usual, Sticky& conf)
       : Balancer(usual->wishes), usual_(std::move(usual)), conf_(conf) {}
   Str name() const override { return usual_->name(); }
 
@@ -178,29 +160,28 @@ class StickyBalancer final : public model::Balancer {
     Str sid = use.id;
     if (!sid.empty() && conf_.sessions) sid = learned(*conf_.sessions, sid, now, buffer);
     if (sid.empty()) return usual_->pick(pool, txn, tried);
-    if (const Server* s = find(pool, sid, false, txn, tried, now)) {
+    if (const Server* s = find(pool, sid, false, tried, now)) {
       usual_->taken(pool, *s);
       return s;
     }
     const Server* s = usual_->pick(pool, txn, tried);
     if (s && !s->backup) return s;
-    const Server* backup = find(pool, sid, true, txn, tried, now);
+    const Server* backup = find(pool, sid, true, tried, now);
     if (!backup || backup == s) return s;
     if (s && wishes.ends) usual_->ended(*s, {.now_ms = now});
     usual_->taken(pool, *backup);
     return backup;
   }
 
-  const Server* find(const model::Pool& pool, Str sid, bool backup, Transaction& txn, const model::Tried& tried,
-                     uint64_t now) const {
+  const Server* find(const model::Pool& pool, Str sid, bool backup, const model::Tried& tried, uint64_t now) const {
     for (const Server* s : pool.servers)
-      if (s->backup == backup && !s->absent() && sid_of(conf_, *s, txn.arena) == sid)
+      if (s->backup == backup && !s->absent() && conf_.ids.of(*s) == sid)
         return model::takes(*s, tried) && model::keeps_clients(*s, now) ? s : nullptr;
     return nullptr;
   }
 
   std::unique_ptr<model::Balancer> usual_;
-  const Sticky& conf_;
+  Sticky& conf_;
 };
 
 struct ServerConf {
@@ -241,7 +222,7 @@ void make_sticky(Scope& scope, Sticky& conf) {
   model::Pool& pool = *conf.pool;
   for (const Server* s : pool.servers) {
     Str route = route_of(*s);
-    conf.sids.push_back(!route.empty() || s->follows ? route : hash_name(scope.arena, s->name));
+    conf.ids.add(!route.empty() || s->follows ? route : StickyIds::of_text(scope.arena, s->name));
   }
   std::unique_ptr<model::Balancer> usual(pool.balancer);
   pool.balancer = new StickyBalancer(std::move(usual), conf);

@@ -14,7 +14,7 @@ struct Sticky;
 
 // How one request belongs to a group with `sticky`. In the transaction's arena, made when a server is first chosen.
 struct StickyUse : proxy::Waiter {
-  const Sticky* conf = nullptr;
+  Sticky* conf = nullptr;
   proxy::Transaction* txn = nullptr;
   Str id;  // of the session, or of its server; empty: it has none
   Str cookie;  // the Set-Cookie for the server that was chosen last

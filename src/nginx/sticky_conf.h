@@ -7,11 +7,10 @@
 #include "nginx/hash_key.h"
 #include "nginx/lua_hooks.h"
 #include "nginx/module.h"
+#include "nginx/sticky_ids.h"
 #include "sticky/table.h"
 
 namespace weir::nginx {
-
-inline constexpr size_t kSidSize = 32;  // the longest name of a server: an MD5 in hexadecimal, or a route
 
 // What is remembered of a session.
 struct StickySession {
@@ -43,8 +42,7 @@ struct Sticky {
   int64_t expires = kNoExpires;  // seconds from now
   bool httponly = false;
   bool secure = false;
-  // By server slot: the name that cookies, routes and sessions have for it; empty: it goes with the address.
-  std::vector<Str> sids;
+  StickyIds ids;
 };
 
 bool is_samesite(Str value);

@@ -1,5 +1,7 @@
 """Names that are looked up while requests run: resolver, proxy_pass with variables, server … resolve [service=]."""
 
+import hashlib
+
 import pytest
 
 from rig import net
@@ -138,6 +140,22 @@ def test_addresses_without_a_place_are_told_once(start, dns):
     addresses(32)
     dns.wait_asked("app.test", len(dns.asked("app.test")) + 2)
     assert "has 32" not in proxy.log_text()
+
+
+def test_sessions_go_with_the_address(start, dns, origin):
+    dns.set("app.test", "A", "127.0.0.1", ttl=1)
+    proxy = start(more="valid=1s", upstreams=GROUP.replace("{options}", "max_fails=0; sticky cookie s"))
+
+    def cookie_of(address, status):
+        answer = proxy.get("/group")
+        digest = hashlib.md5(f"{address}:{origin.port}".encode()).hexdigest()
+        return answer.status == status and answer.headers.all("Set-Cookie") == [f"s={digest}"]
+
+    for _ in range(2):
+        dns.set("app.test", "A", "127.0.0.1", ttl=1)
+        net.wait_until(lambda: cookie_of("127.0.0.1", 200), "the first address")
+        dns.set("app.test", "A", "127.0.0.3", ttl=1)
+        net.wait_until(lambda: cookie_of("127.0.0.3", 502), "the other one")
 
 
 def test_services_have_ports_and_weights(start, dns, origins, origin):
