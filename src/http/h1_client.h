@@ -3,6 +3,7 @@
 // list and is closed by the first byte or end that arrives unasked.
 #include <string>
 
+#include "base/key_index.h"
 #include "http/h1_conn.h"
 #include "model/model.h"
 
@@ -24,8 +25,9 @@ class ClientHooks {
 
 struct PoolLink : Link {};
 struct AgeLink : Link {};  // among all idle connections of its pool
+struct IdleKey : IndexLink {};  // among those that the same exchanges may use
 
-class H1Client final : public H1Conn, public PoolLink, public AgeLink {
+class H1Client final : public H1Conn, public PoolLink, public AgeLink, public IdleKey {
  public:
   H1Client(net::Loop& loop, int fd, const model::Server& server, ClientHooks& hooks);
   ~H1Client() override;

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/key_index.h"
 #include "http/h1_client.h"
 #include "model/model.h"
 #include "net/tls_client.h"
@@ -95,6 +96,7 @@ class Upstreams final : public http::ClientHooks {
   void receive(const model::Server& server, const Parcel& parcel, uint64_t ticket);
   void keep(http::H1Client& c);
   http::H1Client* find_idle(const model::Server& server, const Need& need);
+  static uint64_t idle_key(const model::Server& server, const net::Conn* owner, uint64_t kind, bool proven);
   static Way way_of(Transaction& txn, const model::Server& server, const Forward& plan);
   static uint64_t kind_of(Transaction& txn, const model::Server& server, const Forward& plan, const Way& way,
                           bool& named);
@@ -106,6 +108,7 @@ class Upstreams final : public http::ClientHooks {
   const size_t known_;  // servers that were there at the start
   std::unique_ptr<Idle[]> idle_;  // by server
   std::vector<std::unique_ptr<Idle>> added_;  // of later ones
+  KeyIndex<http::H1Client, http::IdleKey> by_key_;  // all idle connections
   std::unique_ptr<PoolIdle[]> pool_idle_;  // idle connections by pool, for `keepalive`
   std::vector<std::pair<uint64_t, Transaction*>> asked_;  // who waits for another shard's answer, by ticket
   uint64_t tickets_ = 0;

@@ -2,6 +2,8 @@
 
 import pytest
 
+from rig import net
+
 pytestmark = pytest.mark.threads
 
 HAPROXY = """
@@ -86,3 +88,77 @@ def test_a_closing_client_leaves_the_server_connection(weir, origin):
             assert client.request("/", headers=[("Connection", "close")]).status == 200
     assert len(origin.connections) == 1
     assert all(r.header("Connection") is None for r in origin.requests)
+
+
+OWN = """
+global
+    nbthread 1
+    stats socket {dir}/admin.sock mode 600 level admin
+
+defaults
+    mode http
+    http-reuse never
+    timeout connect 1s
+    timeout client 20s
+    timeout server 20s
+
+frontend web
+    bind 127.0.0.1:{port}
+    use_backend %[path,field(2,/)]
+
+backend one
+    server s1 {one} pool-purge-delay 60s
+
+backend two
+    server s1 {two} pool-purge-delay 60s {words}
+"""
+
+
+@pytest.mark.parametrize("words", ["", "pool-conn-name req.hdr(x-name)"])
+def test_what_clients_have_for_themselves(weir, origins, words):
+    """Each finds its own connections again, to each server and for each name; they end with it, and others' do not."""
+    one, two = origins(name="one"), origins(name="two")
+    proxy = weir("haproxy", text=OWN, one=one, two=two, words=words)
+    clients = [proxy.client() for _ in range(40)]
+    used = []
+    for _ in range(3):
+        for client in clients:
+            seen = []
+            for path, origin in [("/one", one), ("/two", two)]:
+                for name in ("a", "b"):
+                    assert client.request(path, headers=[("X-Name", name)]).status == 200
+                    seen.append((path, origin.requests[-1].connection))
+            used.append(seen)
+    assert used[:40] == used[40:80] == used[80:]
+    each = 2 if words else 1
+    assert (len(one.connections), len(two.connections)) == (40, 40 * each)
+    assert len({connection for seen in used for connection in seen}) == 40 * (1 + each)
+
+    for client in clients[::2]:
+        client.close()
+    left = [seen for i, seen in enumerate(used[:40]) if i % 2]
+    for path, origin in [("/one", one), ("/two", two)]:
+        expected = {number for seen in left for where, number in seen if where == path}
+        net.wait_until(lambda: {c.number for c in origin.open_connections} == expected, f"the others' connections to {path}")
+    assert clients[1].request("/one").status == 200
+    assert one.requests[-1].connection == left[0][0][1]
+    # A server that goes takes its connections from all clients.
+    assert proxy.runtime()("set server two/s1 state maint").strip() == ""
+    net.wait_until(lambda: not two.open_connections, "none to the server that is gone")
+    assert len(one.open_connections) == 20
+    for client in clients[1::2]:
+        client.close()
+    net.wait_until(lambda: not one.open_connections, "none without its client")
+
+
+def test_many_kinds_of_connections_to_one_server(weir, origins):
+    """Whoever asks for one of them gets it, and whichever was used last of those that are alike."""
+    one, two = origins(name="one"), origins(name="two")
+    conf = OWN.replace("http-reuse never", "http-reuse always")
+    proxy = weir("haproxy", text=conf, one=one, two=two, words="pool-conn-name req.hdr(x-name)")
+    with proxy.client() as client:
+        for _ in range(2):
+            for n in range(60):
+                assert client.request("/two", headers=[("X-Name", f"n{n}")]).status == 200
+    numbers = [request.connection for request in two.requests]
+    assert numbers[:60] == numbers[60:] and len(set(numbers)) == 60
