@@ -1,6 +1,8 @@
 // See proxy/queue.h. Nothing is served from inside place_free: who calls it may be in the middle of ending a request.
 #include "proxy/queue.h"
 
+#include <algorithm>
+
 #include "balance/balancer.h"
 #include "proxy/shard.h"
 #include "proxy/transaction.h"
@@ -47,7 +49,8 @@ bool comes_back_silently(const model::Pool& pool, uint64_t now) {
 
 }  // namespace
 
-Queue::Queue(Shard& shard, const model::Model& model) : shard_(shard), lines_(new Line[model.pools.size() + 1]) {}
+Queue::Queue(Shard& shard, const model::Model& model)
+    : shard_(shard), lines_(new Line[model.pools.size() + 1]), awaited_(model.servers.size()) {}
 
 void Waiting::on_timer() {
   txn->queue_expired();
@@ -79,7 +82,7 @@ void Queue::wait(Transaction& txn, const model::Pool& pool, const model::Server*
   }
   w->called = false;
   Line& line = lines_[pool.id];
-  (server ? line.choosy : line.easy)++;
+  if (server) line.choosy++;
   // Before it looks for a place: whoever gives one back sees it, or is seen (Transaction::end_attempt).
   pool.local->queued.fetch_add(1);
   pool.state->queued.up();
@@ -90,7 +93,6 @@ void Queue::wait(Transaction& txn, const model::Pool& pool, const model::Server*
     stats::raise(pool.state->max_queued, pool.state->queued_anywhere.up());
   }
   insert(line, *w);
-  publish_first(pool);
   if (w->until_ms) shard_.loop.arm(*w, w->until_ms > now ? w->until_ms - now : 1);
   // What it was called for is gone, or is not for it: it is not called again at once.
   if (again && !Timer::armed()) shard_.loop.arm(*this, kLookMs);
@@ -99,20 +101,34 @@ void Queue::wait(Transaction& txn, const model::Pool& pool, const model::Server*
   if (!again && has_place_for(*w, !server && model::has_place(pool, now), now)) place_free(pool);
 }
 
-// Most come in the order of their keys; a better class goes before all others.
-void Queue::insert(Line& line, Waiting& w) {
-  Waiting* before = line.list.back();
-  if (before && w.key < line.list.front()->key) before = nullptr;
-  while (before && before->key > w.key) before = line.list.prev(before);
-  if (before)
-    line.list.insert_after(before, &w);
-  else
-    line.list.push_front(&w);
+// Of a server that came later, the first one makes room.
+Queue::Heap& Queue::heap_of(const Waiting& w) {
+  if (!w.server) return lines_[w.pool->id].anywhere;
+  if (w.server->id >= awaited_.size()) awaited_.resize(w.server->id + 1);
+  return awaited_[w.server->id];
 }
 
-void Queue::publish_first(const model::Pool& pool) {
-  const Waiting* first = lines_[pool.id].list.front();
-  first_of(pool, shard_).store(first ? first->key : 0);
+void Queue::insert(Line& line, Waiting& w) {
+  Heap& heap = heap_of(w);
+  Waiting* before = heap.top();
+  heap.insert(&w);
+  if (heap.top() != &w) return;
+  if (before) before->FrontLink::unlink();
+  line.fronts.push_back(&w);
+  std::atomic<uint64_t>& lowest = first_of(*w.pool, shard_);
+  const uint64_t key = lowest.load(std::memory_order_relaxed);
+  if (!key || w.key < key) lowest.store(w.key);
+}
+
+void Queue::remove(Line& line, Waiting& w) {
+  Heap& heap = heap_of(w);
+  heap.remove(&w);
+  if (!w.FrontLink::linked()) return;
+  w.FrontLink::unlink();
+  if (Waiting* next = heap.top()) line.fronts.push_back(next);
+  uint64_t lowest = UINT64_MAX;
+  for (Waiting* f = line.fronts.front(); f; f = line.fronts.next(f)) lowest = std::min(lowest, f->key);
+  first_of(*w.pool, shard_).store(line.fronts.empty() ? 0 : lowest);
 }
 
 void Queue::watch(const model::Pool& pool) {
@@ -121,7 +137,7 @@ void Queue::watch(const model::Pool& pool) {
 
 void Queue::on_timer() {
   for (const model::Pool* pool : shard_.model.pools) {
-    if (lines_[pool->id].list.empty()) continue;
+    if (lines_[pool->id].fronts.empty()) continue;
     watch(*pool);
     if (lines_[pool->id].choosy || model::has_place(*pool, shard_.loop.now())) place_free(*pool);
   }
@@ -130,18 +146,18 @@ void Queue::on_timer() {
 void Queue::leave(Waiting& w) {
   if (!w.QueueLink::linked()) return;
   const model::Pool& pool = *w.pool;
-  w.QueueLink::unlink();
+  Line& line = lines_[pool.id];
+  remove(line, w);
   shard_.loop.disarm(w);
   pool.state->queued.down();
   pool.local->queued.fetch_sub(1);
   if (w.server) {
+    line.choosy--;
     w.server->state->queued.down();
   } else {
     pool.state->queued_anywhere.down();
     pool.local->queued_anywhere.fetch_sub(1);
   }
-  (w.server ? lines_[pool.id].choosy : lines_[pool.id].easy)--;
-  publish_first(pool);
   (w.server ? w.server_place : w.pool_place) += left(w).load(std::memory_order_relaxed) - w.left_before + 1;
   w.left_before = left(w).load(std::memory_order_relaxed) + 1;
 }
@@ -169,7 +185,7 @@ void Queue::run_task() {
     int turn = turn_of(*pool);
     if (handed) {
       serve(*pool, line);
-    } else if (turn == (shard_.index & 63) && !line.list.empty()) {
+    } else if (turn == (shard_.index & 63) && !line.fronts.empty()) {
       if (!serve(*pool, line) && line.choosy) hand_on(*pool);
     } else if (turn >= 0) {
       pass_on(*pool, turn);
@@ -196,10 +212,11 @@ void Queue::pass_on(const model::Pool& pool, int turn) {
 // Who comes first among those whom a place is for. Whether there was one.
 bool Queue::serve(const model::Pool& pool, Line& line) {
   uint64_t now = shard_.loop.now();
-  bool anywhere = line.easy && model::has_place(pool, now);
+  bool anywhere = !line.anywhere.empty() && model::has_place(pool, now);
   if (!anywhere && !line.choosy) return false;
-  Waiting* w = line.list.front();
-  while (w && !has_place_for(*w, anywhere, now)) w = line.list.next(w);
+  Waiting* w = nullptr;
+  for (Waiting* f = line.fronts.front(); f; f = line.fronts.next(f))
+    if ((!w || f->goes_before(*w)) && has_place_for(*f, anywhere, now)) w = f;
   if (!w) return false;
   leave(*w);
   w->called = true;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/list.h"
+#include "base/pairing_heap.h"
 #include "base/wheel.h"
 #include "model/model.h"
 #include "net/loop.h"
@@ -17,10 +18,11 @@ namespace weir::proxy {
 class Shard;
 class Transaction;
 
-struct QueueLink : Link {};
+struct QueueLink : HeapLink {};  // among those who wait for the same
+struct FrontLink : Link {};  // among those who come first there
 
 // One request in the queue. In the transaction's arena; what it says stays true when the waiting is over.
-struct Waiting final : Timer, QueueLink {
+struct Waiting final : Timer, QueueLink, FrontLink {
   Transaction* txn = nullptr;
   const model::Pool* pool = nullptr;
   const model::Server* server = nullptr;  // it wants a place there and nowhere else; null: anywhere
@@ -32,6 +34,8 @@ struct Waiting final : Timer, QueueLink {
   bool expired = false;
   uint32_t server_place = 0;  // its place in queues of servers and of pools: 1 more than those that got theirs before
   uint32_t pool_place = 0;
+
+  bool goes_before(const Waiting& other) const { return key < other.key; }
 
  private:
   void on_timer() override;
@@ -55,17 +59,19 @@ class Queue final : public net::Task, public Timer {
   void place_free(const model::Pool& pool);
 
  private:
+  using Heap = PairingHeap<Waiting, QueueLink>;  // by key
   struct Line {
-    List<Waiting, QueueLink> list;  // by key
-    uint32_t choosy = 0;  // of them: who wants a certain server
-    uint32_t easy = 0;  // and who does not
+    Heap anywhere;  // who takes any server
+    List<Waiting, FrontLink> fronts;  // who comes first of those, and of those who want a certain server, of each
+    uint32_t choosy = 0;  // how many want a certain server
     bool touched = false;
     bool handed = false;  // another shard had nobody for the place
   };
   void run_task() override;
   void on_timer() override;
+  Heap& heap_of(const Waiting& w);
   void insert(Line& line, Waiting& w);
-  void publish_first(const model::Pool& pool);
+  void remove(Line& line, Waiting& w);
   void watch(const model::Pool& pool);
   void pass_on(const model::Pool& pool, int turn);
   void hand_on(const model::Pool& pool);
@@ -73,6 +79,7 @@ class Queue final : public net::Task, public Timer {
 
   Shard& shard_;
   std::unique_ptr<Line[]> lines_;  // by pool id
+  std::vector<Heap> awaited_;  // by server id: who wants that one
   std::vector<const model::Pool*> touched_;
 };
 

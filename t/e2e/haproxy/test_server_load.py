@@ -123,6 +123,38 @@ def test_classes_go_first_and_offsets_within_them(start, origin, threads):
     assert column(proxy, "BACKEND", "qmax") == "5"
 
 
+def test_one_order_for_those_who_want_a_server_and_those_who_do_not(start, origins):
+    one, two = origins(name="one"), origins(name="two")
+    held_one, held_two = Held(one), Held(two)
+    rules = ("http-request set-priority-class int(-5) if { path_end /vip }\n"
+             "    http-request set-priority-offset int(-5000) if { path_end /early }")
+    backend = ("balance roundrobin\n    use-server s1 if { path_beg /one }\n    use-server s2 if { path_beg /two }\n"
+               "    server s1 {one} maxconn 1\n    server s2 {two} maxconn 1")
+    proxy = start(backend, rules=rules, one=one, two=two)
+    with Clients(proxy) as clients:
+        clients.ask("/one/first")
+        held_one.wait(1)
+        clients.ask("/two/first")
+        held_two.wait(1)
+        for n, path in enumerate(["/two/early", "/one/2", "/two/3", "/one/vip", "/one/early", "/one/gone", "/any/1", "/any/early", "/any/4"]):
+            clients.ask(path)
+            net.wait_until(lambda: sum(int(column(proxy, who, "qcur")) for who in ("BACKEND", "s1", "s2")) == n + 1,
+                           f"{n + 1} in the queues")
+        clients.all[7].reset()
+        net.wait_until(lambda: column(proxy, "s1", "qcur") == "3", "one has left")
+        for n in range(2, 8):
+            held_one.free()
+            held_one.wait(n)
+        assert held_one.paths == ["/one/first", "/one/vip", "/one/early", "/any/early", "/one/2", "/any/1", "/any/4"]
+        for n in range(2, 4):
+            held_two.free()
+            held_two.wait(n)
+        assert held_two.paths == ["/two/first", "/two/early", "/two/3"]
+        held_one.free()
+        held_two.free()
+        net.wait_until(lambda: column(proxy, "BACKEND", "scur") == "0", "nobody is left")
+
+
 def test_a_chosen_server_has_a_queue_of_its_own(start, origins):
     one, two = origins(name="one"), origins(name="two")
     held = Held(one)
