@@ -33,7 +33,7 @@ class H1Client final : public H1Conn, public PoolLink, public AgeLink, public Id
   ~H1Client() override;
 
   const model::Server& server() const { return *server_; }
-  uint64_t kind = 0;  // only exchanges that ask for the same may use it (model::Route)
+  uint64_t kind = 0;  // only exchanges that ask for the same may use it (model::Route, net::tls_kind)
   const net::Conn* owner = nullptr;  // the client connection that it serves alone; null: anybody's
   uint32_t requests() const { return requests_; }
   uint64_t created_ms() const { return created_ms_; }

@@ -8,8 +8,8 @@
 #include <openssl/x509v3.h>
 
 #include <array>
-#include <atomic>
 
+#include "net/digest.h"
 #include "net/tls_current.h"
 #include "net/tls_identity.h"
 
@@ -33,11 +33,6 @@ int identity_index() {
 uint64_t identity_of(const SSL* ssl) {
   return reinterpret_cast<uintptr_t>(SSL_get_ex_data(ssl, identity_index()));
 }
-// A number that no other context has or had: one of another may lie where this one was.
-int number_index() {
-  static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
-  return index;
-}
 
 int on_session(SSL* ssl, SSL_SESSION* session) {
   auto* owner = static_cast<TlsSessions*>(SSL_get_ex_data(ssl, owner_index()));
@@ -50,9 +45,8 @@ bool is_address(const std::string& name) {
 }
 
 // "[::1]" is the address ::1.
-std::string bare(Str name) {
-  if (name.starts_with('[') && name.ends_with(']')) name = name.substr(1, name.size() - 2);
-  return std::string(name);
+Str bare(Str name) {
+  return name.starts_with('[') && name.ends_with(']') ? name.substr(1, name.size() - 2) : name;
 }
 
 Str sent_name(SSL* ssl) {
@@ -85,7 +79,7 @@ ssl_st* make_tls_session(const TlsTo& to) {
     SSL_set_ex_data(ssl, identity_index(), reinterpret_cast<void*>(static_cast<uintptr_t>(to.identity_number)));
   }
   if (!ssl || to.name.empty()) return ssl;
-  const std::string name = bare(to.name);
+  const std::string name(bare(to.name));
   const bool address = is_address(name);
   if (to.send && !address) SSL_set_tlsext_host_name(ssl, name.c_str());
   if (!to.check || !(SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER)) return ssl;
@@ -96,17 +90,11 @@ ssl_st* make_tls_session(const TlsTo& to) {
   return ssl;
 }
 
-bool same_tls_settings(const TlsTo& to, const ssl_st* ssl) {
-  return is_current_session(to.context, ssl) && identity_of(ssl) == to.identity_number;
-}
-
-bool same_tls_names(const TlsTo& to, ssl_st* ssl) {
-  if (!same_tls_settings(to, ssl)) return false;
-  const std::string name = bare(to.name);
-  const bool address = is_address(name);
-  if (sent_name(ssl) != (to.send && !address ? Str(name) : Str())) return false;
-  const bool checks = to.check && !name.empty() && (SSL_get_verify_mode(ssl) & SSL_VERIFY_PEER);
-  return !checks || checked_name(ssl) == name;
+uint64_t tls_kind(const TlsTo& to, bool names) {
+  if (!to.context) return 0;
+  const Str name = names ? bare(to.name) : Str();
+  const uint64_t use = name.empty() ? 0 : uint64_t{to.send} << 1 | uint64_t{to.check};
+  return keyed64({current_tls_number(to.context), to.identity_number, use}, name);
 }
 
 Str certificate_error(const ssl_st* ssl) {
@@ -131,13 +119,10 @@ TlsSessions::~TlsSessions() = default;
 void TlsSessions::keep_of(ssl_ctx_st* context) {
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(context, on_session);
-  static std::atomic<uintptr_t> last{0};
-  SSL_CTX_set_ex_data(context, number_index(), reinterpret_cast<void*>(++last));
 }
 
 std::string TlsSessions::key_of(ssl_st* ssl, uint32_t server) {
-  return fmt::format("{} {} {} {} {}", fmt::ptr(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), number_index())),
-                     identity_of(ssl), server, sent_name(ssl), checked_name(ssl));
+  return fmt::format("{} {} {} {} {}", tls_number(ssl), identity_of(ssl), server, sent_name(ssl), checked_name(ssl));
 }
 
 void TlsSessions::resume(ssl_st* ssl, uint32_t server) {

@@ -27,13 +27,9 @@ struct TlsTo {
 
 // A new session for it; null when there is no memory.
 ssl_st* make_tls_session(const TlsTo& to);
-// Whether that session was made of the context's current settings and shows the same certificate; its names may differ.
-bool same_tls_settings(const TlsTo& to, const ssl_st* ssl);
-// Whether a connection with that session was opened for the same context and names. Both may be of plain connections.
-bool same_tls_names(const TlsTo& to, ssl_st* ssl);
-inline bool same_tls(const TlsTo& to, ssl_st* ssl) {
-  return to.context && ssl ? same_tls_names(to, ssl) : !to.context && !ssl;
-}
+// What tells idle connections apart as far as TLS goes: the current context, the certificate that is shown and, if `names`, what is
+// sent and checked. Equal for those that may stand in for each other, and for nobody else's by anybody's choice of names. 0: no TLS.
+uint64_t tls_kind(const TlsTo& to, bool names);
 // The reason why a handshake failed, where it is the certificate; lives for ever. Empty: it was something else.
 Str certificate_error(const ssl_st* ssl);
 

@@ -15,6 +15,7 @@
 #include <iterator>
 
 #include "net/tls_client.h"
+#include "net/tls_current.h"
 #include "net/tls_files.h"
 #include "net/tls_identity.h"
 #include "net/tls_session_cache.h"
@@ -412,6 +413,7 @@ ssl_ctx_st* make_tls_client(const TlsClientOptions& o, std::string& problem) {
   if (const std::string wire = alpn_wire(o.alpn); !wire.empty())
     SSL_CTX_set_alpn_protos(ctx, reinterpret_cast<const unsigned char*>(wire.data()),
                             static_cast<unsigned>(wire.size()));
+  number_tls(ctx);
   if (o.resume) TlsSessions::keep_of(ctx);
   return ctx;
 }

@@ -12,6 +12,7 @@ namespace {
 struct Current {
   std::mutex mutex;
   std::atomic<SSL_CTX*> by{nullptr};  // owned; null: the context itself
+  std::atomic<uint64_t> number{0};  // of it, which may be gone when it is asked for; 0: as above
 
   ~Current() { SSL_CTX_free(by.load()); }
 };
@@ -29,7 +30,31 @@ Current* current_of(SSL_CTX* named) {
   return static_cast<Current*>(SSL_CTX_get_ex_data(named, current_index()));
 }
 
+int number_index() {
+  static const int index = SSL_CTX_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return index;
+}
+
+uint64_t number_of(const SSL_CTX* context) {
+  return reinterpret_cast<uintptr_t>(SSL_CTX_get_ex_data(context, number_index()));
+}
+
 }  // namespace
+
+void number_tls(ssl_ctx_st* made) {
+  static std::atomic<uintptr_t> last{0};
+  SSL_CTX_set_ex_data(made, number_index(), reinterpret_cast<void*>(++last));
+}
+
+uint64_t tls_number(const ssl_st* ssl) {
+  return number_of(SSL_get_SSL_CTX(ssl));
+}
+
+uint64_t current_tls_number(ssl_ctx_st* named) {
+  const Current* current = current_of(named);
+  const uint64_t number = current ? current->number.load(std::memory_order_acquire) : 0;
+  return number ? number : number_of(named);
+}
 
 void let_tls_be_replaced(ssl_ctx_st* named) {
   if (!current_of(named)) SSL_CTX_set_ex_data(named, current_index(), new Current);
@@ -41,6 +66,7 @@ void replace_tls(ssl_ctx_st* named, ssl_ctx_st* by) {
   {
     std::lock_guard lock(current.mutex);
     before = current.by.exchange(by);
+    current.number.store(number_of(by), std::memory_order_release);
   }
   SSL_CTX_free(before);
 }
@@ -51,12 +77,6 @@ ssl_st* new_current_session(ssl_ctx_st* named) {
   // The session takes a reference of its own while nobody can give the last one back.
   std::lock_guard lock(current->mutex);
   return SSL_new(current->by.load(std::memory_order_relaxed));
-}
-
-bool is_current_session(ssl_ctx_st* named, const ssl_st* ssl) {
-  const Current* current = current_of(named);
-  const SSL_CTX* by = current ? current->by.load(std::memory_order_relaxed) : nullptr;
-  return SSL_get_SSL_CTX(ssl) == (by ? by : named);
 }
 
 }  // namespace weir::net

@@ -15,7 +15,6 @@
 #include "base/crc.h"
 #include "base/fault.h"
 #include "base/slab.h"
-
 #include "model/route.h"
 #include "net/digest.h"
 #include "net/proxy_protocol.h"
@@ -53,20 +52,13 @@ bool is_there(const model::Server& server, const net::Addr& peer) {
   return peer == now;
 }
 
-// Whether a connection with that session will do. Where it has a name of its
-// own, those of TLS may differ.
-bool fits(const TlsTo& tls, bool named, ssl_st* ssl) {
-  if (!named || !tls.context || !ssl) return net::same_tls(tls, ssl);
-  return net::same_tls_settings(tls, ssl);
-}
-
 // Its server has kept it open after a request.
 bool is_proven(const H1Client& c) {
   return c.requests() > 1;
 }
 
-constexpr uint64_t kPatience = 250; // ms that another shard may take to give an idle connection away
-} // namespace
+constexpr uint64_t kPatience = 250;  // ms that another shard may take to give an idle connection away
+}  // namespace
 
 Upstreams::Upstreams(Shard& shard, const model::Model& model)
     : shard_(shard),
@@ -96,14 +88,13 @@ void Upstreams::close_idle(const model::Server& server) {
   }
 }
 
-// The first request of a client may only use a connection that it cannot lose
-// by the server's closing it just now: none with `safe`, one that was reused
-// before with `aggressive` (configuration.txt, http-reuse).
+// The first request of a client may only use a connection that it cannot lose by the server's closing it just now: none with
+// `safe`, one that was reused before with `aggressive` (configuration.txt, http-reuse).
 bool Upstreams::may_reuse(const Transaction& txn, const model::Server& server, Need& need) {
   using model::Reuse;
   Reuse reuse = server.pool->reuse;
   if (txn.tcp || (txn.first_request && reuse == Reuse::safe)) return false;
-  if (reuse == Reuse::never || server.send_proxy) { // a PROXY header speaks of one client
+  if (reuse == Reuse::never || server.send_proxy) {  // a PROXY header speaks of one client
     need.owner = txn.client ? txn.client->conn() : nullptr;
     return need.owner != nullptr;
   }
@@ -111,24 +102,21 @@ bool Upstreams::may_reuse(const Transaction& txn, const model::Server& server, N
   return true;
 }
 
-// Where idle connections for an exchange are found; others may be there as
-// well. What serves one client alone is found by the client: it is little, and
-// goes with it.
+// Where idle connections for an exchange are found; others may be there as well. What serves one client alone is found by
+// the client: it is little, and goes with it.
 uint64_t Upstreams::idle_key(const model::Server& server, const net::Conn* owner, uint64_t kind, bool proven) {
   if (owner) return reinterpret_cast<uintptr_t>(owner);
   return kind + (uint64_t{server.id} << 1 | uint64_t{proven}) * 0x9e3779b97f4a7c15;
 }
 
-// Connections that were reused before come first: their server is known to keep
-// them open.
+// Connections that were reused before come first: their server is known to keep them open.
 H1Client* Upstreams::find_idle(const model::Server& server, const Need& need) {
   for (bool proven : {true, false}) {
     if (!proven && need.proven) return nullptr;
     H1Client* c = by_key_.first(idle_key(server, need.owner, need.kind, proven));
     for (H1Client* next; c; c = next) {
       next = by_key_.next(c);
-      if (c->server().id != server.id || c->owner != need.owner || c->kind != need.kind || (proven && !is_proven(*c)) ||
-          !fits(need.tls, need.named, c->ssl()))
+      if (c->server().id != server.id || c->owner != need.owner || c->kind != need.kind || (proven && !is_proven(*c)))
         continue;
       closed(*c);
       if (c->usable()) return c;
@@ -138,8 +126,7 @@ H1Client* Upstreams::find_idle(const model::Server& server, const Need& need) {
   return nullptr;
 }
 
-// The next shard behind this one that keeps idle connections to the server; -1:
-// none does.
+// The next shard behind this one that keeps idle connections to the server; -1: none does.
 int Upstreams::who_else_has_idle(const model::Server& server) const {
   uint64_t own = shard_.index < 64 ? 1ull << shard_.index : 0;
   uint64_t others = server.local->idle_shards.load(std::memory_order_relaxed) & ~own;
@@ -154,9 +141,8 @@ uint64_t Upstreams::await_answer(Transaction& txn) {
   return tickets_;
 }
 
-// Where idle connections count against a server's limit, one gives way to a new
-// one. False: another shard was asked for that, or `why` says that there is
-// none.
+// Where idle connections count against a server's limit, one gives way to a new one. False: another shard was asked for that, or
+// `why` says that there is none.
 bool Upstreams::make_room(Transaction& txn, const model::Server& server, bool may_ask, Error& why) {
   const model::ServerState& s = *server.state;
   const int32_t limit = s.max_conns.load(std::memory_order_relaxed);
@@ -195,13 +181,9 @@ bool Upstreams::ask_others(Transaction& txn, const model::Server& server, const 
   if (who < 0 || !shard_.model.process.share_idle || need.owner) return false;
   if (server.route && server.state->idle.read() < server.route->low_idle) return false;
   const uint64_t ticket = await_answer(txn);
-  // The name is the asking transaction's and may be gone by then.
-  bool sent =
-      shard_.post_to(who, [&server, need, name = std::string(need.tls.name), to = shard_.index, ticket](Shard& other) {
-        Need wanted = need;
-        wanted.tls.name = name;
-        other.upstreams.give_away(server, wanted, to, ticket);
-      });
+  bool sent = shard_.post_to(who, [&server, need, to = shard_.index, ticket](Shard& other) {
+    other.upstreams.give_away(server, need, to, ticket);
+  });
   if (!sent) asked_.pop_back();
   return sent;
 }
@@ -223,8 +205,7 @@ void Upstreams::give_away(const model::Server& server, const Need& need, int to,
   if (!sent) parcel.conn.drop();
 }
 
-// A shard that is busy or ending does not hold others up: they open connections
-// of their own, and what still comes is kept.
+// A shard that is busy or ending does not hold others up: they open connections of their own, and what still comes is kept.
 void Upstreams::stop_asking() {
   for (size_t n = asked_.size(); n && !asked_.empty(); n--) {
     Transaction* txn = asked_.front().second;
@@ -263,8 +244,7 @@ void Upstreams::forget(Transaction& txn) {
 }
 
 namespace {
-// A checksum field stands there with zero bytes: the sum is of the header with
-// them.
+// A checksum field stands there with zero bytes: the sum is of the header with them.
 void fill_checksum(std::string& header) {
   net::ProxyInfo info;
   size_t used = 0;
@@ -276,8 +256,8 @@ void fill_checksum(std::string& header) {
                  sizeof value);
 }
 
-// From where the client came, and where to: as a PROXY header or a rule says,
-// or as its connection has it. False: no client asked for this.
+// From where the client came, and where to: as a PROXY header or a rule says, or as its connection has it. False: no client
+// asked for this.
 bool client_addresses(Transaction& txn, const model::Server& server, net::Addr& src, net::Addr& dst) {
   net::Conn* c = txn.client ? txn.client->conn() : nullptr;
   if (!c) return false;
@@ -288,8 +268,7 @@ bool client_addresses(Transaction& txn, const model::Server& server, net::Addr& 
   return true;
 }
 
-// Where to connect to: the server's address, or as far as it has none, or no
-// port, where the client went.
+// Where to connect to: the server's address, or as far as it has none, or no port, where the client went.
 net::Addr place_of(Transaction& txn, const model::Server& server) {
   net::Addr addr = server.address(), src, dst;
   const model::Route* route = server.route;
@@ -316,8 +295,7 @@ std::string proxy_header(Transaction& txn, const model::Server& server) {
   return header;
 }
 
-// The local end, where one is said. False: `why` has the reason why there can
-// be none.
+// The local end, where one is said. False: `why` has the reason why there can be none.
 bool set_source(Transaction& txn, const Upstreams::Way& way, const Forward& plan, int fd, Error& why) {
   if (!way.source && !way.lacks_source) return true;
   const int error = way.source ? net::bind_source(fd, *way.source) : EADDRNOTAVAIL;
@@ -326,7 +304,7 @@ bool set_source(Transaction& txn, const Upstreams::Way& way, const Forward& plan
   if (way.source)
     where = way.source->addr.port ? txn.arena.dup(way.source->addr.text()) : way.source->addr.ip_text(txn.arena);
   why = Error{Fault::resource, Side::proxy, Retry::fresh, 0, error, txn.arena.cat("bind(", where, Str(") failed"))};
-  if (plan.source) why.status = 500; // of the request's own settings: another server would do no better
+  if (plan.source) why.status = 500;  // of the request's own settings: another server would do no better
   return false;
 }
 
@@ -355,11 +333,10 @@ int connect_to(Transaction& txn, const net::Addr& hop, const Upstreams::Way* way
   ::close(fd);
   return -1;
 }
-} // namespace
+}  // namespace
 
-// How to get to the server for this exchange where the plain way may not be it:
-// asked once, as what is said in expressions may be another thing the next
-// time.
+// How to get to the server for this exchange where the plain way may not be it: asked once, as what is said in expressions may
+// be another thing the next time.
 Upstreams::Way Upstreams::way_of(Transaction& txn, const model::Server& server, const Forward& plan) {
   const model::Route* route = server.route;
   Way way;
@@ -374,8 +351,7 @@ Upstreams::Way Upstreams::way_of(Transaction& txn, const model::Server& server, 
   return way;
 }
 
-// What idle connections to the server are told apart by, beside TLS. 0: by
-// nothing.
+// What idle connections to the server are told apart by, beside TLS; `named`: by a name in place of those of TLS. 0: by nothing.
 uint64_t Upstreams::kind_of(Transaction& txn, const model::Server& server, const Forward& plan, const Way& way,
                             bool& named) {
   const model::Route* route = server.route;
@@ -445,12 +421,13 @@ http::Stream* Upstreams::get(Transaction& txn, const Forward& plan, bool may_ask
     if (tls.context && server.tls_to) tls = server.tls_to(txn, plan);
   }
   Need need;
-  need.tls = tls;
   std::optional<Way> way;
+  bool named = false;
   if (server.route || plan.source || server.send_proxy) {
     way = way_of(txn, server, plan);
-    if (!txn.tcp) need.kind = kind_of(txn, server, plan, *way, need.named);
+    if (!txn.tcp) need.kind = kind_of(txn, server, plan, *way, named);
   }
+  if (tls.context && !txn.tcp) need.kind += net::tls_kind(tls, !named);
   const bool reuses = may_reuse(txn, server, need);
   H1Client* c = reuses ? find_idle(server, need) : nullptr;
   ready = c != nullptr;
@@ -468,8 +445,7 @@ http::Stream* Upstreams::get(Transaction& txn, const Forward& plan, bool may_ask
   c->owner = own && txn.client ? txn.client->conn() : nullptr;
   c->kind = need.kind;
   if (plan.close_upstream || (own && !c->owner) || server.pool->keepalive == 0) c->set_no_reuse();
-  // HTTP/1.1 without Host is no request (RFC 9112 3.2): what came without one
-  // goes on in its own version.
+  // HTTP/1.1 without Host is no request (RFC 9112 3.2): what came without one goes on in its own version.
   bool hostless = !txn.tcp && !plan.build && txn.request.version == 10 && !txn.request.headers.has(http::Name::host);
   c->set_http10(plan.version == 10 || hostless);
   return c;
@@ -480,7 +456,7 @@ void Upstreams::released(H1Client& c, bool reusable) {
   const model::Pool& pool = *server.pool;
   bool old = (pool.keepalive_requests && c.requests() >= pool.keepalive_requests) ||
              (pool.keepalive_time && shard_.loop.now() - c.created_ms() > pool.keepalive_time);
-  bool moved = !is_there(server, c.peer()); // the server has another address since
+  bool moved = !is_there(server, c.peer());  // the server has another address since
   // Idle connections would keep a server in maintenance from being deleted.
   const bool leaves = server.state->admin.load(std::memory_order_relaxed) == static_cast<uint8_t>(model::Admin::maint);
   if (!reusable || old || moved || leaves || pool.keepalive == 0 || shard_.draining()) return c.close();
@@ -546,4 +522,4 @@ void Upstreams::broken(H1Client& c, const http::BadBytes& bytes) {
   shard_.crew.broken.keep(std::move(m));
 }
 
-} // namespace weir::proxy
+}  // namespace weir::proxy

@@ -77,10 +77,8 @@ class Upstreams final : public http::ClientHooks {
   Idle& idle_of_added(size_t n);
   // Which idle connections an exchange may take.
   struct Need {
-    net::TlsTo tls;
     const net::Conn* owner = nullptr;  // that serve this client alone
     uint64_t kind = 0;  // H1Client::kind
-    bool named = false;  // the kind has a name in it that stands for those of TLS
     bool proven = false;  // that have served more than one request
   };
   // What the pool's http-reuse allows; false: nothing.
