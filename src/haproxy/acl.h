@@ -77,6 +77,8 @@ class Acls {
   // A defined or predefined ACL of that name, null when there is none; predefined ones are made when first used.
   const Acl* find(Str name, ParseEnv& env);
   std::vector<Str> names() const;
+  // All conditions of the section's lines, in their order.
+  const std::vector<const Condition*>& conditions() const { return conditions_; }
 
  private:
   Acl* known(Str name) const;
@@ -85,6 +87,7 @@ class Acls {
   Acl* add(Str name, std::span<const config::Word> words, ParseEnv& env);
 
   std::vector<Acl*> acls_;
+  std::vector<const Condition*> conditions_;
 };
 
 // The index of `if` or `unless` among the words from `from` on, or words.size().

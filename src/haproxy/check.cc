@@ -3,6 +3,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <vector>
+
 namespace weir::haproxy {
 namespace {
 
@@ -28,6 +31,49 @@ void check_rules(Scope& scope, const Proxy& p) {
   }
 }
 
+// What looks at bytes before they are parsed finds none where requests are read.
+void check_bytes(Scope& scope, const Proxy& p) {
+  if (!p.http()) return;
+  std::vector<const AclExpr*> told;
+  for (const Condition* c : p.acls.conditions())
+    for (const auto& suite : c->suites)
+      for (const Condition::Term& t : suite)
+        for (const AclExpr& e : t.acl->exprs) {
+          if (!(e.sample->needs & (expr::kRequestBytes | expr::kResponseBytes))) continue;
+          if (std::find(told.begin(), told.end(), &e) != told.end()) continue;
+          told.push_back(&e);
+          const bool names_host = e.keyword.ends_with("ssl_sni");
+          scope.warning(e.where, fmt::format("'{}' says nothing in '{}', whose mode is http", e.keyword, p.name),
+                        names_host ? "use ssl_fc_sni where TLS ends here, or write: mode tcp" : "write: mode tcp",
+                        fmt::format("Proxy '{}': L6 sample fetches ignored on HTTP proxies (declared at {}:{}).",
+                                    p.name, c->where.source ? c->where.source->path : std::string(), c->where.line));
+        }
+}
+
+void check_unused_checks(Scope& scope, const Proxy& p) {
+  if (!p.is_back()) return;
+  const CheckRules& rules = p.s.checks;
+  auto unused = [&](const ArenaList<CheckRule*>& list, bool own, CheckType type, Str family, Str option) {
+    if (!own || list.empty() || rules.type == type) return;
+    scope.warning(list[0]->where, fmt::format("'{}' lines do nothing without '{}'", family, option),
+                  fmt::format("write: {}", option),
+                  fmt::format("{} '{}' uses {} rules without '{}', so the rules are ignored.", kind_name(p.kind),
+                              p.name, family, option));
+  };
+  unused(rules.http, rules.own_http, CheckType::http, "http-check", "option httpchk");
+  unused(rules.tcp, rules.own_tcp, CheckType::tcp, "tcp-check", "option tcp-check");
+}
+
+void check_log_target(Scope& scope, const Proxy& p) {
+  if (!p.is_front() || !p.targets.empty() || (!p.log_format && !p.log_format_sd)) return;
+  const Settings& s = p.s;
+  const Where& where = !s.log_format.text.empty()      ? s.log_format.where
+                       : s.log_style != LogStyle::none ? s.log_style_where
+                                                       : s.log_format_sd.where;
+  scope.warning(where, fmt::format("'{}' has a format for its log and no log line", p.name), "write: log global",
+                fmt::format("log format ignored for {} '{}' since it has no log address.", kind_name(p.kind), p.name));
+}
+
 }  // namespace
 
 void check_proxy(Scope& scope, const Proxy& p) {
@@ -51,6 +97,9 @@ void check_proxy(Scope& scope, const Proxy& p) {
                               "will never be used.",
                               p.name));
   check_rules(scope, p);
+  check_bytes(scope, p);
+  check_unused_checks(scope, p);
+  check_log_target(scope, p);
 }
 
 }  // namespace weir::haproxy

@@ -15,6 +15,7 @@ namespace weir::haproxy {
 namespace {
 
 using health::Check;
+using health::Observe;
 
 template <class T>
 bool choose(Scope& scope, const Word& word, Str name, std::initializer_list<std::pair<Str, T>> known, T& out) {
@@ -29,6 +30,17 @@ bool choose(Scope& scope, const Word& word, Str name, std::initializer_list<std:
   scope.error(word.where, fmt::format("'{}' is nothing that {} knows", word.text, name), names,
               fmt::format("'{}' expects one of {} but got '{}'", name, names, word.text));
   return false;
+}
+
+void take_observe(Scope& scope, const Word& word, CheckOptions& o) {
+  if (word == "layer7" && scope.proxy && !scope.proxy->http()) {
+    scope.warning(word.where, "there are no HTTP answers to observe: the mode is tcp",
+                  "write: observe layer4, or put 'mode http' in front of this line",
+                  "'layer7' can only be used in http proxies.");
+    return;
+  }
+  choose<Observe>(scope, word, "observe",
+                  {{"none", Observe::nothing}, {"layer4", Observe::layer4}, {"layer7", Observe::layer7}}, o.observe);
 }
 
 bool take_times(Scope& scope, CheckOptions& o, Str name, Words args) {
@@ -261,8 +273,7 @@ bool take_check_option(Scope& scope, CheckOptions& o, Str name, Words args) {
         {{"none", "none"}, {"fully-up", "fully-up"}, {"up", "up"}, {"down", "down"}, {"fully-down", "fully-down"}},
         o.begin);
   else if (name == "observe")
-    choose<Observe>(scope, args[0], name,
-                    {{"none", Observe::nothing}, {"layer4", Observe::layer4}, {"layer7", Observe::layer7}}, o.observe);
+    take_observe(scope, args[0], o);
   else if (name == "on-error")
     choose<OnError>(scope, args[0], name,
                     {{"fastinter", OnError::fast_inter},

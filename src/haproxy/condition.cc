@@ -113,6 +113,7 @@ const Condition* Acls::condition(std::span<const Word> words, const Place& place
   if (!c) return nullptr;
   c->unless = unless;
   c->where = words[0].where;
+  conditions_.push_back(c);
   std::vector<const Acl*> told;
   for (const auto& suite : c->suites) {
     for (const Condition::Term& t : suite) {

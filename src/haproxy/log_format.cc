@@ -214,11 +214,20 @@ class Compiler {
     at_++;
     config::Where w = word_ ? at_byte(*word_, begin, used) : where_;
     if (!require_available(*part.sample, place_, w, env_.diag)) return false;
+    if (defaults_ & kPercent && part.sample->needs & (expr::kRequestBytes | expr::kResponseBytes))
+      ignored(*part.sample, w);
     constexpr uint16_t kEnd = expr::kLog | expr::kResponseBody;
     format_->waits |= kWaitMore | (part.sample->needs & kEnd ? kWaitEnd : 0);
     part.render = render_sample;
     part.text = part.sample->text;
     return add(part);
+  }
+
+  // What looks at bytes before they are parsed finds none where HTTP is written.
+  void ignored(const expr::Expr& e, config::Where where) {
+    Str fetch = e.text.substr(0, e.text.find_first_of("(,"));
+    env_.diag.warning(where, fmt::format("'{}' says nothing in mode http", fetch)).product =
+        fmt::format("L6 sample fetch <{}> ignored in HTTP log-format string.", fetch);
   }
 
   bool tag(size_t begin, Part& part) {

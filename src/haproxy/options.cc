@@ -83,6 +83,7 @@ void bind_httplog(void* s, const Directive& d, const Row& row) {
     settings.log_style = LogStyle::none;
     return;
   }
+  settings.log_style_where = d.where;
   bool clf = !args.empty();
   settings.log_style = tcp ? (clf ? LogStyle::tcp_clf : LogStyle::tcp) : (clf ? LogStyle::http_clf : LogStyle::http);
   if (row.name == "option httpslog") settings.log_style = LogStyle::https;

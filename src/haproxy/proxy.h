@@ -137,6 +137,7 @@ struct Settings {
   ArenaList<LogTarget*> logs;
   bool log_global = false;
   LogStyle log_style = LogStyle::none;
+  config::Where log_style_where;
   config::Word log_format;  // empty text: by style
   config::Word log_format_sd;
   config::Word error_log_format;

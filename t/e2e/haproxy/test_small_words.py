@@ -63,6 +63,98 @@ def test_words_that_named_where_requests_go_are_refused(make, word, remedy):
     assert "was removed in version 3.5" in text and remedy in text
 
 
+QUIET = """
+defaults
+    mode http
+    timeout client 1s
+    timeout connect 1s
+    timeout server 1s
+"""
+
+
+@pytest.fixture
+def warned(make, weir):
+    """What checks say of a configuration that they take: the product's sentences, and weir's own."""
+    face = weir("weir", text="", start=False)
+
+    def check(text, head=""):
+        proxy = make()
+        proxy.conf.write_text(head + QUIET + text.replace("{port}", str(proxy.port)))
+        said = proxy.run("-c", "-f", str(proxy.conf)), face.run("check", str(proxy.conf))
+        assert [done.returncode for done in said] == [0, 0], said
+        return "".join(done.stdout + done.stderr for done in said)
+
+    return check
+
+
+def test_checks_that_no_option_uses_are_told(warned):
+    text = warned("""
+listen l
+    bind 127.0.0.1:{port}
+    http-check expect status 200
+    tcp-check connect
+    server s 127.0.0.1:1 check
+backend used
+    option httpchk
+    http-check expect status 200
+    server s 127.0.0.1:1 check
+""")
+    assert "proxy 'l' uses http-check rules without 'option httpchk', so the rules are ignored." in text
+    assert "proxy 'l' uses tcp-check rules without 'option tcp-check', so the rules are ignored." in text
+    assert text.count("'http-check' lines do nothing") == 1
+    assert "write: option httpchk" in text and "write: option tcp-check" in text
+
+
+def test_bytes_before_a_request_are_not_there_in_http(warned):
+    text = warned("""
+frontend web
+    bind 127.0.0.1:{port}
+    acl named req_ssl_sni -i a.example
+    http-request deny if named
+    http-request set-header x %[req.ssl_sni] if named
+    use_backend b if { req_ssl_hello_type 1 }
+    default_backend b
+frontend raw
+    mode tcp
+    bind /tmp/none.sock
+    tcp-request content accept if { req_ssl_hello_type 1 }
+backend b
+    server s 127.0.0.1:1
+""")
+    assert text.count("L6 sample fetches ignored on HTTP proxies") == 2
+    assert "L6 sample fetch <req.ssl_sni> ignored in HTTP log-format string." in text
+    assert text.count("'req_ssl_sni' says nothing in 'web', whose mode is http") == 1
+    assert "use ssl_fc_sni where TLS ends here" in text
+
+
+def test_a_format_for_no_log_is_told(warned):
+    text = warned("""
+frontend web
+    bind 127.0.0.1:{port}
+    option httplog
+    default_backend b
+frontend other
+    bind /tmp/none.sock
+    log 127.0.0.1:514 local0
+    option httplog
+    default_backend b
+backend b
+    server s 127.0.0.1:1
+""")
+    assert text.count("log format ignored for frontend 'web' since it has no log address.") == 1
+    assert "frontend 'other'" not in text and "write: log global" in text
+
+
+def test_answers_are_not_observed_in_tcp(warned):
+    text = warned("""
+listen l
+    mode tcp
+    bind 127.0.0.1:{port}
+    server s 127.0.0.1:1 check observe layer7
+""")
+    assert "'layer7' can only be used in http proxies." in text and "write: observe layer4" in text
+
+
 def test_a_time_that_is_none_is_said_once(make):
     text = refused(make(time="abc"))
     assert text.count("'abc' is not a time") == 1
