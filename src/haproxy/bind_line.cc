@@ -183,6 +183,23 @@ constexpr Row kOptionRows[] = {
 
 bool listen_at(Scope& scope, const Word& addresses, std::span<const Words> options, const Where& where) {
   Line line;
+// TLS that nobody asked for: the port is plain text, whatever the line says of certificates.
+void check_tls_words(Scope& scope, const TlsOptions& tls, const Word& addresses, const Where& line) {
+  const Word* said = !tls.certificates.empty()       ? &tls.certificates[0].word
+                     : !tls.verify.text.empty()      ? &tls.verify
+                     : !tls.ca_file.text.empty()     ? &tls.ca_file
+                     : !tls.crl_file.text.empty()    ? &tls.crl_file
+                     : !tls.ticket_keys.text.empty() ? &tls.ticket_keys
+                                                     : nullptr;
+  if (tls.on || !said) return;
+  scope.warning(
+      said->where, fmt::format("'{}' speaks plain text: its line says nothing of 'ssl'", addresses.text),
+      fmt::format("write: bind {} ssl …", addresses.text),
+      fmt::format("Proxy '{}': A certificate was specified but SSL was not enabled on bind '{}' at [{}:{}] "
+                  "(use 'ssl').",
+                  scope.proxy->name, addresses.text, line.source ? line.source->path : std::string(), line.line));
+}
+
   line.options.v6only = false;
   line.options.backlog = scope.proxy->s.backlog ? static_cast<int>(scope.proxy->s.backlog) : 4096;
   line.tls = scope.global.bind_tls;
@@ -192,6 +209,7 @@ bool listen_at(Scope& scope, const Word& addresses, std::span<const Words> optio
   Str list = addresses.text;
   while (!list.empty()) add_address(scope, line, cut(list, ','), addresses);
   return true;
+  check_tls_words(scope, line.tls, addresses, where);
 }
 
 const config::Table kBindTable = kRows;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fmt/format.h>
+#include <openssl/x509.h>
 #include <string.h>
 
 #include <algorithm>
@@ -56,6 +57,15 @@ void drop_keys(std::string& pem) {
     }
     pem.erase(at, std::min(pem.find('\n', end), pem.size()) - at);
   }
+}
+
+// What is to be said of a certificate whose time is over; clients refuse it.
+std::string expiry(const net::TlsIdentity& identity, const std::string& file) {
+  const ASN1_TIME* end = X509_get0_notAfter(identity.certificate());
+  tm date{};
+  if (X509_cmp_current_time(end) >= 0 || !ASN1_TIME_to_tm(end, &date)) return {};
+  return fmt::format("the certificate in '{}' expired on {:04}-{:02}-{:02}", file, date.tm_year + 1900, date.tm_mon + 1,
+                     date.tm_mday);
 }
 
 // HAProxy's ssl_store_load_locations_file(): of a folder, the files with these extensions.
@@ -143,6 +153,7 @@ net::TlsStore::Certificate* load_certificate(Global& global, const std::string& 
     problem = why == "no private key" ? fmt::format("no private key in '{0}' and none in '{0}.key'", file)
                                       : fmt::format("unable to load certificate from file '{}': {}", file, why);
   if (!warning.empty()) warning = fmt::format("'{}': {}", file, warning);
+  if (made && warning.empty()) warning = expiry(*made->identity, file);
   return made;
 }
 

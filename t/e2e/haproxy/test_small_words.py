@@ -1,7 +1,9 @@
 """Sentences about mistakes: each says one thing, once."""
 
+import re
 import signal
 import socket
+import subprocess
 
 import pytest
 
@@ -153,6 +155,34 @@ listen l
     server s 127.0.0.1:1 check observe layer7
 """)
     assert "'layer7' can only be used in http proxies." in text and "write: observe layer4" in text
+
+
+def test_certificates_without_ssl_are_told(warned, certs):
+    text = warned(f"""
+frontend web
+    bind 127.0.0.1:{{port}} crt {certs.leaf()}
+    http-request return status 200
+""")
+    assert "(use 'ssl')" in text and "speaks plain text: its line says nothing of 'ssl'" in text
+    assert "plain text" not in warned(f"""
+frontend web
+    bind 127.0.0.1:{{port}} ssl crt {certs.leaf()}
+    http-request return status 200
+""")
+
+
+def test_a_certificate_whose_time_is_over_is_told(warned, tmp_path):
+    for command in ("req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=old -keyout old.key -out old.csr",
+                    "x509 -req -in old.csr -signkey old.key -days -1 -out old.crt"):
+        subprocess.run(["openssl", *command.split()], cwd=tmp_path, check=True, capture_output=True)
+    both = tmp_path / "old.pem"
+    both.write_text((tmp_path / "old.crt").read_text() + (tmp_path / "old.key").read_text())
+    text = warned(f"""
+frontend web
+    bind 127.0.0.1:{{port}} ssl crt {both}
+    http-request return status 200
+""")
+    assert re.search(rf"the certificate in '{both}' expired on 20\d\d-\d\d-\d\d", text)
 
 
 def test_a_time_that_is_none_is_said_once(make):
