@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "haproxy/bind.h"
+#include "haproxy/log_tags.h"
 #include "haproxy/tables.h"
 #include "haproxy/track.h"
 
@@ -44,6 +45,12 @@ void bind_share_idle(void* s, const Directive& d, const Row& row) {
                 fmt::format("'{}' expects either 'on', 'full' or 'off' but got '{}'.", row.name, how.text));
 }
 
+void bind_logged_line(void* s, const Directive& d, const Row& row) {
+  uint64_t n = 0;
+  if (read_number(scope_of(s), args_of(d, row)[0], row.name, 1, INT32_MAX, n))
+    logged_line_limit = static_cast<uint32_t>(n);
+}
+
 constexpr Row word(Str name, config::BindFn bind, Str syntax, Str help) {
   return {name, kGlobal, 1, 1, Block::none, Inherit::none, bind, syntax, help};
 }
@@ -62,6 +69,8 @@ constexpr Row kRows[] = {
     word("tune.http.maxhdr", bind_max_headers, "<number>", "largest number of headers in a message"),
     word("tune.bufsize", bind_bufsize, "<size>", "largest request and response head"),
     word("tune.stick-counters", bind_stick_counters, "<number>",
+    word("tune.http.logurilen", bind_logged_line, "<number>",
+         "so much of a request's line is logged; all of it by default"),
          "stick counters that a connection or a request may track at once; 3 by default"),
     word("tune.idle-pool.shared", bind_share_idle, "{ full | on | off }",
          "whether threads share idle server connections"),
@@ -93,7 +102,6 @@ constexpr Row kRows[] = {
     idle("tune.sndbuf.client", "<number>", "send buffer of client sockets", kKernel),
     idle("tune.sndbuf.server", "<number>", "send buffer of server sockets", kKernel),
     idle("tune.pattern.cache-size", "<number>", "cache of pattern lookups", "patterns are indexed, not cached"),
-    idle("tune.http.logurilen", "<number>", "longest URI in logs", "URIs are logged whole"),
     idle("tune.http.cookielen", "<number>", "longest captured cookie", "captures have their own lengths"),
     idle("tune.chksize", "<number>", "buffer of health checks; replaced by: tune.bufsize", kBuffers),
     idle("tune.ssl.default-dh-param", "<number>", "size of ephemeral Diffie-Hellman keys", kOpenssl),

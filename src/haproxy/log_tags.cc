@@ -249,12 +249,15 @@ void request_text(LineBuilder& out, Str s) {
 const http::Message* readable_request(const Ctx& ctx) {
   return ctx.txn && (ctx.txn->rejected || ctx.txn->tcp) ? nullptr : expr::request_of(ctx);
 }
+// The first line as it came, as far as it is logged.
+Str logged_line(const http::Message& m, Arena& arena) {
+  expr::StartLine start = expr::original_start(m);
+  Str line = arena.cat(start.method, Str(" "), start.target, Str(" HTTP/"), expr::version_text(m.version));
+  return line.substr(0, logged_line_limit ? logged_line_limit : Str::npos);
+}
 void request_line(const Ctx& ctx, const Part&, LineBuilder& out) {
   const http::Message* m = readable_request(ctx);
-  if (!m) return request_text(out, kBadRequest);
-  expr::StartLine start = expr::original_start(*m);
-  request_text(out,
-               ctx.arena->cat(start.method, Str(" "), start.target, Str(" HTTP/"), expr::version_text(m->version)));
+  request_text(out, m ? logged_line(*m, *ctx.arena) : kBadRequest);
 }
 template <Str (*part)(const http::Message&)>
 void request_part(const Ctx& ctx, const Part&, LineBuilder& out) {
@@ -265,7 +268,10 @@ Str method_of(const http::Message& m) {
   return expr::original_start(m).method;
 }
 Str uri_of(const http::Message& m) {
-  return expr::original_start(m).target;
+  expr::StartLine start = expr::original_start(m);
+  if (!logged_line_limit) return start.target;
+  const size_t before = start.method.size() + 1;
+  return start.target.substr(0, logged_line_limit > before ? logged_line_limit - before : 0);
 }
 Str path_of(const http::Message& m) {
   Str target = uri_of(m);
@@ -415,6 +421,8 @@ constexpr LogTag kTags[] = {
 // clang-format on
 
 }  // namespace
+
+uint32_t logged_line_limit = 0;
 
 std::string log_date() {
   char text[64];

@@ -215,6 +215,13 @@ backend b
     syslog.wait_for(" 1/1/1/1/0 ")
 
 
+def test_logurilen_cuts_the_line_of_a_request(start, syslog):
+    proxy = echo(start, "log {syslog} local0", 'log-format "%{+Q}r %HU|%HP|%HQ|"', "http-request return status 200",
+                 syslog=syslog, more="tune.http.logurilen 12")
+    proxy.get("/a?b=cdefghijkl")
+    syslog.wait_for(r'"GET /a\?b=cde" /a\?b=cde\|/a\|\?b=cde\|$')
+
+
 def test_capture_takes_the_last_value(start, syslog):
     proxy = echo(start, "log {syslog} local0", "option httplog", "capture request header a len 10",
                  "http-request return status 200", syslog=syslog)
