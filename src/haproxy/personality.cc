@@ -174,13 +174,21 @@ std::string Personality::proxy_tlvs(Transaction& txn, const model::Server& serve
   return proxy_fields(txn, *static_cast<const ServerOptions*>(server.conf));
 }
 
+// A bind's name, or its number among those of its frontend, as messages about a connection have it.
+std::string bind_name(const Proxy& front, const model::Listener& listener) {
+  if (listener.name != front.name) return std::string(listener.name);
+  auto found = std::find(front.listeners.begin(), front.listeners.end(), &listener);
+  return std::to_string(found == front.listeners.end() ? 0 : found - front.listeners.begin() + 1);
+}
+
 void Personality::connection_refused(const model::Listener& listener, net::Conn* conn, const net::Addr& client,
                                      Refusal why, Str text, Str detail) const {
   auto& front = *static_cast<const Proxy*>(listener.conf);
   if ((ignore_probes_ || front.s.has(kOptDontLogNull)) && why == Refusal::silent) return;
   std::string reason = detail.empty() ? std::string() : fmt::format(" ({})", detail);
   log_refused(global(proxy::Shard::current().model), front, conn,
-              fmt::format("{} [{}] {}/{}: {}{}", client.text(), log_date(), front.name, listener.name, text, reason));
+              fmt::format("{} [{}] {}/{}: {}{}", client.text(), log_date(), front.name, bind_name(front, listener),
+                          text, reason));
 }
 
 void Personality::error_reply(Transaction& txn, const Error& why) const {

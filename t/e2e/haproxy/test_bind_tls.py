@@ -247,6 +247,24 @@ def test_a_resumed_session_skips_nobodys_client_certificate(weir, certs, tmp_pat
         tls.Exchange(proxy.port, open_context, sni="b.example", session=first.session)
 
 
+@pytest.mark.parametrize("words, name", [("", "2"), ("name tls", "tls")])
+def test_failed_handshakes_are_logged_with_the_bind_line(weir, certs, syslog, words, name):
+    proxy = weir("haproxy", own=certs.leaf(), syslog=syslog, text="""
+defaults
+    mode http
+    timeout client 20s
+frontend web
+    log {syslog} local0
+    bind 127.0.0.1:{plain_port}
+    bind 127.0.0.1:{port} ssl crt {own} %s
+    http-request return status 200
+""" % words)
+    with proxy.client() as client:
+        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.read_all()
+    syslog.wait_for(f" web/{name}: SSL handshake failure")
+
+
 # --- sessions ---
 
 @pytest.mark.parametrize("version, tickets", [(TLS12, True), (TLS12, False), (TLS13, True)])
