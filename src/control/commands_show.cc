@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "balance/balancer.h"
 #include "control/command.h"
 #include "health/check.h"
 
@@ -107,14 +108,17 @@ void state_line(std::string& out, const stats::ProxyEntry& p, const model::Serve
   stats::ServerView view(s);
   int64_t changed = s.state->changed_s.load(std::memory_order_relaxed);
   int64_t age = changed ? std::max<int64_t>(0, m.now_s - changed) : static_cast<int64_t>(m.uptime_s());
+  constexpr int kStarting = 1, kRunning = 2;
+  int operation = view.operational_state();
+  if (operation == kRunning && model::warming(s, m.now_ms)) operation = kStarting;
   net::Addr numeric;
   const std::string* renamed = s.local->host.load();
   Str host = renamed ? Str(*renamed) : e.host;
   bool named = !host.empty() && !net::parse_ip(host, numeric);
   CheckText check = check_text(s, view, e.rise), agent = agent_text(s);
   out += fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} - {} {} {} {} {}\n", p.id, p.name, e.id, s.name,
-                     address_only(s.address()), view.operational_state(), view.admin_state(s), view.weight, s.weight,
-                     age, check.result, agent.state, p.forced_id ? 1 : 0, e.forced_id ? 1 : 0, named ? host : Str("-"),
+                     address_only(s.address()), operation, view.admin_state(s), view.weight, s.weight, age,
+                     check.result, agent.state, p.forced_id ? 1 : 0, e.forced_id ? 1 : 0, named ? host : Str("-"),
                      s.address().is_ip() ? s.address().port : 0, int{s.state->tls.load()}, check.port, check.addr,
                      agent.addr, agent.port);
 }

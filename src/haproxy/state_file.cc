@@ -316,7 +316,7 @@ void set_admin(const model::Server& server, const Wanted& w) {
 // One in maintenance is said to be stopped and was not found to be down.
 void set_operation(const model::Server& server, const Wanted& w) {
   if (w.admin & (kForcedMaint | kFileMaint)) return;
-  server.state->up.store(w.operation == kRunning || w.operation == kStopping);
+  server.state->up.store(w.operation != kStopped);
   server.state->stopping.store(w.operation == kStopping);
 }
 

@@ -253,6 +253,9 @@ def test_a_server_that_comes_back_starts_slowly(start, origins, balance):
     assert column(proxy, "s1", "throttle") == "1"
     if balance != "leastconn":
         assert weights(proxy)["s1"] < 40
+    starting = 1
+    states = {line.split()[3]: int(line.split()[5]) for line in proxy.runtime()("show servers state b").splitlines()[2:]}
+    assert states == {"s1": starting, "s2": 2}
 
 
 def test_a_slow_start_ends(start, origins):

@@ -165,6 +165,13 @@ def test_files_that_cannot_be_used(make, what):
     assert look(admin)["b", "s1"][2] == "10"
 
 
+def test_a_server_that_was_starting_is_up(make):
+    proxy = make()
+    (proxy.dir / "states").write_text(HEAD + LINE.replace(" 2 0 5 ", " 1 0 5 ") + "\n")
+    after = look(start(proxy))
+    assert after["b", "s1"][:3] == ("2", "0", "5")
+
+
 def test_a_local_file_that_does_not_fit(make):
     lines = [LINE, LINE.replace("3 b 1 s1", "77 b 2 s2").replace(" 5 10 ", " 6 20 "), LINE.replace("1 s1", "9 gone"),
              LINE.replace("3 b", "78 x")]
