@@ -172,6 +172,10 @@ constexpr Row kOptionRows[] = {
     option("uid", 1, "<uid>", "numeric owner of the Unix socket"),
     option("user", 1, "<user>", "owner of the Unix socket"),
     option("name", 1, "<name>", "name of the socket in statistics"),
+    option("id", 1, "<id>", "number of the socket in statistics", "sockets are numbered in the order of the file"),
+    option("maxconn", 1, "<maxconn>", "limit of concurrent connections on this socket",
+           "its connections count for the maxconn of the frontend"),
+    option("tfo", 0, "", "TCP Fast Open", "data in a SYN is not taken; clients send it again"),
     option("nice", 1, "<nice>", "scheduling priority of connections from here",
            "connections are served in the order of their events"),
     option("thread", 1, "[<thread-group>/]<thread-set>[,...]", "threads that serve this socket", kNoThreads),
@@ -179,10 +183,6 @@ constexpr Row kOptionRows[] = {
     option("shards", 1, "{ <number> | by-thread | by-group }", "how many sockets share this address", kNoThreads),
 };
 
-}  // namespace
-
-bool listen_at(Scope& scope, const Word& addresses, std::span<const Words> options, const Where& where) {
-  Line line;
 // TLS that nobody asked for: the port is plain text, whatever the line says of certificates.
 void check_tls_words(Scope& scope, const TlsOptions& tls, const Word& addresses, const Where& line) {
   const Word* said = !tls.certificates.empty()       ? &tls.certificates[0].word
@@ -200,16 +200,20 @@ void check_tls_words(Scope& scope, const TlsOptions& tls, const Word& addresses,
                   scope.proxy->name, addresses.text, line.source ? line.source->path : std::string(), line.line));
 }
 
+}  // namespace
+
+bool listen_at(Scope& scope, const Word& addresses, std::span<const Words> options, const Where& where) {
+  Line line;
   line.options.v6only = false;
   line.options.backlog = scope.proxy->s.backlog ? static_cast<int>(scope.proxy->s.backlog) : 4096;
   line.tls = scope.global.bind_tls;
   for (Words words : options)
     if (!take_options(scope, words, line)) return false;
+  check_tls_words(scope, line.tls, addresses, where);
   if (line.tls.on) line.options.tls = make_listener_tls(scope, line.tls, where);
   Str list = addresses.text;
   while (!list.empty()) add_address(scope, line, cut(list, ','), addresses);
   return true;
-  check_tls_words(scope, line.tls, addresses, where);
 }
 
 const config::Table kBindTable = kRows;

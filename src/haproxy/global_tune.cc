@@ -58,6 +58,8 @@ constexpr Row idle(Str name, Str syntax, Str help, Str why) {
   return {name, kGlobal, 0, -1, Block::none, Inherit::none, nullptr, syntax, help, why};
 }
 
+constexpr Str kNoHttp2 = "HTTP/2 is not spoken yet";
+constexpr Str kOneLife = "variables are not limited: they go with their request or connection";
 constexpr Str kBuffers = "buffers are managed by need, not by number";
 constexpr Str kCopies = "there is one read buffer per shard, and bodies are written from it";
 constexpr Str kBatches = "batches of events are bounded by the loop";
@@ -67,10 +69,10 @@ constexpr Str kOpenssl = "OpenSSL's own choice is used";
 
 constexpr Row kRows[] = {
     word("tune.http.maxhdr", bind_max_headers, "<number>", "largest number of headers in a message"),
-    word("tune.bufsize", bind_bufsize, "<size>", "largest request and response head"),
-    word("tune.stick-counters", bind_stick_counters, "<number>",
     word("tune.http.logurilen", bind_logged_line, "<number>",
          "so much of a request's line is logged; all of it by default"),
+    word("tune.bufsize", bind_bufsize, "<size>", "largest request and response head"),
+    word("tune.stick-counters", bind_stick_counters, "<number>",
          "stick counters that a connection or a request may track at once; 3 by default"),
     word("tune.idle-pool.shared", bind_share_idle, "{ full | on | off }",
          "whether threads share idle server connections"),
@@ -109,6 +111,34 @@ constexpr Row kRows[] = {
     idle("tune.ssl.force-private-cache", "", "one session cache per process", kOpenssl),
     idle("tune.h1.zero-copy-fwd-recv", "{ on | off }", "receive HTTP/1 bodies without copying", kCopies),
     idle("tune.h1.zero-copy-fwd-send", "{ on | off }", "send HTTP/1 bodies without copying", kCopies),
+    idle("tune.h2.be.glitches-threshold", "<number>", "glitches after which an HTTP/2 server connection is closed",
+         kNoHttp2),
+    idle("tune.h2.be.initial-window-size", "<number>", "HTTP/2 initial window towards servers", kNoHttp2),
+    idle("tune.h2.be.max-concurrent-streams", "<number>", "HTTP/2 concurrent streams per server connection", kNoHttp2),
+    idle("tune.h2.be.max-frames-at-once", "<number>", "HTTP/2 frames handled at once per server connection", kNoHttp2),
+    idle("tune.h2.be.rxbuf", "<size>", "HTTP/2 receive buffer of server connections", kNoHttp2),
+    idle("tune.h2.fe.glitches-threshold", "<number>", "glitches after which an HTTP/2 client connection is closed",
+         kNoHttp2),
+    idle("tune.h2.fe.initial-window-size", "<number>", "HTTP/2 initial window towards clients", kNoHttp2),
+    idle("tune.h2.fe.max-concurrent-streams", "<number> [args...]", "HTTP/2 concurrent streams per client connection",
+         kNoHttp2),
+    idle("tune.h2.fe.max-frames-at-once", "<number>", "HTTP/2 frames handled at once per client connection", kNoHttp2),
+    idle("tune.h2.fe.max-rst-at-once", "<number>", "RST_STREAM frames handled at once per client connection", kNoHttp2),
+    idle("tune.h2.fe.max-total-streams", "<number>", "HTTP/2 streams in a client connection's life", kNoHttp2),
+    idle("tune.h2.fe.rxbuf", "<size>", "HTTP/2 receive buffer of client connections", kNoHttp2),
+    idle("tune.h2.header-table-size", "<number>", "HTTP/2 dynamic header table", kNoHttp2),
+    idle("tune.h2.initial-window-size", "<number>", "HTTP/2 initial window on both sides", kNoHttp2),
+    idle("tune.h2.log-errors", "{ none | connection | stream }", "which HTTP/2 errors are logged", kNoHttp2),
+    idle("tune.h2.max-concurrent-streams", "<number>", "HTTP/2 concurrent streams on both sides", kNoHttp2),
+    idle("tune.h2.max-frame-size", "<number>", "largest HTTP/2 frame that is announced", kNoHttp2),
+    idle("tune.h2.zero-copy-fwd-send", "{ on | off }", "send HTTP/2 data without copies", kNoHttp2),
+    idle("tune.lua.maxmem", "<number>", "limit of memory for Lua, in megabytes", "LuaJIT has its own limit"),
+    idle("tune.vars.global-max-size", "<size>", "limit of memory for all variables", kOneLife),
+    idle("tune.vars.proc-max-size", "<size>", "limit of memory for process variables", kOneLife),
+    idle("tune.vars.sess-max-size", "<size>", "limit of memory for a session's variables", kOneLife),
+    idle("tune.vars.txn-max-size", "<size>", "limit of memory for a transaction's variables", kOneLife),
+    idle("tune.vars.reqres-max-size", "<size>", "limit of memory for request and response variables", kOneLife),
+    idle("tune.vars.check-max-size", "<size>", "limit of memory for a health check's variables", kOneLife),
     idle("tune.pt.zero-copy-forwarding", "{ on | off }", "forward TCP bodies without copying", kCopies),
 };
 

@@ -25,15 +25,11 @@ constexpr Row kRows[] = {
     {"tcp-ss", kBindOption, 1, 1, Block::none, Inherit::none, nullptr, "<mode>",
      "keep the client's SYN packet for fc_saved_syn"},
     {"tcp-ut", kBindOption, 1, 1, Block::none, Inherit::none, nullptr, "<delay>", "TCP user timeout towards clients"},
-    {"tfo", kBindOption, 0, 0, Block::none, Inherit::none, nullptr, "", "TCP Fast Open"},
     // Unix sockets
     // identity and limits
     {"guid-prefix", kBindOption, 1, 1, Block::none, Inherit::none, nullptr, "<string>",
      "prefix of the unique names of these sockets"},
-    {"id", kBindOption, 1, 1, Block::none, Inherit::none, nullptr, "<id>", "fixed number of the socket in statistics"},
     {"label", kBindOption, 1, 1, Block::none, Inherit::none, nullptr, "<label>", "label that groups sockets"},
-    {"maxconn", kBindOption, 1, 1, Block::none, Inherit::none, nullptr, "<maxconn>",
-     "limit of concurrent connections on this socket"},
     {"nbconn", kBindOption, 1, 1, Block::none, Inherit::none, nullptr, "<nbconn>",
      "connections that a reverse HTTP listener keeps to its peer"},
     // protocols

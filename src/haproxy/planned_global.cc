@@ -25,8 +25,6 @@ constexpr Row kRows[] = {
     as_harmless({"shm-stats-file-max-objects", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
                  "how many counter objects the shared statistics file can hold"}),
     // limits
-    {"maxsslconn", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
-     "limit of concurrent TLS connections of the whole process"},
     as_harmless({"maxcompcpuusage", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
                  "processor usage in percent above which compression is reduced"}),
     as_harmless({"maxzlibmem", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
@@ -69,8 +67,6 @@ constexpr Row kRows[] = {
                  "warn about a task that blocks traffic longer than this"}),
     as_harmless({"profiling.memory", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "{ on | off }",
                  "count memory allocations per calling function"}),
-    as_harmless({"profiling.tasks", kGlobal, 1, -1, Block::none, Inherit::none, nullptr,
-                 "{ auto | on | off | lock | no-lock | memory | no-memory }*", "measure the processor time of tasks"}),
     // device detection add-ons
     {"51degrees-data-file", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<file path>",
      "data file of the 51Degrees device detection"},

@@ -14,9 +14,6 @@ using config::Row;
 
 constexpr Row kRows[] = {
     // connections
-    {"option clitcpka", kFrontends, 0, 0, Block::none, Inherit::copy, nullptr, "", "TCP keep-alive towards clients"},
-    {"option srvtcpka", kBackends, 0, 0, Block::none, Inherit::copy, nullptr, "", "TCP keep-alive towards servers"},
-    {"option tcpka", kProxies, 0, 0, Block::none, Inherit::copy, nullptr, "", "TCP keep-alive on both sides"},
     {"option independent-streams", kProxies, 0, 0, Block::none, Inherit::copy, nullptr, "",
      "count timeouts of the two directions separately"},
     {"option nolinger", kProxies, 0, 0, Block::none, Inherit::copy, nullptr, "",

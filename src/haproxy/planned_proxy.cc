@@ -22,20 +22,8 @@ constexpr Row kRows[] = {
     {"acl", kFcgiApp, 2, -1, Block::none, Inherit::rules, nullptr,
      "<aclname> <criterion> [flags] [operator] <value> ...", "name a condition on a sample"},
     // listening
-    {"clitcpka-cnt", kFrontends, 1, 1, Block::none, Inherit::copy, nullptr, "<count>",
-     "TCP keep-alive probes to a client before the connection is dropped"},
-    {"clitcpka-idle", kFrontends, 1, 1, Block::none, Inherit::copy, nullptr, "<timeout>",
-     "idle time before TCP keep-alive probes to a client"},
-    {"clitcpka-intvl", kFrontends, 1, 1, Block::none, Inherit::copy, nullptr, "<timeout>",
-     "time between TCP keep-alive probes to a client"},
     // choosing a backend or server
     // servers
-    {"srvtcpka-cnt", kBackends, 1, 1, Block::none, Inherit::copy, nullptr, "<count>",
-     "TCP keep-alive probes to a server before the connection is dropped"},
-    {"srvtcpka-idle", kBackends, 1, 1, Block::none, Inherit::copy, nullptr, "<timeout>",
-     "idle time before TCP keep-alive probes to a server"},
-    {"srvtcpka-intvl", kBackends, 1, 1, Block::none, Inherit::copy, nullptr, "<timeout>",
-     "time between TCP keep-alive probes to a server"},
     {"use-fcgi-app", kListen | kBackend, 1, 1, Block::none, Inherit::none, nullptr, "<name>",
      "FastCGI application that the servers run"},
     // retries, reuse and queues
@@ -43,8 +31,6 @@ constexpr Row kRows[] = {
      "request header that carries the server's name"},
     // persistence
     // timeouts
-    {"timeout client-hs", kFrontends, 1, 1, Block::none, Inherit::copy, nullptr, "<timeout>",
-     "time for a client's TLS handshake"},
     // captures and logs
     {"email-alert from", kProxies, 1, 1, Block::none, Inherit::copy, nullptr, "<emailaddr>", "sender of e-mail alerts"},
     {"email-alert level", kProxies, 1, 1, Block::none, Inherit::copy, nullptr, "<level>",

@@ -42,6 +42,8 @@ constexpr Row kRows[] = {
         "longest silence of a client whose connection is half closed"),
     row("timeout server-fin", kBackends, bind_timeout<&Timeouts::server_fin>,
         "longest silence of a server whose connection is half closed"),
+    {"timeout client-hs", kFrontends, 1, 1, Block::none, Inherit::copy, nullptr, "<timeout>",
+     "time for the handshakes with a client", "handshakes count for timeout http-request, or else timeout client"},
     row("timeout tarpit", kProxies, bind_timeout<&Timeouts::tarpit>, "how long a tarpitted request is held"),
     row("timeout check", kBackends, bind_timeout<&Timeouts::check>,
         "time for a health check after its connection is up"),

@@ -154,7 +154,7 @@ backend open
 
 
 def test_a_planned_word_that_does_no_harm_closes_nothing(weir, origin):
-    text = "global\n    tune.h2.max-frame-size 16384\n" + HAPROXY.partition("frontend asks")[0] + "backend open\n" \
+    text = "global\n    tune.memory.hot-size 16384\n" + HAPROXY.partition("frontend asks")[0] + "backend open\n" \
         "    server s {origin}\nbackend sticky\n    server s {origin}\n"
     proxy = haproxy(weir, origin, text.replace("    log {syslog} local0\n", ""))
     proxy.start("-db", "-f", str(proxy.conf), "--allow-planned")

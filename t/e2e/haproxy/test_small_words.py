@@ -185,6 +185,20 @@ frontend web
     assert re.search(rf"the certificate in '{both}' expired on 20\d\d-\d\d-\d\d", text)
 
 
+@pytest.mark.parametrize("place, words", [
+    ("global", ["maxsslconn 10", "tune.h2.max-frame-size 16384", "tune.vars.txn-max-size 100k", "tune.lua.maxmem 10",
+                "profiling.tasks on"]),
+    ("defaults", ["option tcpka", "option clitcpka", "option srvtcpka", "clitcpka-cnt 3", "clitcpka-idle 3s",
+                  "clitcpka-intvl 3s", "srvtcpka-cnt 3", "srvtcpka-idle 3s", "srvtcpka-intvl 3s", "timeout client-hs 1s"]),
+    ("bind 127.0.0.1:1", ["maxconn 10", "tfo", "id 3"]),
+])
+def test_words_without_effect_are_taken_and_told(warned, place, words):
+    bind = f"    {place} {' '.join(words)}" if place.startswith("bind") else "    bind 127.0.0.1:1"
+    head = "" if place.startswith("bind") else place + "\n" + "".join(f"    {word}\n" for word in words)
+    text = warned(f"listen l\n{bind}\n    http-request return status 200\n", head)
+    assert text.count("has no effect in weir: ") == len(words)
+
+
 def test_a_time_that_is_none_is_said_once(make):
     text = refused(make(time="abc"))
     assert text.count("'abc' is not a time") == 1
