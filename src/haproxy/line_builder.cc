@@ -108,15 +108,16 @@ void LineBuilder::piece(Str s) {
 void LineBuilder::escaped(Str s, char escape, bool (*special)(uint8_t)) {
   const bool alone = !in_text_;
   if (alone && flags & kEncoded) open();
-  for (char c : s) {
-    auto byte = static_cast<uint8_t>(c);
-    if (!special(byte)) {
-      piece({&c, 1});
-      continue;
-    }
+  size_t plain_from = 0;
+  for (size_t i = 0; i < s.size(); i++) {
+    auto byte = static_cast<uint8_t>(s[i]);
+    if (!special(byte)) continue;
     const char triple[] = {escape, kDigits[byte >> 4], kDigits[byte & 15]};
+    piece(s.substr(plain_from, i - plain_from));
     piece({triple, 3});
+    plain_from = i + 1;
   }
+  piece(s.substr(plain_from));
   if (alone && flags & kEncoded) close();
 }
 
