@@ -97,7 +97,7 @@ int64_t frontend_rate(const expr::Ctx& ctx, Str name, bool requests) {
   return c ? int64_t{(requests ? c->request_rate : c->connections.rate).read(proxy::Shard::current().loop.now())} : -1;
 }
 int64_t process_connections() {
-  return static_cast<int64_t>(proxy::Shard::current().connections());
+  return proxy::Shard::current().crew.connections.load(std::memory_order_relaxed);
 }
 bool stopping() {
   return proxy::Shard::current().draining();

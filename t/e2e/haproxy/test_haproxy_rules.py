@@ -1,5 +1,6 @@
 """What single words of HAProxy's configuration do to a request and its answer."""
 
+import contextlib
 import gzip
 import socket
 import threading
@@ -198,6 +199,21 @@ backend gone
             go_on.set()
             other.response()
             syslog.wait_for(" 2/2/0/0 /held$")
+
+
+@pytest.mark.threads
+def test_connections_of_all_threads_are_counted(start, syslog):
+    proxy = start("""
+frontend web
+    bind 127.0.0.1:{port}
+    log {syslog} local0
+    log-format "%ac/%fc/%[act_conn] %HP"
+    http-request return status 200
+""", syslog=syslog, more="nbthread 4")
+    with contextlib.ExitStack() as stack:
+        for n in range(1, 9):
+            stack.enter_context(proxy.client()).request(f"/{n}")
+            syslog.wait_for(f" {n}/{n}/{n} /{n}$")
 
 
 def test_a_line_before_the_end_counts_its_own_exchange(start, syslog, origin):
