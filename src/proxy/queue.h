@@ -1,7 +1,8 @@
 #pragma once
 // Requests that wait for a place because all servers of their pool are at their limit (HAProxy's `maxconn` of servers and
 // `timeout queue`, nginx's `queue`). Each shard keeps its own, so that no lock is needed, in the order of keys that are
-// comparable over all shards: whoever gives a place back serves the one with the lowest key, here or there. Places that
+// comparable over all shards: whoever gives a place back serves the one with the lowest key, here or there. Those who wait for
+// one server are kept apart from all others, so that nobody is looked at for whom no place can be. Places that
 // another worker holds, while one drains and the next serves, come back without a word, and so do servers that failures
 // kept away for a time: they are looked for from time to time.
 #include <memory>
