@@ -51,11 +51,11 @@ struct Attempt {
   uint16_t status = 0;
   bool first = false;  // of those of one pool; the ones before are of another one, which an internal redirect has left
   uint64_t start_ms = 0;
-  uint64_t connect_ms = 0;   // duration; UINT64_MAX: did not get there
+  uint64_t connect_ms = 0;  // duration; UINT64_MAX: did not get there
   uint64_t head_ms = 0;
   uint64_t total_ms = 0;
-  uint64_t bytes_in = 0;     // received from it
-  uint64_t body_in = 0;      // of its answer's body, without framing
+  uint64_t bytes_in = 0;  // received from it
+  uint64_t body_in = 0;  // of its answer's body, without framing
   uint64_t bytes_out = 0;
 };
 
@@ -74,11 +74,11 @@ struct Termination {
 // A local reply. Spans must live in the transaction's arena or the model.
 struct Reply {
   uint16_t status = 200;
-  Str reason;         // empty: the usual one
+  Str reason;  // empty: the usual one
   Str body;
-  Str content_type;   // empty: none is sent
-  Str location;       // of a redirect; empty: none is sent
-  bool close = false; // the connection ends after it
+  Str content_type;  // empty: none is sent
+  Str location;  // of a redirect; empty: none is sent
+  bool close = false;  // the connection ends after it
 };
 
 class Transaction final : public http::StreamUser, public net::Task, public LiveLink {
@@ -100,10 +100,10 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   const model::Pool* pool = nullptr;
   const model::Server* server = nullptr;
   Times times;
-  Error error;             // what ended it early, if anything
+  Error error;  // what ended it early, if anything
   Termination termination;
-  uint64_t id = 0;         // unique in this process
-  void* extra = nullptr;   // the personality's own state, in the arena
+  uint64_t id = 0;  // unique in this process
+  void* extra = nullptr;  // the personality's own state, in the arena
   void* pool_extra = nullptr;  // the same of the pool's personality where that is another one
   expr::Value* slots = nullptr;  // variables by slot; shared with subrequests
   uint32_t slot_count = 0;
@@ -112,26 +112,26 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   ArenaList<Attempt> attempts;
   uint8_t milestones = 0;  // Milestone that the personality is told about
   bool tcp = false;
-  bool response_started = false;   // the head went out (or is about to)
-  bool local_reply = false;        // the response was made here
-  bool close_client = false;       // no keep-alive after this one
+  bool response_started = false;  // the head went out (or is about to)
+  bool local_reply = false;  // the response was made here
+  bool close_client = false;  // no keep-alive after this one
   bool no_log = false;
-  bool rejected = false;           // no request could be read: a bad head, or none in time
-  bool first_request = true;       // of its client connection
-  bool watch_client = false;       // a client that closes its side while a rule waits has left (nginx)
-  uint64_t body_received = 0;      // request body bytes from the client
-  uint64_t head_sent_bytes = 0;    // response head bytes to the client
+  bool rejected = false;  // no request could be read: a bad head, or none in time
+  bool first_request = true;  // of its client connection
+  bool watch_client = false;  // a client that closes its side while a rule waits has left (nginx)
+  uint64_t body_received = 0;  // request body bytes from the client
+  uint64_t head_sent_bytes = 0;  // response head bytes to the client
   const Forward* plan = nullptr;
-  Waiting* queued = nullptr;       // in the queue of `pool`, now or before
-  Priority priority;               // where it goes there
+  Waiting* queued = nullptr;  // in the queue of `pool`, now or before
+  Priority priority;  // where it goes there
 
   Cursor cursors[2];
   Pipe up;
   Pipe down;
 
   // --- called by the accepting side ---
-  void begin();                           // the request head is in `request`: start the personality's program
-  void reject(const Error& why);          // the head was bad: answer and log
+  void begin();  // the request head is in `request`: start the personality's program
+  void reject(const Error& why);  // the head was bad: answer and log
   // No exchange: runs rules about the connection, which may end it, and is over. The rules may not wait.
   void screen(const Segment& rules);
   // A subrequest: request, extra and slots are set and no body comes from the client. Runs from the loop soon.
