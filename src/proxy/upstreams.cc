@@ -57,6 +57,12 @@ bool is_proven(const H1Client& c) {
   return c.requests() > 1;
 }
 
+// A PROXY header speaks of one client: only where connections are always shared may another one with the same header go on.
+bool serves_one_client(const model::Server& server) {
+  const model::Reuse reuse = server.pool->reuse;
+  return reuse == model::Reuse::never || (server.send_proxy && reuse != model::Reuse::always);
+}
+
 constexpr uint64_t kPatience = 250;  // ms that another shard may take to give an idle connection away
 }  // namespace
 
@@ -94,7 +100,7 @@ bool Upstreams::may_reuse(const Transaction& txn, const model::Server& server, N
   using model::Reuse;
   Reuse reuse = server.pool->reuse;
   if (txn.tcp || (txn.first_request && reuse == Reuse::safe)) return false;
-  if (reuse == Reuse::never || server.send_proxy) {  // a PROXY header speaks of one client
+  if (serves_one_client(server)) {
     need.owner = txn.client ? txn.client->conn() : nullptr;
     return need.owner != nullptr;
   }
@@ -441,7 +447,7 @@ http::Stream* Upstreams::get(Transaction& txn, const Forward& plan, bool may_ask
   c->set_timeouts(plan.send_timeout, plan.read_timeout, plan.tunnel_timeout, plan.fin_timeout);
   if (plan.client_inactivity && !plan.tunnel_timeout && txn.client)
     c->limit_silence(static_cast<http::H1Server*>(txn.client)->timeouts().body);
-  const bool own = server.pool->reuse == model::Reuse::never || server.send_proxy;
+  const bool own = serves_one_client(server);
   c->owner = own && txn.client ? txn.client->conn() : nullptr;
   c->kind = need.kind;
   if (plan.close_upstream || (own && !c->owner) || server.pool->keepalive == 0) c->set_no_reuse();

@@ -162,3 +162,35 @@ def test_many_kinds_of_connections_to_one_server(weir, origins):
                 assert client.request("/two", headers=[("X-Name", f"n{n}")]).status == 200
     numbers = [request.connection for request in two.requests]
     assert numbers[:60] == numbers[60:] and len(set(numbers)) == 60
+
+
+TOLD = """
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 20s
+    timeout server 20s
+
+frontend web
+    bind 127.0.0.1:{port} accept-proxy
+    default_backend b
+
+backend b
+    http-reuse {reuse}
+    server s1 127.0.0.1:{inner_port} send-proxy
+
+frontend inner
+    bind 127.0.0.1:{inner_port} accept-proxy
+    http-request return status 200 content-type text/plain lf-string "%[src_port] %[http_first_req]"
+"""
+
+
+@pytest.mark.parametrize("reuse, other", [("always", b"0"), ("safe", b"1")])
+def test_what_a_proxy_header_opened_is_for_clients_with_the_same(weir, reuse, other):
+    proxy = weir("haproxy", text=TOLD, reuse=reuse)
+    said = []
+    for port, requests in ((4001, 2), (4002, 1), (4001, 1)):
+        with proxy.client() as client:
+            client.send(f"PROXY TCP4 192.0.2.1 192.0.2.2 {port} 80\r\n")
+            said += [client.request("/").body for _ in range(requests)]
+    assert said == [b"4001 1", b"4001 0", b"4002 1", b"4001 " + other]
