@@ -365,10 +365,16 @@ void Master::on_signals() {
 
 // The worker may not be allowed to create files where the logs are: they are there, and its own, when it is told.
 void Master::reopen_logs() {
-  for (const Child& c : children_)
-    for (const std::string& path : c.logs) renew_log(path, c.user);
+  for (Child& c : children_) {
+    c.reopens = !c.ready;
+    renew_logs(c);
+  }
   if (job_.reopen_logs) job_.reopen_logs();
   tell(Order::reopen);
+}
+
+void Master::renew_logs(const Child& child) {
+  for (const std::string& path : child.logs) renew_log(path, child.user);
 }
 
 void Master::renew_log(const std::string& path, uid_t user) {
@@ -458,6 +464,10 @@ void Master::on_ready(Child& child, const Packet& packet) {
   if (voice_.face() == config::Dialect::nginx)
     voice_.say(Level::notice, fmt::format("start worker process {}", child.pid));
   child.user = packet.user;
+  if (std::exchange(child.reopens, false)) {
+    renew_logs(child);
+    kill(child.pid, voice_.signal_for(Order::reopen));
+  }
   if (stopping_ || retired_ || child.leaving) return welcome(nullptr);
   if (const Child* later = later_than(child)) return comes_too_late(child, *later);
   welcome(&child);

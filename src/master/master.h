@@ -40,6 +40,7 @@ class Master {
     bool revived = false;  // was a standby
     bool leaving = false;  // was told to drain
     bool told_of_overlap = false;
+    bool reopens = false;  // its logs, once it has said which they are
     bool ending = false;  // and then to end at once
     uint64_t kill_at_ms = 0;  // and then is killed; 0: not yet
     uint32_t reloads = 0;  // since it serves
@@ -129,6 +130,7 @@ class Master {
   void stop(Order order, int signal);
   void tell(Order order);
   void reopen_logs();
+  void renew_logs(const Child& child);
   void renew_log(const std::string& path, uid_t user);
   void kill_late();
   Child* current();
