@@ -72,11 +72,11 @@ void Master::rename_pid_file(bool back) {
 }
 
 void Master::program_ended(int status) {
-  voice_.say(status == 0 ? Level::notice : Level::alert,
-             fmt::format("the new program {} has ended: it {}; this one goes on", successor_, how_it_ended(status)));
-  successor_ = -1;
+  const pid_t gone = std::exchange(successor_, -1);
   leave_successor();
   rename_pid_file(true);
+  voice_.say(status == 0 ? Level::notice : Level::alert,
+             fmt::format("the new program {} has ended: it {}; this one goes on", gone, how_it_ended(status)));
   if (retired_ && !stopping_) reload();
 }
 
