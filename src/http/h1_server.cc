@@ -91,8 +91,6 @@ void H1Server::take_preface() {
       return;
     case net::ProxyParse::ok: break;
   }
-  if (!net::proxy_checksum_fits({buf, used}, info))
-    return bad_preface(Refusal::preface, "wrong checksum in the PROXY header");
   if (!preface_) preface_ = new Preface;
   preface_->tlvs = info.tlvs;
   preface_->info = info;
