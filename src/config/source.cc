@@ -21,9 +21,13 @@ Where quoted_place(const Where& at, Str problem) {
   const size_t close = open == Str::npos ? open : problem.find('"', open + 1);
   if (close == Str::npos || !at.source) return at;
   const Str quoted = problem.substr(open + 1, close - open - 1);
-  const size_t found = quoted.empty() ? Str::npos : at.source->line(at.line).find(quoted);
-  if (found == Str::npos) return at;
-  return {at.source, at.line, static_cast<uint32_t>(found + 1), static_cast<uint32_t>(quoted.size())};
+  const Str line = at.source->line(at.line);
+  auto ends_word = [&](size_t i) { return i >= line.size() || Str(" \t\"'").find(line[i]) != Str::npos; };
+  for (size_t found = quoted.empty() ? Str::npos : line.find(quoted); found != Str::npos;
+       found = line.find(quoted, found + 1))
+    if ((found == 0 || ends_word(found - 1)) && ends_word(found + quoted.size()))
+      return {at.source, at.line, static_cast<uint32_t>(found + 1), static_cast<uint32_t>(quoted.size())};
+  return at;
 }
 
 }  // namespace weir::config

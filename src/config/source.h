@@ -26,7 +26,7 @@ struct Where {
   uint32_t length = 1;  // bytes of the word that is meant, for the underline
 };
 
-// The place of what `problem` quotes (") first, where that stands in the same line; else `at`.
+// The place of what `problem` quotes (") first, where that is a word of the same line; else `at`.
 Where quoted_place(const Where& at, Str problem);
 
 }  // namespace weir::config

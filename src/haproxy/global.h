@@ -87,6 +87,7 @@ struct Global {
   Str description;
   uint32_t tune_bufsize = 16384;
   uint32_t tune_max_headers = 101;
+  uint32_t tune_logged_line = 0;  // tune.http.logurilen: so much of a request's line is logged; 0: all of it
   uint32_t maxconn = 0;
   uint32_t max_conn_rate = 0;  // a second; 0: no limit, also in the next three
   uint32_t max_session_rate = 0;

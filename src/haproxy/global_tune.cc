@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include "haproxy/bind.h"
-#include "haproxy/log_tags.h"
 #include "haproxy/tables.h"
 #include "haproxy/track.h"
 
@@ -48,7 +47,7 @@ void bind_share_idle(void* s, const Directive& d, const Row& row) {
 void bind_logged_line(void* s, const Directive& d, const Row& row) {
   uint64_t n = 0;
   if (read_number(scope_of(s), args_of(d, row)[0], row.name, 1, INT32_MAX, n))
-    logged_line_limit = static_cast<uint32_t>(n);
+    scope_of(s).global.tune_logged_line = static_cast<uint32_t>(n);
 }
 
 constexpr Row word(Str name, config::BindFn bind, Str syntax, Str help) {

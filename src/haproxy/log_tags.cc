@@ -6,10 +6,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ctime>
 
 #include "expr/fetch_helpers.h"
 #include "haproxy/exchange.h"
+#include "haproxy/global.h"
+#include "haproxy/haproxy.h"
 #include "haproxy/line_builder.h"
 #include "haproxy/log_profile.h"
 #include "proxy/shard.h"
@@ -249,36 +252,44 @@ void request_text(LineBuilder& out, Str s) {
 const http::Message* readable_request(const Ctx& ctx) {
   return ctx.txn && (ctx.txn->rejected || ctx.txn->tcp) ? nullptr : expr::request_of(ctx);
 }
-// The first line as it came, as far as it is logged.
-Str logged_line(const http::Message& m, Arena& arena) {
-  expr::StartLine start = expr::original_start(m);
-  Str line = arena.cat(start.method, Str(" "), start.target, Str(" HTTP/"), expr::version_text(m.version));
-  return line.substr(0, logged_line_limit ? logged_line_limit : Str::npos);
+// Of its first line.
+size_t logged_size(const Ctx& ctx) {
+  const uint32_t most = ctx.txn ? global(ctx.txn->shard.model).tune_logged_line : 0;
+  return most ? most : Str::npos;
 }
 void request_line(const Ctx& ctx, const Part&, LineBuilder& out) {
   const http::Message* m = readable_request(ctx);
-  request_text(out, m ? logged_line(*m, *ctx.arena) : kBadRequest);
+  if (!m) return request_text(out, kBadRequest);
+  expr::StartLine start = expr::original_start(*m);
+  Str line = ctx.arena->cat(start.method, Str(" "), start.target, Str(" HTTP/"), expr::version_text(m->version));
+  request_text(out, line.substr(0, logged_size(ctx)));
 }
-template <Str (*part)(const http::Message&)>
+template <Str (*part)(const Ctx&, const http::Message&)>
 void request_part(const Ctx& ctx, const Part&, LineBuilder& out) {
   const http::Message* m = readable_request(ctx);
-  request_text(out, m ? part(*m) : kBadRequest);
+  request_text(out, m ? part(ctx, *m) : kBadRequest);
 }
-Str method_of(const http::Message& m) {
+Str method_of(const Ctx&, const http::Message& m) {
   return expr::original_start(m).method;
 }
-Str uri_of(const http::Message& m) {
+Str uri_of(const Ctx& ctx, const http::Message& m) {
   expr::StartLine start = expr::original_start(m);
-  if (!logged_line_limit) return start.target;
-  const size_t before = start.method.size() + 1;
-  return start.target.substr(0, logged_line_limit > before ? logged_line_limit - before : 0);
+  const size_t most = logged_size(ctx), before = start.method.size() + 1;
+  return start.target.substr(0, most - std::min(most, before));
 }
-Str path_of(const http::Message& m) {
-  Str target = uri_of(m);
+Str path_of(const Ctx& ctx, const http::Message& m) {
+  Str target = uri_of(ctx, m);
   return target.substr(0, target.find('?'));
 }
-Str query_of(const http::Message& m) {
-  Str target = uri_of(m);
+Str bare_path_of(const Ctx& ctx, const http::Message& m) {
+  Str path = path_of(ctx, m);
+  const size_t scheme = path.starts_with('/') ? Str::npos : path.find("://");
+  if (scheme == Str::npos) return path;
+  const size_t slash = path.find('/', scheme + 3);
+  return slash == Str::npos ? Str{} : path.substr(slash);
+}
+Str query_of(const Ctx& ctx, const http::Message& m) {
+  Str target = uri_of(ctx, m);
   size_t mark = target.find('?');
   return mark == Str::npos ? Str{} : target.substr(mark);
 }
@@ -358,7 +369,7 @@ constexpr LogTag kTags[] = {
     {"H", false, host_name, "the name of this machine", 0},
     {"HM", true, request_part<method_of>, "the method", kWaitRequest},
     {"HP", true, request_part<path_of>, "the target without its query", kWaitRequest},
-    {"HPO", true, request_part<expr::path_only>, "the path without host and query", kWaitRequest},
+    {"HPO", true, request_part<bare_path_of>, "the path without host and query", kWaitRequest},
     {"HQ", true, request_part<query_of>, "the query with its mark", kWaitRequest},
     {"HU", true, request_part<uri_of>, "the target", kWaitRequest},
     {"HV", true, http_version, "the version with HTTP/", kWaitRequest},
@@ -421,8 +432,6 @@ constexpr LogTag kTags[] = {
 // clang-format on
 
 }  // namespace
-
-uint32_t logged_line_limit = 0;
 
 std::string log_date() {
   char text[64];

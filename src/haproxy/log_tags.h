@@ -14,8 +14,6 @@ struct LogTag {
   uint8_t waits = kWaitMore;  // FormatWait
 };
 const LogTag* find_log_tag(Str name);
-// `tune.http.logurilen`: so much of a request's line is logged; 0: all of it. Set while the configuration is read.
-extern uint32_t logged_line_limit;
 // Now, as %t writes the accept date.
 std::string log_date();
 

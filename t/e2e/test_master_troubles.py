@@ -175,13 +175,19 @@ def test_a_file_that_fails_late_changes_no_server(weir, echo, certs):
     assert proxy.get("/echo?a").body == b"a"
 
 
-def test_a_frontend_that_was_full_at_a_reload_serves(weir, echo, certs):
+def full_frontend(weir, echo, certs):
+    """A weir with two requests under way on a frontend that takes no third one."""
     text = HAPROXY.replace("frontend web\n", "frontend web\n    maxconn 2\n")
     proxy = started(weir, "haproxy", text, origin=echo.port, pem=certs.leaf())
     generations = Generations(proxy)
     running = [Running(proxy.port) for _ in range(2)]
     stat = proxy.runtime().stat
     net.wait_until(lambda: stat()["web", "FRONTEND"]["req_tot"] == "2", lambda: f"two requests: {stat()}")
+    return proxy, generations, running
+
+
+def test_a_frontend_that_was_full_at_a_reload_serves(weir, echo, certs):
+    proxy, generations, running = full_frontend(weir, echo, certs)
     generations.reload()
     assert proxy.get("/echo?a").body == b"a"
     assert [r.finish() for r in running] == [(200, b"late")] * 2
@@ -190,12 +196,7 @@ def test_a_frontend_that_was_full_at_a_reload_serves(weir, echo, certs):
 
 def test_a_frontend_that_is_full_leaves_nobody_in_the_queue(weir, echo, certs):
     # Each thread of the old worker can be woken once for a connection that it does not take.
-    text = HAPROXY.replace("frontend web\n", "frontend web\n    maxconn 2\n")
-    proxy = started(weir, "haproxy", text, origin=echo.port, pem=certs.leaf())
-    generations = Generations(proxy)
-    running = [Running(proxy.port) for _ in range(2)]
-    stat = proxy.runtime().stat
-    net.wait_until(lambda: stat()["web", "FRONTEND"]["req_tot"] == "2", lambda: f"two requests: {stat()}")
+    proxy, generations, running = full_frontend(weir, echo, certs)
     with Starved(generations.worker()):
         generations.reload()
         for word in ("a", "b", "c"):

@@ -491,6 +491,7 @@ def test_a_resumed_session_brings_no_certificate(weir, certs, version):
     ("bind :1 ssl crt {pem} ca-file nofile.pem verify required", "nofile.pem"),
     ("bind :1 ssl crt {pem} ciphers NONSENSE", "NONSENSE"),
     ("bind :1 ssl crt {pem} curves NONSENSE", "NONSENSE"),
+    ("bind :1 ssl crt {pem} ciphers s", "s"),
     ("server s 127.0.0.1:1 ssl verify required ca-file nofile.pem", "nofile.pem"),
     ("server s 127.0.0.1:1 ssl verify none ciphersuites NONSENSE", "NONSENSE"),
 ])
@@ -502,4 +503,5 @@ def test_the_word_that_openssl_does_not_like_is_underlined(weir, certs, line, me
     lines = (done.stdout + done.stderr).splitlines()
     (caret,) = (n for n, shown in enumerate(lines) if re.fullmatch(r"[^|]*\| +\^~*", shown))
     start = lines[caret].index("^")
-    assert lines[caret - 1][start:start + lines[caret].count("~") + 1] == meant
+    end = start + lines[caret].count("~") + 1
+    assert f" {lines[caret - 1]} "[start:end + 2] == f" {meant} "

@@ -8,6 +8,7 @@ import zlib
 
 import pytest
 
+from rig.generations import Generations
 from rig.http1 import Client, Closed
 from rig.origin import Reply
 
@@ -236,6 +237,31 @@ def test_logurilen_cuts_the_line_of_a_request(start, syslog):
                  syslog=syslog, more="tune.http.logurilen 12")
     proxy.get("/a?b=cdefghijkl")
     syslog.wait_for(r'"GET /a\?b=cde" /a\?b=cde\|/a\|\?b=cde\|$')
+
+
+LOGGED = """
+global
+    tune.http.logurilen 8
+defaults
+    mode http
+    timeout client 20s
+frontend web
+    bind 127.0.0.1:{port}
+    log {syslog} local0
+    log-format "<%HU %HPO>"
+    http-request return status 200
+"""
+
+
+def test_logurilen_ends_with_the_file_that_has_it(weir, syslog):
+    proxy = weir("haproxy", text=LOGGED, syslog=syslog, start=False)
+    proxy.start("-W", "-db", "-f", str(proxy.conf))
+    proxy.get("/abcdefgh")
+    syslog.wait_for("</abc /abc>")
+    proxy.conf.write_text(proxy.conf.read_text().replace("    tune.http.logurilen 8\n", ""))
+    Generations(proxy).reload_and_drain()
+    proxy.get("/abcdefgh")
+    syslog.wait_for("</abcdefgh /abcdefgh>")
 
 
 def test_capture_takes_the_last_value(start, syslog):

@@ -152,8 +152,8 @@ def test_http2_is_warned_of(weir, old, new):
     face, done = tried(weir, old, new)
     assert done.returncode == 0
     assert "weir does not speak HTTP/2 yet, and offers HTTP/1.1" in done.stderr
-    _, done = tried(weir, "-V", "-V", "-V")
-    assert "--with-http_v2_module" not in done.stderr
+    _, done = tried(weir, "", "", "-V")
+    assert "configure arguments:" in done.stderr and "--with-http_v2_module" not in done.stderr
 
 
 def test_a_group_of_backups_only_is_refused(weir):
