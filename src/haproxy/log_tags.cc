@@ -254,7 +254,8 @@ const http::Message* readable_request(const Ctx& ctx) {
 }
 // Of its first line.
 size_t logged_size(const Ctx& ctx) {
-  const uint32_t most = ctx.txn ? global(ctx.txn->shard.model).tune_logged_line : 0;
+  const Proxy* front = ctx.txn ? exchange(*ctx.txn).front : nullptr;
+  const uint32_t most = front ? global(ctx.txn->shard.model).tune_logged_line : 0;
   return most ? most : Str::npos;
 }
 void request_line(const Ctx& ctx, const Part&, LineBuilder& out) {

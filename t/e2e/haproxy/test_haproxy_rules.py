@@ -239,7 +239,7 @@ def test_logurilen_cuts_the_line_of_a_request(start, syslog):
     syslog.wait_for(r'"GET /a\?b=cde" /a\?b=cde\|/a\|\?b=cde\|$')
 
 
-LOGGED = """
+CUT = """
 global
     tune.http.logurilen 8
 defaults
@@ -254,7 +254,7 @@ frontend web
 
 
 def test_logurilen_ends_with_the_file_that_has_it(weir, syslog):
-    proxy = weir("haproxy", text=LOGGED, syslog=syslog, start=False)
+    proxy = weir("haproxy", text=CUT, syslog=syslog, start=False)
     proxy.start("-W", "-db", "-f", str(proxy.conf))
     proxy.get("/abcdefgh")
     syslog.wait_for("</abc /abc>")
