@@ -67,6 +67,41 @@ bool send_request(Run& run, const void* conf, std::string& out) {
   return true;
 }
 
+// The length of a body is said by the check itself.
+bool is_framing(Str name) {
+  return iequals(name, "content-length") || iequals(name, "transfer-encoding");
+}
+
+// Older HAProxy took headers and a body behind the version; their bytes are no format.
+void take_hidden_lines(Scope& scope, const Word& word, HttpCheckRequest& r) {
+  scope.warning(word.where, "headers and bodies do not belong behind the version any more",
+                "write them with http-check send",
+                "'option httpchk' : hiding headers or body at the end of the version string is deprecated. "
+                "Please, consider to use 'http-check send' directive instead.");
+  ParseEnv env = scope.env();
+  Str rest = word.text.substr(r.version.find("\r\n"));
+  r.version.remove_suffix(rest.size());
+  while (rest.starts_with("\r\n")) {
+    rest.remove_prefix(2);
+    if (rest.starts_with("\r\n")) r.body = rest.substr(2);
+    Str line = rest.substr(0, rest.find("\r\n"));
+    if (line.empty()) return;
+    rest.remove_prefix(line.size());
+    size_t colon = line.find(':');
+    if (colon == 0 || colon == Str::npos) {
+      scope.error(word.where, fmt::format("'{}' is no header", line), "write: http-check send hdr <name> <value>");
+      return;
+    }
+    Str name = line.substr(0, colon);
+    if (is_framing(name)) continue;
+    std::string value;
+    for (char c : trim(line.substr(colon + 1))) value.append(c == '%' ? 2 : 1, c);
+    Word literal = word;
+    literal.text = scope.arena.dup(value);
+    r.headers.push(scope.arena, {name, compile_log_format(literal, FormatUse::text, kAtCheck, env)});
+  }
+}
+
 void bind_httpchk(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   CheckRules& rules = rules_of(scope);
@@ -87,11 +122,7 @@ void bind_httpchk(void* s, const Directive& d, const Row& row) {
   r->method = args[0].text;
   r->uri = args[1].text;
   if (args.size() > 2) r->version = args[2].text;
-  if (args.size() > 2 && args[2].text.find('\n') != Str::npos)
-    scope.error(
-        args[2].where, "headers and bodies do not belong behind the version", "write them with http-check send",
-        "hiding headers or body at the end of the version string is unsupported.Use 'http-check send' directive "
-        "instead.");
+  if (r->version.find("\r\n") != Str::npos) take_hidden_lines(scope, args[2], *r);
   if (args.size() < 4) return;
   ParseEnv env = scope.env();
   r->headers.push(scope.arena, {"Host", compile_log_format(args[3], FormatUse::text, kAtCheck, env)});
@@ -146,7 +177,7 @@ bool read_http_send(Scope& scope, Words args, HttpCheckRequest& r, Str& comment)
       good &= (r.body_format = format(word)) != nullptr;
     } else if (name == "comment") {
       comment = word.text;
-    } else if (!iequals(word.text, "content-length") && !iequals(word.text, "transfer-encoding")) {
+    } else if (!is_framing(word.text)) {
       const LogFormat* value = format(args[at + 2]);
       good &= value != nullptr;
       if (value) r.headers.push(scope.arena, {word.text, value});

@@ -102,6 +102,17 @@ def test_an_http_check(start, origin, syslog):
     syslog.wait_for(r"Server b/s1 is UP, reason: Layer7 check passed, code: 302")
 
 
+def test_headers_hidden_behind_the_version_are_taken_with_a_warning(start, origin, syslog):
+    origin.on("/up", Reply(status=200))
+    hidden = r"HTTP/1.1\r\nHost:www.example.com\r\nUser-Agent:\ 100%\ agent\r\nContent-Length:\ 9\r\n\r\nbody"
+    proxy = start(f"server s1 {origin} check", f"option httpchk POST /up {hidden}")
+    net.wait_until(lambda: any(r.path == "/up" for r in origin.requests), "a check")
+    request = next(r for r in origin.requests if r.path == "/up")
+    assert request.header("Host") == "www.example.com" and request.header("User-Agent") == "100% agent"
+    assert request.version == "1.1" and request.header("Content-Length") == "4" and request.body == b"body"
+    assert "'option httpchk' : hiding headers or body" in proxy.log_text()
+
+
 def test_expectations_of_bodies_and_headers(start, origin, syslog):
     origin.on("/h", Reply(body=b"all is well", headers=[("X-State", "one, two")]))
     rules = "\n    ".join([
