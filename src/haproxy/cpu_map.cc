@@ -54,7 +54,9 @@ void bind_cpu_map(void* s, const Directive& d, const Row& row) {
   Str threads = args[0].text;
   bool spread = threads.starts_with("auto:");
   if (spread) threads.remove_prefix(5);
-  Str group = cut(threads, '/');
+  // What were processes are threads of the one group now.
+  bool processes = scope.global.processes_given && threads.find('/') == Str::npos;
+  Str group = processes ? Str("1") : cut(threads, '/');
   // Shards are one group. A set without a slash names groups, and all of their threads.
   std::vector<bool> chosen(kMostThreads);
   bool good = group == "1" || group == "all" || group == "odd" || group.starts_with("1-");

@@ -81,7 +81,9 @@ void bind_threads(void* s, const Directive& d, const Row& row) {
 void bind_processes(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   scope.warning(d.where, "'nbproc' is not a word of HAProxy any more", "write: nbthread");
-  if (!args_of(d, row).empty()) bind_threads(s, d, row);
+  if (args_of(d, row).empty()) return;
+  bind_threads(s, d, row);
+  scope.global.processes_given = true;
 }
 void bind_maxconn(void* s, const Directive& d, const Row& row) {
   uint64_t n = 0;

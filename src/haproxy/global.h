@@ -105,6 +105,7 @@ struct Global {
   bool zero_warning = false;  // a warning refuses the file
   uint32_t thread_limit = 0;  // thread-hard-limit; 0: none
   bool threads_given = false;
+  bool processes_given = false;  // by nbproc: cpu-map counts processes then
   Str server_state_base;
   Str server_state_file;
   uint32_t spread_checks = 0;  // percent

@@ -133,7 +133,8 @@ def test_nginx_words_with_bad_values_are_refused(weir, words):
 
 @pytest.mark.skipif(os.cpu_count() < 2, reason="one processor is no choice")
 @pytest.mark.parametrize("words, expected", [("cpu-map 1/1 1\n    cpu-map 1/2 0", ["1", "0"]),
-                                             ("cpu-map auto:1/all 0-1", ["0", "1"]), ("cpu-map 1/odd 1", ["1", None])])
+                                             ("cpu-map auto:1/all 0-1", ["0", "1"]),
+                                             ("nbproc 2\n    cpu-map 1 1\n    cpu-map 2 0", ["1", "0"]), ("cpu-map 1/odd 1", ["1", None])])
 def test_haproxy_threads_have_their_processors(weir, words, expected):
     proxy = haproxy(weir, words)
 
