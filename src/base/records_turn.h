@@ -16,6 +16,8 @@ class SettlingTurn {
 
   // A worker of the same master, which lives, has read its configuration later and has had its turn.
   bool late() const;
+  // The records are in line with the very configuration that this process has read, or the one that it was made from.
+  bool again() const;
   // The records are in line with this process's configuration.
   void settled();
 

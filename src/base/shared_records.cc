@@ -260,6 +260,12 @@ bool SettlingTurn::late() const {
          head.masters[slot].load() == head.masters[g_worker_slot].load();
 }
 
+bool SettlingTurn::again() const {
+  Book& b = book();
+  std::lock_guard lock(b.lock);
+  return !b.zones.empty() && head_of(*b.zones[0]).settled_load.load() == b.load;
+}
+
 void SettlingTurn::settled() {
   Book& b = book();
   std::lock_guard lock(b.lock);

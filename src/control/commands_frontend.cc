@@ -1,23 +1,13 @@
 // Pausing, resuming and ending frontends. Shards stop taking connections first; when all have, the socket itself is told,
 // so that new clients are refused instead of waiting.
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "control/command.h"
+#include "net/listening.h"
 #include "proxy/shard.h"
 
 namespace weir::control {
 namespace {
 
 using stats::FrontState;
-
-// A TCP socket stops listening when it is connected to nowhere; its port stays ours. False: it still listens.
-bool deafen(const model::Listener& l) {
-  if (!l.addr.is_ip()) return true;
-  sockaddr nowhere{};
-  nowhere.sa_family = AF_UNSPEC;
-  return ::connect(l.fd, &nowhere, sizeof nowhere) == 0;
-}
 
 // Its descriptors are closed, and their numbers may be something else's by now.
 constexpr Str kStopping = "This process is stopping and listens no more.\n";
@@ -33,7 +23,7 @@ Outcome let_shards(Call& call, stats::ProxyEntry& front, bool accept) {
       [entry, accept](Session&, std::string) {
         bool told = true;
         if (!accept)
-          for (const model::Listener* l : entry->listeners) told &= deafen(*l);
+          for (const model::Listener* l : entry->listeners) told &= net::stop_listening(l->fd, l->addr);
         return std::string(told ? "" : "No connection is taken any more, but a socket still listens.\n");
       });
   return Outcome::later;
@@ -43,11 +33,11 @@ Outcome disable_frontend(Call& call) {
   if (call.server.stopping()) return call.refuse(kStopping);
   stats::ProxyEntry* p = call.front(call.word(2));
   if (!p) return Outcome::done;
-  if (p->disabled || p->state == FrontState::stopped)
+  if (p->disabled || p->state() == FrontState::stopped)
     return call.say("Frontend was previously shut down, cannot disable.\n", Severity::notice);
-  if (p->state == FrontState::paused || p->listeners.empty())
+  if (p->state() == FrontState::paused || p->listeners.empty())
     return call.say("All sockets are already disabled.\n", Severity::notice);
-  p->set_state(FrontState::paused);
+  p->standing->state = FrontState::paused;
   return let_shards(call, *p, false);
 }
 
@@ -55,13 +45,13 @@ Outcome enable_frontend(Call& call) {
   if (call.server.stopping()) return call.refuse(kStopping);
   stats::ProxyEntry* p = call.front(call.word(2));
   if (!p) return Outcome::done;
-  if (p->disabled || p->state == FrontState::stopped)
+  if (p->disabled || p->state() == FrontState::stopped)
     return call.refuse("Frontend was previously shut down, cannot enable.\n");
-  if (p->state == FrontState::open) return call.say("All sockets are already enabled.\n", Severity::notice);
-  p->set_state(FrontState::open);
+  if (p->state() == FrontState::open) return call.say("All sockets are already enabled.\n", Severity::notice);
+  p->standing->state = FrontState::open;
   for (const model::Listener* l : p->listeners)
     if (::listen(l->fd, l->backlog) != 0) {
-      p->set_state(FrontState::paused);
+      p->standing->state = FrontState::paused;
       return call.refuse("Failed to resume frontend, check logs for precise cause (port conflict?).\n");
     }
   return let_shards(call, *p, true);
@@ -69,11 +59,12 @@ Outcome enable_frontend(Call& call) {
 
 // What is connected goes on; the address is free for others at the end of the process only.
 Outcome shutdown_frontend(Call& call) {
+  if (call.server.stopping()) return call.refuse(kStopping);
   stats::ProxyEntry* p = call.front(call.word(2));
   if (!p) return Outcome::done;
-  if (p->disabled || p->state == FrontState::stopped)
+  if (p->disabled || p->state() == FrontState::stopped)
     return call.say("Frontend was already shut down.\n", Severity::notice);
-  p->set_state(FrontState::stopped);
+  p->standing->state = FrontState::stopped;
   return let_shards(call, *p, false);
 }
 

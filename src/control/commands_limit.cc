@@ -24,6 +24,7 @@ Outcome set_global(Call& call) {
   if (n > 0 && static_cast<uint64_t>(n) > catalogue.hard_connection_limit())
     return call.refuse("Value out of range.\n");
   catalogue.limits->max_conns.store(static_cast<uint64_t>(std::max<int64_t>(n, 0)));
+  catalogue.standing->keep(*catalogue.limits);
   call.server.limits_changed();
   return Outcome::done;
 }
@@ -36,6 +37,7 @@ Outcome set_frontend(Call& call) {
   if (n < 0) return call.refuse("Value out of range.\n");
   if (!p->limits) return call.refuse("This frontend cannot be limited.\n");
   p->limits->max_conns.store(n);
+  p->standing->max_conns.store(n);
   call.server.limits_changed();
   return Outcome::done;
 }
@@ -65,6 +67,7 @@ Outcome set_rate(Call& call) {
   if (n < 0) return call.refuse("Value out of range.\n");
   if (call.word(2) == "http-compression") n = std::min<int64_t>(n * 1024, UINT32_MAX);
   rate->limit.store(static_cast<uint32_t>(n));
+  call.server.catalogue().standing->keep(*call.server.catalogue().limits);
   call.server.limits_changed();
   return Outcome::done;
 }

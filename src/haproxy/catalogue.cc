@@ -30,6 +30,7 @@ stats::ProxyEntry entry_of(const Proxy& p) {
   e.max_conns = p.s.maxconn;
   e.limits = p.front_limits;
   e.listeners = p.listeners;
+  e.standing = p.standing;
   e.pool = p.pool;
   e.front_counters = p.front_counters;
   e.back_counters = p.back_counters;

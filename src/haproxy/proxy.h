@@ -20,6 +20,7 @@
 #include "proxy/step.h"
 #include "stats/proxy_counters.h"
 #include "stats/publication.h"
+#include "stats/standing.h"
 
 namespace weir::haproxy {
 
@@ -212,6 +213,7 @@ struct Proxy {
   std::vector<const Condition*> force_switches;  // force-be-switch
   bool unpublished = false;  // be-unpublished
   stats::Publication* publication = nullptr;  // of a backend
+  stats::FrontStanding* standing = nullptr;  // of a frontend
   std::vector<UseServer> use_servers;
   std::vector<PersistRule> persist_rules;
   CookieCapture cookie_capture;

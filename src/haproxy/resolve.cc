@@ -471,6 +471,7 @@ void make_pools(Scope& scope) {
     p->front_counters = stats::proxy_counters(fmt::format("haproxy/{}/front", p->name));
     p->back_counters = stats::proxy_counters(fmt::format("haproxy/{}/back", p->name));
     p->front_limits = scope.arena.own<model::FrontLimits>();
+    if (p->is_front()) p->standing = stats::front_standing(fmt::format("haproxy/{}", p->name));
     if (p->is_back()) p->publication = stats::publication(fmt::format("haproxy/{}", p->name));
     if (p->is_back()) make_pool(scope, *p);
     if (p->is_back()) make_checks(scope, *p);

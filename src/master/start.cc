@@ -105,8 +105,10 @@ int serve(Job& job, model::Model& model, Opener& opener, int channel, const Stag
   bool keep_user = channel < 0 && voice.face() == config::Dialect::nginx;
   if (!keep_user && !drop_privileges(model.process, voice)) return 1;
   auto settle = [&] {
+    const bool again = turn.again();
     model.settle();
     model::prepare_pools(model);
+    if (job.settled) job.settled(again);
     turn.settled();
   };
   if (!worker.start(settle)) return 1;

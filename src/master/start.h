@@ -44,6 +44,9 @@ struct Job {
   std::function<std::vector<std::string>()> log_paths;  // the files concerned, for the master, which may create them
   // In the process that will serve: servers of which shared memory knew nothing have begun as configured.
   std::function<void(model::Model&, const std::vector<const model::Server*>& fresh)> begun;
+  // Just before its shards serve, when servers' records are in line with the configuration. `again`: they were already, with this
+  // very one, which a worker that has died served.
+  std::function<void(bool again)> settled;
   // In the process that will serve, before privileges are dropped: runtime sockets. False, having said why, ends it.
   std::function<bool(Worker&)> before_threads;
 };

@@ -158,6 +158,7 @@ struct Listener {
   std::string text;  // as configured
   uint32_t id = 0;
   int fd = -1;  // inherited or given; -1: to be bound
+  bool silent = false;  // nothing is accepted from the beginning on: an operator's word, see stats/standing.h
   int backlog = 511;
   bool tcp = false;  // no HTTP on it
   bool reuseport = false;

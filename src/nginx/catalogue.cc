@@ -23,6 +23,7 @@ void fill_catalogue(const model::Model& model, stats::Catalogue& c) {
     e.mode = "http";
     e.max_conns = static_cast<uint32_t>(c.connection_limit());
     e.listeners.push_back(l);
+    e.standing = static_cast<const Address*>(l->conf)->standing;
     e.front_counters = static_cast<const Address*>(l->conf)->counters;
     e.back_counters = e.front_counters;
   }

@@ -6,6 +6,7 @@
 
 #include "nginx/module.h"
 #include "stats/proxy_counters.h"
+#include "stats/standing.h"
 
 namespace weir::nginx {
 
@@ -29,6 +30,7 @@ struct Address {
   std::vector<std::pair<net::Addr, Names*>> specific;
   const Http* http = nullptr;
   stats::ProxyCounters* counters = nullptr;  // null: nobody looks at statistics
+  stats::FrontStanding* standing = nullptr;  // null likewise
 };
 
 // What a server calls itself: its first name, ".example.com" without the dot.

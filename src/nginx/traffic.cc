@@ -44,6 +44,7 @@ void make_counters(Scope& scope) {
     if (l->personality != &personality()) continue;
     auto* address = static_cast<Address*>(const_cast<void*>(l->conf));
     address->counters = stats::proxy_counters(fmt::format("nginx/{}", l->text));
+    address->standing = stats::front_standing(fmt::format("nginx/{}", l->text));
     l->connections = &address->counters->connections;
   }
   for (model::Pool* p : scope.model.pools)

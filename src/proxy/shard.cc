@@ -82,6 +82,8 @@ std::string Shard::open_listeners() {
 }
 
 void Shard::run() {
+  for (auto& a : acceptors_)
+    if (a->listener().silent) a->stop();
   if (index == 0)
     for (Service* s : model.services) s->start(*this);
   auto follows = [](const model::Server* s) { return s->follows != nullptr; };

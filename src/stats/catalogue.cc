@@ -3,6 +3,8 @@
 
 #include <sys/resource.h>
 
+#include "net/listening.h"
+
 namespace weir::stats {
 namespace {
 Catalogue* served = nullptr;
@@ -24,6 +26,24 @@ uint64_t Catalogue::hard_connection_limit() const {
 uint64_t Catalogue::connection_limit() const {
   uint64_t set = limits ? limits->max_conns.load(std::memory_order_relaxed) : 0;
   return set ? set : hard_connection_limit();
+}
+
+void Catalogue::resume(bool again) {
+  if (again)
+    standing->restore(*limits);
+  else
+    standing->given = false;
+  for (ProxyEntry& p : proxies) {
+    if (!p.standing) continue;
+    if (!again) p.standing->clear();
+    int64_t most = p.standing->max_conns.load();
+    if (p.limits && most >= 0) p.limits->max_conns = most;
+    if (p.state() == FrontState::open) continue;
+    for (model::Listener* l : p.listeners) {
+      l->silent = true;
+      net::stop_listening(l->fd, l->addr);
+    }
+  }
 }
 
 ProxyEntry* Catalogue::find(Str name, bool front, bool back) {

@@ -15,6 +15,7 @@
 #include "stats/limits.h"
 #include "stats/proxy_counters.h"
 #include "stats/publication.h"
+#include "stats/standing.h"
 
 namespace weir::net {
 class TlsStore;
@@ -24,8 +25,6 @@ struct NameCounts;
 }
 
 namespace weir::stats {
-
-enum class FrontState : uint8_t { open, paused, stopped };
 
 struct ProxyEntry {
   Str name;
@@ -47,7 +46,7 @@ struct ProxyEntry {
   ProxyCounters* front_counters = nullptr;
   ProxyCounters* back_counters = nullptr;
   Publication* publication = nullptr;  // of a backend that may be hidden from rules
-  mutable FrontState state = FrontState::open;  // of a frontend; written on the control thread
+  FrontStanding* standing = nullptr;  // of a frontend
 
   // What a frontend is limited to now.
   uint32_t connection_limit() const {
@@ -55,8 +54,7 @@ struct ProxyEntry {
     return set < 0 ? max_conns : static_cast<uint32_t>(set);
   }
   uint32_t rate_limit() const { return limits ? limits->max_rate.load(std::memory_order_relaxed) : 0; }
-  FrontState state_now() const { return std::atomic_ref(state).load(std::memory_order_relaxed); }
-  void set_state(FrontState to) { std::atomic_ref(state).store(to, std::memory_order_relaxed); }
+  FrontState state() const { return standing ? standing->state.load(std::memory_order_relaxed) : FrontState::open; }
 };
 
 struct ServerEntry {
@@ -91,6 +89,7 @@ struct Catalogue {
   std::vector<NameServerEntry> name_servers;  // in the order of their sections
   GrowingList<ServerEntry*> servers;  // by model::Server::id
   Limits* limits = nullptr;  // of the whole process
+  ProcessStanding* standing = nullptr;
   BrokenMessages* broken = nullptr;
   struct Ring {
     Str name;
@@ -107,6 +106,9 @@ struct Catalogue {
   // How many connections the process can have: as configured, or what its descriptors allow; and may have now.
   uint64_t hard_connection_limit() const;
   uint64_t connection_limit() const;
+  // Just before the shards serve. `again`: in the place of a worker with this very configuration that has died; what operators
+  // have said still counts, frontends that take no connections are silent. Else it is forgotten.
+  void resume(bool again);
   // By name, or by "#" and the number.
   ProxyEntry* find(Str name, bool front, bool back);
   ProxyEntry* find_front(Str name) { return find(name, true, false); }

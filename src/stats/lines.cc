@@ -166,7 +166,7 @@ Line front_line(const ProxyEntry& p, const Moment& m) {
   Builder b;
   add_identity(b, p, "FRONTEND", 0, kFrontend);
   constexpr Str kStates[] = {"OPEN", "PAUSED", "STOP"};
-  b[Col::status] = text(kStatus, kStates[static_cast<size_t>(p.state_now())]);
+  b[Col::status] = text(kStatus, kStates[static_cast<size_t>(p.state())]);
   b.gauge(Col::scur, conns.current);
   b.most(Col::smax, conns.max_current);
   b[Col::slim] = u32(kLimit, p.connection_limit());

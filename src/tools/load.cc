@@ -8,6 +8,7 @@
 #include "nginx/error_log.h"
 #include "nginx/nginx.h"
 #include "stats/counters.h"
+#include "stats/standing.h"
 #include "tools/both_worlds.h"
 
 namespace weir::tools {
@@ -55,6 +56,7 @@ bool Loaded::good(bool allow_planned) const {
 Loaded load(const LoadRequest& request) {
   SharedRecords::begin_load();
   stats::share_counters();
+  stats::share_process_standing();
   Loaded out;
   out.diag = std::make_unique<config::Diagnostics>();
   auto tree = std::make_unique<config::Tree>();

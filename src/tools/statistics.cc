@@ -101,6 +101,7 @@ void make_catalogue(model::Model& model, proxy::Crew& crew) {
   c->node = host_name(model.arena);
   c->max_conns = model.process.max_conns;
   c->limits = &crew.limits;
+  c->standing = stats::process_standing();
   c->broken = &crew.broken;
   c->start_ms = stats::monotonic_ms();
   c->shards = std::max(model.process.shards, 1);
@@ -189,6 +190,7 @@ void add_statistics(master::Job& job) {
       job.voice->say(warning ? master::Level::warn : master::Level::notice, text);
     });
   };
+  job.settled = [](bool again) { stats::catalogue()->resume(again); };
   job.before_threads = [&job](master::Worker& worker) {
     std::string problem;
     if (serve(worker, job, problem)) {

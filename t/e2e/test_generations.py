@@ -114,6 +114,30 @@ def test_nobody_is_counted_twice(haproxy, origins, replace):
     assert (rows["web", "FRONTEND"]["scur"], rows["b", "BACKEND"]["scur"], rows["b", "s1"]["scur"]) == ("0", "0", "0")
 
 
+def test_what_is_said_of_frontends_and_limits_outlives_a_crash_only(haproxy):
+    admin = haproxy.runtime()
+    usual = admin.stat()["small", "FRONTEND"]["slim"], admin.info()["Maxconn"]
+    said = "disable frontend web; shutdown frontend small; set maxconn frontend small 7; set maxconn global 400"
+    assert admin(f"{said}; set rate-limit sessions global 9000") == ""
+
+    def limits():
+        return admin.stat()["small", "FRONTEND"]["slim"], admin.info()["Maxconn"], admin.info()["SessRateLimit"]
+
+    generations = Generations(haproxy)
+    for _ in range(2):
+        generations.kill()
+        assert limits() == ("7", "400", "9000")
+        assert [admin.stat()[name, "FRONTEND"]["status"] for name in ("web", "small")] == ["PAUSED", "STOP"]
+        for port in ("port", "small_port"):
+            with pytest.raises(ConnectionRefusedError):
+                haproxy.get(port=port)
+    assert admin("enable frontend web") == "" and haproxy.get().status == 200
+    assert admin("disable frontend web") == ""
+    generations.reload()
+    assert limits() == (*usual, "0")
+    assert haproxy.get().status == 200 and haproxy.get(port="small_port").status == 200
+
+
 def test_a_killed_workers_place_is_filled_whatever_the_file_says(haproxy):
     haproxy.conf.write_text("nonsense\n")
     Generations(haproxy).kill()
