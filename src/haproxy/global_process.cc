@@ -44,6 +44,17 @@ void bind_local_peer(void* s, const Directive& d, const Row& row) {
     scope.global.local_peer = first(d, row).text;
 }
 
+void bind_stall_warning(void* s, const Directive& d, const Row& row) {
+  Scope& scope = scope_of(s);
+  uint32_t ms = 0;
+  if (!read_time_ms(scope, first(d, row), row.name, ms)) return;
+  if (ms < 1 || ms > 1000)
+    scope.error(first(d, row).where, fmt::format("'{}' is not between 1 and 1000 ms", first(d, row).text), {},
+                fmt::format("'{}' expects a value between 1 and 1000 ms.", row.name));
+  else
+    scope.model.process.stall_ms = ms;
+}
+
 struct Capability {
   Str name;
   uint32_t bit;
@@ -103,6 +114,8 @@ constexpr Row kRows[] = {
     word("localpeer", 1, bind_local_peer, "<name>", "name of this instance in the peers sections"),
     word("thread-hard-limit", 1, bind_thread_limit, "<number>",
          "upper bound of the number of threads, however it was chosen"),
+    word("warn-blocked-traffic-after", 1, bind_stall_warning, "<time>",
+         "warn about one thing that keeps a thread from the traffic for longer than this"),
     word("quiet", 0, bind_flag<&Global::quiet>, "", "print nothing at start"),
     word("zero-warning", 0, bind_flag<&Global::zero_warning>, "",
          "refuse to start when the configuration raises a warning"),

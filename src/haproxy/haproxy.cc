@@ -80,6 +80,7 @@ std::unique_ptr<model::Model> load(std::unique_ptr<config::Tree> tree, config::D
   model->process.master = false;
   model->process.max_reloads = 50;
   model->process.accepts = 4;
+  model->process.stall_ms = 100;
   model->process.shards = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   std::vector<const config::Directive*> sections;
   for (const config::Directive& d : model->tree->root.block) sections.push_back(&d);

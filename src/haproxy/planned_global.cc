@@ -63,8 +63,6 @@ constexpr Row kRows[] = {
                  "pause the configuration parser, for tests"}),
     as_harmless({"stress-level", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<level>",
                  "use alternative code that stresses the program, for tests"}),
-    as_harmless({"warn-blocked-traffic-after", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<time>",
-                 "warn about a task that blocks traffic longer than this"}),
     as_harmless({"profiling.memory", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "{ on | off }",
                  "count memory allocations per calling function"}),
     // device detection add-ons

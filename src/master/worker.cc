@@ -71,6 +71,7 @@ bool Worker::start(const std::function<void()>& before_serving) {
   int count = std::max(model_.process.shards, 1);
   crew.post = [this](int i, std::function<void(proxy::Shard&)> fn) { return post(i, std::move(fn)); };
   for (int i = 0; i < count; i++) seats_.push_back(std::make_unique<Seat>());
+  stalls_ = std::make_unique<Stalls>(loop_, voice_, model_.process.stall_ms, count);
   int started = 0;
   std::string problem;
   try {
@@ -114,7 +115,11 @@ void Worker::serve(int index) {
     bool good = problem_.empty();
     lock.unlock();
     if (good && on_shard) on_shard(shard);
-    if (good) shard.run();
+    if (good) {
+      stalls_->begin(index, shard.loop);
+      shard.run();
+      stalls_->end(index);
+    }
     if (good && on_shard_end) on_shard_end(shard);
     {
       std::lock_guard hold(seat.lock);

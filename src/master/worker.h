@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "master/stalls.h"
 #include "master/voice.h"
 #include "model/model.h"
 #include "proxy/heir.h"
@@ -106,6 +107,7 @@ class Worker {
   uv_poll_t master_;
   uv_signal_t signals_[std::size(kSignals)];
   std::vector<std::unique_ptr<Seat>> seats_;
+  std::unique_ptr<Stalls> stalls_;
   std::mutex lock_;
   std::condition_variable changed_;
   int ready_ = 0;

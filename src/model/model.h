@@ -219,6 +219,7 @@ struct Process {
   bool refuses_privileged_ports = false;  // as clients' own, below 1024
   uint32_t capabilities = 0;  // bits of those that are kept when the user changes (capabilities(7))
   bool share_idle = true;  // shards take idle server connections over from each other
+  uint32_t stall_ms = 1000;  // of processor time, after which a shard that does one thing is named
   uint32_t accepts = 1;  // connections taken from a listening socket before what is open has its turn
 };
 

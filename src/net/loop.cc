@@ -96,6 +96,7 @@ void Loop::run_tasks() {
     decltype(tasks_) due;
     due.splice_back(tasks_);
     while (Task* task = due.pop_front()) {
+      step();
       task->run_task();
       flush_scratch();
     }
@@ -112,6 +113,7 @@ int Loop::wait_ms() const {
 }
 
 void Loop::run_uv() {
+  step();
   uv_touched_ = false;
   uv_run(&uv_, UV_RUN_NOWAIT);
   flush_scratch();
@@ -133,10 +135,12 @@ void Loop::run() {
         uv_ready = true;
         continue;
       }
+      step();
       handler->on_io(events[i].events);
       flush_scratch();
     }
     if (wheel_.next() <= now_) {
+      step();
       wheel_.advance(now_);
       flush_scratch();
     }

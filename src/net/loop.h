@@ -64,6 +64,9 @@ class Loop {
   // run() does; for who ends things after it.
   void free_retired();
 
+  // Counts what the loop has done, event by event. For any thread; who sees it stand still sees one thing that takes long.
+  uint32_t steps() const { return steps_.load(std::memory_order_relaxed); }
+
   // The loop's clock, read once per wake-up. Milliseconds, monotonic.
   uint64_t now() const { return now_; }
   void update_clock();
@@ -95,6 +98,7 @@ class Loop {
   const char* scratch_data() const { return scratch_; }
 
  private:
+  void step() { steps_.store(steps_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
   void run_tasks();
   void flush_scratch();
   void run_uv();
@@ -109,6 +113,7 @@ class Loop {
   int epoll_ = -1;
   bool stopped_ = false;
   bool uv_touched_ = true;
+  std::atomic<uint32_t> steps_{0};
   uint64_t now_ = 0;
   Wheel wheel_;
   List<Task, TaskLink> tasks_;
