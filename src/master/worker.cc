@@ -33,6 +33,14 @@ sigset_t handled_signals() {
   return set;
 }
 
+// Behind a complaint about memory: how much there may be, where that is limited.
+std::string memory_limit() {
+  rlimit memory{};
+  getrlimit(RLIMIT_DATA, &memory);
+  if (memory.rlim_cur == RLIM_INFINITY) return {};
+  return fmt::format(" (memory is limited to {} megabytes, see -m)", memory.rlim_cur >> 20);
+}
+
 }  // namespace
 
 void block_signals() {
@@ -71,19 +79,16 @@ bool Worker::start(const std::function<void()>& before_serving) {
   int count = std::max(model_.process.shards, 1);
   crew.post = [this](int i, std::function<void(proxy::Shard&)> fn) { return post(i, std::move(fn)); };
   for (int i = 0; i < count; i++) seats_.push_back(std::make_unique<Seat>());
-  stalls_ = std::make_unique<Stalls>(loop_, voice_, model_.process.stall_ms, count);
   int started = 0;
   std::string problem;
   try {
     for (; started < count; started++)
       seats_[static_cast<size_t>(started)]->thread = std::thread([this, i = started] { serve(i); });
+    stalls_ = std::make_unique<Stalls>(loop_, voice_, model_.process.stall_ms, count);
   } catch (const std::system_error& e) {
-    rlimit memory{};
-    getrlimit(RLIMIT_DATA, &memory);
-    problem = fmt::format("cannot start thread {} of {}: {}{}", started + 1, count, e.what(),
-                          memory.rlim_cur == RLIM_INFINITY
-                              ? std::string()
-                              : fmt::format(" (memory is limited to {} megabytes, see -m)", memory.rlim_cur >> 20));
+    problem = fmt::format("cannot start thread {} of {}: {}{}", started + 1, count, e.what(), memory_limit());
+  } catch (const std::bad_alloc&) {
+    problem = "out of memory" + memory_limit();
   }
   std::unique_lock lock(lock_);
   changed_.wait(lock, [&] { return ready_ == started; });
