@@ -324,6 +324,7 @@ def forward(weir, syslog):
 
 
 def send(proxy, *messages):
+    net.wait_until(lambda: net.takes_datagrams(proxy.places["udp"]), "a socket for datagrams, bound after those of TCP")
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         for message in messages:
             sock.sendto(message.encode(), ("127.0.0.1", proxy.places["udp"]))

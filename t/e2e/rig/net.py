@@ -80,6 +80,13 @@ def listeners():
                 yield int(fields[1].rsplit(":", 1)[1], 16), fields[9]
 
 
+def takes_datagrams(port):
+    """Whether a UDP socket of this machine is bound to it."""
+    with open("/proc/net/udp", encoding="ascii") as table:
+        next(table)
+        return any(int(line.split()[1].rsplit(":", 1)[1], 16) == port for line in table)
+
+
 def is_listening(port):
     return any(found == port for found, _ in listeners())
 
