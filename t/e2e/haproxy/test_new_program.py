@@ -319,7 +319,8 @@ def test_stopping_while_the_new_program_tries(proxy, upgrades):
 def test_twenty_new_programs_leak_nothing(proxy, upgrades):
     upgrades.copy("weir-0")
     upgrades.reload()
-    upgrades.one_worker()
+    proxy.wait_log(r"former worker \d+ exited")
+    net.wait_until(lambda: len(proxy.pids()) == 4, "a master, a worker and two that wait")
     before = held(upgrades.master)
     for i in range(1, 21):
         path = upgrades.copy(f"weir-{i % 2}")
