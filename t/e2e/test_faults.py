@@ -8,6 +8,7 @@ import pytest
 
 from rig import fault, net
 from rig.fault import Traffic, assert_no_leak, descriptors, injected
+from rig.generations import workers
 
 pytestmark = pytest.mark.fault
 FACES = ("nginx", "haproxy")
@@ -116,6 +117,10 @@ def calm(start, face, certs):
 _CALM = {}
 
 
+def serving(proxy, face):
+    return workers(proxy) if face == "nginx" else proxy.pids()
+
+
 @pytest.fixture
 def drive(start, face, calm, certs):
     """drive(plan): all (or all but some) traffic under the plan. Returns the weir, its traffic and the outcomes."""
@@ -124,13 +129,13 @@ def drive(start, face, calm, certs):
     def run(plan, without=(), **options):
         proxy = start(plan)
         net.wait_until(lambda: len(proxy.pids()) == PROCESSES[face], "its processes")
-        driven.append((proxy, proxy.pids()))
+        driven.append((proxy, serving(proxy, face)))
         traffic = Traffic(proxy, proxy.places["origin"], certs, **options)
         return proxy, traffic, traffic.run(without)
 
     yield run
-    for proxy, pids in driven:
-        assert proxy.pids() == pids, "a process ended"
+    for proxy, before in driven:
+        assert serving(proxy, face) == before, "a worker ended"
         assert_no_leak(proxy, (proxy.places["origin"], proxy.places["secure"]), calm)
 
 

@@ -36,6 +36,11 @@ def listens(pid):
         return False
 
 
+def workers(proxy):
+    """Those that serve. What has one thread is the master, a standby, or not that far yet; ThreadSanitizer adds one."""
+    return [pid for pid in proxy.pids() if _threads(pid) > 1 + sanitized(b"libtsan")]
+
+
 class Generations:
     """A weir with a master, whose worker is replaced."""
 
@@ -47,8 +52,7 @@ class Generations:
         return len(re.findall("serves the new configuration|serves again", self.proxy.log_text()))
 
     def workers(self):
-        """Those that serve. What has one thread is the master, a standby, or not that far yet; ThreadSanitizer adds one."""
-        return [pid for pid in self.proxy.pids() if _threads(pid) > 1 + sanitized(b"libtsan")]
+        return workers(self.proxy)
 
     def worker(self):
         """The only one, when it serves."""
