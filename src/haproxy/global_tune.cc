@@ -4,6 +4,7 @@
 #include "haproxy/bind.h"
 #include "haproxy/tables.h"
 #include "haproxy/track.h"
+#include "lua/program.h"
 
 namespace weir::haproxy {
 namespace {
@@ -50,6 +51,10 @@ void bind_logged_line(void* s, const Directive& d, const Row& row) {
     scope_of(s).global.tune_logged_line = static_cast<uint32_t>(n);
 }
 
+void bind_lua_burst(void* s, const Directive& d, const Row& row) {
+  read_time_ms(scope_of(s), args_of(d, row)[0], row.name, lua::Program::of(scope_of(s).model).burst_ms);
+}
+
 constexpr Row word(Str name, config::BindFn bind, Str syntax, Str help) {
   return {name, kGlobal, 1, 1, Block::none, Inherit::none, bind, syntax, help};
 }
@@ -76,6 +81,8 @@ constexpr Row kRows[] = {
     word("tune.idle-pool.shared", bind_share_idle, "{ full | on | off }",
          "whether threads share idle server connections"),
     word("tune.maxaccept", bind_accepts, "<number>", "connections taken from a socket in a row; -1: any number"),
+    word("tune.lua.burst-timeout", bind_lua_burst, "<timeout>",
+         "how long a Lua script may run without a wait; 1s by default, 0: no limit"),
     idle("tune.maxrewrite", "<size>", "buffer space reserved for rewriting headers", kBuffers),
     idle("tune.buffers.limit", "<number>", "limit of buffers of the process", kBuffers),
     idle("tune.buffers.reserve", "<number>", "buffers kept for emergencies", kBuffers),

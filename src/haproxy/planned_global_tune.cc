@@ -136,8 +136,6 @@ constexpr Row kRows[] = {
     // Lua
     as_harmless({"tune.lua.bool-sample-conversion", kGlobal, 1, 1, Block::none, Inherit::none, nullptr,
                  "{ normal | pre-3.1-bug }", "how boolean samples reach Lua"}),
-    as_harmless({"tune.lua.burst-timeout", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<timeout>",
-                 "time that Lua may run without yielding"}),
     as_harmless({"tune.lua.forced-yield", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "<number>",
                  "Lua instructions between forced yields"}),
     as_harmless({"tune.lua.log.loggers", kGlobal, 1, 1, Block::none, Inherit::none, nullptr, "{ on | off }",

@@ -11,16 +11,6 @@ constinit thread_local Call* current = nullptr;
 
 namespace {
 
-// Makes `call` the running one for as long as it lives.
-class Running {
- public:
-  explicit Running(Call& call) : outer_(current) { current = &call; }
-  ~Running() { current = outer_; }
-
- private:
-  Call* outer_;
-};
-
 Str copy_text(Call& call, lua_State* l, int index) {
   size_t n = 0;
   const char* s = lua_tolstring(l, index, &n);
@@ -126,6 +116,7 @@ Outcome start(Call& call, uint32_t function, std::span<const Str> args) {
     refuse(call, problem);
     return Outcome::failed;
   }
+  call.script = call.state.pushed();
   for (Str a : args) lua_pushlstring(call.thread.lua, a.data(), a.size());
   Outcome o = go_on(call, static_cast<int>(args.size()));
   return o == Outcome::waits ? park(call) : o;
@@ -139,6 +130,7 @@ Outcome start_file(Call& call, const std::string& path) {
     refuse(call, problem);
     return Outcome::failed;
   }
+  call.script = call.state.pushed();
   Outcome o = go_on(call, 0);
   return o == Outcome::waits ? park(call) : o;
 }
@@ -161,6 +153,7 @@ Outcome resume(Parked& parked) {
 bool run_pushed(Call& call, int args, int results) {
   lua_State* l = call.state.main();
   int base = lua_gettop(l) - args;
+  call.script = call.state.pushed();
   lua_pushcfunction(l, pair_with_trace);
   lua_insert(l, base);
   int rc;

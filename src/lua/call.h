@@ -27,12 +27,32 @@ struct Call {
   int status = 0;
   int64_t result = 0;
   Coroutine thread;
+  const std::string* script = nullptr;  // State::pushed of what it runs
   Str problem;  // of a failure, with its place; in the transaction's arena
   Str trace;  // and the calls that led there, a line each
   void* extra = nullptr;  // what the personality's functions keep; in the transaction's arena
 };
 
 extern constinit thread_local Call* current;
+
+// While it lives, `call` is the running one, and its time is measured.
+class Running {
+ public:
+  explicit Running(Call& call) : outer_(current), burst_(call.state.burst) {
+    current = &call;
+    if (!outer_) burst_.enter(call.script);
+  }
+  ~Running() {
+    current = outer_;
+    if (!outer_) burst_.leave();
+  }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+
+ private:
+  Call* outer_;
+  Burst& burst_;
+};
 
 enum class Outcome : uint8_t { done, waits, failed };
 

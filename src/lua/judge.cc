@@ -40,6 +40,7 @@ Judge::Step Judge::start(uint32_t function) {
   call_.thread = call_.state.take();
   std::string problem;
   if (!call_.state.push(call_.thread.lua, function, problem)) return fail(problem);
+  call_.script = call_.state.pushed();
   return go_on(0);
 }
 
@@ -52,11 +53,13 @@ Judge::Step Judge::answer(int status, Str body) {
 Judge::Step Judge::go_on(int args) {
   asks_ = false;
   lua_State* l = call_.thread.lua;
-  Call* outer = std::exchange(current, &call_);
   t_judge = this;
-  int rc = lua_resume(l, args);
+  int rc;
+  {
+    Running running(call_);
+    rc = lua_resume(l, args);
+  }
   t_judge = nullptr;
-  current = outer;
   if (rc == 0) return conclude();
   if (rc != LUA_YIELD) {
     Str message = text_at(l, -1);

@@ -59,10 +59,18 @@ class Program {
   // Makes a state for each of `shards` while files and privileges are still what they were. Returns the problem.
   std::string prepare(int shards);
 
+  uint32_t burst_ms = 1000;  // how long its scripts may run without a wait; 0: no limit
+
   const Function& function(uint32_t number) const { return functions_[number]; }
   const std::vector<Start>& shard_starts() const { return shard_starts_; }
   // A state for a shard, a prepared one if there is one. Null, with a problem. From any thread.
   State* take(std::string& problem);
+  // Calls `fn` with each state that a shard has taken. From any thread; `fn` is quick.
+  template <class Fn>
+  void each_taken(Fn fn) {
+    std::lock_guard hold(lock_);
+    for (auto& state : taken_) fn(*state);
+  }
 
  private:
   std::unique_ptr<State> make(std::string& problem);

@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <fmt/format.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "lua/loading.h"
 #include "proxy/shard.h"
 
 namespace weir::lua {
@@ -24,6 +26,24 @@ std::string pop_text(lua_State* l) {
   return text;
 }
 
+// How people call the function on top of `l`: by its chunk, or by what it was registered as and the place of the script's own
+// function, which our libraries have as their `f`.
+std::string script_of(lua_State* l, const Function& f) {
+  std::string name = f.name;
+  if (f.kind != Function::Kind::registered) return name.starts_with('=') ? name.substr(1) : name;
+  lua_pushvalue(l, -1);
+  for (int i = 1; const char* upvalue = lua_getupvalue(l, -1, i); i++) {
+    if (Str(upvalue) == "f" && lua_isfunction(l, -1)) {
+      lua_replace(l, -2);
+      break;
+    }
+    lua_pop(l, 1);
+  }
+  lua_Debug place;
+  lua_getinfo(l, ">S", &place);
+  return fmt::format("{} ({}:{})", name, place.short_src, place.linedefined);
+}
+
 }  // namespace
 
 State::State(const Program& program, int number) : program_(program), main_(luaL_newstate()) {
@@ -34,6 +54,7 @@ State::State(const Program& program, int number) : program_(program), main_(luaL
   lua_pushinteger(main_, number);
   lua_setfield(main_, -2, "number");
   registered_ = luaL_ref(main_, LUA_REGISTRYINDEX);
+  guard_state(main_, burst);
 }
 
 State::~State() {
@@ -44,8 +65,10 @@ State::~State() {
 // Our libraries are handed the tables that they share with C++ and are found again by require.
 std::string State::run(const Start& start) {
   lua_State* l = main_;
-  if (luaL_loadbuffer(l, start.code.data(), start.code.size(), start.name.c_str()) != 0) return pop_text(l);
   bool library = start.name.starts_with("=weir.");
+  int status = library ? luaL_loadbuffer(l, start.code.data(), start.code.size(), start.name.c_str())
+                       : load_guarded(l, start.code, start.name.c_str());
+  if (status != 0) return pop_text(l);
   auto args = static_cast<int>(start.args.size());
   luaL_checkstack(l, args + 4, nullptr);
   for (const std::string& a : start.args) lua_pushlstring(l, a.data(), a.size());
@@ -79,34 +102,37 @@ bool State::load(lua_State* to, const Function& f, std::string& problem) {
   if (file && !read_text(f.name, text, problem)) return false;
   std::string name = file ? "@" + f.name : f.name;
   Str code = file ? Str(text) : Str(f.code);
-  if (luaL_loadbuffer(to, code.data(), code.size(), name.c_str()) == 0) return true;
+  if (load_guarded(to, code, name.c_str()) == 0) return true;
   problem = pop_text(to);
   return false;
 }
 
-// Keeps the function on top of `to`, which stays there.
-bool State::keep(lua_State* to, int& reference) {
-  lua_pushvalue(to, -1);
-  reference = luaL_ref(to, LUA_REGISTRYINDEX);
+// Compiles it, or finds it. Null: `problem` says why not.
+std::unique_ptr<State::Kept> State::keep(lua_State* to, const Function& f, std::string& problem) {
+  if (!load(to, f, problem)) return nullptr;
+  std::string script = script_of(to, f);
+  return std::make_unique<Kept>(luaL_ref(to, LUA_REGISTRYINDEX), std::move(script));
+}
+
+bool State::push(lua_State* to, const Kept& kept) {
+  lua_rawgeti(to, LUA_REGISTRYINDEX, kept.reference);
+  pushed_ = &kept.script;
   return true;
 }
 
 bool State::push(lua_State* to, uint32_t number, std::string& problem) {
-  if (number < references_.size() && references_[number] != LUA_NOREF) {
-    lua_rawgeti(to, LUA_REGISTRYINDEX, references_[number]);
-    return true;
-  }
-  if (number >= references_.size()) references_.resize(number + 1, LUA_NOREF);
-  return load(to, program_.function(number), problem) && keep(to, references_[number]);
+  if (number >= functions_.size()) functions_.resize(number + 1);
+  std::unique_ptr<Kept>& kept = functions_[number];
+  if (!kept) kept = keep(to, program_.function(number), problem);
+  return kept && push(to, *kept);
 }
 
 bool State::push_file(lua_State* to, const std::string& path, std::string& problem) {
-  if (auto it = files_.find(path); it != files_.end()) {
-    lua_rawgeti(to, LUA_REGISTRYINDEX, it->second);
-    return true;
-  }
-  Function f{Function::Kind::file, path, {}};
-  return load(to, f, problem) && keep(to, files_[path]);
+  std::unique_ptr<Kept>& kept = files_[path];
+  if (!kept) kept = keep(to, {Function::Kind::file, path, {}}, problem);
+  if (kept) return push(to, *kept);
+  files_.erase(path);  // whoever asks for files that are not there fills no memory
+  return false;
 }
 
 bool State::push_registered(Str name) {
@@ -169,6 +195,8 @@ State* attach(proxy::Shard& shard, std::string& problem) {
   Program* program = Program::find(shard.model);
   State* state = program ? program->take(problem) : nullptr;
   if (!state) return nullptr;
+  state->shard = shard.index;
+  state->thread = gettid();
   shard.lua = state;
   for (const Start& s : program->shard_starts())
     if (std::string p = state->run(s); !p.empty()) problem = p;

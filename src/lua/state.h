@@ -3,11 +3,14 @@
 // called and kept by reference; coroutines that ended in order are kept for the next handler. Owned by its Program.
 #include <lua.hpp>
 
+#include <sys/types.h>
+
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "config/tree.h"
+#include "lua/burst.h"
 #include "lua/program.h"
 
 namespace weir::proxy {
@@ -45,6 +48,8 @@ class State {
   bool push(lua_State* to, uint32_t number, std::string& problem);
   // The same for a file whose name is only known now.
   bool push_file(lua_State* to, const std::string& path, std::string& problem);
+  // How people call the script of the function that was pushed last; lives as long as the state.
+  const std::string* pushed() const { return pushed_; }
   // What a start registered under that name: a function, a number. Pushed on main(); false (nothing pushed): there is none.
   bool push_registered(Str name);
   // The names that begin with `prefix`, without it.
@@ -57,6 +62,10 @@ class State {
   // Values that scripts keep with a transaction, by a key of its own: see weir_lua_keep.
   void forget(double key);
 
+  Burst burst;  // whether a script runs, and may go on
+  int shard = 0;  // whose state it is, once it was attached, and that shard's thread
+  pid_t thread = 0;
+
   // The state's part of each personality.
   std::unique_ptr<Extra> extras[3];
   template <class T>
@@ -67,15 +76,21 @@ class State {
   }
 
  private:
+  struct Kept {
+    int reference;
+    std::string script;
+  };
   bool load(lua_State* to, const Function& f, std::string& problem);
-  bool keep(lua_State* to, int& reference);
+  std::unique_ptr<Kept> keep(lua_State* to, const Function& f, std::string& problem);
+  bool push(lua_State* to, const Kept& kept);
 
   const Program& program_;
   lua_State* main_;
   int kept_ = LUA_NOREF;
   int registered_ = LUA_NOREF;
-  std::vector<int> references_;  // by number; LUA_NOREF: not yet
-  std::unordered_map<std::string, int> files_;
+  std::vector<std::unique_ptr<Kept>> functions_;  // by number; null: not yet compiled
+  std::unordered_map<std::string, std::unique_ptr<Kept>> files_;
+  const std::string* pushed_ = nullptr;
   std::vector<Coroutine> free_;
 };
 

@@ -9,6 +9,7 @@
 
 #include "balance/balancer.h"
 #include "base/records_turn.h"
+#include "lua/watch.h"
 #include "master/background.h"
 #include "master/daemon.h"
 #include "master/master.h"
@@ -88,6 +89,7 @@ int serve(Job& job, model::Model& model, Opener& opener, int channel, const Stag
     return 0;
   }
   Watchdog watchdog(channel < 0 ? getpid() : job.supervisor);
+  lua::Watch scripts;
   Worker worker(model, voice, channel);
   worker.on_reopen = job.reopen_logs;
   if (job.before_threads && !job.before_threads(worker)) return 1;
@@ -114,6 +116,7 @@ int serve(Job& job, model::Model& model, Opener& opener, int channel, const Stag
   if (!worker.start(settle)) return 1;
   if (channel < 0) speak_for_itself(worker, watchdog);
   if (channel >= 0) watchdog.watch(worker, [channel] { send_alive(channel); });
+  scripts.start(worker.loop(), model, [&voice](const std::string& text) { voice.say(Level::alert, text); });
   bool good = stages.ready();
   if (!good) worker.drain(true);
   voice.started();

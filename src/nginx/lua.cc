@@ -166,6 +166,12 @@ void bind_code_cache(void* s, const Directive& d, const Row&) {
     bad_value(scope, d, 0, "on or off");
 }
 
+void bind_burst(void* s, const Directive& d, const Row&) {
+  uint64_t ms = 0;
+  if (!parse_ms(d.arg(0).text, ms) || ms > INT32_MAX) return bad_value(scope_of(s), d, 0, "a time");
+  lua::Program::of(scope_of(s).model).burst_ms = static_cast<uint32_t>(ms);
+}
+
 // ";;" in a pattern stands for the path that Lua had.
 lua::Start path_start(Str field, Str pattern) {
   return {"=lua_package_path",
@@ -294,6 +300,19 @@ const Row kTable[] = {
      0,
      nullptr,
      "on"},
+    {"lua_burst_timeout",
+     kHttp,
+     1,
+     1,
+     Block::none,
+     Inherit::none,
+     bind_burst,
+     "time",
+     "weir's own: how long a script may run without a wait; 0: no limit",
+     {},
+     0,
+     nullptr,
+     "1s"},
     {"lua_load_resty_core", kHttp, 1, 1, Block::none, Inherit::none, nullptr, "on | off",
      "nothing: the functions of lua-resty-core are part of weir", "the functions of lua-resty-core are part of weir"},
     start_row("init_by_lua_block", Block::required, kBlock, "Lua code that runs when the configuration is loaded"),
