@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 #include <string.h>
 
+#include <algorithm>
+#include <iterator>
+
+#include "config/place.h"
 #include "haproxy/bind.h"
 #include "haproxy/peers.h"
 #include "haproxy/stick.h"
@@ -27,7 +31,10 @@ struct TableLine {
   bool in_peers = false;  // in a peers section, which it belongs to
   size_t at = 0;
   const Word* wanted_peers = nullptr;
+  bool has_size = false;  // be it a wrong one
+  bool has_type = false;
 
+  // Tells everything that is wrong with the line.
   bool parse();
 
  private:
@@ -36,12 +43,23 @@ struct TableLine {
   bool length();
   bool data(const Word& word);
   bool datum(const Word& word, Str text);
+  bool read_datum(const Where& where, Str name, const sticky::DatumInfo& info, Str arguments, uint32_t& count,
+                  uint32_t& period);
+  bool exclusive(const Word& word);
   const Word* argument();
-  bool wrong(const Word& word, std::string text, std::string product);
+  bool wrong(const Where& where, std::string text, std::string remedy, std::string product);
 };
 
-bool TableLine::wrong(const Word& word, std::string text, std::string product) {
-  scope.error(word.where, std::move(text), {}, fmt::format("stick-table: {}", product));
+// The last one is no option of a peers section's tables.
+constexpr Str kOptions[] = {"type",  "size",   "expire",   "nopurge",       "recv-only",
+                            "store", "srvkey", "write-to", "brates-factor", "peers"};
+
+bool is_option(Str word) {
+  return std::find(std::begin(kOptions), std::end(kOptions), word) != std::end(kOptions);
+}
+
+bool TableLine::wrong(const Where& where, std::string text, std::string remedy, std::string product) {
+  scope.error(where, std::move(text), std::move(remedy), fmt::format("stick-table: {}", product));
   return false;
 }
 
@@ -49,7 +67,7 @@ bool TableLine::wrong(const Word& word, std::string text, std::string product) {
 const Word* TableLine::argument() {
   const Word& option = words[at++];
   if (at < words.size()) return &words[at++];
-  wrong(option, fmt::format("'{}' lacks its argument", option.text),
+  wrong(option.where, fmt::format("'{}' lacks its argument", option.text), "write its value behind it",
         fmt::format("missing argument after '{}'.", option.text));
   return nullptr;
 }
@@ -81,87 +99,116 @@ bool TableLine::type() {
     table.key_size = t.size;
     return t.size || length();
   }
-  return wrong(*word, fmt::format("'{}' is no type of keys", word->text),
+  return wrong(word->where, fmt::format("'{}' is no type of keys", word->text),
+               "ip, ipv6, integer, string [len <length>] or binary [len <length>]",
                fmt::format("unknown type '{}'.", word->text));
 }
 
-// One element of `store`, "conn_rate(30s)".
+// What stands in the parentheses of one element of `store`.
+bool TableLine::read_datum(const Where& where, Str name, const sticky::DatumInfo& info, Str arguments, uint32_t& count,
+                           uint32_t& period) {
+  if (info.array) {
+    auto n = parse_u64(cut(arguments, ','));
+    if (!n || *n < 1 || *n > kMostOfArray)
+      return wrong(where, fmt::format("'{}' takes from 1 to {} elements", name, kMostOfArray),
+                   fmt::format("write {}(<elements>{})", name, info.kind == DatumKind::rate ? ",<period>" : ""),
+                   fmt::format("array size is out of allowed range (1-{}) for store option '{}'.", kMostOfArray, name));
+    count = static_cast<uint32_t>(*n);
+  }
+  if (info.kind == DatumKind::rate) {
+    uint64_t us = 0;
+    std::string problem;
+    if (!expr::parse_time_us(arguments, 1000, us, problem) || us < 1000 || us / 1000 > INT32_MAX)
+      return wrong(where, fmt::format("'{}' is no period for '{}'", arguments, name),
+                   "a number with ms, s, m, h or d; without a unit it is milliseconds",
+                   fmt::format("missing argument to store option '{}'.", name));
+    period = static_cast<uint32_t>(us / 1000);
+  }
+  return true;
+}
+
+// One element of `store`, "conn_rate(30s)", which is part of the word.
 bool TableLine::datum(const Word& word, Str text) {
+  const Where where = config::inside(word.where, static_cast<size_t>(text.data() - word.text.data()), text.size());
   Str arguments = text;
   Str name = cut(arguments, '(');
   const bool open = name.size() < text.size();
   if (open && !arguments.ends_with(')'))
-    return wrong(word, fmt::format("the parenthesis of '{}' is not closed", name),
+    return wrong(where, fmt::format("the parenthesis of '{}' is not closed", name), fmt::format("write {})", text),
                  fmt::format("missing closing parenthesis after store option '{}'.", name));
   if (open) arguments.remove_suffix(1);
   auto known = sticky::find_datum(name);
-  if (!known)
-    return wrong(word, fmt::format("'{}' is nothing that a table stores", name),
-                 fmt::format("unknown store option '{}'.", name));
+  if (!known) {
+    std::vector<Str> names;
+    for (size_t i = 0; i < sticky::kData; i++) names.push_back(sticky::info_of(static_cast<Datum>(i)).name);
+    const Str near = config::nearest(name, names);
+    return wrong(
+        where, fmt::format("'{}' is nothing that a table stores", name),
+        near.empty() ? fmt::format("one of: {}", fmt::join(names, ", ")) : fmt::format("did you mean {}?", near),
+        fmt::format("unknown store option '{}'.", name));
+  }
   const sticky::DatumInfo& info = sticky::info_of(*known);
   const bool rated = info.kind == DatumKind::rate;
   if (open && !info.array && !rated)
-    return wrong(word, fmt::format("'{}' takes no argument", name),
+    return wrong(where, fmt::format("'{}' takes no argument", name), fmt::format("write {}", name),
                  fmt::format("unexpected argument to store option '{}'.", name));
   if (!open && (info.array || rated))
-    return wrong(word, fmt::format("'{}' lacks its argument", name),
+    return wrong(where, fmt::format("'{}' lacks its argument", name),
+                 fmt::format("write {}({}{}{})", name, info.array ? "<elements>" : "", info.array && rated ? "," : "",
+                             rated ? "<period>" : ""),
                  fmt::format("missing argument to store option '{}'.", name));
   uint32_t count = 1, period = 0;
-  if (info.array) {
-    auto n = parse_u64(cut(arguments, ','));
-    if (!n || *n < 1 || *n > kMostOfArray)
-      return wrong(word, fmt::format("'{}' takes from 1 to {} elements", name, kMostOfArray),
-                   fmt::format("array size is out of allowed range (1-{}) for store option '{}'.", kMostOfArray, name));
-    count = static_cast<uint32_t>(*n);
-  }
-  if (rated) {
-    uint64_t us = 0;
-    std::string problem;
-    if (!expr::parse_time_us(arguments, 1000, us, problem) || us < 1000 || us / 1000 > INT32_MAX)
-      return wrong(word, fmt::format("'{}' is no period for '{}'", arguments, name),
-                   fmt::format("missing argument to store option '{}'.", name));
-    period = static_cast<uint32_t>(us / 1000);
-  }
+  if (!read_datum(where, name, info, arguments, count, period)) return false;
   if (!table.add(*known, count, period))
-    scope.warning(word.where, fmt::format("'{}' is stored already", name), {},
+    scope.warning(where, fmt::format("'{}' is stored already", name), {},
                   fmt::format("stick-table: store option '{}' already enabled, ignored.", name));
   return true;
+}
+
+// What an array takes the place of cannot be stored beside it.
+bool TableLine::exclusive(const Word& word) {
+  bool good = true;
+  for (auto [array, one] :
+       {std::pair{Datum::gpt, Datum::gpt0}, std::pair{Datum::gpc, Datum::gpc0}, std::pair{Datum::gpc, Datum::gpc1},
+        std::pair{Datum::gpc_rate, Datum::gpc0_rate}, std::pair{Datum::gpc_rate, Datum::gpc1_rate}}) {
+    const Str all = sticky::info_of(array).name, single = sticky::info_of(one).name;
+    if (table.has(array) && table.has(one))
+      good = wrong(word.where, fmt::format("'{}' and '{}' exclude each other", all, single),
+                   fmt::format("leave out {}: an element of {} does the same", single, all),
+                   fmt::format("simultaneous usage of '{0}' and '{1}' in a same table is not permitted as '{0}' "
+                               "overrides '{1}'.",
+                               all, single));
+  }
+  return good;
 }
 
 // A list with commas, of which those inside parentheses separate nothing.
 bool TableLine::data(const Word& word) {
   Str rest = word.text;
+  bool good = true;
   while (!rest.empty()) {
     size_t end = 0, depth = 0;
     for (; end < rest.size() && (depth || rest[end] != ','); end++)
       depth = rest[end] == '(' ? depth + 1 : rest[end] == ')' && depth ? depth - 1 : depth;
-    if (!datum(word, rest.substr(0, end))) return false;
+    good = datum(word, rest.substr(0, end)) && good;
     rest = rest.substr(std::min(rest.size(), end + 1));
   }
-  auto both = [&](Datum a, Datum b) { return table.has(a) && table.has(b); };
-  for (auto [array, one] :
-       {std::pair{Datum::gpt, Datum::gpt0}, std::pair{Datum::gpc, Datum::gpc0}, std::pair{Datum::gpc, Datum::gpc1},
-        std::pair{Datum::gpc_rate, Datum::gpc0_rate}, std::pair{Datum::gpc_rate, Datum::gpc1_rate}})
-    if (both(array, one))
-      return wrong(
-          word, fmt::format("'{}' and '{}' exclude each other", sticky::info_of(array).name, sticky::info_of(one).name),
-          fmt::format("simultaneous usage of '{}' and '{}' in a same table is not permitted as '{}' overrides "
-                      "'{}'.",
-                      sticky::info_of(array).name, sticky::info_of(one).name, sticky::info_of(array).name,
-                      sticky::info_of(one).name));
-  return true;
+  return exclusive(word) && good;
 }
 
 bool TableLine::option() {
   const Word& word = words[at];
   uint64_t n = 0;
-  if (word == "type") return type();
+  if (word == "type") return has_type = true, type();
   if (word == "nopurge") return at++, table.nopurge = true;
   if (word == "recv-only") return at++, table.recv_only = true;
   if (word == "size") {
+    has_size = true;
     const Word* value = argument();
     if (!value || !read_size(scope, *value, "size", n)) return false;
-    if (n < 1 || n > kMostEntries) return wrong(*value, "a table has from 1 to 2^28 entries", "missing size.");
+    if (n < 1 || n > kMostEntries)
+      return wrong(value->where, "a table has from 1 to 2^28 entries", "a number, which k, m or g may follow",
+                   "missing size.");
     table.size = static_cast<uint32_t>(n);
     return true;
   }
@@ -177,7 +224,7 @@ bool TableLine::option() {
     const Word* value = argument();
     if (!value) return false;
     if (*value != Str("name") && *value != Str("addr"))
-      return wrong(*value, fmt::format("'{}' is neither name nor addr", value->text),
+      return wrong(value->where, fmt::format("'{}' is neither name nor addr", value->text), "name or addr",
                    fmt::format("unknown server key type '{}'.", value->text));
     table.server_key = *value == "addr" ? sticky::ServerKey::address : sticky::ServerKey::name;
     return true;
@@ -196,23 +243,36 @@ bool TableLine::option() {
     scope.planned(word.where, fmt::format("stick-table … {}", word.text));
     return argument();
   }
-  return wrong(word, fmt::format("'{}' is not an option of tables", word.text),
+  at++;
+  const std::vector<Str> known(std::begin(kOptions), std::end(kOptions) - in_peers);
+  const Str near = config::nearest(word.text, known);
+  return wrong(word.where, fmt::format("'{}' is not an option of tables", word.text),
+               near.empty() ? fmt::format("one of: {}", fmt::join(known, ", ")) : fmt::format("did you mean {}?", near),
                fmt::format("unknown argument '{}'.", word.text));
 }
 
 bool TableLine::parse() {
-  while (at < words.size())
-    if (!option()) return false;
-  if (!table.size) return wrong(words[0], "the table lacks its size", "missing size.");
-  if (table.type == expr::Type::absent) return wrong(words[0], "the table lacks its type", "missing type.");
-  return true;
+  bool good = true;
+  while (at < words.size()) {
+    const size_t from = at;
+    if (option()) continue;
+    good = false;
+    // What follows an unknown word, or an option in place of a value, may belong to it.
+    if (at == from + 1 || is_option(words[at - 1].text))
+      while (at < words.size() && !is_option(words[at].text)) at++;
+  }
+  if (!has_size) good = wrong(words[0].where, "the table lacks its size", "write size <entries>", "missing size.");
+  if (!has_type)
+    good = wrong(words[0].where, "the table lacks its type", "write type ip, ipv6, integer, string or binary",
+                 "missing type.");
+  return good;
 }
 
 void bind_table(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   if (scope.proxy->table) {
     scope.error(
-        d.where, fmt::format("'{}' has a table already", scope.proxy->name), {},
+        d.where, fmt::format("'{}' has a table already", scope.proxy->name), "one table for each proxy",
         fmt::format("stick-table name '{}' conflicts with table declared in {} '{}' at {}:{}.", scope.proxy->name,
                     kind_name(scope.proxy->kind), scope.proxy->name, d.where.source->path, d.where.line));
     return;
@@ -221,8 +281,8 @@ void bind_table(void* s, const Directive& d, const Row& row) {
   table->name = scope.proxy->name;
   table->where = d.where;
   TableLine line{scope, args_of(d, row), *table};
-  if (!line.parse()) return;
-  scope.proxy->table = table;
+  line.parse();
+  scope.proxy->table = table;  // a wrong one as well: it is there for whoever names it
   if (line.wanted_peers) scope.global.shared_tables.emplace_back(*line.wanted_peers, table);
 }
 
@@ -289,7 +349,8 @@ void find_rule_table(Scope& scope, const Proxy& p, StickRule& rule) {
                 fmt::format("Proxy '{}': unable to find stick-table '{}'.", p.name, rule.table_name));
     return;
   }
-  if (!is_planned(*rule.sample) && !expr::can_cast(rule.sample->type, table->type)) {
+  const bool typed = table->type != expr::Type::absent;  // else that was told
+  if (typed && !is_planned(*rule.sample) && !expr::can_cast(rule.sample->type, table->type)) {
     scope.error(
         rule.where,
         fmt::format("'{}' is no key for the table '{}', whose keys are of type {}", rule.sample->text, table->name,
@@ -307,7 +368,9 @@ void find_rule_table(Scope& scope, const Proxy& p, StickRule& rule) {
 void find_copy(Scope& scope, StickTable& table) {
   if (table.write_to.empty()) return;
   StickTable* other = find_table(scope, table.write_to);
-  const bool fits = other && other != &table && other->type == table.type && other->key_size == table.key_size;
+  const bool typed = other && other->type != expr::Type::absent && table.type != expr::Type::absent;
+  const bool fits =
+      other && other != &table && (!typed || (other->type == table.type && other->key_size == table.key_size));
   if (fits)
     table.copied_to = other;
   else
