@@ -70,7 +70,7 @@ void take(Scope& scope, Line& line, const Row& row, const Word& word, Words args
   else if (name == "defer-accept")
     l.defer_accept = true;
   else if (name == "accept-proxy")
-    l.accept_proxy = true;
+    l.accept_proxy = l.proxy_sums = true;
   else if (name == "transparent")
     l.transparent = true;
   else if (name == "backlog" && read_number(scope, args[0], name, 1, INT32_MAX, n))

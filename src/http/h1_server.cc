@@ -91,6 +91,8 @@ void H1Server::take_preface() {
       return;
     case net::ProxyParse::ok: break;
   }
+  if (listener_->proxy_sums && !net::proxy_sum_fits({buf, used}, info))
+    return bad_preface(Refusal::preface, "wrong checksum in the PROXY header");
   if (!preface_) preface_ = new Preface;
   preface_->tlvs = info.tlvs;
   preface_->info = info;

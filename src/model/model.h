@@ -168,6 +168,7 @@ struct Listener {
   bool defer_accept = false;
   bool transparent = false;
   bool datagram = false;  // UDP: nobody accepts, a service reads
+  bool proxy_sums = false;  // checksums in PROXY headers are verified (HAProxy); else believed (nginx)
   proxy::Taker* taker = nullptr;  // of connections that carry neither HTTP nor a TCP session
   bool pair = false;  // `fd` does not listen: connections come over it as descriptors
   bool announce_keep_alive = false;  // say "Connection: keep-alive" to HTTP/1.1 clients too, as nginx does

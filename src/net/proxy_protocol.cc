@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/crc.h"
+
 namespace weir::net {
 namespace {
 
@@ -139,6 +141,17 @@ ProxyParse parse_proxy(Str in, ProxyInfo& out, size_t& used, size_t limit) {
   if (begins(in, kV2)) return in.size() < kV2.size() ? ProxyParse::more : parse_v2(in, out, used, limit);
   if (!begins(in, "PROXY ")) return ProxyParse::bad;
   return in.size() < 6 ? ProxyParse::more : parse_v1(in, out, used);
+}
+
+bool proxy_sum_fits(Str header, const ProxyInfo& info) {
+  Str sum, tlvs = info.tlvs;
+  // A LOCAL header's are no part of the information, as it has no addresses.
+  if (info.version == 2 && (byte(header, 12) & 15) == 0) tlvs = header.substr(kV2Head);
+  if (!well_formed(tlvs) || !find_tlv(tlvs, kTlvCrc32c, sum)) return true;
+  if (sum.size() != 4) return false;
+  std::string blank(header);
+  blank.replace(static_cast<size_t>(sum.data() - header.data()), sum.size(), sum.size(), '\0');
+  return crc32c_of(blank) == (static_cast<uint32_t>(number16(sum, 0)) << 16 | number16(sum, 2));
 }
 
 std::optional<uint8_t> parse_tlv_type(Str text) {

@@ -27,6 +27,8 @@ enum class ProxyParse : uint8_t {
 // Reads a header from the front of `in`. On ok `used` says how long it was; out.tlvs points into `in`. A version 2 header
 // longer than `limit` is bad.
 ProxyParse parse_proxy(Str in, ProxyInfo& out, size_t& used, size_t limit = 4096);
+// Whether a header that parse_proxy took, of `used` bytes, has no checksum (kTlvCrc32c) or the right one.
+bool proxy_sum_fits(Str header, const ProxyInfo& info);
 
 enum ProxyTlv : uint8_t {
   kTlvAlpn = 0x01,

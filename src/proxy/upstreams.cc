@@ -12,9 +12,9 @@
 #include <bit>
 #include <random>
 
+#include "base/crc.h"
 #include "base/fault.h"
 #include "base/slab.h"
-#include "expr/hash.h"
 #include "model/route.h"
 #include "net/digest.h"
 #include "net/proxy_protocol.h"
@@ -257,7 +257,7 @@ void fill_checksum(std::string& header) {
   Str sum;
   if (net::parse_proxy(header, info, used, header.size()) != net::ProxyParse::ok) return;
   if (!net::find_tlv(info.tlvs, net::kTlvCrc32c, sum) || sum != Str("\0\0\0\0", 4)) return;
-  uint32_t value = htonl(expr::hash_crc32c(header));
+  uint32_t value = htonl(crc32c_of(header));
   header.replace(static_cast<size_t>(sum.data() - header.data()), sizeof value, reinterpret_cast<const char*>(&value),
                  sizeof value);
 }

@@ -109,6 +109,38 @@ def test_what_is_no_header_is_refused(proxy, origin, start):
     proxy.wait_log("PROXY header")
 
 
+def with_checksum(change=0, command=b"\x21"):
+    """A header with a checksum, RFC 4960's CRC of it with zero bytes in that place; changed by so much."""
+    addresses = V2[16:28] if command == b"\x21" else b""
+    family = b"\x11" if addresses else b"\x00"
+    blank = V2[:12] + command + family + struct.pack("!H", len(addresses) + 7) + addresses + b"\x03\x00\x04\0\0\0\0"
+    value = 0xFFFFFFFF
+    for byte in blank:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+    return blank[:-4] + struct.pack("!I", value ^ 0xFFFFFFFF ^ change)
+
+
+@pytest.mark.parametrize("command", [b"\x21", b"\x20"], ids=["proxy", "local"])
+def test_checksums_are_verified_as_the_product_does(proxy, origin, command):
+    """HAProxy looks at them, nginx does not."""
+    with proxy.client() as connection:
+        connection.send(with_checksum(command=command) + REQUEST)
+        assert connection.response().status == 200
+    with proxy.client() as connection:
+        connection.send(with_checksum(change=1, command=command) + REQUEST)
+        if proxy.face == "nginx":
+            assert connection.response().status == 200
+        else:
+            assert connection.closed()
+    client = "192.0.2.8" if command == b"\x21" else "127.0.0.1"
+    expected = 2 if proxy.face == "nginx" else 1
+    assert [r.header("X-Forwarded-For") for r in origin.requests] == [client] * expected
+    if proxy.face == "haproxy":
+        proxy.wait_log("wrong checksum in the PROXY header")
+
+
 def test_a_header_has_its_time(proxy):
     with proxy.client() as connection:
         connection.send(b"PROXY ")
