@@ -219,18 +219,15 @@ Check* make_check(Scope& scope, Proxy& p, const model::Server& s, const ServerOp
   return c;
 }
 
-Check* make_agent(Scope& scope, const Proxy& p, const model::Server& s, const CheckOptions& o) {
+Check* make_agent(Scope& scope, const Proxy& p, const CheckOptions& o) {
   Check* agent = new_check(scope, p, o, CheckType::protocol);
   agent->agent = true;
   agent->begin = health::Begin::up;
   if (o.agent_inter) agent->inter = o.agent_inter;
   agent->rise = agent->fall = 1;
   agent->program = agent_program(scope, o, p.where);
-  agent->addr = address_of(scope, o.agent_addr);
-  agent->port = o.agent_port;
-  if (!o.agent_port)
-    scope.error(p.where, fmt::format("the agent of '{}/{}' has no port", p.name, s.name), "write: agent-port PORT",
-                fmt::format("server {} does not have agent port. Agent check has been disabled.", s.name));
+  agent->addr = address_of(scope, o.agent_addr.text.empty() ? o.addr : o.agent_addr);
+  agent->port = o.port_of_agent();
   return agent;
 }
 
@@ -303,7 +300,7 @@ void make_server_checks(Scope& scope, Proxy& p, model::Server& s) {
   auto* all = scope.arena.own<health::ServerChecks>();
   all->reporter = &check_reporter();
   if (o.on) all->check = make_check(scope, p, s, options);
-  if (o.agent_on) all->agent = make_agent(scope, p, s, o);
+  if (o.agent_on) all->agent = make_agent(scope, p, o);
   all->observe = o.observe;
   all->on_error = o.on_error;
   all->error_limit = o.error_limit;

@@ -87,6 +87,9 @@ struct CheckOptions {
   health::OnError on_error = health::OnError::fail_check;
   uint32_t error_limit = 10;
   Str begin;  // init-state
+
+  // The agent stands where checks go to unless it has a place of its own; 0: nowhere.
+  uint16_t port_of_agent() const { return agent_port ? agent_port : port; }
 };
 
 // The options of server lines about checks: true when `name` was one of them.

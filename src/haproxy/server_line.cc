@@ -430,6 +430,9 @@ model::Server* make_server(Scope& scope, Str name, model::ServerState& state, co
     return nullptr;
   }
   if (!may_lack_port(scope, name, address, options, word)) return nullptr;
+  if (options.check.agent_on && !options.check.port_of_agent())
+    scope.error(where, fmt::format("the agent of '{}' has no port", name), "write: agent-port <port>",
+                fmt::format("server {} does not have agent port. Agent check has been disabled.", name));
   auto* s = scope.arena.make<model::Server>();
   s->name = name;
   s->host = address.host;

@@ -95,6 +95,14 @@ def test_an_agent_that_is_away_changes_nothing(start, agent):
     wait_row(proxy, status="no check")
 
 
+def test_an_agent_stands_where_checks_go(weir, origin, agent, syslog):
+    """Without places of its own: at `addr` and `port`."""
+    host, port = str(agent.origin).split(":")
+    text = CONF.replace("agent-addr {agent}", f"addr {host} port {port}")
+    weir("haproxy", text=text, origin=origin, syslog=syslog, more="")
+    net.wait_until(lambda: agent.heard, "a question")
+
+
 def test_commands_about_agents(start, agent):
     proxy = start()
     run = proxy.runtime()
