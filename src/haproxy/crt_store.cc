@@ -91,8 +91,14 @@ void load_line(Scope& scope, Store& store, const Directive& d) {
                 fmt::format("'load' in section 'crt-store': store '{}' was already defined.", name));
     return;
   }
-  std::string problem, warning;
-  if (!load_certificate(scope.global, name, load.files, problem, warning)) scope.missing(d.where, problem);
+  std::vector<std::string> faults;
+  std::string warning;
+  load_certificate(scope.global, name, load.files, faults, warning);
+  for (const std::string& fault : faults) {
+    auto named =
+        std::ranges::find_if(d.words, [&](const Word& w) { return fault.contains(fmt::format("{}'", w.text)); });
+    scope.missing_file(named == d.words.end() ? d.where : named->where, fault);
+  }
   if (!warning.empty()) scope.warning(d.where, warning);
 }
 

@@ -30,6 +30,13 @@ void Scope::missing(const Where& where, std::string text, std::string product) {
     error(where, std::move(text), {}, std::move(product));
 }
 
+void Scope::missing_file(const Where& where, std::string text, std::string product) {
+  if (options.offline)
+    diag.note(where, std::move(text));
+  else
+    error(where, std::move(text), "check the path, its permissions and what is in it", std::move(product));
+}
+
 bool read_time_ms(Scope& scope, const Word& word, Str what, uint32_t& ms) {
   uint64_t us = 0;
   std::string problem;

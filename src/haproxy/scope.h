@@ -49,6 +49,8 @@ struct Scope {
   void planned(const Where& where, Str what, bool harmless = false);
   // For things that do not exist on a machine that only checks: a note when offline, else an error.
   void missing(const Where& where, std::string text, std::string product = {});
+  // The same of a file.
+  void missing_file(const Where& where, std::string text, std::string product = {});
   Str keep(Str s) { return arena.dup(s); }
 };
 

@@ -46,6 +46,28 @@ std::string authorities_file(Scope& scope, const Word& file) {
   return load_trust(scope.global, file.text, net::TlsTrustFiles::Kind::authorities);
 }
 
+void tell_tls(Scope& scope, const TlsOptions& o, const Where& where, const net::TlsProblems& problems) {
+  auto word = [&](net::TlsPart part) -> const Word* {
+    switch (part) {
+      // Clients are told of ca-file's unless no-ca-names says otherwise.
+      case net::TlsPart::authorities:
+        return o.names_authorities && !o.ca_verify_file.text.empty() ? &o.ca_verify_file : &o.ca_file;
+      case net::TlsPart::client_authorities: return &o.ca_file;
+      case net::TlsPart::more_authorities: return &o.ca_verify_file;
+      case net::TlsPart::revoked: return &o.crl_file;
+      default: return nullptr;
+    }
+  };
+  for (const net::TlsProblem& p : problems) {
+    const Word* file = word(p.part);
+    const Where at = file && file->where.line ? file->where : config::quoted_place(where, p.text);
+    if (scope.options.offline)
+      scope.diag.note(at, p.text);
+    else
+      scope.error(at, p.text, std::string(net::remedy_of(p.part)), p.text);
+  }
+}
+
 net::TicketKeys* shared_keys(Scope& scope) {
   net::TicketKeys*& keys = scope.global.shared_keys;
   if (!keys) {

@@ -133,25 +133,27 @@ std::vector<std::string> certificate_files(const Global& global, std::string& pa
 }
 
 net::TlsStore::Certificate* load_certificate(Global& global, const std::string& path, const SideFiles& named,
-                                             std::string& problem, std::string& warning) {
+                                             std::vector<std::string>& faults, std::string& warning) {
   if (auto* known = global.certificates.find(path)) return known;
   net::TlsTexts texts;
   const std::string& file = named.certificate.empty() ? path : named.certificate;
   std::string why;
-  if (!read_text(file, texts.pem, why)) {
-    problem = fmt::format("unable to load certificate from file '{}': {}", file, strerror(errno));
-    return nullptr;
-  }
+  if (!read_text(file, texts.pem, why))
+    faults.push_back(fmt::format("unable to load certificate from file '{}': {}", file, strerror(errno)));
   if (!named.key.empty()) drop_keys(texts.pem);
-  if (!read_side(global, kKeys, named.key, named.beside, path, ".key", texts.key, problem) ||
-      !read_side(global, kIssuers, named.issuer, named.beside, path, ".issuer", texts.issuer, problem) ||
-      !read_side(global, kOcsp, named.ocsp, named.beside, path, ".ocsp", texts.ocsp, problem) ||
-      !read_side(global, kSctl, named.sctl, named.beside, path, ".sctl", texts.sctl, problem))
-    return nullptr;
+  auto side = [&](ExtraFiles kind, const std::string& name, Str extension, std::string& text) {
+    std::string problem;
+    if (!read_side(global, kind, name, named.beside, path, extension, text, problem)) faults.push_back(problem);
+  };
+  side(kKeys, named.key, ".key", texts.key);
+  side(kIssuers, named.issuer, ".issuer", texts.issuer);
+  side(kOcsp, named.ocsp, ".ocsp", texts.ocsp);
+  side(kSctl, named.sctl, ".sctl", texts.sctl);
+  if (!faults.empty()) return nullptr;
   auto* made = global.certificates.add(path, std::move(texts), why, warning);
   if (!made)
-    problem = why == "no private key" ? fmt::format("no private key in '{0}' and none in '{0}.key'", file)
-                                      : fmt::format("unable to load certificate from file '{}': {}", file, why);
+    faults.push_back(why == "no private key" ? fmt::format("no private key in '{0}' and none in '{0}.key'", file)
+                                             : fmt::format("unable to load certificate from file '{}': {}", file, why));
   if (!warning.empty()) warning = fmt::format("'{}': {}", file, warning);
   if (made && warning.empty()) warning = expiry(*made->identity, file);
   return made;

@@ -23,9 +23,9 @@ struct SideFiles {
 // The files that `path` stands for: those of a folder in alphabetic order, those of a bundle, or itself.
 // A folder loses the slashes behind it: names made from it are those that `set ssl cert` is told.
 std::vector<std::string> certificate_files(const Global& global, std::string& path);
-// The certificate under that name, read now unless it was before. Null with the reason in `problem`.
+// The certificate under that name, read now unless it was before. Null with the reasons in `faults`.
 net::TlsStore::Certificate* load_certificate(Global& global, const std::string& path, const SideFiles& named,
-                                             std::string& problem, std::string& warning);
+                                             std::vector<std::string>& faults, std::string& warning);
 // The name under which the store has what that file or folder of authorities or revocation lists says, read now unless it was
 // before. One that cannot be read, or says nothing, is not there.
 std::string load_trust(Global& global, Str file, net::TlsTrustFiles::Kind kind);

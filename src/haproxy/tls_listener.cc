@@ -59,7 +59,7 @@ net::TicketKeys* ticket_keys(Scope& scope, const Word& file) {
     if (known->path == file.text) return &known->keys;
   std::string text, problem;
   if (!read_text(std::string(file.text), text, problem)) {
-    scope.missing(file.where, problem, "unable to load TLS ticket keys file");
+    scope.missing_file(file.where, problem, "unable to load TLS ticket keys file");
     return nullptr;
   }
   auto* made = scope.arena.own<net::TicketFile>();
@@ -147,16 +147,16 @@ struct Maker {
   const TlsOptions& options;
   net::TlsListener& listener;
   const Where& where;
+  const net::TlsProblems* known = nullptr;  // of the line, which its certificates do not repeat
 
   bool add(const std::string& path, const TlsOptions& o, const CrtLine& line, bool fallback, const Where& at,
            const net::TlsList* list = nullptr) {
-    std::string problem, warning;
-    auto* certificate = load_certificate(scope.global, path, line.files, problem, warning);
+    std::vector<std::string> faults;
+    std::string warning;
+    auto* certificate = load_certificate(scope.global, path, line.files, faults, warning);
     if (!warning.empty()) scope.warning(at, warning);
-    if (!certificate) {
-      scope.missing(at, problem);
-      return scope.options.offline;
-    }
+    for (const std::string& fault : faults) scope.missing_file(at, fault);
+    if (!certificate) return scope.options.offline;
     net::TlsEntry entry;
     entry.certificate = certificate;
     entry.options = options_of(scope, o, where);
@@ -166,12 +166,13 @@ struct Maker {
     entry.line = line.number;
     if (line.fallback && line.filters.empty()) entry.filters = {"*"};
     if (!certificate->identity) return scope.error(at, fmt::format("certificate '{}' is empty", path)), false;
-    entry.context = entry.make(certificate->identity, problem);
+    net::TlsProblems problems;
+    entry.context = entry.make(certificate->identity, problems);
     if (!entry.context) {
-      if (scope.options.offline)
-        scope.diag.note(config::quoted_place(at, problem), problem);
-      else
-        scope.error(config::quoted_place(at, problem), problem, {}, problem);
+      std::erase_if(problems, [&](const net::TlsProblem& p) {
+        return known && std::ranges::any_of(*known, [&](const net::TlsProblem& k) { return k.text == p.text; });
+      });
+      tell_tls(scope, o, at, problems);
       return scope.options.offline;
     }
     listener.entries.push_back(std::move(entry));
@@ -185,8 +186,10 @@ struct Maker {
     const bool bundle = files[0].size() > path.size() && files[0][path.size()] == '.';
     const bool first = listener.entries.empty();
     const size_t before = listener.entries.size();
+    bool good = true;
     for (const std::string& file : files)
-      if (!add(file, options, {}, from.kind == Certificates::fallback || (first && bundle), from.word.where)) return;
+      good = add(file, options, {}, from.kind == Certificates::fallback || (first && bundle), from.word.where) && good;
+    if (!good) return;
     if (files[0] != path && !bundle) list_folder(path, before);
   }
 
@@ -210,9 +213,10 @@ struct Maker {
     std::string path = based(scope.global.crt_base, line.certificate);
     if (!line.files.certificate.empty() || scope.global.certificates.find(path))
       return add(path, line.options, line, false, at, list);
+    bool good = true;
     for (const std::string& file : certificate_files(scope.global, path))
-      if (!add(file, line.options, line, false, at, list)) return false;
-    return true;
+      good = add(file, line.options, line, false, at, list) && good;
+    return good;
   }
 
   void add_list(const Word& word) {
@@ -222,7 +226,7 @@ struct Maker {
     const bool known = list != nullptr;
     auto* source = scope.arena.own<config::Source>();  // mistakes are shown in it
     source->path = path;
-    if (!read_text(path, source->text, problem)) return scope.missing(word.where, problem);
+    if (!read_text(path, source->text, problem)) return scope.missing_file(word.where, problem);
     if (!known) list = &scope.global.certificates.add_list(path);
     uint32_t number = 0;
     for (Str rest = source->text; !rest.empty();) {
@@ -230,9 +234,8 @@ struct Maker {
       line.number = ++number;
       const Str text = cut(rest, '\n');
       const Where at{source, number, 1, static_cast<uint32_t>(std::max<size_t>(1, text.size()))};
-      if (!parse_crt_line(scope, text, options, at, line)) return;
-      if (line.certificate.empty()) continue;
-      if (!add_line(line, at, list)) return;
+      if (!parse_crt_line(scope, text, options, at, line) || line.certificate.empty()) continue;
+      if (!add_line(line, at, list)) continue;
       if (!known) list->lines.push_back({based(scope.global.crt_base, line.certificate), line.rest, number});
     }
     list->users.push_back(adder(*list));
@@ -268,13 +271,13 @@ struct Maker {
       line.number = ++number;
       line.options = options;
       line.options.certificates = {};
-      if (!take_crt_options(scope, Words(d.words).subspan(1), line)) return;
+      if (!take_crt_options(scope, Words(d.words).subspan(1), line)) continue;
       line.certificate = std::exchange(line.files.certificate, {});
       if (line.certificate.empty()) {
         scope.error(d.where, "no certificate is named", "write: ssl-f-use crt FILE");
-        return;
+        continue;
       }
-      if (!add_line(line, d.where, nullptr)) return;
+      add_line(line, d.where, nullptr);
     }
   }
 };
@@ -284,44 +287,32 @@ bool has_uses(const Scope& scope) {
                      [](const Directive& d) { return d.name() == "ssl-f-use"; });
 }
 
-// What connections have until they have said whom they want.
-ssl_ctx_st* front_context(Scope& scope, const TlsOptions& o, net::TlsListener& listener, const Where& where) {
-  net::TlsServerOptions front = options_of(scope, o, where);
-  std::string problem;
-  ssl_ctx_st* context = net::make_tls_server(front, problem);
-  if (!context) {
-    scope.error(config::quoted_place(where, problem), problem, {}, problem);
-    return nullptr;
-  }
-  scope.model.keep_tls(context);
-  listener.names.watch(context, scope.global.tls_capture);
-  return context;
-}
-
 }  // namespace
 
 ssl_ctx_st* make_listener_tls(Scope& scope, const TlsOptions& o, const Where& where) {
-  if (verify_mode(scope, o.verify) != net::TlsVerify::off && o.ca_file.text.empty() && o.ca_verify_file.text.empty()) {
+  const size_t errors = error_count(scope);
+  if (verify_mode(scope, o.verify) != net::TlsVerify::off && o.ca_file.text.empty() && o.ca_verify_file.text.empty())
     scope.error(o.verify.where, "the clients' certificates are to be verified and no authority is named",
                 "name one with ca-file (@system-ca for the system's)", "verify is enabled but no CA file specified");
-    return nullptr;
-  }
-  const bool uses = has_uses(scope);
-  if (o.certificates.empty() && !uses) {
-    if (o.elsewhere) return nullptr;
+  const bool uses = has_uses(scope), any = !o.certificates.empty() || uses;
+  if (!any && o.elsewhere) return nullptr;
+  if (!any)
     scope.error(where, "TLS without a certificate", "name one with crt",
                 "No SSL certificate specified and ssl is enabled on the bind line (use 'crt')");
-    return nullptr;
-  }
+  // What connections have until they have said whom they want.
+  net::TlsProblems problems;
+  ssl_ctx_st* front = net::make_tls_server(options_of(scope, o, where), problems);
+  if (front) scope.model.keep_tls(front);
   net::TlsListener& listener = scope.global.certificates.add_listener(
       o.strict_sni, scope.proxy ? std::string(scope.proxy->name) : std::string(),
       fmt::format("{}:{}", where.source ? Str(where.source->path) : Str(), where.line));
-  Maker maker{scope, o, listener, where};
-  const size_t errors = error_count(scope);
+  Maker maker{scope, o, listener, where, &problems};
   for (const Certificates& c : o.certificates)
     c.kind == Certificates::list ? maker.add_list(c.word) : maker.add_files(c);
   if (uses) maker.add_uses();
-  if (error_count(scope) > errors) return nullptr;
+  const bool told = error_count(scope) > errors;
+  tell_tls(scope, o, where, problems);
+  if (!front || told) return nullptr;
   if (listener.entries.empty() && !o.strict_sni && !scope.options.offline) {
     scope.error(where, "no certificate was found", "name a file with crt, or allow none with strict-sni",
                 "No SSL certificate specified and ssl is enabled on the bind line (use 'crt')");
@@ -329,7 +320,8 @@ ssl_ctx_st* make_listener_tls(Scope& scope, const TlsOptions& o, const Where& wh
   }
   if (scope.options.offline && listener.entries.empty()) return nullptr;
   listener.publish();
-  return front_context(scope, o, listener, where);
+  listener.names.watch(front, scope.global.tls_capture);
+  return front;
 }
 
 }  // namespace weir::haproxy

@@ -46,15 +46,14 @@ ssl_ctx_st* make_server_tls(Scope& scope, const ServerOptions& options, const st
   }
   to.common_name_counts = true;
   to.resume = o.reuse;
-  std::string problem, warning;
   const net::TlsStore::Certificate* shown = nullptr;
   for (const Certificates& c : o.certificates) {
     const std::string path = based(scope.global.crt_base, c.word.text);
-    auto* certificate = load_certificate(scope.global, path, {}, problem, warning);
-    if (!certificate) {
-      scope.missing(c.word.where, problem);
-      continue;
-    }
+    std::vector<std::string> faults;
+    std::string warning;
+    auto* certificate = load_certificate(scope.global, path, {}, faults, warning);
+    for (const std::string& fault : faults) scope.missing_file(c.word.where, fault);
+    if (!certificate) continue;
     if (!certificate->identity) {
       scope.error(c.word.where, fmt::format("certificate '{}' is empty", path), "fill it with: set ssl cert");
       continue;
@@ -63,15 +62,13 @@ ssl_ctx_st* make_server_tls(Scope& scope, const ServerOptions& options, const st
     to.identity = certificate->identity;
     to.identity_name = path;
   }
-  ssl_ctx_st* context = net::make_tls_client(to, problem);
+  net::TlsProblems problems;
+  ssl_ctx_st* context = net::make_tls_client(to, problems);
   to.identity = nullptr;
+  tell_tls(scope, o, where, problems);
   if (context) {
     scope.model.keep_tls(context);
     scope.global.certificates.add_server({name, context, std::move(to), shown});
-  } else if (scope.options.offline) {
-    scope.diag.note(config::quoted_place(where, problem), problem);
-  } else {
-    scope.error(config::quoted_place(where, problem), problem, {}, problem);
   }
   return context;
 }

@@ -48,41 +48,49 @@ void set_common(SSL_CTX* ctx) {
   SSL_CTX_set_read_ahead(ctx, 1);
 }
 
-bool load_pairs(SSL_CTX* ctx, const TlsOptions& o, std::string& problem) {
+// Adds to `problems` what is wrong with the pairs; one that is encrypted says nothing of itself without its pass phrase.
+void load_pairs(SSL_CTX* ctx, const TlsOptions& o, TlsProblems& problems) {
+  std::string problem;
   const std::vector<std::string> passwords = read_passwords(o.passwords, problem);
-  if (!problem.empty()) return false;
+  const bool phrases_lack = !problem.empty();
+  if (phrases_lack) problems.push_back({TlsPart::passwords, 0, problem});
   TlsFiles own;
-  for (const auto& [cert, key] : o.pairs) {
-    const auto read = (o.files ? *o.files : own).get({cert, key.empty() ? cert : key, &passwords}, 0, problem);
-    if (!read || !read->give_to(ctx, problem)) return false;
+  for (size_t i = 0; i < o.pairs.size(); i++) {
+    const auto& [cert, key] = o.pairs[i];
+    TlsFiles::Faults faults;
+    const auto read = (o.files ? *o.files : own).get({cert, key.empty() ? cert : key, &passwords}, 0, faults);
+    if (read && !read->give_to(ctx, faults.pair)) problems.push_back({TlsPart::certificate, i, faults.pair});
+    if (read) continue;
+    if (!faults.certificate.empty()) problems.push_back({TlsPart::certificate, i, faults.certificate});
+    const bool told = key.empty() && !faults.certificate.empty();
+    if (!faults.key.empty() && !told && !(phrases_lack && faults.wants_phrase))
+      problems.push_back({TlsPart::key, i, faults.key});
+    if (!faults.pair.empty()) problems.push_back({TlsPart::certificate, i, faults.pair});
   }
-  return true;
 }
 
-bool set_ciphers(SSL_CTX* ctx, const TlsOptions& o, std::string& problem) {
-  if (!o.ciphers.empty() && SSL_CTX_set_cipher_list(ctx, o.ciphers.c_str()) != 1) {
-    problem = fmt::format("no usable cipher in \"{}\": {}", o.ciphers, openssl_error());
-    return false;
-  }
-  if (!o.ciphersuites.empty() && SSL_CTX_set_ciphersuites(ctx, o.ciphersuites.c_str()) != 1) {
-    problem = fmt::format("no usable cipher suite in \"{}\": {}", o.ciphersuites, openssl_error());
-    return false;
-  }
-  return true;
+void set_ciphers(SSL_CTX* ctx, const TlsOptions& o, TlsProblems& problems) {
+  ERR_clear_error();
+  if (!o.ciphers.empty() && SSL_CTX_set_cipher_list(ctx, o.ciphers.c_str()) != 1)
+    problems.push_back(
+        {TlsPart::ciphers, 0, fmt::format("no usable cipher in \"{}\": {}", o.ciphers, openssl_error())});
+  if (!o.ciphersuites.empty() && SSL_CTX_set_ciphersuites(ctx, o.ciphersuites.c_str()) != 1)
+    problems.push_back(
+        {TlsPart::ciphers, 0, fmt::format("no usable cipher suite in \"{}\": {}", o.ciphersuites, openssl_error())});
 }
 
-bool set_lists(SSL_CTX* ctx, const TlsOptions& o, std::string& problem) {
-  auto set = [&](const std::string& list, Str what, auto call) {
-    if (list.empty() || call(ctx, list.c_str()) == 1) return true;
-    problem = fmt::format("unknown {} in \"{}\": {}", what, list, openssl_error());
-    return false;
+void set_lists(SSL_CTX* ctx, const TlsOptions& o, TlsProblems& problems) {
+  auto set = [&](TlsPart part, const std::string& list, Str what, auto call) {
+    ERR_clear_error();
+    if (!list.empty() && call(ctx, list.c_str()) != 1)
+      problems.push_back({part, 0, fmt::format("unknown {} in \"{}\": {}", what, list, openssl_error())});
   };
-  return set(o.curves == "auto" ? std::string() : o.curves, "curve",
-             [](SSL_CTX* c, const char* list) { return SSL_CTX_set1_curves_list(c, list); }) &&
-         set(o.sigalgs, "signature algorithm",
-             [](SSL_CTX* c, const char* list) { return SSL_CTX_set1_sigalgs_list(c, list); }) &&
-         set(o.client_sigalgs, "signature algorithm",
-             [](SSL_CTX* c, const char* list) { return SSL_CTX_set1_client_sigalgs_list(c, list); });
+  set(TlsPart::curves, o.curves == "auto" ? std::string() : o.curves, "curve",
+      [](SSL_CTX* c, const char* list) { return SSL_CTX_set1_curves_list(c, list); });
+  set(TlsPart::sigalgs, o.sigalgs, "signature algorithm",
+      [](SSL_CTX* c, const char* list) { return SSL_CTX_set1_sigalgs_list(c, list); });
+  set(TlsPart::client_sigalgs, o.client_sigalgs, "signature algorithm",
+      [](SSL_CTX* c, const char* list) { return SSL_CTX_set1_client_sigalgs_list(c, list); });
 }
 
 const TlsTrustFiles::File* known_trust(const TlsOptions& o, const std::string& file) {
@@ -90,84 +98,83 @@ const TlsTrustFiles::File* known_trust(const TlsOptions& o, const std::string& f
 }
 
 // Gives the context what is in memory of that file.
-bool add_trust(SSL_CTX* ctx, const TlsTrustFiles::File& file, std::string& problem) {
+void add_trust(SSL_CTX* ctx, const TlsTrustFiles::File& file, TlsPart part, TlsProblems& problems) {
   if (file.content)
     file.content->add_to(SSL_CTX_get_cert_store(ctx));
   else
-    problem = fmt::format("nothing is in \"{}\"", file.name);
-  return file.content != nullptr;
+    problems.push_back({part, 0, fmt::format("nothing is in \"{}\"", file.name)});
 }
 
-bool load_authorities(SSL_CTX* ctx, const TlsOptions& o, const std::string& file, std::string& problem) {
-  if (file.empty()) return true;
-  if (const auto* known = known_trust(o, file)) return add_trust(ctx, *known, problem);
-  if ((file == "@system-ca" ? SSL_CTX_set_default_verify_paths(ctx) : SSL_CTX_load_verify_file(ctx, file.c_str())) == 1)
-    return true;
-  problem = fmt::format("cannot load certificates of authorities from \"{}\": {}", file, openssl_error());
-  return false;
+void load_authorities(SSL_CTX* ctx, const TlsOptions& o, const std::string& file, TlsPart part, TlsProblems& problems) {
+  if (file.empty()) return;
+  if (const auto* known = known_trust(o, file)) return add_trust(ctx, *known, part, problems);
+  if ((file == "@system-ca" ? SSL_CTX_set_default_verify_paths(ctx) : SSL_CTX_load_verify_file(ctx, file.c_str())) != 1)
+    problems.push_back(
+        {part, 0, fmt::format("cannot load certificates of authorities from \"{}\": {}", file, openssl_error())});
 }
 
-bool load_revoked(SSL_CTX* ctx, const TlsOptions& o, std::string& problem) {
+void load_revoked(SSL_CTX* ctx, const TlsOptions& o, TlsProblems& problems) {
   const std::string& file = o.revoked;
-  if (file.empty()) return true;
+  if (file.empty()) return;
   X509_STORE* store = SSL_CTX_get_cert_store(ctx);
-  if (const auto* known = known_trust(o, file)) {
-    if (!add_trust(ctx, *known, problem)) return false;
-  } else if (X509_LOOKUP* lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
-             !lookup || X509_LOOKUP_load_file(lookup, file.c_str(), X509_FILETYPE_PEM) != 1) {
-    problem = fmt::format("cannot load revocation lists from \"{}\": {}", file, openssl_error());
-    return false;
-  }
+  if (const auto* known = known_trust(o, file))
+    add_trust(ctx, *known, TlsPart::revoked, problems);
+  else if (X509_LOOKUP* lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
+           !lookup || X509_LOOKUP_load_file(lookup, file.c_str(), X509_FILETYPE_PEM) != 1)
+    problems.push_back(
+        {TlsPart::revoked, 0, fmt::format("cannot load revocation lists from \"{}\": {}", file, openssl_error())});
   X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
-  return true;
 }
 
-bool run_commands(SSL_CTX* ctx, const TlsOptions& o, unsigned side, std::string& problem) {
-  if (o.commands.empty()) return true;
+void run_commands(SSL_CTX* ctx, const TlsOptions& o, unsigned side, TlsProblems& problems) {
+  if (o.commands.empty()) return;
   SSL_CONF_CTX* conf = SSL_CONF_CTX_new();
   SSL_CONF_CTX_set_flags(conf, SSL_CONF_FLAG_FILE | SSL_CONF_FLAG_SHOW_ERRORS | SSL_CONF_FLAG_CERTIFICATE | side);
   SSL_CONF_CTX_set_ssl_ctx(conf, ctx);
-  bool ok = true;
-  for (const auto& [name, value] : o.commands) {
+  for (size_t i = 0; i < o.commands.size(); i++) {
+    const auto& [name, value] = o.commands[i];
     int r = SSL_CONF_cmd_value_type(conf, name.c_str()) == SSL_CONF_TYPE_UNKNOWN
                 ? -2
                 : SSL_CONF_cmd(conf, name.c_str(), value.c_str());
     if (r > 0) continue;
-    problem = r == -2 ? fmt::format("OpenSSL has no command \"{}\"", name)
-                      : fmt::format("OpenSSL does not take \"{} {}\": {}", name, value, openssl_error());
-    ok = false;
-    break;
+    problems.push_back({TlsPart::command, i,
+                        r == -2 ? fmt::format("OpenSSL has no command \"{}\"", name)
+                                : fmt::format("OpenSSL does not take \"{} {}\": {}", name, value, openssl_error())});
   }
-  ok = SSL_CONF_CTX_finish(conf) == 1 && ok;
+  if (SSL_CONF_CTX_finish(conf) != 1 && problems.empty())
+    problems.push_back({TlsPart::command, 0, fmt::format("OpenSSL does not take its commands: {}", openssl_error())});
   SSL_CONF_CTX_free(conf);
-  return ok;
 }
 
-bool set_up(SSL_CTX* ctx, const TlsOptions& o, std::string& problem) {
+void set_up(SSL_CTX* ctx, const TlsOptions& o, TlsProblems& problems) {
   set_common(ctx);
   set_protocols(ctx, o.protocols);
   if (o.verify_depth >= 0) SSL_CTX_set_verify_depth(ctx, o.verify_depth);
-  if (o.identity && !o.identity->give_to(ctx, problem)) return false;
-  return set_lists(ctx, o, problem) && set_ciphers(ctx, o, problem) && load_pairs(ctx, o, problem) &&
-         load_authorities(ctx, o, o.authorities, problem) && load_authorities(ctx, o, o.more_authorities, problem) &&
-         load_revoked(ctx, o, problem);
+  std::string problem;
+  if (o.identity && !o.identity->give_to(ctx, problem)) problems.push_back({TlsPart::certificate, 0, problem});
+  set_lists(ctx, o, problems);
+  set_ciphers(ctx, o, problems);
+  load_pairs(ctx, o, problems);
+  load_authorities(ctx, o, o.authorities, TlsPart::authorities, problems);
+  load_authorities(ctx, o, o.more_authorities, TlsPart::more_authorities, problems);
+  load_revoked(ctx, o, problems);
 }
 
-bool load_dh_params(SSL_CTX* ctx, const std::string& file, std::string& problem) {
-  if (file.empty()) return true;
+void load_dh_params(SSL_CTX* ctx, const std::string& file, TlsProblems& problems) {
+  if (file.empty()) return;
   BIO* bio = BIO_new_file(file.c_str(), "r");
   EVP_PKEY* params = bio ? PEM_read_bio_Parameters(bio, nullptr) : nullptr;
   BIO_free(bio);
-  if (params && SSL_CTX_set0_tmp_dh_pkey(ctx, params) == 1) return true;
+  if (params && SSL_CTX_set0_tmp_dh_pkey(ctx, params) == 1) return;
   EVP_PKEY_free(params);
-  problem = fmt::format("cannot load DH parameters from \"{}\": {}", file, openssl_error());
-  return false;
+  problems.push_back(
+      {TlsPart::dh_params, 0, fmt::format("cannot load DH parameters from \"{}\": {}", file, openssl_error())});
 }
 
 // What callbacks of a context need as long as it lives.
 struct Kept {
   std::string stapled;  // DER
-  std::string alpn;     // each protocol behind its length
+  std::string alpn;  // each protocol behind its length
   bool alpn_must_match = false;
   std::string curves;
   std::string name;  // of the certificate
@@ -225,10 +232,10 @@ int take_tolerated(int ok, X509_STORE_CTX* store) {
   return 1;
 }
 
-bool ask_clients(SSL_CTX* ctx, const TlsServerOptions& o, std::string& problem) {
-  if (!load_authorities(ctx, o, o.client_authorities, problem)) return false;
+void ask_clients(SSL_CTX* ctx, const TlsServerOptions& o, TlsProblems& problems) {
+  load_authorities(ctx, o, o.client_authorities, TlsPart::client_authorities, problems);
   if (const auto* known = known_trust(o, o.client_authorities)) {
-    SSL_CTX_set_client_CA_list(ctx, known->content->names());
+    if (known->content) SSL_CTX_set_client_CA_list(ctx, known->content->names());
   } else if (!o.client_authorities.empty()) {
     ERR_clear_error();
     STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(o.client_authorities.c_str());
@@ -241,7 +248,6 @@ bool ask_clients(SSL_CTX* ctx, const TlsServerOptions& o, std::string& problem) 
   Kept& kept = kept_of(ctx);
   kept.leaf_errors = o.leaf_errors;
   kept.chain_errors = o.chain_errors;
-  return true;
 }
 
 int staple(SSL* ssl, void* arg) {
@@ -296,9 +302,11 @@ std::string alpn_wire(const std::vector<std::string>& protocols) {
   return wire;
 }
 
-bool answer_extensions(SSL_CTX* ctx, const TlsServerOptions& o, std::string& problem) {
+void answer_extensions(SSL_CTX* ctx, const TlsServerOptions& o, TlsProblems& problems) {
   Kept& kept = kept_of(ctx);
-  if (!o.stapled.empty() && !load_stapled(o.stapled, kept.stapled, problem)) return false;
+  std::string problem;
+  if (!o.stapled.empty() && !load_stapled(o.stapled, kept.stapled, problem))
+    problems.push_back({TlsPart::stapled, 0, problem});
   if (o.identity) kept.stapled = o.identity->ocsp();
   if (!kept.stapled.empty()) {
     SSL_CTX_set_tlsext_status_cb(ctx, staple);
@@ -315,7 +323,6 @@ bool answer_extensions(SSL_CTX* ctx, const TlsServerOptions& o, std::string& pro
   kept.alpn = alpn_wire(o.alpn);
   kept.alpn_must_match = o.alpn_must_match;
   if (!o.alpn.empty()) SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, &kept);
-  return true;
 }
 
 void set_sessions(SSL_CTX* ctx, const TlsServerOptions& o) {
@@ -384,14 +391,17 @@ uint32_t tls_protocol_bit(Str name) {
   return 0;
 }
 
-ssl_ctx_st* make_tls_server(const TlsServerOptions& o, std::string& problem) {
+ssl_ctx_st* make_tls_server(const TlsServerOptions& o, TlsProblems& problems) {
+  const size_t before = problems.size();
   SSL_CTX* ctx = SSL_CTX_new(TLS_server_method());
-  bool ok = set_up(ctx, o, problem) && load_dh_params(ctx, o.dh_params, problem) && ask_clients(ctx, o, problem) &&
-            answer_extensions(ctx, o, problem);
+  set_up(ctx, o, problems);
+  load_dh_params(ctx, o.dh_params, problems);
+  ask_clients(ctx, o, problems);
+  answer_extensions(ctx, o, problems);
   if (o.prefer_server_ciphers) SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
   set_sessions(ctx, o);
-  ok = ok && run_commands(ctx, o, SSL_CONF_FLAG_SERVER, problem);
-  if (!ok) {
+  run_commands(ctx, o, SSL_CONF_FLAG_SERVER, problems);
+  if (problems.size() > before) {
     SSL_CTX_free(ctx);
     return nullptr;
   }
@@ -399,9 +409,19 @@ ssl_ctx_st* make_tls_server(const TlsServerOptions& o, std::string& problem) {
   return ctx;
 }
 
-ssl_ctx_st* make_tls_client(const TlsClientOptions& o, std::string& problem) {
+ssl_ctx_st* make_tls_server(const TlsServerOptions& o, std::string& problem) {
+  TlsProblems problems;
+  SSL_CTX* ctx = make_tls_server(o, problems);
+  if (!ctx) problem = problems.front().text;
+  return ctx;
+}
+
+ssl_ctx_st* make_tls_client(const TlsClientOptions& o, TlsProblems& problems) {
+  const size_t before = problems.size();
   SSL_CTX* ctx = SSL_CTX_new(TLS_client_method());
-  if (!set_up(ctx, o, problem) || !run_commands(ctx, o, SSL_CONF_FLAG_CLIENT, problem)) {
+  set_up(ctx, o, problems);
+  run_commands(ctx, o, SSL_CONF_FLAG_CLIENT, problems);
+  if (problems.size() > before) {
     SSL_CTX_free(ctx);
     return nullptr;
   }
@@ -415,6 +435,13 @@ ssl_ctx_st* make_tls_client(const TlsClientOptions& o, std::string& problem) {
                             static_cast<unsigned>(wire.size()));
   number_tls(ctx);
   if (o.resume) TlsSessions::keep_of(ctx);
+  return ctx;
+}
+
+ssl_ctx_st* make_tls_client(const TlsClientOptions& o, std::string& problem) {
+  TlsProblems problems;
+  SSL_CTX* ctx = make_tls_client(o, problems);
+  if (!ctx) problem = problems.front().text;
   return ctx;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/str.h"
+#include "net/tls_problem.h"
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -94,7 +95,8 @@ TlsVerdict tls_verdict(const ssl_st* ssl);
 // TlsOptions::identity_name of the certificate that is shown.
 Str tls_identity_name(const ssl_st* ssl);
 
-// Null with the reason in `problem`.
+// Null with everything that is wrong in `problems`, or the first of it in `problem`.
+ssl_ctx_st* make_tls_server(const TlsServerOptions& options, TlsProblems& problems);
 ssl_ctx_st* make_tls_server(const TlsServerOptions& options, std::string& problem);
 
 struct TlsClientOptions : TlsOptions {
@@ -106,6 +108,7 @@ struct TlsClientOptions : TlsOptions {
 // The file is one of those that the options' contexts are made of.
 bool uses_trust(const TlsOptions& options, Str file);
 bool uses_trust(const TlsServerOptions& options, Str file);
+ssl_ctx_st* make_tls_client(const TlsClientOptions& options, TlsProblems& problems);
 ssl_ctx_st* make_tls_client(const TlsClientOptions& options, std::string& problem);
 
 // Whether the value of that command of SSL_CONF_cmd(3) is the name of a file or a directory.

@@ -157,13 +157,15 @@ void TlsFiles::keep(const std::string& name, PartPtr part, int64_t now_s, const 
   by_name_[name] = order_.begin();
 }
 
-TlsFiles::PartPtr TlsFiles::part(bool key, const Wanted& wanted, int64_t now_s, std::string& problem) {
+TlsFiles::PartPtr TlsFiles::part(bool key, const Wanted& wanted, int64_t now_s, Faults& faults) {
   const std::string& name = key ? wanted.key : wanted.certificate;
   const std::string kept_as = (key ? "k" : "c") + name;
   const Stamp stamp = is_tls_file(name) && limits_.valid_s != INT64_MAX ? stamp_of(name) : Stamp();
   if (PartPtr known = kept(kept_as, now_s, &stamp)) return known;
   auto made = std::make_shared<Part>();
-  const bool good = key ? made->read_key(name, wanted.passwords, problem) : made->read_chain(name, problem);
+  const bool good =
+      key ? made->read_key(name, wanted.passwords, faults.key) : made->read_chain(name, faults.certificate);
+  faults.wants_phrase |= made->encrypted;
   if (good && !made->encrypted)
     keep(kept_as, made, now_s, stamp);
   else
@@ -191,18 +193,25 @@ std::shared_ptr<const TlsIdentity> TlsFiles::find(const Wanted& wanted, int64_t 
 }
 
 // A certificate that is kept may be older than its key, or the other way round: both are read anew before that is a fault.
-std::shared_ptr<const TlsIdentity> TlsFiles::get(const Wanted& wanted, int64_t now_s, std::string& problem) {
+std::shared_ptr<const TlsIdentity> TlsFiles::get(const Wanted& wanted, int64_t now_s, Faults& faults) {
   std::shared_ptr<const TlsIdentity> made;
   for (int tries = 0; tries < 2 && !made; tries++) {
-    problem.clear();
-    const PartPtr chain = part(false, wanted, now_s, problem);
-    const PartPtr key = chain ? part(true, wanted, now_s, problem) : nullptr;
-    if (!key) return nullptr;
-    made = join(chain->chain, chain->number, key->key, wanted, problem);
+    faults = {};
+    const PartPtr chain = part(false, wanted, now_s, faults);
+    const PartPtr key = part(true, wanted, now_s, faults);
+    if (!chain || !key) return nullptr;
+    made = join(chain->chain, chain->number, key->key, wanted, faults.pair);
     if (made) break;
     drop("c" + wanted.certificate);
     drop("k" + wanted.key);
   }
+  return made;
+}
+
+std::shared_ptr<const TlsIdentity> TlsFiles::get(const Wanted& wanted, int64_t now_s, std::string& problem) {
+  Faults faults;
+  auto made = get(wanted, now_s, faults);
+  problem = !faults.certificate.empty() ? faults.certificate : !faults.key.empty() ? faults.key : faults.pair;
   return made;
 }
 
@@ -230,6 +239,7 @@ std::string openssl_error() {
     ERR_clear_error();
     return strerror(ERR_GET_REASON(e));
   }
+  if (!last) return "OpenSSL does not know it";
   char text[256];
   ERR_error_string_n(last, text, sizeof text);
   return text;

@@ -31,7 +31,15 @@ class TlsFiles {
 
   // Of what is kept; null: get() has to look at files. `now_s`: a clock in seconds.
   std::shared_ptr<const TlsIdentity> find(const Wanted& wanted, int64_t now_s);
-  // Reads what is not kept, which may stall. Null with the reason in `problem`.
+  // What is wrong with the files; empty: nothing.
+  struct Faults {
+    std::string certificate;
+    std::string key;
+    std::string pair;  // both can be read and do not belong together
+    bool wants_phrase = false;  // for the key
+  };
+  // Reads what is not kept, which may stall. Null with the reasons in `faults`, or the first one in `problem`.
+  std::shared_ptr<const TlsIdentity> get(const Wanted& wanted, int64_t now_s, Faults& faults);
   std::shared_ptr<const TlsIdentity> get(const Wanted& wanted, int64_t now_s, std::string& problem);
 
  private:
@@ -52,7 +60,7 @@ class TlsFiles {
   PartPtr kept(const std::string& name, int64_t now_s, const Stamp* stamp);
   void keep(const std::string& name, PartPtr part, int64_t now_s, const Stamp& stamp);
   void drop(const std::string& name);
-  PartPtr part(bool key, const Wanted& wanted, int64_t now_s, std::string& problem);
+  PartPtr part(bool key, const Wanted& wanted, int64_t now_s, Faults& faults);
 
   const Limits limits_;
   std::mutex mutex_;

@@ -52,8 +52,9 @@ class Changes {
  public:
   bool add(TlsListener& listener, TlsEntry& entry, const std::shared_ptr<const TlsIdentity>& identity,
            std::string& problem) {
-    Context context = entry.make(identity, problem);
-    if (!context) return false;
+    TlsProblems problems;
+    Context context = entry.make(identity, problems);
+    if (!context) return problem = problems.front().text, false;
     entries_.push_back({&entry, std::move(context)});
     if (listeners_.empty() || listeners_.back() != &listener) listeners_.push_back(&listener);
     return true;
@@ -162,11 +163,11 @@ TlsList& TlsStore::add_list(Str name) {
 }
 
 std::unique_ptr<ssl_ctx_st, TlsEntry::Free> TlsEntry::make(const std::shared_ptr<const TlsIdentity>& identity,
-                                                           std::string& problem) const {
+                                                           TlsProblems& problems) const {
   TlsServerOptions o = options;
   o.identity = identity;
   o.identity_name = certificate->name;
-  return std::unique_ptr<ssl_ctx_st, Free>(make_tls_server(o, problem));
+  return std::unique_ptr<ssl_ctx_st, Free>(make_tls_server(o, problems));
 }
 
 void TlsListener::publish() {

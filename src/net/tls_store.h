@@ -117,9 +117,9 @@ struct TlsEntry {
   uint32_t line = 0;
   std::unique_ptr<ssl_ctx_st, Free> context;
 
-  // Makes the context for that identity; null with the reason in `problem`.
+  // Makes the context for that identity; null with all that is wrong in `problems`.
   std::unique_ptr<ssl_ctx_st, Free> make(const std::shared_ptr<const TlsIdentity>& identity,
-                                         std::string& problem) const;
+                                         TlsProblems& problems) const;
 };
 
 // The certificates of the listeners that share one line.

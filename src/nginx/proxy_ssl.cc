@@ -139,15 +139,14 @@ ssl_ctx_st* context_for(Scope& scope, const ProxySslConf& c, config::Where where
   ssl_ctx_st*& context = scope.main<Contexts>(kProxySslModule).by_settings[key_of(options)];
   if (context) return context;
   share_tls_files(scope, options);
-  std::string problem;
-  context = net::make_tls_client(options, problem);
-  if (context)
-    scope.model.keep_tls(context);
-  else if (scope.options.offline)
-    scope.diag.note(where, problem);
-  else
-    scope.error(where, problem, "check the path, its permissions and that key and certificate belong together")
-        .product = problem;
+  net::TlsProblems problems;
+  context = net::make_tls_client(options, problems);
+  for (const net::TlsProblem& p : problems)
+    if (scope.options.offline)
+      scope.diag.note(where, p.text);
+    else
+      scope.error(where, p.text, std::string(net::remedy_of(p.part))).product = p.text;
+  if (context) scope.model.keep_tls(context);
   return context;
 }
 

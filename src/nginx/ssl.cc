@@ -35,13 +35,17 @@ struct SessionCache {
   net::TlsSessionCache* shared = nullptr;
 };
 
+constexpr size_t kParts = static_cast<size_t>(net::TlsPart::count_);
+
 struct SslConf {
   ArenaList<Str> certificates;
   ArenaList<config::Where> certificate_places;
   ArenaList<Str> keys;
+  ArenaList<config::Where> key_places;
   ArenaList<LateName> late_certificates;  // the same, to be evaluated
   ArenaList<LateName> late_keys;
   ArenaList<TlsCommand> commands;
+  ArenaList<config::Where> command_places;
   ArenaList<Str> ticket_keys;
   ArenaList<config::Where> ticket_places;
   Setting<Str> passwords;
@@ -64,6 +68,7 @@ struct SslConf {
   Setting<bool> stapling;
   Setting<uint32_t> protocols;
   config::Where verify_where;
+  config::Where places[kParts];  // of settings that stand once, by net::TlsPart
   ssl_ctx_st* made = nullptr;
   LateCertificates* late = nullptr;  // some name has variables
   bool begins = false;  // `made` chooses for an address
@@ -99,6 +104,7 @@ void bind_key(void* s, const Directive& d, const Row&) {
   const Str text = d.arg(0).text;
   conf_of(s).keys.push(scope.arena, has_variables(text) ? scope.arena.dup(text) : key_path(scope, text));
   conf_of(s).late_keys.push(scope.arena, late_name(scope, text, d.arg(0).where));
+  conf_of(s).key_places.push(scope.arena, d.arg(0).where);
 }
 
 void bind_file_cache(void* s, const Directive& d, const Row&) {
@@ -119,6 +125,7 @@ void bind_verify(void* s, const Directive& d, const Row&) {
 void bind_command(void* s, const Directive& d, const Row&) {
   Scope& scope = scope_of(s);
   conf_of(s).commands.push(scope.arena, tls_command(scope, d));
+  conf_of(s).command_places.push(scope.arena, d.arg(0).where);
 }
 
 void bind_ticket_key(void* s, const Directive& d, const Row&) {
@@ -227,14 +234,20 @@ void merge_ssl(Scope&, void* child, const void* parent) {
   }
   if (c.keys.empty()) {
     c.keys = p.keys;
+    c.key_places = p.key_places;
     c.late_keys = p.late_keys;
   }
-  if (c.commands.empty()) c.commands = p.commands;
+  if (c.commands.empty()) {
+    c.commands = p.commands;
+    c.command_places = p.command_places;
+  }
   if (c.ticket_keys.empty()) {
     c.ticket_keys = p.ticket_keys;
     c.ticket_places = p.ticket_places;
   }
   if (!c.verify_where.line) c.verify_where = p.verify_where;
+  for (size_t i = 0; i < kParts; i++)
+    if (!c.places[i].line) c.places[i] = p.places[i];
 }
 
 // Reads the keys of ssl_session_ticket_key; the first one seals.
@@ -278,7 +291,7 @@ net::TicketKeys* ticket_keys(Scope& scope, const SslConf& c) {
   return keys;
 }
 
-// Whether the clients' certificates can be verified as the server wants; reports it.
+// Tells when the clients' certificates cannot be verified as the server wants.
 bool knows_authorities(Scope& scope, const SslConf& c) {
   VerifyClient verify = c.verify.get(VerifyClient::off);
   if (verify == VerifyClient::off || verify == VerifyClient::optional_no_ca) return true;
@@ -304,9 +317,8 @@ LateCertificates* late_of(Scope& scope, const SslConf& c, const ServerBlock& ser
   auto* made = scope.arena.own<LateCertificates>();
   made->server = &server;
   made->files = c.cache_of_files.get(no_certificate_cache());
-  std::string problem;
+  std::string problem;  // which making the context tells
   made->passwords = net::read_passwords(std::string(c.passwords.get({})), problem);
-  if (!problem.empty()) scope.error(server.directive->where, problem).product = problem;
   for (uint32_t i = 0; i < c.certificates.size && i < c.keys.size; i++)
     made->pairs.push_back({c.late_certificates[i], c.late_keys[i]});
   return made;
@@ -344,8 +356,8 @@ net::TlsServerOptions options_of(Scope& scope, const SslConf& c) {
   for (uint32_t i = 0; i < c.certificates.size; i++) {
     if (c.late)
       o.late_names.append(c.certificates[i]).append(1, '\n');
-    else
-      o.pairs.emplace_back(c.certificates[i], i < c.keys.size ? c.keys[i] : Str());
+    else if (i < c.keys.size)
+      o.pairs.emplace_back(c.certificates[i], c.keys[i]);
   }
   return o;
 }
@@ -362,37 +374,56 @@ bool has_own(const SslConf& c) {
   return !c.certificates.empty() || c.reject_handshake.get(false);
 }
 
-// Null after reporting what is wrong.
+config::Where place_of(const SslConf& c, const net::TlsProblem& problem, const ServerBlock& server) {
+  auto nth = [&](const ArenaList<config::Where>& places) {
+    return problem.index < places.size ? places[static_cast<uint32_t>(problem.index)] : config::Where();
+  };
+  const config::Where found = problem.part == net::TlsPart::certificate ? nth(c.certificate_places)
+                              : problem.part == net::TlsPart::key       ? nth(c.key_places)
+                              : problem.part == net::TlsPart::command   ? nth(c.command_places)
+                                                                        : c.places[static_cast<size_t>(problem.part)];
+  return found.line ? found : server.directive->where;
+}
+
+void tell(Scope& scope, const ServerBlock& server, const net::TlsProblems& problems) {
+  const auto& c = server.level.of<SslConf>(kSslModule);
+  for (const net::TlsProblem& p : problems) {
+    const config::Where where = place_of(c, p, server);
+    if (scope.options.offline)
+      scope.diag.note(where, p.text);
+    else
+      scope.error(where, p.text, std::string(net::remedy_of(p.part))).product = p.text;
+  }
+}
+
+// A key for each certificate.
+bool has_keys(Scope& scope, const SslConf& c) {
+  for (uint32_t i = c.keys.size; i < c.certificates.size; i++) {
+    std::string text = fmt::format("no \"ssl_certificate_key\" is defined for certificate \"{}\"", c.certificates[i]);
+    scope.error(c.certificate_places[i], text, "name its ssl_certificate_key; it may be the same file").product = text;
+  }
+  return c.keys.size >= c.certificates.size;
+}
+
+// Null after reporting all that is wrong.
 ssl_ctx_st* make_context(Scope& scope, ServerBlock& server) {
   auto& c = server.level.of<SslConf>(kSslModule);
   if (!c.late) c.late = late_of(scope, c, server);
   net::TlsServerOptions o = options_of(scope, c);
-  if (c.keys.size < c.certificates.size) {
-    std::string text =
-        fmt::format("no \"ssl_certificate_key\" is defined for certificate \"{}\"", c.certificates[c.keys.size]);
-    scope.error(c.certificate_places[c.keys.size], text, "name its ssl_certificate_key; it may be the same file")
-        .product = text;
-    return nullptr;
-  }
-  if (!knows_authorities(scope, c)) return nullptr;
-  std::string problem;
-  ssl_ctx_st* made = net::make_tls_server(o, problem);
-  if (!made) {
-    config::Where where = c.certificate_places.empty() ? server.directive->where : c.certificate_places[0];
-    if (scope.options.offline)
-      scope.diag.note(where, problem);
-    else
-      scope.error(where, problem, "check the path, its permissions and that key and certificate belong together")
-          .product = problem;
-    return nullptr;
-  }
+  bool good = has_keys(scope, c);
+  good = knows_authorities(scope, c) && good;
+  net::TlsProblems problems;
+  ssl_ctx_st* made = net::make_tls_server(o, problems);
+  tell(scope, server, problems);
+  ask_about_clients(scope, server, made, c.verify.get(VerifyClient::off) != VerifyClient::optional_no_ca);
+  if (!made) return nullptr;
+  scope.model.keep_tls(made);
+  if (!good) return nullptr;
   if (c.late) choose_late(made, *c.late);
   if (c.stapling.get(false) && c.late)
     scope.diag.warning(server.directive->where, "\"ssl_stapling\" ignored, not supported with variables");
   else if (c.stapling.get(false) && o.stapled.empty())
     staple_from_responders(scope, server, made, c.certificates.empty() ? Str() : c.certificates[0]);
-  ask_about_clients(scope, server, made, c.verify.get(VerifyClient::off) != VerifyClient::optional_no_ca);
-  scope.model.keep_tls(made);
   return made;
 }
 
@@ -460,6 +491,13 @@ constexpr Row row(Str name, int8_t most, config::BindFn bind, uint32_t offset, v
 }
 #define FIELD(member) WEIR_FIELD(SslConf, member)
 
+// Keeps the word's place for what making a context finds.
+template <config::BindFn bind, net::TlsPart part>
+void placed(void* s, const Directive& d, const Row& r) {
+  conf_of(s).places[static_cast<size_t>(part)] = d.arg(0).where;
+  bind(s, d, r);
+}
+
 const Row kTable[] = {
     row("ssl", 1, bind_ssl, FIELD(on), "on | off",
         "speaks TLS on all addresses of the server; an old word for listen … ssl", "off"),
@@ -469,25 +507,26 @@ const Row kTable[] = {
      "private key in PEM form; as ssl_certificate, or store: and a URI of OpenSSL's"},
     row("ssl_certificate_cache", 3, bind_file_cache, FIELD(cache_of_files), "off | max=N [inactive=time] [valid=time]",
         "how many certificates and keys are kept whose names have variables, and how long", "off"),
-    row("ssl_password_file", 1, set_path, FIELD(passwords), "file",
+    row("ssl_password_file", 1, placed<set_path, net::TlsPart::passwords>, FIELD(passwords), "file",
         "pass phrases of the keys, one a line, that are tried in turn"),
     row("ssl_protocols", -1, bind_protocols, FIELD(protocols), "[TLSv1] [TLSv1.1] [TLSv1.2] [TLSv1.3]",
         "protocol versions that are accepted", "TLSv1.2 TLSv1.3"),
-    row("ssl_ciphers", 1, bind_ciphers, FIELD(ciphers), "ciphers", "cipher suites in OpenSSL's notation",
-        "HIGH:!aNULL:!MD5"),
-    row("ssl_dhparam", 1, set_path, FIELD(dh_params), "file",
+    row("ssl_ciphers", 1, placed<bind_ciphers, net::TlsPart::ciphers>, FIELD(ciphers), "ciphers",
+        "cipher suites in OpenSSL's notation", "HIGH:!aNULL:!MD5"),
+    row("ssl_dhparam", 1, placed<set_path, net::TlsPart::dh_params>, FIELD(dh_params), "file",
         "parameters for DHE ciphers; without them there are none"),
-    row("ssl_ecdh_curve", 1, set_str, FIELD(curves), "curve", "curves for key exchange", "auto"),
+    row("ssl_ecdh_curve", 1, placed<set_str, net::TlsPart::curves>, FIELD(curves), "curve", "curves for key exchange",
+        "auto"),
     row("ssl_prefer_server_ciphers", 1, set_flag, FIELD(prefer_server_ciphers), "on | off",
         "our order of ciphers counts", "off"),
     row("ssl_verify_client", 1, bind_verify, FIELD(verify), "on | off | optional | optional_no_ca",
         "whether clients are asked for a certificate, and must have a good one", "off"),
     row("ssl_verify_depth", 1, set_num, FIELD(verify_depth), "number", "longest chain of a client's certificate", "1"),
-    row("ssl_client_certificate", 1, set_path, FIELD(client_certificate), "file",
-        "authorities that clients' certificates are verified with; clients are told their names"),
-    row("ssl_trusted_certificate", 1, set_path, FIELD(trusted_certificate), "file",
+    row("ssl_client_certificate", 1, placed<set_path, net::TlsPart::client_authorities>, FIELD(client_certificate),
+        "file", "authorities that clients' certificates are verified with; clients are told their names"),
+    row("ssl_trusted_certificate", 1, placed<set_path, net::TlsPart::authorities>, FIELD(trusted_certificate), "file",
         "authorities that clients' certificates are verified with; clients are not told"),
-    row("ssl_crl", 1, set_path, FIELD(crl), "file", "revoked certificates, in PEM form"),
+    row("ssl_crl", 1, placed<set_path, net::TlsPart::revoked>, FIELD(crl), "file", "revoked certificates, in PEM form"),
     row("ssl_session_cache", 2, bind_cache, FIELD(cache), "off | none | [builtin[:size]] [shared:name:size]",
         "where the sessions of clients without tickets are kept; a shared one serves every shard and outlives reloads",
         "none"),
@@ -497,7 +536,7 @@ const Row kTable[] = {
      "48 or 80 random bytes that tickets are sealed with; the first file seals, all open"},
     row("ssl_stapling", 1, set_flag, FIELD(stapling), "on | off",
         "whether an OCSP answer is sent along with the certificate: ssl_stapling_file's, or a responder's", "off"),
-    row("ssl_stapling_file", 1, set_path, FIELD(stapling_file), "file",
+    row("ssl_stapling_file", 1, placed<set_path, net::TlsPart::stapled>, FIELD(stapling_file), "file",
         "OCSP answer about the certificate, in DER form (openssl ocsp -respout)"),
     row("ssl_reject_handshake", 1, set_flag, FIELD(reject_handshake), "on | off",
         "refuses handshakes for this server's names", "off"),

@@ -6,7 +6,7 @@ struct ssl_ctx_st;
 
 namespace weir::net {
 struct TlsOptions;
-}
+}  // namespace weir::net
 namespace weir::proxy {
 struct Segment;
 class Transaction;

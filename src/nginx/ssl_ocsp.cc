@@ -161,7 +161,7 @@ void ask_about_clients(Scope& scope, const ServerBlock& server, ssl_ctx_st* cont
     }
     if (!o.names && !scope.options.offline) ocsp::look_up(o.responder);
   }
-  scope.arena.own<ocsp::ClientStatus>(std::move(o))->watch(context);
+  if (context) scope.arena.own<ocsp::ClientStatus>(std::move(o))->watch(context);
 }
 
 const Module kSslOcspModule{"ssl_ocsp", sizeof(OcspConf), module_create<OcspConf>, kTable, merge_ocsp};
