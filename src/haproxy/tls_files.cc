@@ -3,13 +3,14 @@
 
 #include <errno.h>
 #include <fmt/format.h>
-#include <openssl/x509.h>
 #include <string.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+
+#include "net/tls_files.h"
 
 namespace weir::haproxy {
 namespace {
@@ -57,15 +58,6 @@ void drop_keys(std::string& pem) {
     }
     pem.erase(at, std::min(pem.find('\n', end), pem.size()) - at);
   }
-}
-
-// What is to be said of a certificate whose time is over; clients refuse it.
-std::string expiry(const net::TlsIdentity& identity, const std::string& file) {
-  const ASN1_TIME* end = X509_get0_notAfter(identity.certificate());
-  tm date{};
-  if (X509_cmp_current_time(end) >= 0 || !ASN1_TIME_to_tm(end, &date)) return {};
-  return fmt::format("the certificate in '{}' expired on {:04}-{:02}-{:02}", file, date.tm_year + 1900, date.tm_mon + 1,
-                     date.tm_mday);
 }
 
 // HAProxy's ssl_store_load_locations_file(): of a folder, the files with these extensions.
@@ -155,7 +147,9 @@ net::TlsStore::Certificate* load_certificate(Global& global, const std::string& 
     faults.push_back(why == "no private key" ? fmt::format("no private key in '{0}' and none in '{0}.key'", file)
                                              : fmt::format("unable to load certificate from file '{}': {}", file, why));
   if (!warning.empty()) warning = fmt::format("'{}': {}", file, warning);
-  if (made && warning.empty()) warning = expiry(*made->identity, file);
+  if (!made || !warning.empty()) return made;
+  if (const std::string day = net::expired_on(made->identity->certificate()); !day.empty())
+    warning = fmt::format("the certificate in '{}' expired on {}", file, day);
   return made;
 }
 

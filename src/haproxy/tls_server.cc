@@ -52,6 +52,7 @@ ssl_ctx_st* make_server_tls(Scope& scope, const ServerOptions& options, const st
     std::vector<std::string> faults;
     std::string warning;
     auto* certificate = load_certificate(scope.global, path, {}, faults, warning);
+    if (!warning.empty()) scope.warning(c.word.where, warning);
     for (const std::string& fault : faults) scope.missing_file(c.word.where, fault);
     if (!certificate) continue;
     if (!certificate->identity) {

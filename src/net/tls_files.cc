@@ -215,6 +215,19 @@ std::shared_ptr<const TlsIdentity> TlsFiles::get(const Wanted& wanted, int64_t n
   return made;
 }
 
+std::string TlsFiles::expired_on(const std::string& certificate) {
+  Faults faults;
+  const PartPtr chain = part(false, {certificate, {}, nullptr}, 0, faults);
+  return chain ? net::expired_on(chain->chain[0]) : std::string();
+}
+
+std::string expired_on(const x509_st* certificate) {
+  const ASN1_TIME* end = X509_get0_notAfter(certificate);
+  tm date{};
+  if (X509_cmp_current_time(end) >= 0 || !ASN1_TIME_to_tm(end, &date)) return {};
+  return fmt::format("{:04}-{:02}-{:02}", date.tm_year + 1900, date.tm_mon + 1, date.tm_mday);
+}
+
 bool is_tls_file(Str name) {
   return !name.starts_with(kData) && !name.starts_with(kStore);
 }

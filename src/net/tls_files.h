@@ -41,6 +41,8 @@ class TlsFiles {
   // Reads what is not kept, which may stall. Null with the reasons in `faults`, or the first one in `problem`.
   std::shared_ptr<const TlsIdentity> get(const Wanted& wanted, int64_t now_s, Faults& faults);
   std::shared_ptr<const TlsIdentity> get(const Wanted& wanted, int64_t now_s, std::string& problem);
+  // expired_on() of the first certificate under that name.
+  std::string expired_on(const std::string& certificate);
 
  private:
   struct Part;
@@ -68,6 +70,8 @@ class TlsFiles {
   std::unordered_map<std::string, std::list<Kept>::iterator> by_name_;
 };
 
+// The day that a certificate's time was over on, "2026-01-31"; empty: it is not over.
+std::string expired_on(const x509_st* certificate);
 // Whether it is the name of a file.
 bool is_tls_file(Str name);
 // The pass phrases of a file, one a line; OpenSSL would ask the terminal. Empty with the reason in `problem`.

@@ -146,6 +146,7 @@ ssl_ctx_st* context_for(Scope& scope, const ProxySslConf& c, config::Where where
       scope.diag.note(where, p.text);
     else
       scope.error(where, p.text, std::string(net::remedy_of(p.part))).product = p.text;
+  for (const auto& [certificate, key] : options.pairs) warn_expired(scope, *options.files, certificate, where);
   if (context) scope.model.keep_tls(context);
   return context;
 }

@@ -415,6 +415,9 @@ ssl_ctx_st* make_context(Scope& scope, ServerBlock& server) {
   net::TlsProblems problems;
   ssl_ctx_st* made = net::make_tls_server(o, problems);
   tell(scope, server, problems);
+  for (uint32_t i = 0; i < c.certificates.size; i++)
+    if (!has_variables(c.certificates[i]))
+      warn_expired(scope, *o.files, std::string(c.certificates[i]), c.certificate_places[i]);
   ask_about_clients(scope, server, made, c.verify.get(VerifyClient::off) != VerifyClient::optional_no_ca);
   if (!made) return nullptr;
   scope.model.keep_tls(made);
@@ -559,6 +562,13 @@ void share_tls_files(Scope& scope, net::TlsOptions& options) {
   options.trust = &main.trust;
   read_trust(scope, options.authorities, net::TlsTrustFiles::Kind::authorities);
   read_trust(scope, options.revoked, net::TlsTrustFiles::Kind::revocations);
+}
+
+void warn_expired(Scope& scope, net::TlsFiles& files, const std::string& certificate, config::Where where) {
+  const std::string day = files.expired_on(certificate);
+  if (day.empty()) return;
+  std::string text = fmt::format("certificate \"{}\" expired on {}", certificate, day);
+  scope.diag.warning(where, text, "renew it: the other side refuses it").product = text;
 }
 
 bool all_tls(const ServerBlock& server) {

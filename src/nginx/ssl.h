@@ -5,6 +5,7 @@
 struct ssl_ctx_st;
 
 namespace weir::net {
+class TlsFiles;
 struct TlsOptions;
 }  // namespace weir::net
 namespace weir::proxy {
@@ -28,6 +29,8 @@ TlsCommand tls_command(Scope& scope, const Directive& d);
 
 // Lets files that several servers and locations name be read once.
 void share_tls_files(Scope& scope, net::TlsOptions& options);
+// Warns of a certificate under that name whose time is over.
+void warn_expired(Scope& scope, net::TlsFiles& files, const std::string& certificate, config::Where where);
 
 // Whether the old `ssl on` makes every address of the server speak TLS. Good once levels are merged.
 bool all_tls(const ServerBlock& server);

@@ -183,6 +183,12 @@ frontend web
     http-request return status 200
 """)
     assert re.search(rf"the certificate in '{both}' expired on 20\d\d-\d\d-\d\d", text)
+    text = warned(f"""
+listen l
+    bind 127.0.0.1:{{port}}
+    server s 127.0.0.1:1 ssl verify none crt {both}
+""")
+    assert re.search(rf"the certificate in '{both}' expired on 20\d\d-\d\d-\d\d", text)
 
 
 @pytest.mark.parametrize("place, words", [

@@ -1,6 +1,8 @@
 """What `nginx -t` refuses and says, and where nginx's files are."""
 
 import os
+import re
+import subprocess
 
 import pytest
 
@@ -159,3 +161,21 @@ def test_http2_is_warned_of(weir, old, new):
 def test_a_group_of_backups_only_is_refused(weir):
     _, done = tried(weir, "    server {\n", "    upstream a { server 127.0.0.1:1 backup; }\n    server {\n")
     assert done.returncode == 1 and 'nginx: [emerg] no servers in upstream "a" in ' in done.stderr
+
+
+def test_certificates_whose_time_is_over_are_told(weir, certs, tmp_path):
+    """As in the haproxy face: the server's own, one in several servers once, and what servers are shown."""
+    for command in ("req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=old -keyout old.key -out old.csr",
+                    "x509 -req -in old.csr -signkey old.key -days -1 -out old.crt"):
+        subprocess.run(["openssl", *command.split()], cwd=tmp_path, check=True, capture_output=True)
+    old, good = tmp_path / "old", certs.leaf()
+    new = f"""listen 127.0.0.1:{{port}} ssl;
+        ssl_certificate {old}.crt; ssl_certificate_key {old}.key;
+        ssl_certificate {good}; ssl_certificate_key {good};
+        location /shown {{ proxy_pass https://127.0.0.1:1; proxy_ssl_certificate {good}; proxy_ssl_certificate_key {good}; }}
+        location /old {{ proxy_pass https://127.0.0.1:1; proxy_ssl_certificate {old}.crt; proxy_ssl_certificate_key {old}.key; }}
+        """
+    _, done = tried(weir, "listen 127.0.0.1:{port};", new)
+    assert done.returncode == 0
+    told = re.findall(r"\[warn\] certificate \"(.*)\" expired on 20\d\d-\d\d-\d\d in .*:(\d+)", done.stderr)
+    assert sorted(told) == [(f"{old}.crt", "10"), (f"{old}.crt", "13")]
