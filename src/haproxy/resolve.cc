@@ -365,15 +365,33 @@ void report_backend(Scope& scope, const Proxy& p, const Target& t, Str keyword) 
   std::vector<Str> names;
   for (const Proxy* other : scope.global.proxies)
     if (other->is_back()) names.push_back(other->name);
-  for (const model::Pool* pool : scope.model.pools) names.push_back(pool->name);
+  for (const model::Pool* pool : scope.model.pools)
+    if (!pool->unnamed) names.push_back(pool->name);
   Str near = config::nearest(t.name, names);
   scope.error(t.where, fmt::format("there is no backend '{}'", t.name),
               near.empty() ? std::string() : fmt::format("did you mean '{}'?", near),
               fmt::format("Proxy '{}': unable to find required {}: '{}'.", p.name, keyword, t.name));
 }
 
+// How requests of the frontend go to a pool of the other vocabulary; null: one that requests name.
+const proxy::Forward* plan_for(Scope& scope, const Proxy& p, const model::Pool* pool) {
+  auto* plan = scope.arena.make<proxy::Forward>(p.plan);
+  plan->pool = pool;
+  plan->stay = false;
+  plan->tries = 0;
+  plan->conf = nullptr;
+  plan->tls = nullptr;
+  const Timeouts& timeouts = p.s.timeouts;
+  plan->connect_timeout = limit(timeouts.connect);
+  plan->read_timeout = plan->send_timeout = limit(timeouts.server);
+  return plan;
+}
+
 void find_target(Scope& scope, const Proxy& p, Target& t, Str keyword) {
-  if (t.format) return;
+  if (t.format) {
+    t.plan = plan_for(scope, p, nullptr);
+    return;
+  }
   t.backend = scope.global.find_proxy(t.name, false);
   if (t.backend) {
     if (t.backend->s.mode == Mode::log) {
@@ -393,16 +411,12 @@ void find_target(Scope& scope, const Proxy& p, Target& t, Str keyword) {
   }
   t.pool = scope.model.find_pool(t.name);
   if (!t.pool) return report_backend(scope, p, t, keyword);
-  auto* plan = scope.arena.make<proxy::Forward>(p.plan);
-  plan->pool = t.pool;
-  plan->stay = false;
-  plan->tries = 0;
-  plan->conf = nullptr;
-  plan->tls = nullptr;
-  const Timeouts& timeouts = p.s.timeouts;
-  plan->connect_timeout = limit(timeouts.connect);
-  plan->read_timeout = plan->send_timeout = limit(timeouts.server);
-  t.plan = plan;
+  if (t.pool->unnamed) {
+    scope.error(t.where, fmt::format("'{}' is an address that proxy_pass names, and no upstream", t.name),
+                fmt::format("write upstream NAME {{ server {}; }} and name that", t.name));
+    return;
+  }
+  t.plan = plan_for(scope, p, t.pool);
 }
 
 void resolve_names(Scope& scope, Proxy& p) {

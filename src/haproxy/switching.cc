@@ -17,6 +17,7 @@ namespace {
 void look_up(const Transaction& txn, Str name, const Proxy*& backend, const model::Pool*& pool) {
   backend = global(txn.shard.model).find_proxy(name, false);
   if (!backend) pool = txn.shard.model.find_pool(name);
+  if (pool && pool->unnamed) pool = nullptr;
 }
 
 // What rules of the frontend set for its own backend side does not go along to another one.
@@ -44,8 +45,11 @@ Next enter(Transaction& txn, Cursor& c, const Proxy& backend) {
   return Next::goto_;
 }
 
-Next enter_pool(Transaction& txn, const Target& target) {
-  return txn.forward(target.plan);
+Next enter_pool(Transaction& txn, const Target& target, const model::Pool* pool) {
+  if (target.pool) return txn.forward(target.plan);
+  auto* plan = txn.arena.make<proxy::Forward>(*target.plan);
+  plan->pool = pool;
+  return txn.forward(plan);
 }
 
 Next no_backend(Transaction& txn) {
@@ -81,12 +85,12 @@ Next run_switching(Transaction& txn, Cursor& c, const void* conf) {
     if (s.target.format) look_up(txn, render(*s.target.format, ctx), backend, pool);
     if (backend && !may_choose(front, *backend, ctx, forced)) continue;
     if (backend) return enter(txn, c, *backend);
-    if (pool && s.target.plan) return enter_pool(txn, s.target);
+    if (pool) return enter_pool(txn, s.target, pool);
     if (s.target.format) break;
   }
   if (front.fallback.backend && may_choose(front, *front.fallback.backend, ctx, forced))
     return enter(txn, c, *front.fallback.backend);
-  if (front.fallback.pool) return enter_pool(txn, front.fallback);
+  if (front.fallback.pool) return enter_pool(txn, front.fallback, front.fallback.pool);
   if (front.kind == Kind::listen && front.pool) return enter(txn, c, front);
   return no_backend(txn);
 }

@@ -120,6 +120,7 @@ struct Pool {
   uint32_t keepalive_time = 3600000;  // ms of life after which it is not kept any more; 0: no limit
   bool tcp = false;
   bool passive_health = false;  // nginx: max_fails counts
+  bool unnamed = false;  // of an address that a rule gives (nginx); `name` is the address
   PoolLimits limits;
   const void* conf = nullptr;  // the personality's own (haproxy::Proxy)
   const proxy::Personality* personality = nullptr;

@@ -314,6 +314,7 @@ model::Pool* find_or_make_pool(Scope& scope, Str target, uint16_t default_port, 
   bool found = lookup(scope, target, default_port, where, addrs);
   if (!found && !scope.options.offline && scope.options.face != config::Dialect::weir) return nullptr;
   model::Pool* pool = new_pool(scope, target, key);
+  pool->unnamed = true;
   pool->keepalive = 0;
   model::Server pattern;
   pattern.host = scope.arena.dup(target.substr(0, target.rfind(':')));

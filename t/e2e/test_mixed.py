@@ -93,6 +93,42 @@ def test_haproxy_frontend_enters_upstream(proxy, origin):
     assert len(origin.requests) == 6
 
 
+NAMED = """
+error_log stderr info;
+defaults { mode http; timeout connect 1s; timeout client 20s; timeout server 20s; }
+frontend web {
+    bind 127.0.0.1:{port};
+    use_backend %[path,field(2,/)];
+    default_backend other;
+}
+backend other { http-request return status 404; }
+upstream classic { server {origin}; }
+server {
+    listen 127.0.0.1:{inner_port};
+    location / { proxy_pass http://{origin}; }
+}
+"""
+
+
+def test_requests_name_upstreams_and_no_addresses(weir, origin):
+    """What a location's proxy_pass goes to has no name that clients could reach it by."""
+    proxy = weir("weir", text=NAMED, origin=origin)
+    assert proxy.get("/classic/a").status == 200
+    assert proxy.get(f"/{origin}/a").status == 404
+    assert proxy.get("/nobody/a").status == 404
+    assert [r.target for r in origin.requests] == ["/classic/a"]
+
+
+def test_an_address_is_no_backend(weir, origin):
+    more = "frontend more { bind 127.0.0.1:{more_port}; use_backend {origin} if { path /a }; default_backend {origin}; }"
+    proxy = weir("weir", text=NAMED + more, origin=origin, start=False)
+    done = proxy.run("check", str(proxy.conf))
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    assert said.count(f"error: '{origin}' is an address that proxy_pass names, and no upstream") == 2
+    assert f"write upstream NAME {{ server {origin}; }} and name that" in said
+
+
 def test_haproxy_frontend_uses_its_backend(proxy, origin):
     with Client(proxy.places["haport"]) as client:
         assert client.request("/a").status == 200
