@@ -21,7 +21,7 @@ const std::vector<const Command*>& all_commands() {
           kAddServerCommands,   kFrontendCommands, kLimitCommands,   kStreamCommands,  kPatternCommands,
           kCertificateCommands, kTrustCommands,    kSniCommands,     kCrtListCommands, kVariableCommands,
           kShardCommands,       kNameCommands,     kSocketCommands,  kDebugCommands,   kTableCommands,
-          kPeersCommands,       kEventCommands,    kPublishCommands, kAbsentCommands})
+          kPeersCommands,       kEventCommands,    kPublishCommands, kCookieCommands,  kAbsentCommands})
       for (const Command& c : table) rows.push_back(&c);
     return rows;
   }();

@@ -67,6 +67,7 @@ extern const Commands kServerCommands;
 extern const Commands kAddServerCommands;
 extern const Commands kFrontendCommands;
 extern const Commands kPublishCommands;
+extern const Commands kCookieCommands;
 extern const Commands kLimitCommands;
 extern const Commands kStreamCommands;
 extern const Commands kPatternCommands;

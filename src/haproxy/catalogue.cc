@@ -36,6 +36,7 @@ stats::ProxyEntry entry_of(const Proxy& p) {
   e.back_counters = p.back_counters;
   e.publication = p.publication;
   if (p.publication) p.publication->settle(p.unpublished);
+  if (p.publication) p.publication->settle_cookies(p.s.cookie.dynamic, p.s.cookie.key);
   if (p.pool) e.algorithm = p.pool->balancer->name();
   return e;
 }

@@ -69,7 +69,7 @@ const model::Server* find_server(Transaction& txn, const Proxy& back, const Pers
   char buffer[16];
   const uint64_t now = txn.shard.loop.now();
   for (const model::Server* s : back.pool->servers) {
-    if (cookie_of(*s, back.s.cookie, buffer) != id || s->absent()) continue;
+    if (cookie_of(*s, back, buffer) != id || s->absent()) continue;
     const bool serves = model::keeps_clients(*s, now);
     p.cookies->sent = serves ? CookieSent::valid : CookieSent::down;
     if (serves || persists_on(*s, back, p, now)) return s;
@@ -141,7 +141,7 @@ void change_set_cookie(Transaction& txn, Exchange& x, Header& header, const Cook
     return;
   }
   char buffer[16];
-  Str own = cookie_of(*txn.server, conf, buffer);
+  Str own = cookie_of(*txn.server, *x.back, buffer);
   if (own.empty() || (!conf.rewrite && !conf.prefix)) return;
   auto begin = static_cast<size_t>(c.value.data() - header.value.data());
   Str head = header.value.substr(0, begin), tail = header.value.substr(begin + (conf.rewrite ? c.value.size() : 0));
@@ -207,7 +207,7 @@ void insert(Transaction& txn, Exchange& x) {
   const CookieSettings& conf = x.back->s.cookie;
   CookieUse& use = *x.persistence.cookies;
   char buffer[16];
-  Str own = cookie_of(*txn.server, conf, buffer);
+  Str own = cookie_of(*txn.server, *x.back, buffer);
   Str value;
   if (own.empty()) {
     value = txn.arena.cat(conf.name, "=; Expires=Thu, 01-Jan-1970 00:00:01 GMT; path=/", conf.attributes);
@@ -278,14 +278,18 @@ void note_refused_cookies(Transaction& txn, Exchange& x) {
   if (!x.persistence.cookies) read_cookies(txn, x);
 }
 
-Str cookie_of(const model::Server& server, const CookieSettings& settings, char (&buffer)[16]) {
+Str cookie_of(const model::Server& server, const Proxy& back, char (&buffer)[16]) {
   auto& options = *static_cast<const ServerOptions*>(server.conf);
   if (options.cookie.data()) return options.cookie;
   const net::Addr& addr = server.address();
-  if (!settings.dynamic || settings.key.empty() || !addr.is_ip()) return {};
+  if (!back.publication->dynamic_cookies.load(std::memory_order_relaxed) || !addr.is_ip()) return {};
+  char set[128];
+  Str key = back.publication->cookie_key.get(set);
+  if (key.empty()) key = back.s.cookie.key;
+  if (key.empty()) return {};
   XXH64_state_t state;
   XXH64_reset(&state, 0);
-  XXH64_update(&state, settings.key.data(), settings.key.size());
+  XXH64_update(&state, key.data(), key.size());
   if (addr.family == AF_INET)
     XXH64_update(&state, &addr.v4, sizeof addr.v4);
   else

@@ -16,8 +16,8 @@ extern const proxy::Segment kResponsePersistence;
 // The log's letters and captures of a request that was refused before its cookies were looked at.
 void note_refused_cookies(proxy::Transaction& txn, Exchange& x);
 
-// The value by which a cookie names this server; empty: none does. `buffer` may hold it.
-Str cookie_of(const model::Server& server, const CookieSettings& settings, char (&buffer)[16]);
+// The value by which a cookie names this server of that backend; empty: none does. `buffer` may hold it.
+Str cookie_of(const model::Server& server, const Proxy& back, char (&buffer)[16]);
 // Whether persistence may send a request there now: it serves, or the proxy or a rule insists.
 bool persists_on(const model::Server& server, const Proxy& back, const Persistence& p, uint64_t now_ms);
 

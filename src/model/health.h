@@ -37,6 +37,14 @@ class SharedText {
     }
     return {bytes, strnlen(bytes, kMost)};
   }
+  // The same without an allocation.
+  Str get(char (&bytes)[size]) const {
+    for (size_t i = 0; i < words_.size(); i++) {
+      uint64_t word = words_[i].load(std::memory_order_relaxed);
+      memcpy(bytes + 8 * i, &word, 8);
+    }
+    return {bytes, strnlen(bytes, kMost)};
+  }
   bool empty() const { return !(words_[0].load(std::memory_order_relaxed) & 0xff); }
 
  private:

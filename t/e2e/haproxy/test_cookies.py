@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from rig.generations import Generations
 from rig.origin import Reply
 
 CONF = """
@@ -42,10 +43,10 @@ def two(origins):
 
 @pytest.fixture
 def start(weir, two, syslog):
-    def make(*lines, servers=SERVERS, front="", **places):
+    def make(*lines, servers=SERVERS, front="", begin=True, **places):
         lines = "\n    ".join([*lines, *servers])
-        return weir("haproxy", text=CONF.replace("{lines}", lines).replace("{front}", front), syslog=syslog, **two,
-                    **places)
+        return weir("haproxy", text=CONF.replace("{lines}", lines).replace("{front}", front), syslog=syslog, start=begin,
+                    **two, **places)
 
     return make
 
@@ -339,6 +340,58 @@ def test_dynamic_cookies_come_from_key_and_address(start, two):
         assert [who(ask(proxy, f"SRV={value}")) for _ in range(3)] == [name] * 3
     other = start("cookie SRV insert dynamic", "dynamic-cookie-key other", servers=servers)
     assert set_cookies(ask(other))[0] not in seen.values()
+
+
+def test_dynamic_cookies_change_at_run_time(start, two):
+    """The value of cookies is HAProxy's hash of key, address and port; servers with a cookie of their own keep it."""
+    servers = ["server a {a}", "server b {b} cookie own"]
+    proxy = start("cookie SRV insert", "dynamic-cookie-key secret", servers=servers)
+    admin = proxy.runtime()
+
+    def cookies():
+        answers = [ask(proxy), ask(proxy)]
+        return {who(answer): set_cookies(answer)[0].split(";")[0] for answer in answers}
+
+    assert cookies() == {"a": "SRV=", "b": "SRV=own"}
+    assert admin("enable dynamic-cookie backend b") == ""
+    first = cookies()
+    assert re.fullmatch(r"SRV=[0-9a-f]{16}", first["a"]) and first["b"] == "SRV=own"
+    configured = start("cookie SRV insert dynamic", "dynamic-cookie-key secret", servers=servers)
+    assert set_cookies(ask(configured))[0].split(";")[0] == first["a"]
+    assert admin("set dynamic-cookie-key backend b another") == ""
+    second = cookies()
+    assert re.fullmatch(r"SRV=[0-9a-f]{16}", second["a"]) and second["a"] != first["a"]
+    assert [who(ask(proxy, second["a"])) for _ in range(3)] == ["a"] * 3
+    assert admin("disable dynamic-cookie backend b") == ""
+    assert cookies() == {"a": "SRV=", "b": "SRV=own"}
+
+
+def test_keys_of_cookies_outlive_reloads_until_the_file_changes(start, two):
+    proxy = start("cookie SRV insert dynamic", "dynamic-cookie-key secret", servers=["server a {a}"], begin=False)
+    proxy.start("-W", "-db", "-f", str(proxy.conf))
+    generations = Generations(proxy)
+
+    def value():
+        return set_cookies(ask(proxy))[0]
+
+    first = value()
+    assert proxy.runtime()("set dynamic-cookie-key backend b another") == ""
+    second = value()
+    generations.reload_and_drain()
+    assert value() == second != first
+    proxy.conf.write_text(proxy.conf.read_text().replace("key secret", "key third"))
+    generations.reload_and_drain()
+    assert value() not in (first, second)
+
+
+@pytest.mark.parametrize("command, answer", [
+    ("enable dynamic-cookie backend", "A backend name is expected."),
+    ("disable dynamic-cookie backend nobody", "No such backend."),
+    ("set dynamic-cookie-key backend b", "String value expected."),
+    ("set dynamic-cookie-key backend b " + 128 * "k", "The key may have 127 bytes."),
+])
+def test_what_commands_about_dynamic_cookies_refuse(start, command, answer):
+    assert start("cookie SRV insert").runtime()(command) == answer
 
 
 def test_cookies_are_captured(start, two, syslog):
