@@ -2,6 +2,8 @@
 // look something up at that moment still use the old ones, which are freed a turn of every shard's loop later.
 #include <fmt/format.h>
 
+#include <memory>
+
 #include "control/command.h"
 
 namespace weir::control {
@@ -10,6 +12,43 @@ namespace {
 using expr::PatternSource;
 using expr::Value;
 using Texts = std::vector<expr::PatternSet::Text>;
+
+// The entries of one source as they are when it is asked for, a piece at a time.
+struct Listing {
+  static constexpr size_t kPiece = 64 * 1024;
+  const PatternSource* source;
+  std::shared_ptr<const Texts> kept;  // what they were, once they have changed; null: they are the source's
+  size_t at = 0;
+
+  // False: nothing is left.
+  bool write(std::string& out) {
+    const Texts& texts = kept ? *kept : source->texts;
+    for (const size_t end = out.size() + kPiece; at < texts.size() && out.size() < end; at++) {
+      const auto& t = texts[at];
+      fmt::format_to(std::back_inserter(out), "{:#x} {}{}{}\n", reinterpret_cast<uintptr_t>(&t), t.key,
+                     source->is_map ? " " : "", source->is_map ? Str(t.value) : Str());
+    }
+    return at < texts.size();
+  }
+};
+
+// Those that are under way; of the control thread.
+std::vector<std::weak_ptr<Listing>>& listings() {
+  static std::vector<std::weak_ptr<Listing>> all;
+  return all;
+}
+
+// `texts` are the source's no more.
+void keep_for_listings(const PatternSource& source, Texts texts) {
+  std::erase_if(listings(), [](const auto& l) { return l.expired(); });
+  std::shared_ptr<const Texts> kept;
+  for (const auto& weak : listings()) {
+    const std::shared_ptr<Listing> l = weak.lock();
+    if (l->source != &source || l->kept) continue;
+    if (!kept) kept = std::make_shared<const Texts>(std::move(texts));
+    l->kept = kept;
+  }
+}
 
 bool is_map(const Call& call) {
   return call.word(1) == "map";
@@ -44,6 +83,7 @@ Outcome publish(Call& call, PatternSource& source, Texts texts) {
     source.texts.swap(texts);
     return call.refuse(fmt::format("{}.\n", error));
   }
+  keep_for_listings(source, std::move(texts));
   call.server.retire(std::move(old));
   return Outcome::done;
 }
@@ -65,11 +105,11 @@ Outcome show(Call& call) {
   }
   const PatternSource* source = find_source(call, call.word(2));
   if (!source) return Outcome::done;
-  for (const auto& t : source->texts) {
-    fmt::format_to(std::back_inserter(call.out), "{:#x} {}{}{}\n", reinterpret_cast<uintptr_t>(&t), t.key,
-                   source->is_map ? " " : "", source->is_map ? t.value : std::string());
-  }
-  return Outcome::done;
+  auto listing = std::make_shared<Listing>(Listing{source, nullptr});
+  if (!listing->write(call.out)) return Outcome::done;
+  listings().push_back(listing);
+  call.session.pour([listing](std::string& out) { return listing->write(out); });
+  return Outcome::later;
 }
 
 // One pair per line. False: a line has no value.

@@ -41,6 +41,7 @@ void Session::start() {
 void Session::close() {
   if (closed_) return;
   closed_ = true;
+  pour_ = nullptr;
   server_.ended(this);
   auto gone = [](uv_handle_t* h) {
     auto* self = static_cast<Session*>(h->data);
@@ -56,16 +57,16 @@ void Session::watch() {
   // What cannot be worked on yet stays in the kernel, beyond one more line or payload.
   const bool held_up = busy_ || out_.size() >= kMaxPending;
   const bool enough = held_up && in_.size() >= std::max(server_.access().max_line, server_.access().max_payload);
-  int events = (end_of_input_ || finishing_ || enough ? 0 : UV_READABLE) | (out_.empty() ? 0 : UV_WRITABLE);
+  int events = (end_of_input_ || finishing_ || enough ? 0 : UV_READABLE) | (out_.empty() && !pour_ ? 0 : UV_WRITABLE);
   // Nothing urgent ever comes: that the client has gone is told with it.
   if (events == 0) events = UV_PRIORITIZED;
   uv_poll_start(&poll_, events,
                 [](uv_poll_t* p, int status, int e) { static_cast<Session*>(p->data)->on_io(status, e); });
 }
 
-// A silent client is disconnected; while a command runs, it may be silent.
+// A silent client is disconnected; while a command runs, it may be silent, but has to read what is there.
 void Session::arm() {
-  if (busy_) {
+  if (busy_ && !pour_) {
     if (!wake_) uv_timer_stop(&timer_);
     return;
   }
@@ -107,6 +108,7 @@ bool Session::read_some() {
 
 // Works through the input. A client that does not read its answers is not served further.
 void Session::pump() {
+  if (pour_ && out_.size() < kMaxPending) take_piece();
   do {
     bool went_on = true;
     while (went_on && !busy_ && !finishing_ && out_.size() < kMaxPending)
@@ -205,6 +207,18 @@ void Session::complete(std::string answer) {
     out_ += answer;
   finish_command();
   pump();
+}
+
+void Session::pour(std::function<bool(std::string& out)> next) {
+  pour_ = std::move(next);
+}
+
+// One a turn of the loop: other sessions have theirs in between.
+void Session::take_piece() {
+  if (pour_(out_)) return;
+  pour_ = nullptr;
+  busy_ = false;
+  finish_command();
 }
 
 void Session::push(Str text) {

@@ -37,6 +37,9 @@ class Session {
   void complete(std::string answer);
   // More of its answer, before it is complete.
   void push(Str text);
+  // The answer comes in pieces: `next` adds one, whenever the client has taken most of what was before, and tells whether there
+  // are more. For a command that is not ready.
+  void pour(std::function<bool(std::string& out)> next);
   // The client has sent something, or has ended: a command that goes on until then takes what came, and ends.
   bool interrupted();
   // Calls `then` after `ms`, unless the session ends first. For a command that is not ready.
@@ -50,6 +53,7 @@ class Session {
   bool take_line();
   bool take_payload();
   bool run_next();
+  void take_piece();
   void finish_command();
   void refuse(Str text);
   void flush();
@@ -75,6 +79,7 @@ class Session {
   bool end_of_input_ = false;
   bool finishing_ = false;  // closes once everything is written
   bool closed_ = false;
+  std::function<bool(std::string& out)> pour_;
 };
 
 }  // namespace weir::control
