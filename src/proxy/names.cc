@@ -33,6 +33,9 @@ struct Names::Job {
   std::string key;
   size_t server;  // whose turn it is
   std::vector<Part> parts;
+  int aliases = 0;  // that were followed for all of them
+
+  bool done() const { return std::ranges::all_of(parts, &Part::done); }
 };
 
 Names::Names(NameRules rules) : rules_(std::move(rules)), counts_(new NameCounts[rules_.servers.size()]) {}
@@ -132,7 +135,7 @@ void Names::take(const std::shared_ptr<Job>& job, size_t i, size_t server, uint3
   if (part.done || round != part.round) return;
   part.open--;
   const bool alias = answer.status == DnsStatus::no_data && !answer.alias.empty();
-  if (alias && ++part.aliases <= kAliases) {
+  if (alias && rules_.all_at_once && ++part.aliases <= kAliases) {
     part.name = answer.alias;
     part.tries = rules_.tries;
     return ask_part(job, i);
@@ -143,7 +146,36 @@ void Names::take(const std::shared_ptr<Job>& job, size_t i, size_t server, uint3
   const bool silent = answer.status == DnsStatus::timeout || answer.status == DnsStatus::unreachable;
   if (!good && (silent || rules_.all_at_once) && part.tries > 0) return ask_part(job, i);
   part.done = true;
-  if (std::all_of(job->parts.begin(), job->parts.end(), [](const Part& p) { return p.done; })) finish(*job);
+  if (!rules_.all_at_once)
+    take_together(job, part);
+  else if (job->done())
+    finish(*job);
+}
+
+// ngx_resolver_process_a(). An alias counts when it was told last.
+void Names::take_together(const std::shared_ptr<Job>& job, const Part& last) {
+  const DnsAnswer& answer = last.answer;
+  if (answer.status != DnsStatus::ok && answer.status != DnsStatus::no_data) {
+    for (Part& p : job->parts) {
+      if (&p != &last) p.answer = {};
+      p.done = true;
+    }
+    return finish(*job);
+  }
+  if (!job->done()) return;
+  const bool any = std::ranges::any_of(job->parts, [](const Part& p) { return !p.answer.records.empty(); });
+  if (!any && !answer.alias.empty() && ++job->aliases <= kAliases) return follow(job, answer.alias);
+  finish(*job);
+}
+
+void Names::follow(const std::shared_ptr<Job>& job, const std::string& alias) {
+  const std::string name = alias;
+  for (Part& p : job->parts) {
+    p.name = name;
+    p.tries = rules_.tries;
+    p.done = false;
+  }
+  for (size_t i = 0; i < job->parts.size(); i++) ask_part(job, i);
 }
 
 void Names::finish(Job& job) {

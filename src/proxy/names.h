@@ -19,7 +19,9 @@ class Transaction;
 
 struct NameRules {
   std::vector<net::Addr> servers;  // with ports
-  bool all_at_once = false;  // every server is asked, and the first good answer counts; else they take turns
+  // Every server is asked, and the first good answer counts, for each type of records alone (HAProxy). Else they take turns, an
+  // error about one type is one about the name, and an alias is followed for all types, where none has records (nginx).
+  bool all_at_once = false;
   int tries = 3;  // of a question
   bool v4 = true;
   bool v6 = true;
@@ -68,6 +70,8 @@ class Names {
   void start(Shard& shard, const std::string& key, const std::string& name, What what);
   void ask_part(const std::shared_ptr<Job>& job, size_t part);
   void take(const std::shared_ptr<Job>& job, size_t part, size_t server, uint32_t round, const net::DnsAnswer& answer);
+  void take_together(const std::shared_ptr<Job>& job, const Part& last);
+  void follow(const std::shared_ptr<Job>& job, const std::string& alias);
   void count(size_t server, const net::DnsAnswer& answer);
   void finish(Job& job);
   static void tell(Shard& shard, std::vector<std::pair<int, Then>> waiting, const FoundPtr& found);

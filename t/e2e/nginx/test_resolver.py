@@ -1,10 +1,12 @@
 """Names that are looked up while requests run: resolver, proxy_pass with variables, server … resolve [service=]."""
 
 import hashlib
+import struct
 
 import pytest
 
 from rig import net
+from rig.dns import CODES, TYPES, encode_name
 from rig.origin import Reply
 
 CONF = """
@@ -14,7 +16,7 @@ pid nginx.pid;
 error_log error.log info;
 events {}
 http {
-    resolver {dns} ipv6=off {more};
+    resolver {dns} {more};
     resolver_timeout 2s;
     {upstreams}
     server {
@@ -28,7 +30,7 @@ http {
 
 @pytest.fixture
 def start(weir, dns, origin):
-    def make(workers=1, more="", upstreams="upstream u { server 127.0.0.1:1; }", **places):
+    def make(workers=1, more="ipv6=off", upstreams="upstream u { server 127.0.0.1:1; }", **places):
         text = CONF.replace("{upstreams}", upstreams).replace("{more}", more)
         return weir("nginx", text=text, dns=dns, origin_port=origin.port, workers=workers, **places)
 
@@ -56,7 +58,7 @@ def test_an_answer_is_good_for_its_time(start, dns, origin):
 
 def test_valid_overrides_the_time_of_answers(start, dns, origin):
     dns.set("app.test", "A", "127.0.0.1", ttl=3600)
-    proxy = start(more="valid=1s")
+    proxy = start(more="ipv6=off valid=1s")
     assert proxy.get("/?host=app.test").status == 200
     net.wait_until(lambda: proxy.get("/?host=app.test").status == 200 and len(dns.asked("app.test")) > 1,
                    "another question")
@@ -66,6 +68,34 @@ def test_aliases_are_followed(start, dns, origin):
     dns.set("app.test", "A", "127.0.0.1")
     dns.set("www.test", "CNAME", "app.test")
     assert start().get("/?host=www.test").status == 200
+
+
+def answer_aaaa(dns, name, code=0, alias=None):
+    """Questions for the name's AAAA records get a code and no record, or an alias."""
+    def raw(query, question):
+        if (question.name, question.type) != (name, TYPES["AAAA"]):
+            return None
+        record = [struct.pack("!HHHIH", 0xC00C, TYPES["CNAME"], 1, 60, len(encode_name(alias))) + encode_name(alias)] if alias else []
+        return query[:2] + struct.pack("!HHHHH", 0x8180 | code, 1, len(record), 0, 0) + query[12:] + b"".join(record)
+
+    dns.raw = raw
+
+
+def test_an_error_about_one_kind_of_address_is_one_about_the_name(start, dns, origin):
+    dns.set("app.test", "A", "127.0.0.1")
+    answer_aaaa(dns, "app.test", code=CODES["SERVFAIL"])
+    proxy = start(more="ipv6=on")
+    assert proxy.get("/?host=app.test").status == 502
+    proxy.wait_log(r"app\.test could not be resolved \(2: Server failure\)")
+    dns.raw = None
+    assert proxy.get("/?host=app.test").status == 200
+
+
+def test_an_alias_counts_where_there_are_no_addresses(start, dns, origin):
+    dns.set("app.test", "A", "127.0.0.1")
+    answer_aaaa(dns, "app.test", alias="other.test")
+    assert start(more="ipv6=on").get("/?host=app.test").status == 200
+    assert not dns.asked("other.test")
 
 
 def test_long_answers_come_over_tcp(start, dns, origin):
@@ -101,7 +131,7 @@ def test_the_next_address_is_tried(start, dns, origin):
 
 
 def test_without_a_resolver_names_are_errors(weir, origin, dns):
-    proxy = weir("nginx", text=CONF.replace("resolver {dns} ipv6=off {more};", "").replace(
+    proxy = weir("nginx", text=CONF.replace("resolver {dns} {more};", "").replace(
         "{upstreams}", "upstream u { server 127.0.0.1:1; }"), origin_port=origin.port, workers=1)
     assert proxy.get("/?host=app.test").status == 502
     proxy.wait_log("no resolver defined to resolve app.test")
@@ -112,7 +142,7 @@ GROUP = "upstream u { zone u 64k; server app.test:{origin_port} resolve {options
 
 def test_a_group_follows_its_name(start, dns, origin):
     dns.set("app.test", "A", "127.0.0.1", ttl=1)
-    proxy = start(more="valid=1s", upstreams=GROUP.replace("{options}", "max_fails=0"))
+    proxy = start(more="ipv6=off valid=1s", upstreams=GROUP.replace("{options}", "max_fails=0"))
     net.wait_until(lambda: proxy.get("/group").status == 200, "the first address")
     dns.set("app.test", "A", "127.0.0.3", ttl=1)
     net.wait_until(lambda: proxy.get("/group").status == 502, "another address, where nobody is")
@@ -131,7 +161,7 @@ def test_addresses_without_a_place_are_told_once(start, dns):
         dns.set("app.test", "A", *(f"127.0.1.{i}" for i in range(count)), ttl=1)
 
     addresses(40)
-    proxy = start(more="valid=1s", upstreams=GROUP.replace("{options}", "max_fails=0"))
+    proxy = start(more="ipv6=off valid=1s", upstreams=GROUP.replace("{options}", "max_fails=0"))
     proxy.wait_log(r'\[error\].*app\.test has 40 addresses in upstream "u", which uses 32 of them')
     dns.wait_asked("app.test", len(dns.asked("app.test")) + 3)
     addresses(41)
@@ -144,7 +174,7 @@ def test_addresses_without_a_place_are_told_once(start, dns):
 
 def test_sessions_go_with_the_address(start, dns, origin):
     dns.set("app.test", "A", "127.0.0.1", ttl=1)
-    proxy = start(more="valid=1s", upstreams=GROUP.replace("{options}", "max_fails=0; sticky cookie s"))
+    proxy = start(more="ipv6=off valid=1s", upstreams=GROUP.replace("{options}", "max_fails=0; sticky cookie s"))
 
     def cookie_of(address, status):
         answer = proxy.get("/group")
@@ -163,7 +193,7 @@ def test_services_have_ports_and_weights(start, dns, origins, origin):
     origin.default, other.default = Reply(body=b"a"), Reply(body=b"b")
     dns.set("app.test", "A", "127.0.0.1", ttl=1)
     dns.set("_http._tcp.app.test", "SRV", (1, 1, origin.port, "app.test"), (1, 3, other.port, "app.test"), ttl=1)
-    proxy = start(more="valid=1s", upstreams="upstream u { zone u 64k; server app.test resolve service=http; }")
+    proxy = start(more="ipv6=off valid=1s", upstreams="upstream u { zone u 64k; server app.test resolve service=http; }")
     net.wait_until(lambda: proxy.get("/group").status == 200, "the first addresses")
     bodies = [proxy.get("/group").body for _ in range(40)]
     assert 9 <= bodies.count(b"a") <= 11 and 29 <= bodies.count(b"b") <= 31
