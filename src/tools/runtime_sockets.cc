@@ -32,6 +32,7 @@ master::Wish wish_for(const RuntimeAddress& a) {
   l.unix_uid = a.uid;
   l.unix_gid = a.gid;
   if (a.backlog) l.backlog = a.backlog;
+  l.v6only = a.v6only;
   return master::Wish::of(l, config::Dialect::haproxy);
 }
 
