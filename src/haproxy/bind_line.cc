@@ -51,6 +51,7 @@ namespace {
 
 struct Line {
   model::Listener options;  // what the words say, copied to each listener
+  uint32_t max_conns = 0;  // of each listener; 0: no limit
   TlsOptions tls;
 };
 
@@ -75,7 +76,10 @@ void take(Scope& scope, Line& line, const Row& row, const Word& word, Words args
     l.transparent = true;
   else if (name == "backlog" && read_number(scope, args[0], name, 1, INT32_MAX, n))
     l.backlog = static_cast<int>(n);
-  (void)word;
+  else if (name == "maxconn" && read_number(scope, args[0], name, 0, INT32_MAX, n))
+    line.max_conns = static_cast<uint32_t>(n);
+  if (name == "maxconn" && (scope.context & (kLogForward | kPeers)))
+    scope.diag.note(word.where, "'maxconn' has no effect in weir here: connections count for the whole section");
 }
 
 // Words of one bind line; also checked when nothing can be made of the address.
@@ -103,7 +107,10 @@ void add_listener(Scope& scope, const Line& line, const net::Addr& addr, const A
   l->addr = addr;
   l->text = text;
   l->where = where;
-  if (l->name.empty()) l->name = {};
+  if (line.max_conns) {
+    l->places = scope.arena.own<model::ListenerPlaces>();
+    l->places->most = line.max_conns;
+  }
   l->pair = address.family == Address::Family::socket_pair;
   if (l->pair || address.family == Address::Family::descriptor) l->fd = address.fd;
   if (addr.family == AF_UNIX) {
@@ -173,8 +180,7 @@ constexpr Row kOptionRows[] = {
     option("user", 1, "<user>", "owner of the Unix socket"),
     option("name", 1, "<name>", "name of the socket in statistics"),
     option("id", 1, "<id>", "number of the socket in statistics", "sockets are numbered in the order of the file"),
-    option("maxconn", 1, "<maxconn>", "limit of concurrent connections on this socket",
-           "its connections count for the maxconn of the frontend"),
+    option("maxconn", 1, "<maxconn>", "limit of concurrent connections on this socket"),
     option("tfo", 0, "", "TCP Fast Open", "data in a SYN is not taken; clients send it again"),
     option("nice", 1, "<nice>", "scheduling priority of connections from here",
            "connections are served in the order of their events"),

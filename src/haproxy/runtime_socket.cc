@@ -78,6 +78,8 @@ void bind_socket(void* s, const Directive& d, const Row& row) {
       scope.diag.note(word.where, fmt::format("'{}' has no effect in weir: {}", option->name, option->no_effect));
       continue;
     }
+    if (option->name == "maxconn")
+      scope.diag.note(word.where, "'maxconn' has no effect in weir here: 'stats maxconn' counts for all of them");
     if (option->name == "name" || option->name == "maxconn") continue;
     scope.planned(word.where, fmt::format("stats socket … {}", option->name), true);
     whole = false;

@@ -149,6 +149,12 @@ struct FrontLimits {
   std::atomic<uint32_t> max_rate{0};  // the same for a second; 0: no limit
 };
 
+// Connections that this process has from one listener.
+struct ListenerPlaces {
+  int64_t most = 0;
+  std::atomic<int64_t> taken{0};
+};
+
 struct Listener {
   // Rules about connections, run when one is accepted and when its handshakes are over. Null: none.
   const proxy::Segment* connection_rules = nullptr;
@@ -192,6 +198,7 @@ struct Listener {
   // Equal for listeners between which an idle connection makes no difference: their address and what comes before requests.
   // Set when it begins to serve.
   uint64_t identity = 0;
+  ListenerPlaces* places = nullptr;  // its own limit, where it has one
 };
 
 struct Process {

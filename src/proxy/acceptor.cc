@@ -62,6 +62,7 @@ bool Acceptor::full() const {
     // As in HAProxy, each process has its own: those that drain hold places that nobody here could wait for.
     if (most >= 0 && listener_.connections->current.own() >= most) return true;
   }
+  if (const model::ListenerPlaces* own = listener_.places; own && own->taken.load() >= own->most) return true;
   return shard_.waits_at_limit() && shard_.full();
 }
 

@@ -216,6 +216,7 @@ void Shard::arrive(const model::Listener& listener, const Arrival& arrival) {
   }
   connections_++;
   if (listener.connections) listener.connections->current.up();
+  if (listener.places) listener.places->taken.fetch_add(1);
   stats::bump(stats::counters().active);
   if (s->arrive(arrival.passport, arrival.tlvs)) return;
   complain(listener, errno, "epoll_ctl() failed");
@@ -283,6 +284,7 @@ void Shard::accepted(const model::Listener& listener, int fd, const net::Addr& p
   s->set_peer(peer);
   connections_++;
   if (listener.connections) listener.connections->opened(loop.now());
+  if (listener.places) listener.places->taken.fetch_add(1);
   stats::Limits& limits = crew.limits;
   limits.connections.count(loop.now());
   limits.sessions.count(loop.now());
@@ -396,6 +398,7 @@ void Shard::closed(http::H1Server& s) {
   upstreams.client_closed(s);
   stats::bump(stats::counters().active, int64_t{-1});
   if (stats::Connections* c = s.listener().connections) c->closed();
+  if (model::ListenerPlaces* own = s.listener().places) own->taken.fetch_sub(1);
   connections_--;
   place_free();
   check_drained();

@@ -196,13 +196,21 @@ listen l
                 "profiling.tasks on"]),
     ("defaults", ["option tcpka", "option clitcpka", "option srvtcpka", "clitcpka-cnt 3", "clitcpka-idle 3s",
                   "clitcpka-intvl 3s", "srvtcpka-cnt 3", "srvtcpka-idle 3s", "srvtcpka-intvl 3s", "timeout client-hs 1s"]),
-    ("bind 127.0.0.1:1", ["maxconn 10", "tfo", "id 3"]),
+    ("bind 127.0.0.1:1", ["tfo", "id 3"]),
 ])
 def test_words_without_effect_are_taken_and_told(warned, place, words):
     bind = f"    {place} {' '.join(words)}" if place.startswith("bind") else "    bind 127.0.0.1:1"
     head = "" if place.startswith("bind") else place + "\n" + "".join(f"    {word}\n" for word in words)
     text = warned(f"listen l\n{bind}\n    http-request return status 200\n", head)
     assert text.count("has no effect in weir: ") == len(words)
+
+
+@pytest.mark.parametrize("section", [
+    "log-forward f\n    bind 127.0.0.1:2 maxconn 4\n    log global\n", "peers p\n    bind 127.0.0.1:2 maxconn 4\n",
+], ids=["log-forward", "peers"])
+def test_limits_of_whole_sections(warned, section):
+    text = warned("listen l\n    bind 127.0.0.1:1\n    http-request return status 200\n" + section)
+    assert "'maxconn' has no effect in weir here: connections count for the whole section" in text
 
 
 def test_a_time_that_is_none_is_said_once(make):
