@@ -16,6 +16,7 @@
 #include "haproxy/server_load.h"
 #include "haproxy/server_origin.h"
 #include "haproxy/server_route.h"
+#include "haproxy/tcp_options.h"
 #include "model/servers.h"
 #include "stats/catalogue.h"
 
@@ -230,6 +231,7 @@ class AddedServers final : public control::ServerMaker {
     if (!s || !(s->number = number_for(scope, *p.pool, o.id, where))) return nullptr;
     check_protocol(scope, p, *s);
     set_route(scope, p, *s);
+    set_server_socket(scope, p, *s);
     expr::References fresh;
     fresh.list.assign(global_.references.list.begin() + static_cast<std::ptrdiff_t>(references),
                       global_.references.list.end());

@@ -248,20 +248,20 @@ const config::Index& index() {
   static const config::Index built = [] {
     config::Index i;
     for (const config::Table& t :
-         {kSectionTable,     kGlobalTable,          kCpuMapTable,       kGlobalTuneTable,    kProxyTable,
-          kBindTable,        kBindOptionTable,      kServerTable,       kServerOptionTable,  kTlsOptionTable,
-          kTimeoutTable,     kOptionTable,          kForwardedTable,    kRetryTable,         kSwitchingTable,
-          kHeaderRuleTable,  kUriRuleTable,         kNormalizeUriTable, kAnswerRuleTable,    kAuthRuleTable,
-          kStatsPageTable,   kRedirectTable,        kVariableRuleTable, kControlRuleTable,   kTcpRuleTable,
-          kErrorfileTable,   kBalanceTable,         kLogTable,          kCaptureTable,       kUniqueIdTable,
-          kMonitorTable,     kCompressionTable,     kUserlistTable,     kCrtStoreTable,      kRuntimeSocketTable,
-          kLuaTable,         kOldWordsTable,        kStateFileTable,    kGlobalProcessTable, kGlobalTlsTable,
-          kCheckRuleTable,   kCheckOptionTable,     kHttpCheckTable,    kHealthcheckTable,   kProtocolCheckTable,
-          kMysqlCheckTable,  kLdapCheckTable,       kSpopCheckTable,    kCheckSpreadTable,   kExternalCheckTable,
-          kCookieTable,      kStickTable,           kLogProfileTable,   kRingTable,          kLogForwardTable,
-          kAddressRuleTable, kForwardedHeaderTable, kTrackTable,        kServerLoadTable,    kPriorityRuleTable,
-          kServerNameTable,  kServerRouteTable,     kRdpCookieTable,    kSourceTable,        kResolversTable,
-          kResolveRuleTable, kPeersTable,           kServerOriginTable})
+         {kSectionTable,       kGlobalTable,      kCpuMapTable,          kGlobalTuneTable,   kProxyTable,
+          kBindTable,          kBindOptionTable,  kServerTable,          kServerOptionTable, kTlsOptionTable,
+          kTimeoutTable,       kTcpOptionTable,   kOptionTable,          kForwardedTable,    kRetryTable,
+          kSwitchingTable,     kHeaderRuleTable,  kUriRuleTable,         kNormalizeUriTable, kAnswerRuleTable,
+          kAuthRuleTable,      kStatsPageTable,   kRedirectTable,        kVariableRuleTable, kControlRuleTable,
+          kTcpRuleTable,       kErrorfileTable,   kBalanceTable,         kLogTable,          kCaptureTable,
+          kUniqueIdTable,      kMonitorTable,     kCompressionTable,     kUserlistTable,     kCrtStoreTable,
+          kRuntimeSocketTable, kLuaTable,         kOldWordsTable,        kStateFileTable,    kGlobalProcessTable,
+          kGlobalTlsTable,     kCheckRuleTable,   kCheckOptionTable,     kHttpCheckTable,    kHealthcheckTable,
+          kProtocolCheckTable, kMysqlCheckTable,  kLdapCheckTable,       kSpopCheckTable,    kCheckSpreadTable,
+          kExternalCheckTable, kCookieTable,      kStickTable,           kLogProfileTable,   kRingTable,
+          kLogForwardTable,    kAddressRuleTable, kForwardedHeaderTable, kTrackTable,        kServerLoadTable,
+          kPriorityRuleTable,  kServerNameTable,  kServerRouteTable,     kRdpCookieTable,    kSourceTable,
+          kResolversTable,     kResolveRuleTable, kPeersTable,           kServerOriginTable})
       i.add(t);
     add_planned(i);
     return i;

@@ -7,6 +7,7 @@
 #include "haproxy/bind.h"
 #include "haproxy/bind_line.h"
 #include "haproxy/tables.h"
+#include "haproxy/tcp_options.h"
 #include "haproxy/tls.h"
 
 namespace weir::haproxy {
@@ -60,7 +61,8 @@ void take(Scope& scope, Line& line, const Row& row, const Word& word, Words args
   model::Listener& l = line.options;
   uint64_t n = 0;
   if (take_tls_option(scope, line.tls, name, args) ||
-      take_socket_owner(scope, name, args, l.unix_mode, l.unix_uid, l.unix_gid))
+      take_socket_owner(scope, name, args, l.unix_mode, l.unix_uid, l.unix_gid) ||
+      take_socket_option(scope, name, args, l.interface, l.socket))
     return;
   if (name == "name")
     l.name = args[0].text;
@@ -181,7 +183,6 @@ constexpr Row kOptionRows[] = {
     option("name", 1, "<name>", "name of the socket in statistics"),
     option("id", 1, "<id>", "number of the socket in statistics", "sockets are numbered in the order of the file"),
     option("maxconn", 1, "<maxconn>", "limit of concurrent connections on this socket"),
-    option("tfo", 0, "", "TCP Fast Open", "data in a SYN is not taken; clients send it again"),
     option("nice", 1, "<nice>", "scheduling priority of connections from here",
            "connections are served in the order of their events"),
     option("thread", 1, "[<thread-group>/]<thread-set>[,...]", "threads that serve this socket", kNoThreads),
@@ -215,6 +216,7 @@ bool listen_at(Scope& scope, const Word& addresses, std::span<const Words> optio
   line.tls = scope.global.bind_tls;
   for (Words words : options)
     if (!take_options(scope, words, line)) return false;
+  if (line.options.socket.fast_open) line.options.socket.fast_open = static_cast<uint32_t>(line.options.backlog);
   check_tls_words(scope, line.tls, addresses, where);
   if (line.tls.on) line.options.tls = make_listener_tls(scope, line.tls, where);
   Str list = addresses.text;

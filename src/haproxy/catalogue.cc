@@ -106,6 +106,8 @@ std::vector<RuntimeAddress> runtime_addresses(model::Model& model) {
     to.uid = conf.uid;
     to.gid = conf.gid;
     to.backlog = conf.backlog;
+    to.interface = conf.interface;
+    to.socket = conf.socket;
     to.gives_sockets = conf.expose_fd;
     to.where = conf.where;
     std::vector<net::Addr> addrs;

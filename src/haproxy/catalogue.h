@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "config/tree.h"
+#include "net/socket_options.h"
 #include "stats/catalogue.h"
 
 namespace weir::haproxy {
@@ -27,6 +28,8 @@ struct RuntimeAddress {
   int uid = -1;
   int gid = -1;
   int backlog = 0;
+  Str interface;
+  net::SocketOptions socket;
   bool pair = false;  // `fd` is one end of a `sockpair@`: connections come over it as descriptors
   bool gives_sockets = false;  // `expose-fd listeners`
   config::Where where;

@@ -25,6 +25,8 @@ struct RuntimeSocketConf {
   Str severity = "none";  // none, number, string
   bool v6only = false;
   int backlog = 0;
+  Str interface;
+  net::SocketOptions socket;
   config::Where where;
 };
 
@@ -88,6 +90,8 @@ struct Global {
   uint32_t tune_bufsize = 16384;
   uint32_t tune_max_headers = 101;
   uint32_t tune_logged_line = 0;  // tune.http.logurilen: so much of a request's line is logged; 0: all of it
+  net::SocketOptions client_socket;  // buffers; the other fields are nothing that is said here
+  net::SocketOptions server_socket;
   uint32_t maxconn = 0;
   uint32_t max_conn_rate = 0;  // a second; 0: no limit, also in the next three
   uint32_t max_session_rate = 0;

@@ -68,7 +68,6 @@ constexpr Str kBuffers = "buffers are managed by need, not by number";
 constexpr Str kCopies = "there is one read buffer per shard, and bodies are written from it";
 constexpr Str kBatches = "batches of events are bounded by the loop";
 constexpr Str kZlib = "compression uses zlib's usual memory";
-constexpr Str kKernel = "the kernel sizes socket buffers";
 constexpr Str kOpenssl = "OpenSSL's own choice is used";
 
 constexpr Row kRows[] = {
@@ -105,10 +104,6 @@ constexpr Row kRows[] = {
     idle("tune.comp.maxlevel", "<number>", "highest level of compression", kZlib),
     idle("tune.zlib.memlevel", "<number>", "memory of zlib", kZlib),
     idle("tune.zlib.windowsize", "<number>", "window of zlib", kZlib),
-    idle("tune.rcvbuf.client", "<number>", "receive buffer of client sockets", kKernel),
-    idle("tune.rcvbuf.server", "<number>", "receive buffer of server sockets", kKernel),
-    idle("tune.sndbuf.client", "<number>", "send buffer of client sockets", kKernel),
-    idle("tune.sndbuf.server", "<number>", "send buffer of server sockets", kKernel),
     idle("tune.pattern.cache-size", "<number>", "cache of pattern lookups", "patterns are indexed, not cached"),
     idle("tune.http.cookielen", "<number>", "longest captured cookie", "captures have their own lengths"),
     idle("tune.chksize", "<number>", "buffer of health checks; replaced by: tune.bufsize", kBuffers),

@@ -8,6 +8,7 @@
 #include "haproxy/log_receiver.h"
 #include "haproxy/personality.h"
 #include "haproxy/tables.h"
+#include "haproxy/tcp_options.h"
 
 namespace weir::haproxy {
 namespace {
@@ -44,7 +45,9 @@ void bind_datagrams(void* s, const Directive& d, const Row& row) {
     const Row* option = find_option(scope, word, kBindOption, "dgram-bind");
     Words args;
     if (!option || !take_option(scope, words, at, *option, args)) return;
-    if (word == "transparent")
+    if (word == "interface")
+      take_socket_option(scope, option->name, args, options.interface, options.socket);
+    else if (word == "transparent")
       options.transparent = true;
     else if (word == "v6only")
       options.v6only = true;

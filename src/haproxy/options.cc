@@ -119,12 +119,6 @@ constexpr Row needless(Str name, ContextMask contexts, Str help, Str why) {
   return {name, contexts, 0, 0, Block::none, Inherit::copy, nullptr, "", help, why};
 }
 
-constexpr Str kNoProbes =
-    "the kernel does not probe connections; silent ones end with timeout client, server or tunnel";
-constexpr Row probes(Str name, ContextMask contexts, Str syntax, Str help) {
-  return {name, contexts, 1, 1, Block::none, Inherit::copy, nullptr, syntax, help, kNoProbes};
-}
-
 constexpr Str kKernelDecides = "weir never delays small writes, and the kernel decides the rest";
 constexpr Str kNoSplice = "bodies are forwarded from one read buffer; splicing would cost more system calls";
 constexpr Str kAlwaysSo = "weir always behaves so";
@@ -181,15 +175,6 @@ constexpr Row kRows[] = {
     needless("option tcpsplice", kProxies, "kernel splicing of 1.3; replaced by: option splice-auto", kNoSplice),
     needless("option tcp-smart-accept", kFrontends, "save an ACK packet while accepting", kKernelDecides),
     needless("option tcp-smart-connect", kBackends, "save an ACK packet while connecting", kKernelDecides),
-    needless("option tcpka", kProxies, "TCP keep-alive on both sides", kNoProbes),
-    needless("option clitcpka", kFrontends, "TCP keep-alive towards clients", kNoProbes),
-    needless("option srvtcpka", kBackends, "TCP keep-alive towards servers", kNoProbes),
-    probes("clitcpka-cnt", kFrontends, "<count>", "keep-alive probes before a client is given up"),
-    probes("clitcpka-idle", kFrontends, "<timeout>", "silence before a client is probed"),
-    probes("clitcpka-intvl", kFrontends, "<timeout>", "time between probes of a client"),
-    probes("srvtcpka-cnt", kBackends, "<count>", "keep-alive probes before a server is given up"),
-    probes("srvtcpka-idle", kBackends, "<timeout>", "silence before a server is probed"),
-    probes("srvtcpka-intvl", kBackends, "<timeout>", "time between probes of a server"),
     needless("option http-no-delay", kProxies, "send small pieces of HTTP data at once", kAlwaysSo),
     needless("option http-pretend-keepalive", kBackends,
              "announce keep-alive to servers although the connection is closed",

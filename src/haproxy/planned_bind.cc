@@ -16,15 +16,11 @@ using config::Row;
 constexpr Row kRows[] = {
     // the socket
     {"cc", kBindOption, 1, 1, Block::none, Inherit::none, nullptr, "<algo>", "TCP congestion control algorithm"},
-    {"interface", kBindOption, 1, 1, Block::none, Inherit::none, nullptr, "<interface>",
-     "listen on this network interface only"},
-    {"mss", kBindOption, 1, 1, Block::none, Inherit::none, nullptr, "<maxseg>", "TCP maximum segment size to announce"},
     {"namespace", kBindOption, 1, 1, Block::none, Inherit::none, nullptr, "<name>", "network namespace of the socket"},
     {"tcp-md5sig", kBindOption, 1, 1, Block::none, Inherit::none, nullptr, "<password>",
      "password of TCP MD5 signatures"},
     {"tcp-ss", kBindOption, 1, 1, Block::none, Inherit::none, nullptr, "<mode>",
      "keep the client's SYN packet for fc_saved_syn"},
-    {"tcp-ut", kBindOption, 1, 1, Block::none, Inherit::none, nullptr, "<delay>", "TCP user timeout towards clients"},
     // Unix sockets
     // identity and limits
     {"guid-prefix", kBindOption, 1, 1, Block::none, Inherit::none, nullptr, "<string>",

@@ -22,10 +22,6 @@ constexpr Row kRows[] = {
     {"cc", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<algo>", "TCP congestion control algorithm"},
     {"tcp-md5sig", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<password>",
      "password of TCP MD5 signatures"},
-    {"tcp-ut", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<delay>",
-     "TCP user timeout towards the server"},
-    {"tfo", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "", "TCP Fast Open"},
-    {"no-tfo", kServerOption, 0, 0, Block::none, Inherit::none, nullptr, "", "no TCP Fast Open, after a default"},
     // health checks
     {"check-pool-conn-name", kServerOption, 1, 1, Block::none, Inherit::none, nullptr, "<name>",
      "name under which checks look for idle connections"},

@@ -125,6 +125,10 @@ struct Settings {
 
   CheckRules checks;
 
+  // keep-alive probes; the other fields are nothing that a proxy says
+  net::SocketOptions client_socket;
+  net::SocketOptions server_socket;
+
   uint32_t maxconn = 0;
   uint32_t fullconn = 0;  // 0: a tenth of what its frontends may have
   uint32_t max_rate = 0;  // rate-limit sessions; 0: none

@@ -31,6 +31,7 @@
 #include "haproxy/stats_page.h"
 #include "haproxy/stick.h"
 #include "haproxy/switching.h"
+#include "haproxy/tcp_options.h"
 #include "haproxy/tls.h"
 #include "haproxy/traffic_log.h"
 
@@ -127,6 +128,7 @@ void make_pool(Scope& scope, Proxy& p) {
     pool->keepalive_timeout = std::max(pool->keepalive_timeout, options.pool_purge_delay);
     check_protocol(scope, p, *s);
     set_route(scope, p, *s);
+    set_server_socket(scope, p, *s);
     if (options.max_reuse) pool->keepalive_requests = options.max_reuse + 1;
     scope.model.servers.push_back(s);
   }
@@ -310,6 +312,7 @@ void make_listeners(Scope& scope, Proxy& p) {
       for (const auto& source : scope.model.tree->sources) l->rules = expr::hash_xxh3(source->text, l->rules);
     l->connections = &p.front_counters->connections;
     l->front_limits = p.front_limits;
+    set_listener_socket(scope, p, *l);
     scope.model.listeners.push_back(l);
   }
 }

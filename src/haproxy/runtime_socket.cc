@@ -5,6 +5,7 @@
 #include "haproxy/bind.h"
 #include "haproxy/bind_line.h"
 #include "haproxy/tables.h"
+#include "haproxy/tcp_options.h"
 
 namespace weir::haproxy {
 namespace {
@@ -12,7 +13,9 @@ namespace {
 // False: the option is none of those that are built. A wrong value is reported here.
 bool take(Scope& scope, RuntimeSocketConf& conf, const Row& row, Words args) {
   uint64_t n = 0;
-  if (take_socket_owner(scope, row.name, args, conf.mode, conf.uid, conf.gid)) return true;
+  if (take_socket_owner(scope, row.name, args, conf.mode, conf.uid, conf.gid) ||
+      take_socket_option(scope, row.name, args, conf.interface, conf.socket))
+    return true;
   if (row.name == "level") {
     Str level = args[0].text;
     if (level != "user" && level != "operator" && level != "admin") {

@@ -15,6 +15,7 @@
 #include "haproxy/server_route.h"
 #include "haproxy/source.h"
 #include "haproxy/tables.h"
+#include "haproxy/tcp_options.h"
 #include "haproxy/tls.h"
 #include "net/proxy_protocol.h"
 
@@ -119,7 +120,7 @@ void take_protocol(Scope& scope, ServerOptions& o, const Word& word) {
 void take(Scope& scope, ServerOptions& o, Str name, Words args) {
   if (take_tls_option(scope, o.tls, name, args) || take_check_option(scope, o.check, name, args)) return;
   if (take_load_option(scope, o.load, name, args) || take_name_option(scope, o.resolve, name, args)) return;
-  if (take_route_option(scope, o, name, args)) return;
+  if (take_route_option(scope, o, name, args) || take_server_socket_option(scope, o, name, args)) return;
   uint64_t n = 0;
   if (name == "weight") {
     if (read_number(scope, args[0], name, 0, 256, n)) o.weight = static_cast<int32_t>(n);
@@ -222,6 +223,8 @@ bool take_options(Scope& scope, Words words, ServerOptions& o, Str line) {
       scope.planned(word.where, fmt::format("{} … {}", line, row->name));
     else
       take(scope, o, row->name, args);
+    if (row->name == "tfo" && (scope.context & (kRing | kPeers)))
+      scope.diag.note(word.where, fmt::format("'tfo' has no effect in weir: {}", kFastOpenForRequests));
   }
   return true;
 }

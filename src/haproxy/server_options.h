@@ -99,6 +99,8 @@ struct ServerOptions {
   uint32_t pool_low = 0;                  // idle connections below which shards do not take from each other
   bool octet_count = false;               // log-proto
   uint32_t log_bufsize = 16384;
+  bool fast_open = false;                 // tfo
+  uint32_t user_timeout = 0;              // tcp-ut, ms; 0: the system's
   uint8_t send_proxy = 0;                 // PROXY protocol version, 0: none
   uint16_t proxy_fields = 0;              // ProxyField: what the PROXY header, version 2, carries
   ArenaList<ProxyTlv> proxy_tlvs;

@@ -25,6 +25,7 @@ extern const config::Table kResolversTable;
 extern const config::Table kResolveRuleTable;
 extern const config::Table kTlsOptionTable;
 extern const config::Table kTimeoutTable;
+extern const config::Table kTcpOptionTable;
 extern const config::Table kOptionTable;
 extern const config::Table kForwardedTable;
 extern const config::Table kRdpCookieTable;

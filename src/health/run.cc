@@ -15,6 +15,7 @@
 #include "model/route.h"
 #include "net/conn.h"
 #include "net/proxy_protocol.h"
+#include "net/socket_options.h"
 #include "net/socks4.h"
 #include "net/source.h"
 #include "net/tls_client.h"
@@ -330,6 +331,7 @@ bool Run::open(const Step& step) {
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   }
+  if (fd >= 0 && server_.socket) net::prepare_connecting(fd, *server_.socket, false);
   const net::Source* source = route ? route->source : nullptr;
   if (!error && source && hop.is_ip()) error = net::bind_source(fd, *source);
   sockaddr_storage ss;

@@ -451,16 +451,25 @@ void Master::give_socket(Child& child, const Wish& wish) {
       it = sockets_.emplace(key, Kept{opened.fd, path ? std::string(wish.path, wish.path_size) : std::string()}).first;
     }
   } else {
-    adjust_socket(it->second.fd, wish);
+    child.wishes.push_back(wish);
   }
   if (it != sockets_.end()) child.keys.push_back(key);
   send_packet(child.channel, answer, it == sockets_.end() ? -1 : it->second.fd);
+}
+
+// The sockets are those of the workers before it as well, which go on with what they had if this one never serves.
+void Master::adjust_sockets(Child& child) {
+  for (const Wish& wish : std::exchange(child.wishes, {}))
+    if (auto it = sockets_.find(wish.key()); it != sockets_.end()) adjust_socket(it->second.fd, wish);
 }
 
 // The new worker listens: the old ones drain, and sockets that nobody wants any more are closed.
 void Master::on_ready(Child& child, const Packet& packet) {
   child.ready = true;
   child.alive_ms = now_ms();
+  const bool serves = !stopping_ && !retired_ && !child.leaving;
+  const Child* later = serves ? later_than(child) : nullptr;
+  if (serves && !later) adjust_sockets(child);
   if (voice_.face() == config::Dialect::nginx)
     voice_.say(Level::notice, fmt::format("start worker process {}", child.pid));
   child.user = packet.user;
@@ -468,8 +477,8 @@ void Master::on_ready(Child& child, const Packet& packet) {
     renew_logs(child);
     kill(child.pid, voice_.signal_for(Order::reopen));
   }
-  if (stopping_ || retired_ || child.leaving) return welcome(nullptr);
-  if (const Child* later = later_than(child)) return comes_too_late(child, *later);
+  if (!serves) return welcome(nullptr);
+  if (later) return comes_too_late(child, *later);
   welcome(&child);
   const bool cut = cut_old_ && !child.revived;
   for (Child& old : children_) {

@@ -47,6 +47,7 @@ class Master {
     uint64_t alive_ms = 0;  // when its shards last answered, as far as that is asked for
     Standbys standbys;  // wait to take its place
     std::vector<std::string> keys;  // of the sockets that it got
+    std::vector<Wish> wishes;  // about those that were there; until it is ready
     std::vector<std::string> logs;  // files that it writes
     std::vector<std::string> zones;  // keys of the shared memory that it uses
     uid_t user = 0;  // as whom it runs
@@ -99,6 +100,7 @@ class Master {
   std::vector<Child>::iterator to_be_ended();
   void place_found() { full_since_ms_ = 0, full_said_ = false; }
   void give_socket(Child& child, const Wish& wish);
+  void adjust_sockets(Child& child);
   void tell_overlap(const Wish& wish);
   bool introduce(Child& old, int heir);
   void change_program();

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/un.h>
@@ -75,6 +76,12 @@ int option(int fd, int level, int name) {
   return getsockopt(fd, level, name, &value, &size) == 0 ? value : -1;
 }
 
+std::string device(int fd) {
+  char name[IFNAMSIZ] = {};
+  socklen_t size = sizeof name;
+  return getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, &size) == 0 ? std::string(name, strnlen(name, size)) : "";
+}
+
 // A path's socket was bound as "PATH.PID.tmp" and then renamed.
 bool same_path(Str bound, Str wanted) {
   if (bound == wanted) return true;
@@ -126,7 +133,7 @@ bool OldSockets::fits(const Socket& s, const Wish& wish) const {
   // The kernel gives every socket on one IPv6 address the option.
   bool any = wish.family == AF_INET6 && std::ranges::all_of(wish.ip, [](uint8_t byte) { return byte == 0; });
   if (any && (option(s.fd, IPPROTO_IPV6, IPV6_V6ONLY) > 0) != wish.v6only) return false;
-  if ((option(s.fd, SOL_IP, IP_TRANSPARENT) > 0) != wish.transparent) return false;
+  if ((option(s.fd, SOL_IP, IP_TRANSPARENT) > 0) != wish.transparent || device(s.fd) != wish.interface) return false;
   net::Addr have = net::Addr::from(reinterpret_cast<const sockaddr*>(&s.at), s.size);
   return have == wish.addr();
 }

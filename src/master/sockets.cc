@@ -39,13 +39,18 @@ Opened failed(int fd, const char* call) {
 }
 
 const char* set_options(int fd, const Wish& wish) {
+  if (!wish.datagram) net::prepare_listening(fd, wish.socket);
   if (wish.family == AF_UNIX) return nullptr;
   if (!set(fd, SOL_SOCKET, SO_REUSEADDR)) return "setsockopt(SO_REUSEADDR)";
   if (wish.reuseport && !set(fd, SOL_SOCKET, SO_REUSEPORT)) return "setsockopt(SO_REUSEPORT)";
   if (wish.family == AF_INET6 && !set(fd, IPPROTO_IPV6, IPV6_V6ONLY, wish.v6only)) return "setsockopt(IPV6_V6ONLY)";
   if (wish.transparent && !set(fd, SOL_IP, IP_TRANSPARENT)) return "setsockopt(IP_TRANSPARENT)";
+  // Without it the socket would be open to all: that is no reason for a warning alone.
+  if (wish.interface[0] && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, wish.interface,
+                                      static_cast<socklen_t>(strlen(wish.interface) + 1)) != 0)
+    return "setsockopt(SO_BINDTODEVICE)";
   if (wish.datagram) return nullptr;
-  set(fd, IPPROTO_TCP, TCP_NODELAY);
+  set(fd, IPPROTO_TCP, TCP_NODELAY, !wish.socket.delays);
   if (wish.defer_accept) set(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
   return nullptr;
 }
@@ -89,7 +94,24 @@ bool adopt(model::Listener& l, Voice& voice) {
     return false;
   }
   fcntl(l.fd, F_SETFL, fcntl(l.fd, F_GETFL) | O_NONBLOCK);
+  if (l.pair || l.datagram) return true;
+  set(l.fd, IPPROTO_TCP, TCP_NODELAY, !l.socket.delays);
+  net::prepare_listening(l.fd, l.socket);  // whoever opened it has said the rest
   return true;
+}
+
+bool is_tcp(int fd) {
+  int protocol = 0;
+  socklen_t size = sizeof protocol;
+  return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 && protocol == IPPROTO_TCP;
+}
+
+void plan_connections(model::Model& model) {
+  for (model::Listener* l : model.listeners) {
+    if (l->socket == net::SocketOptions() || l->datagram) continue;
+    const net::SocketOptions left = l->pair ? l->socket : net::left_to_connections(l->socket, is_tcp(l->fd));
+    if (left != net::SocketOptions()) l->at_accept = model.arena.make<net::SocketOptions>(left);
+  }
 }
 
 const char* protocol_name(const model::Listener& l) {
@@ -153,6 +175,8 @@ Wish Wish::of(const model::Listener& l, config::Dialect face, bool reuseport) {
   Str path = l.addr.unix_path();
   w.path_size = static_cast<uint16_t>(std::min(path.size(), kPath - 1));
   if (w.path_size) memcpy(w.path, path.data(), w.path_size);
+  memcpy(w.interface, l.interface.data(), std::min(l.interface.size(), sizeof w.interface - 1));
+  w.socket = l.socket;
   return w;
 }
 
@@ -171,8 +195,9 @@ net::Addr Wish::addr() const {
 
 std::string Wish::key() const {
   bool ip = family != AF_UNIX;
-  return fmt::format("{}{} {}{}", datagram ? "udp " : "", addr().text(), family == AF_INET6 && v6only,
-                     ip && transparent);
+  std::string device = ip && interface[0] ? fmt::format(" {}", interface) : std::string();
+  return fmt::format("{}{} {}{}{}", datagram ? "udp " : "", addr().text(), family == AF_INET6 && v6only,
+                     ip && transparent, device);
 }
 
 Opened open_socket(const Wish& wish) {
@@ -192,7 +217,13 @@ Opened open_socket(const Wish& wish) {
 
 void adjust_socket(int fd, const Wish& wish) {
   if (wish.family != AF_UNIX && wish.reuseport) set(fd, SOL_SOCKET, SO_REUSEPORT);
-  if (!wish.datagram) listen(fd, wish.backlog);
+  if (wish.datagram) return;
+  if (wish.family != AF_UNIX) {
+    set(fd, IPPROTO_TCP, TCP_NODELAY, !wish.socket.delays);
+    set(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, wish.defer_accept);
+  }
+  net::renew_listening(fd, wish.socket);
+  listen(fd, wish.backlog);
 }
 
 Opened MasterOpener::open(const Wish& wish) {
@@ -218,7 +249,7 @@ bool open_listeners(model::Model& model, Opener& opener, Voice& voice, const std
   int tries = haproxy ? (old_pids.empty() ? 1 : kHaproxyTries) : kNginxTries;
   for (int i = 1;; i++) {
     Round round = one_round(model, opener, voice, !haproxy || i == tries);
-    if (!round.busy && !round.failed) return true;
+    if (!round.busy && !round.failed) return plan_connections(model), true;
     if (round.failed || i == tries) break;
     if (!haproxy) voice.say(Level::notice, "try again to bind() after 500ms");
     for (pid_t pid : old_pids) kill(pid, SIGTTOU);

@@ -1,6 +1,7 @@
 #pragma once
 // Listening sockets: opening them as the products do, and, where there is a master, asking it for them over a socket
 // pair so that they outlive the worker. Used while a worker starts, on its main thread, and by the master.
+#include <net/if.h>
 #include <string.h>
 #include <sys/types.h>
 
@@ -33,6 +34,8 @@ struct Wish {
   uint16_t path_size = 0;
   uint8_t ip[16] = {};
   char path[kPath] = {};
+  char interface[IFNAMSIZ] = {};  // empty: all
+  net::SocketOptions socket;
 
   // `reuseport`: where the product sets SO_REUSEPORT without being asked.
   static Wish of(const model::Listener& listener, config::Dialect face, bool reuseport = true);
@@ -47,7 +50,7 @@ struct Opened {
   const char* call = "";  // which system call failed
 };
 
-// Gives a socket that listens already what may be changed about it.
+// Gives a socket that listens already what may be changed about it; what the wish does not name goes back to the system's.
 void adjust_socket(int fd, const Wish& wish);
 
 // A new non-blocking listening socket with all options set.

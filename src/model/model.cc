@@ -18,8 +18,9 @@ Model::~Model() {
 }
 
 uint64_t identity_of(const Listener& l) {
-  std::string text = fmt::format("{}\n{}\n{}\n{}{}{}\n{}", l.personality ? l.personality->name() : Str{}, l.addr.text(),
-                                 l.text, l.tcp, l.accept_proxy, l.tls != nullptr, l.rules);
+  std::string device = l.interface.empty() ? std::string() : fmt::format("%{}", l.interface);
+  std::string text = fmt::format("{}\n{}{}\n{}\n{}{}{}\n{}", l.personality ? l.personality->name() : Str{},
+                                 l.addr.text(), device, l.text, l.tcp, l.accept_proxy, l.tls != nullptr, l.rules);
   return XXH3_64bits(text.data(), text.size());
 }
 

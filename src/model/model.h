@@ -19,6 +19,7 @@
 #include "model/limits.h"
 #include "model/state.h"
 #include "net/addr.h"
+#include "net/socket_options.h"
 #include "stats/rate.h"
 
 struct ssl_ctx_st;
@@ -87,6 +88,7 @@ struct Server {
   const health::ServerChecks* checks = nullptr;  // null: nothing looks after its health
   uint32_t checks_key = 0;  // another value: its health begins anew
   bool begins_down = false;  // until a check says otherwise
+  const net::SocketOptions* socket = nullptr;  // of connections to it; null: the system's
 
   ssl_ctx_st* tls_now() const { return state->tls.load(std::memory_order_relaxed) > 0 ? tls : nullptr; }
   bool without_address() const {
@@ -199,6 +201,9 @@ struct Listener {
   // Set when it begins to serve.
   uint64_t identity = 0;
   ListenerPlaces* places = nullptr;  // its own limit, where it has one
+  net::SocketOptions socket;
+  Str interface;  // a device whose packets alone are taken; empty: all
+  const net::SocketOptions* at_accept = nullptr;  // what its connections do not inherit; null: nothing
 };
 
 struct Process {

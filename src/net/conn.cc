@@ -335,7 +335,8 @@ ssize_t Conn::send_some(const iovec* iov, int count) {
     }
     if (n >= 0) return n;
     if (errno == EINTR) continue;
-    errno_ = errno;
+    errno_ =
+        errno == EINPROGRESS ? EAGAIN : errno;  // Fast Open that the kernel gives up: the SYN has gone without data
     return -1;
   }
 }

@@ -10,6 +10,7 @@
 
 #include "expr/regex.h"
 #include "nginx/core.h"
+#include "nginx/listen_socket.h"
 #include "nginx/locate.h"
 #include "nginx/personality.h"
 #include "nginx/ssl.h"
@@ -28,6 +29,7 @@ struct Listen {
   bool deferred = false;
   bool v6only = true;
   int backlog = 511;
+  net::SocketOptions socket;
   config::Where where;
 };
 
@@ -143,10 +145,8 @@ bool listen_option(Scope& scope, const Directive& d, size_t i, Listen& l) {
     l.v6only = false;
   else if (w == "bind" || w == "ipv6only=on")
     return true;
-  else if (w.starts_with("so_keepalive=") || w.starts_with("rcvbuf=") || w.starts_with("sndbuf=") ||
-           w.starts_with("fastopen="))
-    scope.diag.warning(d.arg(i).where, fmt::format("\"{}\" has no effect in weir: the system's value counts",
-                                                   w.substr(0, w.find('='))));
+  else if (take_socket_parameter(scope, d.arg(i), l.socket))
+    return true;
   else if (w.starts_with("setfib=") || w.starts_with("accept_filter="))
     scope.diag.note(d.arg(i).where,
                     fmt::format("\"{}\" has no effect in weir: it is for FreeBSD", w.substr(0, w.find('='))));
@@ -166,8 +166,8 @@ bool listen_option(Scope& scope, const Directive& d, size_t i, Listen& l) {
 
 std::string known_option(Str word) {
   static const std::vector<Str> kOptions = {
-      "default_server", "ssl",         "http2",     "quic",     "proxy_protocol", "reuseport",     "deferred",
-      "bind",           "ipv6only=on", "ipv6only=", "backlog=", "rcvbuf=",        "so_keepalive=", "fastopen="};
+      "default_server", "ssl",       "http2",    "quic",    "proxy_protocol", "reuseport", "deferred", "bind",
+      "ipv6only=on",    "ipv6only=", "backlog=", "rcvbuf=", "so_keepalive=",  "fastopen=", "sndbuf="};
   Str near = config::nearest(word.substr(0, word.find('=') == Str::npos ? word.size() : word.find('=') + 1), kOptions);
   return near.empty() ? "see listen in weir-nginx(7)" : fmt::format("did you mean {}?", near);
 }
@@ -290,6 +290,7 @@ void fill_names(Scope& scope, Names& names, const net::Addr& addr, bool& ssl, Li
     options.deferred |= l.deferred;
     if (!l.v6only) options.v6only = false;
     if (l.backlog != 511) options.backlog = l.backlog;
+    if (l.socket != net::SocketOptions()) options.socket = l.socket;
     if (l.is_default) {
       if (names.fallback && names.fallback != l.server)
         scope.error(l.where, fmt::format("a duplicate default server for {}", l.text), "keep one default_server");
@@ -344,6 +345,8 @@ model::Listener* make_listener(Scope& scope, const Listen& l) {
   listener->reuseport = options.reuseport;
   listener->defer_accept = options.deferred;
   listener->v6only = options.v6only;
+  listener->socket = options.socket;
+  listener->socket.delays = !ssl && delays_small_pieces(address->any.fallback->level);
   listener->accept_proxy = options.proxy_protocol;
   listener->limits = make_limits(scope, address->any);
   const auto& core = address->any.fallback->level.of<CoreConf>(kCoreModule);
@@ -371,7 +374,8 @@ void bind_http2(void* s, const Directive& d, const Row&) {
 const Row kTable[] = {
     {"listen", kServer, 1, -1, Block::none, Inherit::none, bind_listen,
      "address[:port] | port | unix:path [default_server] [ssl] [proxy_protocol] [backlog=number] [ipv6only=on|off] "
-     "[reuseport] [deferred]",
+     "[reuseport] [deferred] [rcvbuf=size] [sndbuf=size] [so_keepalive=on|off|[keepidle]:[keepintvl]:[keepcnt]] "
+     "[fastopen=number]",
      "address on which the server is reached"},
     {"server_name", kServer, 1, -1, Block::none, Inherit::none, bind_server_name, "name ...",
      "names of the virtual server"},

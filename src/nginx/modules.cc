@@ -7,8 +7,10 @@
 #include "nginx/health_check.h"
 #include "nginx/health_match.h"
 #include "nginx/keepalive.h"
+#include "nginx/listen_socket.h"
 #include "nginx/lua_hooks.h"
 #include "nginx/proxy_bind.h"
+#include "nginx/proxy_socket.h"
 #include "nginx/proxy_ssl.h"
 #include "nginx/stats_page.h"
 #include "nginx/sticky.h"
@@ -22,6 +24,7 @@ const std::vector<const Module*>& modules() {
       &kWorkerLimitsModule,
       &kCoreModule,
       &kListenModule,
+      &kListenSocketModule,
       &kSslModule,
       &kSslOcspModule,
       &kErrorLogModule,
@@ -63,6 +66,7 @@ const std::vector<const Module*>& modules() {
       &kEmptyGifModule,
       &kProxySslModule,
       &kProxyBindModule,
+      &kProxySocketModule,
       &kProxyModule,
       &kHealthMatchModule,
       &kHealthCheckModule,

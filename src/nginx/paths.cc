@@ -283,8 +283,6 @@ const Row kTable[] = {
      "buffers for reading files", "one buffer of 32 KiB per response that is read"},
     {"tcp_nopush", kHttpServerLocation, 1, 1, Block::none, Inherit::none, nullptr, "on | off",
      "whether heads and files share packets", kSend},
-    {"tcp_nodelay", kHttpServerLocation, 1, 1, Block::none, Inherit::none, nullptr, "on | off",
-     "whether small packets wait", "TCP_NODELAY is always on"},
     {"send_lowat", kHttpServerLocation, 1, 1, Block::none, Inherit::none, nullptr, "size",
      "least free space in the socket's buffer before more is sent", kSend},
     {"postpone_output", kHttpServerLocation, 1, 1, Block::none, Inherit::none, nullptr, "size",

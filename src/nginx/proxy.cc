@@ -10,6 +10,7 @@
 #include "nginx/client_addr.h"
 #include "nginx/core.h"
 #include "nginx/proxy_bind.h"
+#include "nginx/proxy_socket.h"
 #include "nginx/proxy_ssl.h"
 #include "nginx/request.h"
 #include "nginx/upstream.h"
@@ -255,6 +256,7 @@ void make_plan(Scope& scope, Location& l, ProxyConf& c) {
   if (c.ssl) p.tls = server_tls;
   p.client.temp_dir = c.temp_path.get("/tmp");
   plan_source(scope, l, p);
+  plan_socket(scope, l, p);
   p.build = build_request;
   p.conf = &c;
   for (const HeaderLine& h : c.set_headers) add_to_mask(scope.arena, c.set_mask, c.set_others, h.name);

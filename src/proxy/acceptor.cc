@@ -9,6 +9,7 @@
 
 #include "base/fault.h"
 #include "net/descriptor.h"
+#include "net/socket_options.h"
 #include "proxy/shard.h"
 
 namespace weir::proxy {
@@ -123,6 +124,7 @@ void Acceptor::accept_some(uint32_t most) {
                             : fault::accept4(fault::Site::accept, listener_.fd, reinterpret_cast<sockaddr*>(&ss), &len,
                                              SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
+      if (listener_.at_accept) net::prepare_accepted(fd, *listener_.at_accept);
       net::Addr from = net::Addr::from(reinterpret_cast<sockaddr*>(&ss), len);
       if (refused(from))
         ::close(fd);

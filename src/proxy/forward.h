@@ -7,8 +7,9 @@
 #include "net/tls_client.h"
 
 namespace weir::net {
+struct SocketOptions;
 struct Source;
-}
+}  // namespace weir::net
 
 namespace weir::proxy {
 
@@ -57,6 +58,8 @@ struct Forward {
   // request goes as it stands after the rules.
   void (*build)(Transaction& txn, http::Message& out, const Forward& plan) = nullptr;
   const void* conf = nullptr;  // the personality's own
+  // Of connections that this exchange opens; null: as the server has it.
+  const net::SocketOptions* socket = nullptr;
 };
 
 }  // namespace weir::proxy

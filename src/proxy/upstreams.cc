@@ -18,6 +18,7 @@
 #include "model/route.h"
 #include "net/digest.h"
 #include "net/proxy_protocol.h"
+#include "net/socket_options.h"
 #include "net/source.h"
 #include "proxy/forward.h"
 #include "proxy/personality.h"
@@ -314,8 +315,22 @@ bool set_source(Transaction& txn, const Upstreams::Way& way, const Forward& plan
   return false;
 }
 
+// Whether a connection begins with bytes of ours that may be sent in parts, so that its SYN may wait for them. A first try only:
+// what is lost in it may be tried again without (HAProxy's CONNECT_CAN_USE_TFO).
+bool begins_with_data(const Transaction& txn, const TlsTo& tls, const Upstreams::Way* way) {
+  const bool prefaced = (way && !way->header.empty()) || (txn.server->route && txn.server->route->socks4.is_ip());
+  return txn.tries_done <= 1 && !prefaced && (!txn.tcp || tls.context);
+}
+
+// How a socket that connects is to be.
+struct Socket {
+  const Upstreams::Way* way = nullptr;
+  const net::SocketOptions* options = nullptr;
+  bool has_data = false;
+};
+
 // A socket that connects to there; -1 with the reason in `why`.
-int connect_to(Transaction& txn, const net::Addr& hop, const Upstreams::Way* way, const Forward& plan, Error& why) {
+int connect_to(Transaction& txn, const net::Addr& hop, const Socket& socket, const Forward& plan, Error& why) {
   int fd = fault::socket(fault::Site::socket, hop.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0) {
     why = Error{Fault::resource, Side::proxy, Retry::fresh, 0, errno, "socket() failed"};
@@ -325,7 +340,8 @@ int connect_to(Transaction& txn, const net::Addr& hop, const Upstreams::Way* way
     int one = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   }
-  if (way && hop.is_ip() && !set_source(txn, *way, plan, fd, why)) {
+  if (socket.options) net::prepare_connecting(fd, *socket.options, socket.has_data);
+  if (socket.way && hop.is_ip() && !set_source(txn, *socket.way, plan, fd, why)) {
     ::close(fd);
     return -1;
   }
@@ -386,9 +402,10 @@ H1Client* Upstreams::open(Transaction& txn, const model::Server& server, const F
     return nullptr;
   }
   const net::Addr& hop = relayed ? route->socks4 : addr;
-  int fd = connect_to(txn, hop, way, plan, why);
+  const Socket socket{way, plan.socket ? plan.socket : server.socket, begins_with_data(txn, tls, way)};
+  int fd = connect_to(txn, hop, socket, plan, why);
   for (uint32_t left = way && way->source ? way->source->ports() : 1; fd < 0 && --left && why.sys == EADDRNOTAVAIL;)
-    fd = connect_to(txn, hop, way, plan, why);
+    fd = connect_to(txn, hop, socket, plan, why);
   if (fd < 0) return nullptr;
   auto* c = Slab<H1Client>::local().make(shard_.loop, fd, server, *this);
   if (!c) {

@@ -33,6 +33,9 @@ master::Wish wish_for(const RuntimeAddress& a) {
   l.unix_gid = a.gid;
   if (a.backlog) l.backlog = a.backlog;
   l.v6only = a.v6only;
+  l.interface = a.interface;
+  l.socket = a.socket;
+  if (l.socket.fast_open) l.socket.fast_open = static_cast<uint32_t>(l.backlog);
   return master::Wish::of(l, config::Dialect::haproxy);
 }
 

@@ -194,15 +194,23 @@ listen l
 @pytest.mark.parametrize("place, words", [
     ("global", ["maxsslconn 10", "tune.h2.max-frame-size 16384", "tune.vars.txn-max-size 100k", "tune.lua.maxmem 10",
                 "profiling.tasks on"]),
-    ("defaults", ["option tcpka", "option clitcpka", "option srvtcpka", "clitcpka-cnt 3", "clitcpka-idle 3s",
-                  "clitcpka-intvl 3s", "srvtcpka-cnt 3", "srvtcpka-idle 3s", "srvtcpka-intvl 3s", "timeout client-hs 1s"]),
-    ("bind 127.0.0.1:1", ["tfo", "id 3"]),
+    ("defaults", ["option tcp-smart-accept", "option socket-stats", "timeout client-hs 1s"]),
+    ("bind 127.0.0.1:1", ["nice 10", "id 3"]),
 ])
 def test_words_without_effect_are_taken_and_told(warned, place, words):
     bind = f"    {place} {' '.join(words)}" if place.startswith("bind") else "    bind 127.0.0.1:1"
     head = "" if place.startswith("bind") else place + "\n" + "".join(f"    {word}\n" for word in words)
     text = warned(f"listen l\n{bind}\n    http-request return status 200\n", head)
     assert text.count("has no effect in weir: ") == len(words)
+
+
+@pytest.mark.parametrize("section", [
+    "ring r\n    server s1 127.0.0.1:1 tfo\n", "peers p\n    peer other 127.0.0.1:1 tfo\n",
+    "backend b\n    mode log\n    server s1 tcp@127.0.0.1:1 tfo\n",
+], ids=["ring", "peers", "log"])
+def test_fast_open_is_for_requests(warned, section):
+    text = warned("listen l\n    bind 127.0.0.1:1\n    http-request return status 200\n" + section)
+    assert "no effect in weir: only requests of clients go in a SYN" in text
 
 
 @pytest.mark.parametrize("section", [

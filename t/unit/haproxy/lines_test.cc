@@ -118,7 +118,7 @@ Test(haproxy_server_line, mistakes) {
   cr_expect_eq(host.product(), "'server b/s2' : could not resolve address 'no.such.host.invalid'.");
   Bound later(with_front("") + " server s2 no.such.host.invalid:2 init-addr none\n");
   cr_expect(!later.diag.failed());
-  Bound later_words(with_front("") + " server s2 127.0.0.1:2 tfo tcp-ut 2s\n");
+  Bound later_words(with_front("") + " server s2 127.0.0.1:2 cc cubic ws h1\n");
   cr_expect_eq(later_words.diag.count(Severity::planned), 2u);
 }
 

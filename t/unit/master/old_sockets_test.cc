@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -110,6 +111,51 @@ Test(old_sockets, what_is_bound_to_the_address_is_used_once) {
   cr_expect_neq(inode(sockets.open(path(file + "r")).fd), inode(third));
   unlink(file.c_str());
   unlink((file + "r").c_str());
+}
+
+Test(old_sockets, options_are_those_of_the_new_process) {
+  Wish before = tcp(0);
+  before.socket.keepalive = true;
+  before.socket.receive_buffer = 30000;
+  int fd = listen_at(before);
+  Old old({fd}, 1);
+  OldSockets sockets;
+  std::string problem;
+  cr_assert(sockets.fetch(old.where(), problem), "%s", problem.c_str());
+  Wish now = tcp(port_of(fd));
+  now.socket.keep_count = 4;
+  now.socket.keepalive = true;
+  int taken = sockets.open(now).fd;
+  auto get = [taken](int level, int name) {
+    int value = -1;
+    socklen_t size = sizeof value;
+    getsockopt(taken, level, name, &value, &size);
+    return value;
+  };
+  cr_expect_eq(port_of(taken), port_of(fd));
+  cr_expect_eq(get(SOL_SOCKET, SO_KEEPALIVE), 1);
+  cr_expect_eq(get(IPPROTO_TCP, TCP_KEEPCNT), 4);
+  cr_expect_neq(get(SOL_SOCKET, SO_RCVBUF), 60000);
+}
+
+Test(old_sockets, an_interface_belongs_to_the_address) {
+  Wish local = tcp(0);
+  memcpy(local.interface, "lo", 2);
+  int fd = listen_at(local);
+  Old old({fd}, 1);
+  OldSockets sockets;
+  std::string problem;
+  cr_assert(sockets.fetch(old.where(), problem), "%s", problem.c_str());
+  auto inode = [](int of) {
+    struct stat st{};
+    fstat(of, &st);
+    return st.st_ino;
+  };
+  local.port = port_of(fd);
+  cr_expect_neq(local.key(), tcp(local.port).key());
+  int everywhere = sockets.open(tcp(local.port)).fd, again = sockets.open(local).fd;
+  cr_expect_neq(inode(everywhere), inode(fd));
+  cr_expect_eq(inode(again), inode(fd));
 }
 
 Test(old_sockets, an_old_process_may_have_none) {
