@@ -75,7 +75,7 @@ class Session {
   std::string payload_end_;
   bool in_payload_ = false;
   bool has_payload_ = false;
-  bool busy_ = false;      // a command is not ready
+  bool busy_ = false;  // a command is not ready
   bool end_of_input_ = false;
   bool finishing_ = false;  // closes once everything is written
   bool closed_ = false;

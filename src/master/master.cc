@@ -457,7 +457,8 @@ void Master::give_socket(Child& child, const Wish& wish) {
   send_packet(child.channel, answer, it == sockets_.end() ? -1 : it->second.fd);
 }
 
-// The sockets are those of the workers before it as well, which go on with what they had if this one never serves.
+// The sockets are those of the workers before it as well, which go on with what they had if this one never serves. Who takes a
+// dead one's place finds them as they have to be, and some of them silent: see stats/standing.h.
 void Master::adjust_sockets(Child& child) {
   for (const Wish& wish : std::exchange(child.wishes, {}))
     if (auto it = sockets_.find(wish.key()); it != sockets_.end()) adjust_socket(it->second.fd, wish);
@@ -469,7 +470,7 @@ void Master::on_ready(Child& child, const Packet& packet) {
   child.alive_ms = now_ms();
   const bool serves = !stopping_ && !retired_ && !child.leaving;
   const Child* later = serves ? later_than(child) : nullptr;
-  if (serves && !later) adjust_sockets(child);
+  if (serves && !later && !child.revived) adjust_sockets(child);
   if (voice_.face() == config::Dialect::nginx)
     voice_.say(Level::notice, fmt::format("start worker process {}", child.pid));
   child.user = packet.user;

@@ -75,8 +75,9 @@ def answer_aaaa(dns, name, code=0, alias=None):
     def raw(query, question):
         if (question.name, question.type) != (name, TYPES["AAAA"]):
             return None
-        record = [struct.pack("!HHHIH", 0xC00C, TYPES["CNAME"], 1, 60, len(encode_name(alias))) + encode_name(alias)] if alias else []
-        return query[:2] + struct.pack("!HHHHH", 0x8180 | code, 1, len(record), 0, 0) + query[12:] + b"".join(record)
+        target = encode_name(alias) if alias else b""
+        record = struct.pack("!HHHIH", 0xC00C, TYPES["CNAME"], 1, 60, len(target)) + target if alias else b""
+        return query[:2] + struct.pack("!HHHHH", 0x8180 | code, 1, bool(record), 0, 0) + query[12:] + record
 
     dns.raw = raw
 
