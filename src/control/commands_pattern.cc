@@ -41,13 +41,10 @@ std::vector<std::weak_ptr<Listing>>& listings() {
 // `texts` are the source's no more.
 void keep_for_listings(const PatternSource& source, Texts texts) {
   std::erase_if(listings(), [](const auto& l) { return l.expired(); });
-  std::shared_ptr<const Texts> kept;
-  for (const auto& weak : listings()) {
-    const std::shared_ptr<Listing> l = weak.lock();
-    if (l->source != &source || l->kept) continue;
-    if (!kept) kept = std::make_shared<const Texts>(std::move(texts));
-    l->kept = kept;
-  }
+  if (listings().empty()) return;
+  const auto kept = std::make_shared<const Texts>(std::move(texts));
+  for (const auto& weak : listings())
+    if (const auto l = weak.lock(); l->source == &source && !l->kept) l->kept = kept;
 }
 
 bool is_map(const Call& call) {

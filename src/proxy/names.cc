@@ -169,9 +169,8 @@ void Names::take_together(const std::shared_ptr<Job>& job, const Part& last) {
 }
 
 void Names::follow(const std::shared_ptr<Job>& job, const std::string& alias) {
-  const std::string name = alias;
   for (Part& p : job->parts) {
-    p.name = name;
+    p.name = alias;
     p.tries = rules_.tries;
     p.done = false;
   }
