@@ -37,7 +37,7 @@ Outcome disable_frontend(Call& call) {
     return call.say("Frontend was previously shut down, cannot disable.\n", Severity::notice);
   if (p->state() == FrontState::paused || p->listeners.empty())
     return call.say("All sockets are already disabled.\n", Severity::notice);
-  p->standing->state = FrontState::paused;
+  p->set_state(FrontState::paused);
   return let_shards(call, *p, false);
 }
 
@@ -48,10 +48,10 @@ Outcome enable_frontend(Call& call) {
   if (p->disabled || p->state() == FrontState::stopped)
     return call.refuse("Frontend was previously shut down, cannot enable.\n");
   if (p->state() == FrontState::open) return call.say("All sockets are already enabled.\n", Severity::notice);
-  p->standing->state = FrontState::open;
+  p->set_state(FrontState::open);
   for (const model::Listener* l : p->listeners)
     if (::listen(l->fd, l->backlog) != 0) {
-      p->standing->state = FrontState::paused;
+      p->set_state(FrontState::paused);
       return call.refuse("Failed to resume frontend, check logs for precise cause (port conflict?).\n");
     }
   return let_shards(call, *p, true);
@@ -64,7 +64,7 @@ Outcome shutdown_frontend(Call& call) {
   if (!p) return Outcome::done;
   if (p->disabled || p->state() == FrontState::stopped)
     return call.say("Frontend was already shut down.\n", Severity::notice);
-  p->standing->state = FrontState::stopped;
+  p->set_state(FrontState::stopped);
   return let_shards(call, *p, false);
 }
 

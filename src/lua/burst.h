@@ -25,21 +25,25 @@ class Burst {
   enum class Sight : uint8_t {
     well,
     stopped,  // from now on its checks raise an error
-    held,  // it goes on a whole limit later; said once
+    held,  // it goes on, or waits, for two limits; said once
   };
-  // `passed_ms`: since the last look.
-  Sight look(uint32_t passed_ms, uint32_t limit_ms) {
+  // How much time has passed since the last look: of the processor, which the limit is about, and on the wall.
+  struct Passed {
+    uint32_t busy_ms;
+    uint32_t wall_ms;
+  };
+  Sight look(Passed passed, uint32_t limit_ms) {
     uint32_t word = word_.load(std::memory_order_acquire);
     const uint32_t run = word & ~kStop;
     if (run != seen_ || !(run & 1)) {
       seen_ = run;
-      held_ms_ = 0;
+      busy_ms_ = held_ms_ = 0;
       told_ = false;
       return Sight::well;
     }
-    held_ms_ += passed_ms;
-    if (held_ms_ < limit_ms) return Sight::well;
-    if (word == run) {
+    busy_ms_ += passed.busy_ms;
+    held_ms_ += passed.wall_ms;
+    if (word == run && busy_ms_ >= limit_ms) {
       limit_ms_.store(limit_ms, std::memory_order_relaxed);
       return word_.compare_exchange_strong(word, run | kStop) ? Sight::stopped : Sight::well;
     }
@@ -60,6 +64,7 @@ class Burst {
   std::atomic<uint32_t> limit_ms_{0};  // of the order
   std::atomic<const std::string*> script_{nullptr};
   uint32_t seen_ = 0;  // the word at the last look
+  uint64_t busy_ms_ = 0;
   uint64_t held_ms_ = 0;
   bool told_ = false;
   static_assert(sizeof word_ == 4 && decltype(word_)::is_always_lock_free);

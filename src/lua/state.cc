@@ -197,6 +197,7 @@ State* attach(proxy::Shard& shard, std::string& problem) {
   if (!state) return nullptr;
   state->shard = shard.index;
   state->thread = gettid();
+  pthread_getcpuclockid(pthread_self(), &state->clock);
   shard.lua = state;
   for (const Start& s : program->shard_starts())
     if (std::string p = state->run(s); !p.empty()) problem = p;

@@ -65,6 +65,8 @@ class State {
   Burst burst;  // whether a script runs, and may go on
   int shard = 0;  // whose state it is, once it was attached, and that shard's thread
   pid_t thread = 0;
+  clockid_t clock = -1;  // of that thread's processor time; -1: none
+  uint64_t looked_ms = 0;  // on it; the watcher's
 
   // The state's part of each personality.
   std::unique_ptr<Extra> extras[3];

@@ -22,15 +22,19 @@ void Watch::start(uv_loop_t* loop, const model::Model& model, Tell tell) {
   uv_timer_start(&timer_, [](uv_timer_t* t) { static_cast<Watch*>(t->data)->look(); }, period_ms_, period_ms_);
 }
 
-// A process that was stopped for a while, or got no processor, does not blame its scripts.
+// The processor's time is limited, as in HAProxy: a machine that is busy with others stops no script.
 void Watch::look() {
-  const uint64_t now = uv_now(timer_.loop);
-  const auto passed = static_cast<uint32_t>(std::min<uint64_t>(now - last_ms_, 2 * period_ms_));
-  last_ms_ = now;
+  const uint64_t wall = uv_now(timer_.loop);
+  const auto wall_ms = static_cast<uint32_t>(std::min<uint64_t>(wall - std::exchange(last_ms_, wall), 2 * period_ms_));
   program_->each_taken([&](State& state) {
-    if (state.burst.look(passed, limit_ms_) != Burst::Sight::held) return;
-    tell_(fmt::format("Lua holds shard {} (thread {}) for more than {} ms: {} is in a function that cannot be stopped",
-                      state.shard, state.thread, 2 * limit_ms_, state.burst.script()));
+    timespec used{};
+    if (clock_gettime(state.clock, &used) != 0) return;
+    const uint64_t now = static_cast<uint64_t>(used.tv_sec) * 1000 + static_cast<uint64_t>(used.tv_nsec) / 1000000;
+    const auto busy_ms = static_cast<uint32_t>(now - std::exchange(state.looked_ms, now));
+    if (state.burst.look({busy_ms, wall_ms}, limit_ms_) != Burst::Sight::held) return;
+    tell_(fmt::format(
+        "Lua holds shard {} (thread {}) for more than {} ms: {} waits, or is in a function that cannot be stopped",
+        state.shard, state.thread, 2 * limit_ms_, state.burst.script()));
   });
 }
 

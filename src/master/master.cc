@@ -260,7 +260,7 @@ void Master::be_worker(int channel, tools::Loaded* loaded) {
   MasterOpener opener(channel);
   Stages stages;
   stages.prepared = [&] { background.reset(); };
-  stages.ready = [&] {
+  stages.ready = [&](bool again) {
     Packet packet;
     packet.type = Message::log_file;
     for (const std::string& path : job_.log_paths ? job_.log_paths() : std::vector<std::string>()) {
@@ -271,6 +271,7 @@ void Master::be_worker(int channel, tools::Loaded* loaded) {
     packet = {};
     packet.type = Message::ready;
     packet.user = geteuid();
+    packet.again = again;
     packet.max_reloads = loaded->model->process.max_reloads;
     packet.set_path(loaded->model->process.pid_file);
     if (daemon_.detached()) give_up_output(!job_.keep_output);
@@ -470,7 +471,7 @@ void Master::on_ready(Child& child, const Packet& packet) {
   child.alive_ms = now_ms();
   const bool serves = !stopping_ && !retired_ && !child.leaving;
   const Child* later = serves ? later_than(child) : nullptr;
-  if (serves && !later && !child.revived) adjust_sockets(child);
+  if (serves && !later && !packet.again) adjust_sockets(child);
   if (voice_.face() == config::Dialect::nginx)
     voice_.say(Level::notice, fmt::format("start worker process {}", child.pid));
   child.user = packet.user;
@@ -510,7 +511,7 @@ void Master::on_ready(Child& child, const Packet& packet) {
       stop(Order::stop, SIGTERM);
       return;
     }
-    if (job_.drop_old_sockets) job_.drop_old_sockets();
+    if (job_.settle_old_sockets) job_.settle_old_sockets();
     for (pid_t pid : job_.old_pids) kill(pid, job_.old_signal);
     if (voice_.face() != config::Dialect::nginx) voice_.say(Level::notice, "Loading success.");
     daemon_.ready(!job_.keep_output);

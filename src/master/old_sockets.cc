@@ -144,8 +144,13 @@ Opened OldSockets::open(const Wish& wish) {
   int fd = it->fd;
   sockets_.erase(it);
   fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-  adjust_socket(fd, wish);
+  taken_.emplace_back(fd, wish);
   return {fd, 0, ""};
+}
+
+void OldSockets::settle() {
+  for (const auto& [fd, wish] : std::exchange(taken_, {})) adjust_socket(fd, wish);
+  drop();
 }
 
 void OldSockets::drop() {

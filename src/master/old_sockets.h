@@ -24,6 +24,9 @@ class OldSockets {
   void add(const std::vector<int>& fds);
   // The one that fits, or a new one.
   Opened open(const Wish& wish);
+  // This process serves: the sockets that were wanted get the options that they are to have, which the old one's keep until then,
+  // and the others are closed.
+  void settle();
   // Closes what nobody wanted.
   void drop();
 
@@ -36,6 +39,7 @@ class OldSockets {
   bool fits(const Socket& socket, const Wish& wish) const;
 
   std::vector<Socket> sockets_;
+  std::vector<std::pair<int, Wish>> taken_;  // until settle()
 };
 
 }  // namespace weir::master

@@ -175,7 +175,7 @@ Wish Wish::of(const model::Listener& l, config::Dialect face, bool reuseport) {
   Str path = l.addr.unix_path();
   w.path_size = static_cast<uint16_t>(std::min(path.size(), kPath - 1));
   if (w.path_size) memcpy(w.path, path.data(), w.path_size);
-  memcpy(w.interface, l.interface.data(), std::min(l.interface.size(), sizeof w.interface - 1));
+  l.interface.copy(w.interface, sizeof w.interface - 1);
   w.socket = l.socket;
   return w;
 }

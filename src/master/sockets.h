@@ -115,13 +115,14 @@ struct Packet {
   Wish wish;
   uid_t user = 0;  // ready: as whom the worker runs
   uint32_t max_reloads = 0;  // ready: after which a worker is ended
+  bool again = false;  // ready: as in Job::settled
   pid_t pid = 0;  // standby: the process
   int slot = 0;  // serve: which cells it counts in
   uint64_t layout = 0, size = 0;  // of a zone; see base/shared_zone.h
   // ready: the configuration's pid file, or empty; log_file: one that the worker writes; zone: its name
   char path[1024] = {};
 
-  void set_path(const std::string& name) { memcpy(path, name.data(), std::min(name.size(), sizeof path - 1)); }
+  void set_path(const std::string& name) { path[name.copy(path, sizeof path - 1)] = '\0'; }
 };
 
 // One packet, with a descriptor when `fd` is not -1. False: the other side is gone, or with MSG_DONTWAIT in `flags` does not read.

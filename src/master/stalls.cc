@@ -2,8 +2,10 @@
 #include "master/stalls.h"
 
 #include <cxxabi.h>
-#include <execinfo.h>
+#include <dlfcn.h>
 #include <fmt/format.h>
+#include <link.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,30 +16,43 @@
 namespace weir::master {
 namespace {
 
-constexpr int kOwnFrames = 2;  // the handler and the system's part of it
 constexpr size_t kShown = 6;
+constexpr uint32_t kMostMs = 5000;
+constexpr uint32_t kPatientMs = 60000;
 
 int tick_signal() {
   return SIGRTMIN + 6;
 }
 
-// Of "/path/file(mangled+0x12) [0x1234]", as backtrace_symbols() has it, the function, or the file where there is no name.
-std::string readable(const char* symbol) {
-  const char* name = strchr(symbol, '(');
-  if (!name) return symbol;
-  std::string mangled(name + 1, strcspn(name + 1, "+)"));
-  if (mangled.empty()) {
-    std::string file(symbol, name);
-    return file.substr(file.rfind('/') + 1);
+uintptr_t stack_end() {
+  pthread_attr_t attributes;
+  void* begin = nullptr;
+  size_t size = 0;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return 0;
+  pthread_attr_getstack(&attributes, &begin, &size);
+  pthread_attr_destroy(&attributes);
+  return reinterpret_cast<uintptr_t>(begin) + size;
+}
+
+// The function with that address, or where it has no name the file; empty: it is no code's.
+std::string function_at(uintptr_t address) {
+  Dl_info info{};
+  ElfW(Sym)* symbol = nullptr;
+  if (!dladdr1(reinterpret_cast<void*>(address), &info, reinterpret_cast<void**>(&symbol), RTLD_DL_SYMENT)) return {};
+  if (!info.dli_sname || !symbol) {
+    Str file = info.dli_fname;
+    return std::string(file.substr(file.rfind('/') + 1));
   }
+  if (ELF64_ST_TYPE(symbol->st_info) != STT_FUNC) return {};
   int status = 0;
-  std::unique_ptr<char, void (*)(void*)> plain(abi::__cxa_demangle(mangled.c_str(), nullptr, nullptr, &status), free);
-  return status == 0 ? std::string(plain.get(), strcspn(plain.get(), "(")) : mangled;
+  std::unique_ptr<char, void (*)(void*)> plain(abi::__cxa_demangle(info.dli_sname, nullptr, nullptr, &status), free);
+  return status == 0 ? std::string(plain.get(), strcspn(plain.get(), "(")) : info.dli_sname;
 }
 
 }  // namespace
 
-Stalls::Stalls(uv_loop_t& loop, Voice& voice, uint32_t warn_ms, int shards) : voice_(voice), tick_ms_(warn_ms) {
+Stalls::Stalls(uv_loop_t& loop, Voice& voice, uint32_t warn_ms, int shards)
+    : voice_(voice), tick_ms_(warn_ms), most_ms_(voice.face() == config::Dialect::haproxy ? kMostMs : kPatientMs) {
   uv_async_init(&loop, &stalled_, [](uv_async_t* a) { static_cast<Stalls*>(a->data)->tell(); });
   stalled_.data = this;
   uv_unref(reinterpret_cast<uv_handle_t*>(&stalled_));
@@ -45,8 +60,6 @@ Stalls::Stalls(uv_loop_t& loop, Voice& voice, uint32_t warn_ms, int shards) : vo
     shards_.push_back(std::make_unique<Watched>());
     shards_.back()->owner = this;
   }
-  void* frame = nullptr;
-  backtrace(&frame, 1);  // loads what it needs, which a handler must not
   struct sigaction action{};
   action.sa_sigaction = on_tick;
   action.sa_flags = SA_SIGINFO | SA_RESTART;
@@ -60,6 +73,7 @@ void Stalls::begin(int shard, const net::Loop& loop) {
   Watched& w = *shards_[static_cast<size_t>(shard)];
   w.loop = &loop;
   w.steps = loop.steps();
+  w.stack_end = stack_end();
   sigevent event{};
   event.sigev_notify = SIGEV_THREAD_ID;
   event.sigev_signo = tick_signal();
@@ -82,17 +96,25 @@ void Stalls::end(int shard) {
   w.running = false;
 }
 
-// Calls nothing that is not safe in a handler.
-void Stalls::on_tick(int, siginfo_t* info, void*) {
+// Begins with what the kernel has kept of the registers there. Other functions' variables are none of a sanitizer's business here.
+[[gnu::no_sanitize("address")]] void Stalls::copy_stack(Watched& w, const void* context) {
+  const auto* from = static_cast<const uintptr_t*>(context);
+  const auto* end = reinterpret_cast<const uintptr_t*>(w.stack_end);
+  w.depth = 0;
+  while (w.depth < kWords && from < end) w.words[w.depth++] = *from++;
+}
+
+// Nothing that is not safe in a handler.
+void Stalls::on_tick(int, siginfo_t* info, void* context) {
   auto& w = *static_cast<Watched*>(info->si_value.sival_ptr);
   int error = errno;
   uint32_t steps = w.loop->steps();
   w.ticks = steps == w.steps ? w.ticks + 1 : 0;
   w.steps = steps;
   const uint64_t ms = uint64_t{w.ticks} * w.owner->tick_ms_;
-  if (ms >= 2 * kMostMs) abort();  // nobody listens any more
-  if ((w.ticks == 1 || ms >= kMostMs) && w.said.load() == 0) {
-    w.depth = backtrace(w.frames, kFrames);
+  if (ms >= 2 * uint64_t{w.owner->most_ms_}) abort();  // nobody listens any more
+  if ((w.ticks == 1 || ms >= w.owner->most_ms_) && w.said.load() == 0) {
+    copy_stack(w, context);
     w.said.store(w.ticks);
     uv_async_send(&w.owner->stalled_);
   }
@@ -100,12 +122,11 @@ void Stalls::on_tick(int, siginfo_t* info, void*) {
 }
 
 std::string Stalls::place(const Watched& w) const {
-  std::unique_ptr<char*, void (*)(void*)> symbols(backtrace_symbols(w.frames, w.depth), free);
   std::string out, last;
   size_t shown = 0;
-  for (int i = kOwnFrames; symbols && i < w.depth && shown < kShown; i++) {
-    std::string function = readable(symbols.get()[i]);
-    if (function == last) continue;
+  for (size_t i = 0; i < w.depth && shown < kShown; i++) {
+    std::string function = function_at(w.words[i]);
+    if (function.empty() || function == last) continue;
     out += (shown++ ? " < " : "") + function;
     last = std::move(function);
   }
@@ -119,7 +140,7 @@ void Stalls::tell() {
     if (ms == 0) continue;
     std::string at = place(w);
     w.said.store(0);
-    if (ms < kMostMs) {
+    if (ms < most_ms_) {
       voice_.say(Level::warn, fmt::format("shard {} has done one thing for {} ms, in {}", i, ms, at));
       continue;
     }

@@ -48,11 +48,11 @@ int run_alone(Job& job, tools::Loaded& loaded, Daemon& daemon) {
       pid_file.clear();
       return false;
     }
-    if (job.drop_old_sockets) job.drop_old_sockets();
+    if (job.settle_old_sockets) job.settle_old_sockets();
     for (pid_t pid : job.old_pids) kill(pid, job.old_signal);
     return true;
   };
-  stages.ready = [&] {
+  stages.ready = [&](bool) {
     daemon.ready(!job.keep_output);
     notify_systemd(fmt::format("READY=1\nMAINPID={}\nSTATUS=Ready.\n", getpid()));
     return true;
@@ -106,8 +106,9 @@ int serve(Job& job, model::Model& model, Opener& opener, int channel, const Stag
   // nginx changes its user only when a master starts a worker.
   bool keep_user = channel < 0 && voice.face() == config::Dialect::nginx;
   if (!keep_user && !drop_privileges(model.process, voice)) return 1;
+  bool again = false;
   auto settle = [&] {
-    const bool again = turn.again();
+    again = turn.again();
     model.settle();
     model::prepare_pools(model);
     if (job.settled) job.settled(again);
@@ -117,7 +118,7 @@ int serve(Job& job, model::Model& model, Opener& opener, int channel, const Stag
   if (channel < 0) speak_for_itself(worker, watchdog);
   if (channel >= 0) watchdog.watch(worker, [channel] { send_alive(channel); });
   scripts.start(worker.loop(), model, [&voice](const std::string& text) { voice.say(Level::alert, text); });
-  bool good = stages.ready();
+  bool good = stages.ready(again);
   if (!good) worker.drain(true);
   voice.started();
   worker.run();
@@ -130,6 +131,7 @@ void use_old_sockets(Job& job, std::shared_ptr<OldSockets> old, bool reuseport) 
     wish.reuseport &= reuseport;
     return old->open(wish);
   };
+  job.settle_old_sockets = [old] { old->settle(); };
   job.drop_old_sockets = [old] { old->drop(); };
 }
 

@@ -33,6 +33,7 @@ struct Job {
   std::vector<pid_t> old_pids;  // told to go when this one serves (HAProxy -sf, -st)
   int old_signal = 0;
   std::function<Opened(const Wish&)> open = open_socket;  // of listening sockets; those of an old process come first
+  std::function<void()> settle_old_sockets;  // this process serves with those that it asked for, and drops the others
   std::function<void()> drop_old_sockets;  // which nobody asked for
   std::vector<control::SocketConf> cli_sockets;  // the master's command line
   std::function<bool(std::vector<control::SocketConf>&)> open_command_line;  // anew; false, having said why
@@ -65,7 +66,7 @@ std::string pid_file_path(const Job& job, const std::string& configured);
 struct Stages {
   std::function<bool()> bound;  // all sockets are there, privileges too
   std::function<void()> prepared;  // privileges are to be given up and threads to start
-  std::function<bool()> ready;  // all shards serve
+  std::function<bool(bool again)> ready;  // all shards serve; `again` as in Job::settled
 };
 // Takes the sockets, gives up privileges, starts the shards and serves until told to end. Returns the exit code.
 int serve(Job& job, model::Model& model, Opener& opener, int channel, const Stages& stages);

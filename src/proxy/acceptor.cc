@@ -17,6 +17,8 @@ namespace weir::proxy {
 namespace {
 constexpr uint32_t kLast = 64;
 constexpr uint64_t kPauseMs = 100;
+constexpr uint64_t kDeafMs = 20;
+constexpr uint32_t kDeafTold = 50;
 }  // namespace
 
 bool Acceptor::start() {
@@ -124,6 +126,7 @@ void Acceptor::accept_some(uint32_t most) {
                             : fault::accept4(fault::Site::accept, listener_.fd, reinterpret_cast<sockaddr*>(&ss), &len,
                                              SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
+      deaf_ = 0;
       if (listener_.at_accept) net::prepare_accepted(fd, *listener_.at_accept);
       net::Addr from = net::Addr::from(reinterpret_cast<sockaddr*>(&ss), len);
       if (refused(from))
@@ -135,8 +138,10 @@ void Acceptor::accept_some(uint32_t most) {
     if (errno == EINTR || errno == ECONNABORTED) continue;
     if (errno == ECONNRESET) return stop();  // a pair's other side has gone
     int why = errno;
+    // It does not listen: another process has paused it, or is about to open it again.
+    if (why == EINVAL && ++deaf_ != kDeafTold) return rest(kDeafMs);
     if (why != EAGAIN) shard_.complain(listener_, why, "accept4() failed");
-    if (why == EMFILE || why == ENFILE || why == ENOBUFS || why == ENOMEM) rest(kPauseMs);
+    if (why == EMFILE || why == ENFILE || why == ENOBUFS || why == ENOMEM || why == EINVAL) rest(kPauseMs);
     return;
   }
 }

@@ -34,6 +34,7 @@ class Acceptor final : public net::IoHandler, public Timer {
   const model::Listener& listener_;
   bool on_ = false;
   bool paused_ = false;  // for a limit
+  uint32_t deaf_ = 0;  // how often in a row the socket did not listen
 };
 
 }  // namespace weir::proxy

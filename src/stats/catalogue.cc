@@ -35,7 +35,10 @@ void Catalogue::resume(bool again) {
     standing->given = false;
   for (ProxyEntry& p : proxies) {
     if (!p.standing) continue;
-    if (!again) p.standing->clear();
+    if (again)
+      p.set_state(p.standing->state.load());
+    else
+      p.standing->clear();
     int64_t most = p.standing->max_conns.load();
     if (p.limits && most >= 0) p.limits->max_conns = most;
     if (p.state() == FrontState::open) continue;

@@ -54,7 +54,15 @@ struct ProxyEntry {
     return set < 0 ? max_conns : static_cast<uint32_t>(set);
   }
   uint32_t rate_limit() const { return limits ? limits->max_rate.load(std::memory_order_relaxed) : 0; }
-  FrontState state() const { return standing ? standing->state.load(std::memory_order_relaxed) : FrontState::open; }
+  FrontState state() const { return std::atomic_ref(state_).load(std::memory_order_relaxed); }
+  // What this process does with it, and what its successor will after a crash.
+  void set_state(FrontState to) {
+    std::atomic_ref(state_).store(to, std::memory_order_relaxed);
+    if (standing) standing->state = to;
+  }
+
+ private:
+  mutable FrontState state_ = FrontState::open;  // written on the control thread
 };
 
 struct ServerEntry {

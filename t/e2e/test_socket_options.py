@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from rig import inside, machine, net
+from rig.generations import workers
 
 SOL, TCP = socket.SOL_SOCKET, socket.IPPROTO_TCP
 SO_BUF_LOCK, SO_BINDTODEVICE = 72, 25
@@ -150,7 +151,7 @@ def test_how_clients_are_probed(make, face, words, expected):
 def test_accepting_costs_no_calls_for_them(make, face):
     """They stand on the socket that listens: a connection has them from the kernel."""
     proxy = make(face, **CLIENT_WORDS[face])
-    worker = (proxy.children() or [proxy.process.pid])[0]
+    (worker,) = net.wait_until(lambda: workers(proxy), "its threads")
     trace = proxy.dir / "trace"
     watcher = subprocess.Popen(["strace", "-f", "-e", "trace=accept4,setsockopt", "-o", str(trace), "-p", str(worker)],
                                stderr=subprocess.PIPE, text=True)

@@ -39,7 +39,7 @@ struct Bench {
     state.burst.enter(state.pushed());
     over = false;
     std::thread watcher([&] {
-      while (!over) state.burst.look(kLook, kLimit);
+      while (!over) state.burst.look({kLook, kLook}, kLimit);
     });
     int status = lua_pcall(l, 0, 1, 0);
     over = true;
@@ -63,27 +63,27 @@ void expect_end(const char* code, int line = 1) {
 
 Test(burst, a_run_is_stopped_after_the_limit) {
   Burst burst;
-  cr_expect(burst.look(kLook, kLimit) == Sight::well);
+  cr_expect(burst.look({kLook, kLook}, kLimit) == Sight::well);
   burst.enter(&kScript);
-  for (int i = 0; i < 4; i++) cr_expect(burst.look(kLook, kLimit) == Sight::well, "look %d", i);
+  for (int i = 0; i < 4; i++) cr_expect(burst.look({kLook, kLook}, kLimit) == Sight::well, "look %d", i);
   cr_expect(!stops(burst));
-  cr_expect(burst.look(kLook, kLimit) == Sight::stopped);
+  cr_expect(burst.look({kLook, kLook}, kLimit) == Sight::stopped);
   cr_expect(stops(burst));
   cr_expect(burst.script() == kScript);
   burst.leave();
   cr_expect(!stops(burst), "the order ends with the run");
   burst.enter(&kScript);
-  cr_expect(burst.look(kLook, kLimit) == Sight::well && !stops(burst));
+  cr_expect(burst.look({kLook, kLook}, kLimit) == Sight::well && !stops(burst));
 }
 
 Test(burst, short_runs_are_never_stopped) {
   Burst burst;
   for (int i = 0; i < 100; i++) {
     burst.enter(&kScript);
-    cr_expect(burst.look(kLook, kLimit) == Sight::well);
+    cr_expect(burst.look({kLook, kLook}, kLimit) == Sight::well);
     burst.leave();
   }
-  for (int i = 0; i < 100; i++) cr_expect(burst.look(kLook, kLimit) == Sight::well, "nothing runs");
+  for (int i = 0; i < 100; i++) cr_expect(burst.look({kLook, kLook}, kLimit) == Sight::well, "nothing runs");
 }
 
 Test(burst, one_that_goes_on_is_told_once) {
@@ -91,7 +91,7 @@ Test(burst, one_that_goes_on_is_told_once) {
   burst.enter(&kScript);
   int stopped = 0, held = 0;
   for (int i = 0; i < 40; i++) {
-    Sight sight = burst.look(kLook, kLimit);
+    Sight sight = burst.look({kLook, kLook}, kLimit);
     stopped += sight == Sight::stopped;
     held += sight == Sight::held;
     cr_expect(held == (i >= 8), "look %d", i);

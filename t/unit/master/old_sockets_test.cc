@@ -126,6 +126,7 @@ Test(old_sockets, options_are_those_of_the_new_process) {
   now.socket.keep_count = 4;
   now.socket.keepalive = true;
   int taken = sockets.open(now).fd;
+  sockets.settle();
   auto get = [taken](int level, int name) {
     int value = -1;
     socklen_t size = sizeof value;
