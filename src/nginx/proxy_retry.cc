@@ -81,10 +81,7 @@ void count_answer(Transaction& txn) {
   if (!txn.server || !txn.pool->passive_health) return;
   uint32_t bit = status_bit(txn.response.status);
   model::ServerState& s = *txn.server->state;
-  if (bit && failure_counts(txn, bit)) {
-    Error e;
-    return count_failure(txn, e);
-  }
+  if (bit && failure_counts(txn, bit) && wants_next_upstream(txn, {})) return count_failure(txn, {});
   // Answers in between do not excuse failures; one does that was asked for when fail_timeout had passed.
   if (s.fails.load(std::memory_order_relaxed) == 0) return;
   auto asked = static_cast<int64_t>(txn.attempts[txn.attempts.size - 1].start_ms);

@@ -229,44 +229,49 @@ bool nginx_version(const Ctx&, const Arg*, Value& out) {
 
 // ---------------------------------------------------------------- upstream
 
-// The attempts' values in nginx's list form: "a, b : c", with a colon where an internal redirect led to another pool.
+// The attempts' values in nginx's list form: "a, b : c", with a colon where an internal redirect led to another pool. A pool
+// where no server was left is an attempt too, with the value `none`.
 template <class F>
-bool attempts(const Ctx& ctx, Value& out, F value) {
-  const auto& list = ctx.txn->attempts;
-  if (list.empty()) return false;
+bool attempts(const Ctx& ctx, Value& out, F value, Str none) {
+  const proxy::Transaction& txn = *ctx.txn;
+  const bool nobody = txn.pool && (txn.attempts.empty() || txn.error.fault == Fault::no_server);
+  if (txn.attempts.empty() && !nobody) return false;
   std::string all;
-  for (const proxy::Attempt& a : list) all += fmt::format("{}{}", all.empty() ? "" : a.first ? " : " : ", ", value(a));
+  for (const proxy::Attempt& a : txn.attempts)
+    all += fmt::format("{}{}", all.empty() ? "" : a.first ? " : " : ", ", value(a));
+  if (nobody) all.append(all.empty() ? "" : ", ").append(none);
   return text(out, ctx.arena->dup(all));
 }
 std::string seconds(uint64_t ms) {
   return ms == UINT64_MAX ? "-" : fmt::format("{}.{:03}", ms / 1000, ms % 1000);
 }
+std::string count(uint64_t n) {
+  return fmt::format_int(n).str();
+}
 bool upstream_addr(const Ctx& ctx, const Arg*, Value& out) {
-  if (ctx.txn->attempts.empty() && ctx.txn->pool) return text(out, ctx.txn->pool->name);
-  return attempts(ctx, out, [](const proxy::Attempt& a) { return a.server->address().text(); });
+  Str pool = ctx.txn->pool ? ctx.txn->pool->name : Str();
+  return attempts(ctx, out, [](const proxy::Attempt& a) { return a.server->address().text(); }, pool);
 }
 bool upstream_status(const Ctx& ctx, const Arg*, Value& out) {
-  if (ctx.txn->attempts.empty() && ctx.txn->pool) return text(out, "502");
-  return attempts(ctx, out,
-                  [](const proxy::Attempt& a) { return a.status ? fmt::format("{}", a.status) : std::string("-"); });
+  return attempts(ctx, out, [](const proxy::Attempt& a) { return a.status ? count(a.status) : "-"; }, "502");
 }
 bool upstream_connect_time(const Ctx& ctx, const Arg*, Value& out) {
-  return attempts(ctx, out, [](const proxy::Attempt& a) { return seconds(a.connect_ms); });
+  return attempts(ctx, out, [](const proxy::Attempt& a) { return seconds(a.connect_ms); }, "-");
 }
 bool upstream_header_time(const Ctx& ctx, const Arg*, Value& out) {
-  return attempts(ctx, out, [](const proxy::Attempt& a) { return seconds(a.head_ms); });
+  return attempts(ctx, out, [](const proxy::Attempt& a) { return seconds(a.head_ms); }, "-");
 }
 bool upstream_response_time(const Ctx& ctx, const Arg*, Value& out) {
-  return attempts(ctx, out, [](const proxy::Attempt& a) { return seconds(a.total_ms); });
+  return attempts(ctx, out, [](const proxy::Attempt& a) { return seconds(a.total_ms); }, "0.000");
 }
 bool upstream_bytes_received(const Ctx& ctx, const Arg*, Value& out) {
-  return attempts(ctx, out, [](const proxy::Attempt& a) { return fmt::format("{}", a.bytes_in); });
+  return attempts(ctx, out, [](const proxy::Attempt& a) { return count(a.bytes_in); }, "0");
 }
 bool upstream_bytes_sent(const Ctx& ctx, const Arg*, Value& out) {
-  return attempts(ctx, out, [](const proxy::Attempt& a) { return fmt::format("{}", a.bytes_out); });
+  return attempts(ctx, out, [](const proxy::Attempt& a) { return count(a.bytes_out); }, "0");
 }
 bool upstream_response_length(const Ctx& ctx, const Arg*, Value& out) {
-  return attempts(ctx, out, [](const proxy::Attempt& a) { return fmt::format("{}", a.body_in); });
+  return attempts(ctx, out, [](const proxy::Attempt& a) { return count(a.body_in); }, "0");
 }
 // What the server sent, also when an answer from here took the place of its own; hidden headers are among it.
 std::span<const Header> server_headers(const Ctx& ctx) {

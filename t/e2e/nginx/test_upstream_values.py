@@ -111,3 +111,39 @@ def test_a_colon_stands_between_the_tries_of_two_pools(weir, origin):
     proxy = weir("nginx", text=TWO_POOLS, origin=origin)
     assert proxy.get("/missing").status == 404
     proxy.wait_log(rf"/other addr=127.0.0.1:\d+, {origin} : {origin} status=502, 404 : 200$")
+
+
+GROUP = """
+daemon off;
+user {user};
+pid nginx.pid;
+error_log error.log info;
+events {}
+http {
+    log_format tries "$uri addr=$upstream_addr status=$upstream_status connect=$upstream_connect_time"
+                     " header=$upstream_header_time length=$upstream_response_length";
+    access_log access.log tries;
+    upstream group { server {one}; server {two}; }
+    server {
+        listen 127.0.0.1:{port};
+        location / {
+            proxy_pass http://group;
+            proxy_next_upstream error timeout http_503 non_idempotent;
+        }
+    }
+}
+"""
+
+
+def test_only_a_server_that_is_left_has_failed(weir, origins):
+    """ngx_http_upstream_test_next(): the last try's answer goes to the client, and its server stays."""
+    one, two = origins(), origins()
+    for server in (one, two):
+        server.on("/busy", Reply(status=503))
+    proxy = weir("nginx", text=GROUP, one=one, two=two)
+    assert proxy.get("/busy").status == 503
+    proxy.wait_log(rf"/busy addr={one}, {two} status=503, 503 ")
+    assert proxy.get("/busy").status == 502
+    proxy.wait_log(rf"/busy addr={two}, group status=503, 502 connect=0\.\d+, - header=0\.\d+, - length=\d+, 0$")
+    assert proxy.get("/busy").status == 502
+    proxy.wait_log(r"/busy addr=group status=502 connect=- header=- length=0$")
