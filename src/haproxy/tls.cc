@@ -1,8 +1,11 @@
 // See haproxy/tls.h.
 #include "haproxy/tls.h"
 
+#include <errno.h>
 #include <fmt/format.h>
 #include <openssl/ssl.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "haproxy/bind.h"
 #include "haproxy/tables.h"
@@ -44,6 +47,14 @@ void set_common(Scope& scope, const TlsOptions& o, net::TlsOptions& to) {
 std::string authorities_file(Scope& scope, const Word& file) {
   if (file.text.empty()) return {};
   return load_trust(scope.global, file.text, net::TlsTrustFiles::Kind::authorities);
+}
+
+void expect_authorities(Scope& scope, const Word& file) {
+  if (file.text.empty() || file.text.starts_with('@')) return;
+  const std::string path = authorities_file(scope, file);
+  if (access(path.c_str(), R_OK) != 0)
+    scope.missing_file(file.where,
+                       fmt::format("cannot load certificates of authorities from \"{}\": {}", path, strerror(errno)));
 }
 
 void tell_tls(Scope& scope, const TlsOptions& o, const Where& where, const net::TlsProblems& problems) {

@@ -41,6 +41,8 @@ void set_common(Scope& scope, const TlsOptions& options, net::TlsOptions& to);
 // The path of a file or folder of authorities, which is read now unless it was before; "@system-ca" stays. Empty where none is
 // named.
 std::string authorities_file(Scope& scope, const Word& file);
+// One that nobody is verified with has to be there all the same, as in HAProxy.
+void expect_authorities(Scope& scope, const Word& file);
 // Tells what is wrong with a context of these options; `where` is the line's.
 void tell_tls(Scope& scope, const TlsOptions& options, const Where& where, const net::TlsProblems& problems);
 // The ticket keys of all that configure none.

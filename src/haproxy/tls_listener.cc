@@ -122,6 +122,9 @@ net::TlsServerOptions options_of(Scope& scope, const TlsOptions& o, const Where&
       else
         to.more_authorities = authorities_file(scope, o.ca_verify_file);
     }
+  } else {
+    expect_authorities(scope, o.ca_file);
+    expect_authorities(scope, o.ca_verify_file);
   }
   to.sessions = session_cache(scope, where);
   to.cache = to.sessions ? net::TlsCache::shared : net::TlsCache::none;

@@ -43,6 +43,8 @@ ssl_ctx_st* make_server_tls(Scope& scope, const ServerOptions& options, const st
   if (to.verify) {
     to.authorities = authorities_file(scope, o.ca_file);
     to.host = std::string(options.verify_host);
+  } else {
+    expect_authorities(scope, o.ca_file);
   }
   to.common_name_counts = true;
   to.resume = o.reuse;
