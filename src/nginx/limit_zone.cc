@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "nginx/define.h"
+#include "nginx/zone_names.h"
 
 namespace weir::nginx {
 
@@ -42,6 +43,7 @@ LimitZone* bind_limit_zone(Scope& scope, const Directive& d, LimitZones& zones, 
     return nullptr;
   }
   Str name = rest.substr(0, colon);
+  if (!claim_zone(scope, *word, name, d.name())) return nullptr;
   if (LimitZone* other = zones.find(name)) {
     refuse(scope, word->where,
            fmt::format("{} \"{}\" is already bound to key \"{}\"", d.name(), name, other->key->source));

@@ -21,6 +21,7 @@
 #include "nginx/request.h"
 #include "nginx/ssl_late.h"
 #include "nginx/ssl_ocsp.h"
+#include "nginx/zone_names.h"
 #include "ocsp/clients.h"
 #include "proxy/transaction.h"
 
@@ -150,6 +151,7 @@ net::TlsSessionCache* shared_cache(Scope& scope, const Directive& d, size_t arg)
   }
   auto& main = scope.main<SslMain>(kSslModule);
   std::string name(rest.substr(0, colon));
+  if (!claim_zone(scope, d.arg(arg), name, "ssl_session_cache")) return nullptr;
   uint64_t& known = main.sizes[name];
   if (known && known != size) {
     std::string text = fmt::format("the size {} of shared memory zone \"{}\" conflicts with already declared size {}",

@@ -8,6 +8,7 @@
 #include "nginx/error_log.h"
 #include "nginx/modules.h"
 #include "nginx/resolver.h"
+#include "nginx/zone_names.h"
 #include "ocsp/clients.h"
 #include "ocsp/stapling.h"
 
@@ -69,6 +70,7 @@ void bind_cache(void* s, const Directive& d, const Row&) {
     scope.error(d.arg(0).where, text, "32k or more").product = text;
     return;
   }
+  if (!claim_zone(scope, d.arg(0), name, "ssl_ocsp_cache")) return;
   auto& [known, cache] = scope.main<OcspMain>(kSslOcspModule).caches[std::string(name)];
   if (cache && known != size) {
     std::string text = fmt::format("the size {} of shared memory zone \"{}\" conflicts with already declared size {}",

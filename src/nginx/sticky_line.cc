@@ -6,6 +6,7 @@
 #include "nginx/define.h"
 #include "nginx/sticky.h"
 #include "nginx/sticky_conf.h"
+#include "nginx/zone_names.h"
 
 namespace weir::nginx {
 namespace {
@@ -143,6 +144,7 @@ bool take_zone(Scope& scope, const Directive& d, const config::Word& word, Stick
              fmt::format("sticky zone \"{}\" is already used in upstream \"{}\"", name, other.pool->name));
       return false;
     }
+  if (!claim_zone(scope, word, name, "sticky")) return false;
   StickySessions& sessions = stickies(scope).sessions.emplace_back();
   sessions.name = scope.arena.dup(name);
   auto shape = sticky::Table::Shape::fitting(sizeof(uint64_t) * 2, sizeof(StickySession), size);

@@ -14,6 +14,7 @@
 #include "nginx/request.h"
 #include "nginx/sticky.h"
 #include "nginx/upstream_names.h"
+#include "nginx/zone_names.h"
 #include "proxy/transaction.h"
 
 namespace weir::nginx {
@@ -271,6 +272,7 @@ void bind_keepalive_time(void* s, const Directive& d, const Row&) {
 void bind_zone(void* s, const Directive& d, const Row&) {
   Scope& scope = scope_of(s);
   uint64_t size = 0;
+  if (!claim_zone(scope, d.arg(0), d.arg(0).text, "upstream")) return;
   if (d.args() < 2 || (parse_size(d.arg(1).text, size) && size >= kLeastZone)) return;
   auto& e = scope.error(d.arg(1).where,
                         size ? fmt::format("zone \"{}\" is too small", d.arg(0).text)
