@@ -40,6 +40,26 @@ def test_a_log_that_was_moved_away_is_made_anew_for_the_workers_user(weir):
     assert log.owner() == "nobody"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="the master makes files for its workers where it is root")
+def test_logs_are_made_anew_under_their_names(weir):
+    names = ["access.log", "www.example.com.log", "b.log"]
+    more = "".join(f"access_log {{dir}}/{name};" for name in names[1:])
+    text = CONF.replace("user {user}", "user nobody nogroup").replace("{dir}/access.log;", "{dir}/access.log;" + more)
+    proxy = weir("nginx", text="daemon off; worker_processes 1;" + text)
+    proxy.dir.chmod(0o755)
+    proxy.dir.parent.chmod(0o755)
+    for name in names:
+        (proxy.dir / name).rename(proxy.dir / f"old-{name}")
+    proxy.signal(signal.SIGUSR1)
+
+    def written_anew():
+        proxy.get("/two")
+        return all((proxy.dir / name).exists() and "/two" in (proxy.dir / name).read_text() for name in names)
+
+    net.wait_until(written_anew, lambda: f"a line in each log, of {os.listdir(proxy.dir)}")
+    assert {path.name for path in proxy.dir.glob("*log*")} == {*names, *(f"old-{name}" for name in names), "error.log", "startup.log"}
+
+
 def test_a_log_that_cannot_be_made_anew_is_told(weir):
     proxy = weir("nginx", text="daemon off; master_process off;" + CONF.replace("{dir}/access.log", "{dir}/logs/access.log"),
                  start=False)
