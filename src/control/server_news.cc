@@ -47,6 +47,26 @@ void ServerNews::tell(Str cause) const {
     tell_admin(now);
   else if (!now.maint())
     tell_health(now, cause);
+  tell_last();
+}
+
+void ServerNews::tell_address(Str about) const {
+  stats::ServerView now(server_);
+  const bool quiet = before_.stopping || before_.admin == Admin::drain;
+  if (now.admin == Admin::maint) {
+    if (!now.unresolved) say(fmt::format("('{}') resolves again but remains in maintenance", about), kNotice);
+  } else if (!now.unresolved) {
+    Str state = now.admin == Admin::drain ? "DRAIN" : "READY";
+    say(fmt::format("('{}') is {}/{} (resolves again)", about, up_or_down(now), state), kNotice);
+  } else if (now.up) {
+    say_with_others(fmt::format("is going DOWN for maintenance ({})", about), true, quiet ? kNotice : kAlert);
+  } else {
+    say_with_others(fmt::format("was DOWN and now enters maintenance ({})", about), true, kNotice);
+  }
+  tell_last();
+}
+
+void ServerNews::tell_last() const {
   if (!usable_ || usable_servers(backend_)) return;
   Str kind = backend_.front ? "proxy" : "backend";
   if (!to_) return;

@@ -15,8 +15,11 @@ class ServerNews {
   ServerNews(const Tell& to, const stats::ProxyEntry& backend, const model::Server& server);
   // Tells what has become of them since. `cause` stands behind a change of health.
   void tell(Str cause) const;
+  // The same where an address has come or gone. `about`: the name that has one again, or why there is none.
+  void tell_address(Str about) const;
 
  private:
+  void tell_last() const;
   void tell_admin(const stats::ServerView& now) const;
   void tell_health(const stats::ServerView& now, Str cause) const;
   void say(std::string what, uint8_t level) const;

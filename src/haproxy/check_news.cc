@@ -5,6 +5,7 @@
 #include "haproxy/checks.h"
 #include "haproxy/global.h"
 #include "haproxy/proxy.h"
+#include "haproxy/resolvers.h"
 #include "stats/catalogue.h"
 
 namespace weir::haproxy {
@@ -88,7 +89,28 @@ class Reporter final : public health::Reporter {
   }
 };
 
+// srv_adm_st_chg_cause().
+Str cause_of(net::DnsStatus why) {
+  switch (why) {
+    case net::DnsStatus::no_data: return "No IP for server ";
+    case net::DnsStatus::no_such_name: return "DNS NX status";
+    case net::DnsStatus::timeout:
+    case net::DnsStatus::unreachable: return "DNS timeout status";
+    case net::DnsStatus::refused: return "DNS refused status";
+    default: return "unspecified DNS error";
+  }
+}
+
 }  // namespace
+
+void tell_resolution(const model::Server& server, net::DnsStatus why, const std::function<void()>& move) {
+  stats::Catalogue* all = stats::catalogue();
+  const stats::ProxyEntry* backend = all ? all->find_back(server.pool->name) : nullptr;
+  if (!backend || !control::teller()) return move();
+  control::ServerNews news(control::teller(), *backend, server);
+  move();
+  news.tell_address(server.without_address() ? cause_of(why) : Str(server.host));
+}
 
 const health::Reporter& check_reporter() {
   static const Reporter reporter;

@@ -272,6 +272,7 @@ void follow_names(Scope& scope, Proxy& p) {
     name->duplicates = o.duplicates;
     name->every_ms = std::max(r->resolve_ms, r->valid_ms);
     name->holds = r->holds;
+    name->moving = tell_resolution;
     known.emplace_back(&options, name);
     s->follows = name;
   }

@@ -26,6 +26,8 @@ bool take_name_option(Scope& scope, ResolveOptions& o, Str name, Words args);
 void follow_names(Scope& scope, Proxy& proxy);
 // Likewise for rules that name sections.
 void find_wanted_resolvers(Scope& scope);
+// Says that a server's name has an address again, or none any more. For proxy::ServerName::moving.
+void tell_resolution(const model::Server& server, net::DnsStatus why, const std::function<void()>& move);
 void list_resolvers(const Global& global, stats::Catalogue& catalogue);
 
 }  // namespace weir::haproxy

@@ -243,16 +243,23 @@ void resolve(Scope& scope, model::Server& server, const Address& address, const 
   if (net::Addr literal; address.host.empty() || net::parse_ip(address.host, literal)) ways = "libc";
   server.addr.port = static_cast<uint16_t>(std::max(0, address.port));
   server.unresolved = true;
+  bool lost = false;
   while (!ways.empty()) {
     Str way = cut(ways, ',');
     std::vector<net::Addr> addrs;
     std::string problem;
     net::Addr fixed;
-    if (way == "none") return;
+    if (way == "none") {
+      if (lost)
+        scope.diag.note(word.where, fmt::format("the host '{}' is not known now: '{}' has no address yet", address.host,
+                                                server.name));
+      return;
+    }
     if (way == "last") {
       if (was_somewhere(server)) return;
     } else if (way == "libc") {
-      if (!socket_addresses(address, scope.arena, addrs, problem)) continue;
+      lost = !socket_addresses(address, scope.arena, addrs, problem);
+      if (lost) continue;
       server.addr = addrs[0];
       server.unresolved = false;
       return;

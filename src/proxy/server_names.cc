@@ -65,7 +65,7 @@ class ServerNames::Watch final : public Timer {
   // What was known counts for a while.
   void give_up(DnsStatus why) {
     if (all_.shard_.loop.now() - good_ms_ >= hold(why))
-      for (const Place& p : servers_) all_.move(*p.server, nullptr);
+      for (const Place& p : servers_) all_.move(*p.server, nullptr, why);
     rest(name_.retry_ms);
   }
 
@@ -175,7 +175,7 @@ class ServerNames::Watch final : public Timer {
         keep(*p, shares ? targets[next % targets.size()] : *left[next], now);
         next++;
       } else if (p->server->without_address() || now - p->seen_ms >= name_.holds.obsolete) {
-        all_.move(*p->server, nullptr);
+        all_.move(*p->server, nullptr, DnsStatus::no_data);
       }
     }
     return left.size() - std::min(next, left.size());
@@ -232,8 +232,16 @@ void ServerNames::rename(const model::Server& server, const std::string& host) {
 }
 
 // Null: it has no address any more.
-void ServerNames::move(const model::Server& server, const Addr* to) {
-  if (to ? server.address() == *to && !server.without_address() : server.without_address()) return;
+void ServerNames::move(const model::Server& server, const Addr* to, DnsStatus why) {
+  const bool without = server.without_address();
+  if (to ? server.address() == *to && !without : without) return;
+  if (without == (to != nullptr) && server.follows->moving)
+    server.follows->moving(server, why, [&] { set_address(server, to); });
+  else
+    set_address(server, to);
+}
+
+void ServerNames::set_address(const model::Server& server, const Addr* to) {
   server.local->addr.store(to ? &*addresses_.insert(*to).first : &kNowhere, std::memory_order_release);
   if (to)
     server.state->moved.set(*to);

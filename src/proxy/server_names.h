@@ -2,6 +2,7 @@
 // Servers whose addresses come from names while the process runs (HAProxy's `resolvers`, nginx's `resolve`). The first shard looks
 // names up again and again and gives their servers new addresses; all shards read them at their next pick. What was
 // found lies in shared memory too, so that the next configuration begins with it.
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -38,6 +39,9 @@ struct ServerName {
   NameHolds holds;
   // There are more addresses than the pool has places for. Told once for each change; null: nobody wants to know.
   void (*exceeds)(const model::Pool& pool, Str name, size_t addresses, size_t places) = nullptr;
+  // A server is about to get an address where it had none, or to lose its own, for that reason; `move` does it. Called on the first
+  // shard; null: nobody wants to know.
+  void (*moving)(const model::Server& server, net::DnsStatus why, const std::function<void()>& move) = nullptr;
 };
 
 class ServerNames {
@@ -54,7 +58,8 @@ class ServerNames {
   struct Less {
     bool operator()(const net::Addr& a, const net::Addr& b) const;
   };
-  void move(const model::Server& server, const net::Addr* to);
+  void move(const model::Server& server, const net::Addr* to, net::DnsStatus why = net::DnsStatus::ok);
+  void set_address(const model::Server& server, const net::Addr* to);
 
   Shard& shard_;
   std::vector<std::unique_ptr<Watch>> watches_;

@@ -70,8 +70,12 @@ def test_names_that_are_gone_take_servers_down_after_their_time(start, dns):
     dns.fail("app.test", "NXDOMAIN")
     net.wait_until(lambda: proxy.runtime().stat()["b", "s1"]["status"] == "MAINT (resolution)", "no address")
     assert proxy.get("/").status == 503
+    proxy.wait_log(r"Server b/s1 is going DOWN for maintenance \(DNS NX status\)\. 0 active and 0 backup servers left\.")
+    proxy.wait_log(r"backend 'b' has no server available!")
     dns.set("app.test", "A", "127.0.0.1", ttl=1)
     net.wait_until(lambda: proxy.get("/").status == 200, "its return")
+    line = proxy.wait_log(r"Server b/s1 \('app.test'\) is UP/READY \(resolves again\)\.")
+    assert line and proxy.log_text().count("resolves again") == 2  # the first answer is one too
 
 
 def test_what_is_known_is_held(start, dns):

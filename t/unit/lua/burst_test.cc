@@ -130,6 +130,11 @@ Test(burst, coroutines_end) {
   cr_expect(text == std::string("ended: test:1: ") + kWhy, "%s", text.c_str());
 }
 
+// What hands out the pieces may be told to stop itself.
+constexpr const char* kPieces =
+    "local n = 0 local f, why = load(function() n = n + 1 return ({ 'while true ', 'do end' })[n] end) "
+    "if not f then error(why, 0) end f()";
+
 Test(burst, what_scripts_compile_ends) {
   char folder[] = "/tmp/weir-unit-XXXXXX";
   cr_assert(mkdtemp(folder) && chdir(folder) == 0);
@@ -138,10 +143,7 @@ Test(burst, what_scripts_compile_ends) {
   std::string why = std::string(":1: ") + kWhy;
   Bench b;
   for (const char* code :
-       {"loadstring('while true do end')()", "load('while true do end', 'x', 't', {})()",
-        // What hands out the pieces may be told to stop itself.
-        "local n = 0 local f, why = load(function() n = n + 1 return ({ 'while true ', 'do end' })[n] end) "
-        "if not f then error(why, 0) end f()",
+       {"loadstring('while true do end')()", "load('while true do end', 'x', 't', {})()", kPieces,
         "loadfile('endless.lua')()", "dofile('endless.lua')", "package.path = './?.lua' require 'endless'",
         "setfenv(1, {}) while true do end", "load(string.dump(function() while true do end end))()",
         "local buffer = require 'string.buffer' load(buffer.new():put('while true do end'))()"}) {
