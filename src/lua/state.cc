@@ -197,7 +197,9 @@ State* attach(proxy::Shard& shard, std::string& problem) {
   if (!state) return nullptr;
   state->shard = shard.index;
   state->thread = gettid();
-  pthread_getcpuclockid(pthread_self(), &state->clock);
+  clockid_t clock = -1;
+  pthread_getcpuclockid(pthread_self(), &clock);
+  state->clock.store(clock, std::memory_order_release);
   shard.lua = state;
   for (const Start& s : program->shard_starts())
     if (std::string p = state->run(s); !p.empty()) problem = p;

@@ -1,6 +1,7 @@
 #pragma once
 // One LuaJIT state; a shard has one and only its thread uses it. Functions of the program are compiled when they are first
 // called and kept by reference; coroutines that ended in order are kept for the next handler. Owned by its Program.
+#include <atomic>
 #include <lua.hpp>
 
 #include <sys/types.h>
@@ -65,7 +66,7 @@ class State {
   Burst burst;  // whether a script runs, and may go on
   int shard = 0;  // whose state it is, once it was attached, and that shard's thread
   pid_t thread = 0;
-  clockid_t clock = -1;  // of that thread's processor time; -1: none
+  std::atomic<clockid_t> clock{-1};  // of that thread's processor time; -1: it has not been attached
   uint64_t looked_ms = 0;  // on it; the watcher's
 
   // The state's part of each personality.

@@ -28,7 +28,7 @@ void Watch::look() {
   const auto wall_ms = static_cast<uint32_t>(std::min<uint64_t>(wall - std::exchange(last_ms_, wall), 2 * period_ms_));
   program_->each_taken([&](State& state) {
     timespec used{};
-    if (clock_gettime(state.clock, &used) != 0) return;
+    if (clock_gettime(state.clock.load(std::memory_order_acquire), &used) != 0) return;
     const uint64_t now = static_cast<uint64_t>(used.tv_sec) * 1000 + static_cast<uint64_t>(used.tv_nsec) / 1000000;
     const auto busy_ms = static_cast<uint32_t>(now - std::exchange(state.looked_ms, now));
     if (state.burst.look({busy_ms, wall_ms}, limit_ms_) != Burst::Sight::held) return;

@@ -327,8 +327,8 @@ def test_twenty_new_programs_leak_nothing(proxy, upgrades):
         upgrades.reload()
         upgrades.one_worker()
         assert upgrades.runs(path)
-    # Descriptors of the first old worker may have been held still when they were counted.
-    net.wait_until(lambda: held(upgrades.master)[0] <= before[0], lambda: f"{held(upgrades.master)}, not {before}")
+    # Some belong to processes that come and go, of the first worker and the last; a leak would have left twenty.
+    net.wait_until(lambda: held(upgrades.master)[0] <= before[0] + 3, lambda: f"{held(upgrades.master)}, not {before}")
     assert abs(held(upgrades.master)[1] - before[1]) < 10  # the heap's may differ
     assert proxy.get("/echo?a").body == b"a"
 

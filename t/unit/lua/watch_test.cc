@@ -43,7 +43,9 @@ Test(lua_watch, names_what_cannot_be_stopped) {
   cr_assert(state, "%s", problem.c_str());
   state->shard = 3;
   state->thread = 77;
-  pthread_getcpuclockid(pthread_self(), &state->clock);
+  clockid_t clock = -1;
+  pthread_getcpuclockid(pthread_self(), &clock);
+  state->clock = clock;
   state->burst.enter(&kScript);
   b.start();
   uv_idle_t busy;
