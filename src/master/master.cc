@@ -461,7 +461,7 @@ void Master::give_socket(Child& child, const Wish& wish) {
 // The sockets are those of the workers before it as well, which go on with what they had if this one never serves. Who takes a
 // dead one's place finds them as they have to be, and some of them silent: see stats/standing.h.
 void Master::adjust_sockets(Child& child) {
-  for (const Wish& wish : std::exchange(child.wishes, {}))
+  for (const Wish& wish : child.wishes)
     if (auto it = sockets_.find(wish.key()); it != sockets_.end()) adjust_socket(it->second.fd, wish);
 }
 
@@ -472,6 +472,7 @@ void Master::on_ready(Child& child, const Packet& packet) {
   const bool serves = !stopping_ && !retired_ && !child.leaving;
   const Child* later = serves ? later_than(child) : nullptr;
   if (serves && !later && !packet.again) adjust_sockets(child);
+  child.wishes.clear();
   if (voice_.face() == config::Dialect::nginx)
     voice_.say(Level::notice, fmt::format("start worker process {}", child.pid));
   child.user = packet.user;

@@ -67,8 +67,6 @@ Stalls::Stalls(uv_loop_t& loop, Voice& voice, uint32_t warn_ms, int shards)
   sigaction(tick_signal(), &action, nullptr);
 }
 
-Stalls::~Stalls() = default;
-
 void Stalls::begin(int shard, const net::Loop& loop) {
   Watched& w = *shards_[static_cast<size_t>(shard)];
   w.loop = &loop;

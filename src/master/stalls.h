@@ -24,7 +24,6 @@ class Stalls {
   // Words come out of `loop`, which has to close what is open on it before this object goes. `warn_ms`: from when on a shard
   // is named. HAProxy's watchdog is strict, and nginx has none: its face is patient.
   Stalls(uv_loop_t& loop, Voice& voice, uint32_t warn_ms, int shards);
-  ~Stalls();
   Stalls(const Stalls&) = delete;
   Stalls& operator=(const Stalls&) = delete;
 

@@ -409,13 +409,6 @@ ssl_ctx_st* make_tls_server(const TlsServerOptions& o, TlsProblems& problems) {
   return ctx;
 }
 
-ssl_ctx_st* make_tls_server(const TlsServerOptions& o, std::string& problem) {
-  TlsProblems problems;
-  SSL_CTX* ctx = make_tls_server(o, problems);
-  if (!ctx) problem = problems.front().text;
-  return ctx;
-}
-
 ssl_ctx_st* make_tls_client(const TlsClientOptions& o, TlsProblems& problems) {
   const size_t before = problems.size();
   SSL_CTX* ctx = SSL_CTX_new(TLS_client_method());

@@ -95,9 +95,8 @@ TlsVerdict tls_verdict(const ssl_st* ssl);
 // TlsOptions::identity_name of the certificate that is shown.
 Str tls_identity_name(const ssl_st* ssl);
 
-// Null with everything that is wrong in `problems`, or the first of it in `problem`.
+// Null with everything that is wrong in `problems`; of a client's also the first of it in `problem`.
 ssl_ctx_st* make_tls_server(const TlsServerOptions& options, TlsProblems& problems);
-ssl_ctx_st* make_tls_server(const TlsServerOptions& options, std::string& problem);
 
 struct TlsClientOptions : TlsOptions {
   bool verify = false;

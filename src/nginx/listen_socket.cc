@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "net/socket_options.h"
+#include "nginx/define.h"
 
 namespace weir::nginx {
 namespace {
@@ -36,12 +37,11 @@ const Row kTable[] = {
      "on"},
 };
 
-void refuse(Scope& scope, const config::Word& word, Str name) {
-  std::string problem = fmt::format("invalid {} \"{}\"", name, word.text);
+void refuse_value(Scope& scope, const config::Word& word, Str name) {
   std::string example = name == "so_keepalive" ? "so_keepalive=on, off or 30m:10s:5"
                         : name == "fastopen"   ? "fastopen=16"
                                                : fmt::format("{}=64k", name);
-  scope.error(word.where, problem, fmt::format("write: {}", example)).product = problem;
+  refuse(scope, word.where, fmt::format("invalid {} \"{}\"", name, word.text), fmt::format("write: {}", example));
 }
 
 // 0, as well as what Linux does not take, is the system's value.
@@ -104,7 +104,7 @@ bool take_socket_parameter(Scope& scope, const config::Word& parameter, net::Soc
   } else {
     return false;
   }
-  if (!good) refuse(scope, parameter, name);
+  if (!good) refuse_value(scope, parameter, name);
   return true;
 }
 

@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import shutil
 import signal
 import socket
 import subprocess
@@ -147,7 +146,6 @@ def test_how_clients_are_probed(make, face, words, expected):
 
 
 @pytest.mark.parametrize("face", CLIENT_WORDS)
-@pytest.mark.skipif(not shutil.which("strace"), reason="counts system calls with strace")
 def test_accepting_costs_no_calls_for_them(make, face):
     """They stand on the socket that listens: a connection has them from the kernel."""
     proxy = make(face, **CLIENT_WORDS[face])
