@@ -5,6 +5,9 @@ import re
 
 import pytest
 
+from rig.generations import workers
+
+
 NGINX = """
 daemon off;
 user {user};
@@ -199,7 +202,7 @@ def test_a_function_that_holds_the_thread_is_named(nginx, haproxy):
         with proxy.client() as client:
             client.send("GET /lua HTTP/1.1\r\nHost: h\r\n\r\n")
             line = proxy.wait_log(r"Lua holds shard 0 \(thread \d+\) for more than 200 ms: " + name)
-            threads = {task for pid in proxy.pids() for task in os.listdir(f"/proc/{pid}/task")}
+            threads = {task for pid in workers(proxy) for task in os.listdir(f"/proc/{pid}/task")}
             assert re.search(r"thread (\d+)", line)[1] in threads
             release(proxy, proxy.dir / "pipe")
             assert client.response().status == 200

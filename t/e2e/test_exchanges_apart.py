@@ -9,6 +9,7 @@ import time
 import pytest
 
 from rig import net
+from rig.generations import workers
 from rig.http1 import Client
 from rig.origin import Reply
 
@@ -77,7 +78,7 @@ def proxy(request, weir, origin):
 @pytest.mark.parametrize("proxy", ["nginx", "haproxy"], indirect=True)
 def test_bytes_behind_an_answer_are_nobodys(proxy, origin):
     """They come in the same read as the end of the answer, while the next request waits already."""
-    worker = proxy.pids()[-1]
+    (worker,) = net.wait_until(lambda: workers(proxy), "the worker")
 
     def first(exchange):
         size = int(exchange.request.header("X-Size"))

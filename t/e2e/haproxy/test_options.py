@@ -84,6 +84,7 @@ def test_a_limit_that_is_too_low_is_told(face):
 @pytest.mark.parametrize("how", [("-db",), ("-W", "-db")], ids=["alone", "master"])
 def test_memory_is_limited(face, how):
     face.start(*how, "-m", "512", "-f", str(face.conf))
+    net.wait_until(lambda: len(face.pids()) in (1, 4), "its processes")
     for pid in face.pids():
         with open(f"/proc/{pid}/limits", encoding="ascii") as limits:
             line = next(line for line in limits if line.startswith("Max data size"))

@@ -159,13 +159,20 @@ class Traffic:
         return Outcome(name, result, status, seconds)
 
 
+def _open_in(pid):
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return 0  # it was there for a moment only
+
+
 def descriptors(proxy):
     """How many descriptors its processes have open, together; asked until two answers agree."""
     last, count = None, -1
     while count != last:
         last = count
         time.sleep(0.02)
-        count = sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in proxy.pids())
+        count = sum(_open_in(pid) for pid in proxy.pids())
     return count
 
 

@@ -12,22 +12,28 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @contextlib.contextmanager
 def sockets(*pids):
-    """Copies of all sockets of these processes; they must not be used for anything but questions."""
+    """Copies of all sockets of these processes, as far as they live; they must not be used for anything but questions."""
     copies = []
     try:
         for pid in pids:
-            handle = os.pidfd_open(pid)
-            try:
-                for link in pathlib.Path(f"/proc/{pid}/fd").iterdir():
-                    with contextlib.suppress(FileNotFoundError):
-                        if os.readlink(link).startswith("socket:"):
-                            copies += _copy(handle, int(link.name))
-            finally:
-                os.close(handle)
+            with contextlib.suppress(ProcessLookupError, FileNotFoundError):  # it was there for a moment only
+                copies += _sockets_of(pid)
         yield copies
     finally:
         for copy in copies:
             copy.close()
+
+
+def _sockets_of(pid):
+    copies, handle = [], os.pidfd_open(pid)
+    try:
+        for link in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if os.readlink(link).startswith("socket:"):
+                    copies += _copy(handle, int(link.name))
+    finally:
+        os.close(handle)
+    return copies
 
 
 def _copy(handle, number):
