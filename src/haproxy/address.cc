@@ -230,7 +230,12 @@ bool socket_addresses(const Address& a, Arena& arena, std::vector<net::Addr>& ou
 }
 
 bool has_port_to_listen(Scope& scope, const Word& word, Str text, const Address& a, Str who) {
-  if (!a.is_inet() || (a.port >= 0 && !a.port_offset)) return true;
+  if (!a.is_inet() || (a.port > 0 && !a.port_offset)) return true;
+  if (a.port == 0) {
+    report_address(scope, word, fmt::format("nobody can listen on port 0, as '{}' says", text),
+                   "a port from 1 to 65535", fmt::format("'{}' : invalid port '0'", who));
+    return false;
+  }
   Str host = text.ends_with(':') ? text.substr(0, text.size() - 1) : text;
   const bool is_port = host.find_first_not_of("0123456789-") == Str::npos;
   net::Addr literal;

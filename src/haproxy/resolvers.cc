@@ -65,6 +65,10 @@ void bind_section(void* s, const Directive& d, const Row&) {
 void bind_nameserver(void* s, const Directive& d, const Row&) {
   Scope& scope = scope_of(s);
   Resolvers& r = section_of(scope);
+  if (std::ranges::find(r.server_names, d.words[1].text) != r.server_names.end())
+    scope.error(d.words[1].where, fmt::format("this section has a nameserver '{}' already", d.words[1].text),
+                "a name of its own",
+                fmt::format("nameserver '{}' has same name as another nameserver.", d.words[1].text));
   Address address;
   std::string problem;
   const Word& word = d.words[2];

@@ -10,6 +10,7 @@
 #include "nginx/request.h"
 #include "nginx/ssl.h"
 #include "nginx/ssl_late.h"
+#include "nginx/tls_places.h"
 #include "proxy/transaction.h"
 
 namespace weir::nginx {
@@ -26,6 +27,7 @@ namespace {
 
 struct ProxySslConf {
   ArenaList<TlsCommand> commands;
+  ArenaList<config::Where> command_places;
   Setting<Str> ciphers;
   Setting<LateName> certificate;
   Setting<LateName> key;
@@ -39,6 +41,8 @@ struct ProxySslConf {
   Setting<bool> session_reuse;
   Setting<bool> server_name;
   Setting<bool> verify;
+  TlsPlaces places;
+  config::Where verify_place;
 };
 
 struct Contexts {
@@ -49,21 +53,32 @@ Scope& scope_of(void* s) {
   return *static_cast<Scope*>(s);
 }
 
+ProxySslConf& conf_of(void* s) {
+  return *static_cast<ProxySslConf*>(scope_of(s).conf);
+}
+
+// Keeps the word's place for what making a context finds.
+template <config::BindFn bind, net::TlsPart part>
+void placed(void* s, const Directive& d, const Row& r) {
+  conf_of(s).places.of(part) = d.arg(0).where;
+  bind(s, d, r);
+}
+
 template <Setting<LateName> ProxySslConf::* member>
 void bind_late(void* s, const Directive& d, const Row&) {
   Scope& scope = scope_of(s);
-  auto& to = static_cast<ProxySslConf*>(scope.conf)->*member;
+  auto& to = conf_of(s).*member;
   to = d.arg(0).text.empty() ? LateName() : late_name(scope, d.arg(0).text, d.arg(0).where);
 }
 
 void bind_file_cache(void* s, const Directive& d, const Row&) {
   net::TlsFiles* made = nullptr;
   bind_certificate_cache(scope_of(s), d, made);
-  if (made) static_cast<ProxySslConf*>(scope_of(s).conf)->cache_of_files = made;
+  if (made) conf_of(s).cache_of_files = made;
 }
 
 void bind_protocols(void* s, const Directive& d, const Row&) {
-  auto& c = *static_cast<ProxySslConf*>(scope_of(s).conf);
+  auto& c = conf_of(s);
   uint32_t bits = 0;
   for (size_t i = 0; i < d.args(); i++) {
     Str name = d.arg(i).text;
@@ -74,16 +89,27 @@ void bind_protocols(void* s, const Directive& d, const Row&) {
   c.protocols = bits;
 }
 
+void bind_verify(void* s, const Directive& d, const Row& r) {
+  conf_of(s).verify_place = d.arg(0).where;
+  set_flag(s, d, r);
+}
+
 void bind_command(void* s, const Directive& d, const Row&) {
   Scope& scope = scope_of(s);
-  auto& c = *static_cast<ProxySslConf*>(scope.conf);
+  auto& c = conf_of(s);
   c.commands.push(scope.arena, tls_command(scope, d));
+  c.command_places.push(scope.arena, d.arg(0).where);
 }
 
 void merge_proxy_ssl(Scope&, void* child, const void* parent) {
   auto& c = *static_cast<ProxySslConf*>(child);
   const auto& p = *static_cast<const ProxySslConf*>(parent);
-  if (c.commands.empty()) c.commands = p.commands;
+  if (c.commands.empty()) {
+    c.commands = p.commands;
+    c.command_places = p.command_places;
+  }
+  c.places.inherit(p.places);
+  if (!c.verify_place.line) c.verify_place = p.verify_place;
 }
 
 Str text_of(const Setting<LateName>& name) {
@@ -121,10 +147,18 @@ std::string key_of(const net::TlsClientOptions& o) {
   return key;
 }
 
+// `otherwise`: where what uses the settings stands.
+config::Where place_of(const ProxySslConf& c, const net::TlsProblem& problem, config::Where otherwise) {
+  const bool listed = problem.part == net::TlsPart::command && problem.index < c.command_places.size;
+  const config::Where found =
+      listed ? c.command_places[static_cast<uint32_t>(problem.index)] : c.places.of(problem.part);
+  return found.line ? found : otherwise;
+}
+
 ssl_ctx_st* context_for(Scope& scope, const ProxySslConf& c, config::Where where) {
   if (c.verify.get(false) && c.trusted.get({}).empty()) {
     scope
-        .error(where, "no proxy_ssl_trusted_certificate for proxy_ssl_verify",
+        .error(c.verify_place.line ? c.verify_place : where, "no proxy_ssl_trusted_certificate for proxy_ssl_verify",
                "name the authorities that sign the servers' certificates")
         .product = "no proxy_ssl_trusted_certificate for proxy_ssl_verify";
     return nullptr;
@@ -132,7 +166,8 @@ ssl_ctx_st* context_for(Scope& scope, const ProxySslConf& c, config::Where where
   if (shows(c) && text_of(c.key).empty()) {
     std::string text =
         fmt::format("no \"proxy_ssl_certificate_key\" is defined for certificate \"{}\"", text_of(c.certificate));
-    scope.error(where, text, "name it; it may be the same file").product = text;
+    scope.error(place_of(c, {net::TlsPart::certificate, 0, {}}, where), text, "name it; it may be the same file")
+        .product = text;
     return nullptr;
   }
   net::TlsClientOptions options = options_of(c);
@@ -141,12 +176,15 @@ ssl_ctx_st* context_for(Scope& scope, const ProxySslConf& c, config::Where where
   share_tls_files(scope, options);
   net::TlsProblems problems;
   context = net::make_tls_client(options, problems);
-  for (const net::TlsProblem& p : problems)
+  for (const net::TlsProblem& p : problems) {
+    const config::Where place = place_of(c, p, where);
     if (scope.options.offline)
-      scope.diag.note(where, p.text);
+      scope.diag.note(place, p.text);
     else
-      scope.error(where, p.text, std::string(net::remedy_of(p.part))).product = p.text;
-  for (const auto& [certificate, key] : options.pairs) warn_expired(scope, *options.files, certificate, where);
+      scope.error(place, p.text, std::string(net::remedy_of(p.part))).product = p.text;
+  }
+  for (const auto& [certificate, key] : options.pairs)
+    warn_expired(scope, *options.files, certificate, place_of(c, {net::TlsPart::certificate, 0, {}}, where));
   if (context) scope.model.keep_tls(context);
   return context;
 }
@@ -168,25 +206,28 @@ constexpr Row row(Str name, int8_t most, config::BindFn bind, uint32_t offset, v
 const Row kTable[] = {
     row("proxy_ssl_protocols", -1, bind_protocols, FIELD(protocols), "[TLSv1] [TLSv1.1] [TLSv1.2] [TLSv1.3]",
         "protocol versions that servers are spoken to with", "TLSv1.2 TLSv1.3"),
-    row("proxy_ssl_ciphers", 1, set_str, FIELD(ciphers), "ciphers", "cipher suites in OpenSSL's notation", "DEFAULT"),
+    row("proxy_ssl_ciphers", 1, placed<set_str, net::TlsPart::ciphers>, FIELD(ciphers), "ciphers",
+        "cipher suites in OpenSSL's notation", "DEFAULT"),
     row("proxy_ssl_name", 1, set_value, FIELD(name), "name",
         "the name that the server's certificate must carry and that SNI sends", "$proxy_host"),
     row("proxy_ssl_server_name", 1, set_flag, FIELD(server_name), "on | off", "whether SNI tells the server its name",
         "off"),
-    row("proxy_ssl_verify", 1, set_flag, FIELD(verify), "on | off", "whether the server's certificate is verified",
+    row("proxy_ssl_verify", 1, bind_verify, FIELD(verify), "on | off", "whether the server's certificate is verified",
         "off"),
     row("proxy_ssl_verify_depth", 1, set_num, FIELD(verify_depth), "number", "longest chain of a server's certificate",
         "1"),
-    row("proxy_ssl_trusted_certificate", 1, set_path, FIELD(trusted), "file",
+    row("proxy_ssl_trusted_certificate", 1, placed<set_path, net::TlsPart::authorities>, FIELD(trusted), "file",
         "authorities that servers' certificates are verified with"),
-    row("proxy_ssl_crl", 1, set_path, FIELD(crl), "file", "revoked certificates, in PEM form"),
-    row("proxy_ssl_certificate", 1, bind_late<&ProxySslConf::certificate>, FIELD(certificate), "file",
-        "certificate that servers are shown; variables may choose it for each request"),
-    row("proxy_ssl_certificate_key", 1, bind_late<&ProxySslConf::key>, FIELD(key), "file", "its private key"),
+    row("proxy_ssl_crl", 1, placed<set_path, net::TlsPart::revoked>, FIELD(crl), "file",
+        "revoked certificates, in PEM form"),
+    row("proxy_ssl_certificate", 1, placed<bind_late<&ProxySslConf::certificate>, net::TlsPart::certificate>,
+        FIELD(certificate), "file", "certificate that servers are shown; variables may choose it for each request"),
+    row("proxy_ssl_certificate_key", 1, placed<bind_late<&ProxySslConf::key>, net::TlsPart::key>, FIELD(key), "file",
+        "its private key"),
     row("proxy_ssl_certificate_cache", 3, bind_file_cache, FIELD(cache_of_files),
         "off | max=N [inactive=time] [valid=time]",
         "how many certificates and keys are kept whose names have variables, and how long", "off"),
-    row("proxy_ssl_password_file", 1, set_path, FIELD(passwords), "file",
+    row("proxy_ssl_password_file", 1, placed<set_path, net::TlsPart::passwords>, FIELD(passwords), "file",
         "pass phrases of the key, one a line, that are tried in turn"),
     row("proxy_ssl_session_reuse", 1, set_flag, FIELD(session_reuse), "on | off",
         "whether a new connection resumes the TLS session of an earlier one", "on"),
@@ -208,7 +249,7 @@ const ProxySsl* make_proxy_ssl(Scope& scope, const Location& location, config::W
     late->files = c.cache_of_files.get(no_certificate_cache());
     std::string problem;
     late->passwords = net::read_passwords(std::string(c.passwords.get({})), problem);
-    if (!problem.empty()) scope.error(where, problem).product = problem;
+    if (!problem.empty()) scope.error(place_of(c, {net::TlsPart::passwords, 0, {}}, where), problem).product = problem;
   }
   return scope.arena.make<ProxySsl>(
       ProxySsl{context, c.name.get(nullptr), c.server_name.get(false), c.verify.get(false), late});

@@ -21,6 +21,7 @@
 #include "nginx/request.h"
 #include "nginx/ssl_late.h"
 #include "nginx/ssl_ocsp.h"
+#include "nginx/tls_places.h"
 #include "nginx/zone_names.h"
 #include "ocsp/clients.h"
 #include "proxy/transaction.h"
@@ -35,8 +36,6 @@ struct SessionCache {
   uint64_t builtin = 0;
   net::TlsSessionCache* shared = nullptr;
 };
-
-constexpr size_t kParts = static_cast<size_t>(net::TlsPart::count_);
 
 struct SslConf {
   ArenaList<Str> certificates;
@@ -69,7 +68,7 @@ struct SslConf {
   Setting<bool> stapling;
   Setting<uint32_t> protocols;
   config::Where verify_where;
-  config::Where places[kParts];  // of settings that stand once, by net::TlsPart
+  TlsPlaces places;
   ssl_ctx_st* made = nullptr;
   LateCertificates* late = nullptr;  // some name has variables
   bool begins = false;  // `made` chooses for an address
@@ -248,8 +247,7 @@ void merge_ssl(Scope&, void* child, const void* parent) {
     c.ticket_places = p.ticket_places;
   }
   if (!c.verify_where.line) c.verify_where = p.verify_where;
-  for (size_t i = 0; i < kParts; i++)
-    if (!c.places[i].line) c.places[i] = p.places[i];
+  c.places.inherit(p.places);
 }
 
 // Reads the keys of ssl_session_ticket_key; the first one seals.
@@ -383,7 +381,7 @@ config::Where place_of(const SslConf& c, const net::TlsProblem& problem, const S
   const config::Where found = problem.part == net::TlsPart::certificate ? nth(c.certificate_places)
                               : problem.part == net::TlsPart::key       ? nth(c.key_places)
                               : problem.part == net::TlsPart::command   ? nth(c.command_places)
-                                                                        : c.places[static_cast<size_t>(problem.part)];
+                                                                        : c.places.of(problem.part);
   return found.line ? found : server.directive->where;
 }
 
@@ -499,7 +497,7 @@ constexpr Row row(Str name, int8_t most, config::BindFn bind, uint32_t offset, v
 // Keeps the word's place for what making a context finds.
 template <config::BindFn bind, net::TlsPart part>
 void placed(void* s, const Directive& d, const Row& r) {
-  conf_of(s).places[static_cast<size_t>(part)] = d.arg(0).where;
+  conf_of(s).places.of(part) = d.arg(0).where;
   bind(s, d, r);
 }
 
