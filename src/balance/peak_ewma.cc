@@ -1,6 +1,8 @@
 // The server where the answer is expected first: a moving average of its latency that a slower answer raises at once and
 // faster ones lower slowly, times the requests that it has, over its weight. A failed try counts as a latency that is longer
-// than what any server shows, so that a server that fails fast attracts nobody.
+// than what any server shows, so that a server that fails fast attracts nobody. Answers lower it by a hundredth of the way
+// each even where no time passes: what the whole machine's stall made of quick servers is over when they have answered some
+// hundred requests, instead of sending traffic to a slow one for seconds.
 //
 // An average loses its weight with time, all of them at the same pace (e-fold in kDecayMs). So they are kept as logarithms plus
 // the time they are from in units of that pace: their order does not change while nothing is measured, and a server
@@ -18,6 +20,7 @@ namespace {
 constexpr double kDecayMs = 10'000;
 constexpr double kLeastMs = 0.25;  // what the clock's resolution leaves of a quick answer
 constexpr double kPenaltyMs = 1'000;
+constexpr double kAnswers = 100;  // lower an average as much as kDecayMs does, about
 
 // Logarithms of whole numbers, most of them from a table.
 class Logs {
@@ -94,8 +97,11 @@ class PeakEwma final : public Balancer {
     uint64_t before = l.measured_ms.load(std::memory_order_relaxed);
     if (before) {
       double kept = std::exp(l.rank.load(std::memory_order_relaxed) - time);
-      double share = std::exp(-static_cast<double>(now - std::min(now, before)) / kDecayMs);
-      if (ms < kept) ms = kept + ms * (1 - share);
+      double aged = std::exp(-static_cast<double>(now - std::min(now, before)) / kDecayMs);
+      if (ms < kept) {
+        double share = std::min(aged, 1 - 1 / kAnswers);
+        ms = kept / aged * share + ms * (1 - share);
+      }
     }
     l.rank.store(std::log(ms) + time, std::memory_order_relaxed);
     l.measured_ms.store(std::max<uint64_t>(1, now), std::memory_order_relaxed);

@@ -277,6 +277,21 @@ Test(peak_ewma, a_peak_counts_at_once_and_is_forgotten_slowly) {
   cr_expect_eq(rig.begins(*b, 1), "A");
 }
 
+Test(peak_ewma, a_stall_of_the_quick_is_over_when_they_have_answered) {
+  Rig rig(2);
+  Owned b(make_peak_ewma(rig.pool, false));
+  rig.begins(*b, 2);
+  rig.end(*b, 0, after_ms(rig, 400));
+  rig.end(*b, 1, after_ms(rig, 300));
+  int rounds = 0;
+  while (rig.begins(*b, 1) == "B" && ++rounds < 100) {
+    cr_expect_eq(rig.begins(*b, 1), "A", "two there would take longer");
+    rig.end(*b, 0, after_ms(rig, 1));
+    rig.end(*b, 1, after_ms(rig, 300));
+  }
+  cr_expect(rounds > 20 && rounds < 40, "%d", rounds);
+}
+
 Test(peak_ewma, who_fails_fast_attracts_nobody) {
   Rig rig(3);
   Owned b(make_peak_ewma(rig.pool, false));
