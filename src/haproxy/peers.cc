@@ -13,6 +13,7 @@
 #include "haproxy/server_line.h"
 #include "haproxy/stick.h"
 #include "haproxy/tables.h"
+#include "haproxy/tls.h"
 #include "haproxy/traffic_log.h"
 
 namespace weir::haproxy {
@@ -121,7 +122,8 @@ void bind_peer(void* s, const Directive& d, const Row& row) {
   // The address of a local `server` is that of the `bind` line.
   if (local && !is_peer) {
     ServerOptions options;
-    read_server_options(scope, words.subspan(1), options, row.name);
+    if (read_server_options(scope, words.subspan(1), options, row.name) && options.tls.on)
+      section.local_tls = make_server_tls(scope, options, fmt::format("{}/{}", section.proxy->name, name), d.where);
     return;
   }
   if (words.size() < 2) {
@@ -196,7 +198,9 @@ bool works(const PeersSection& section) {
 void add_peers(Scope& scope, PeersSection& section) {
   sticky::PeersConf& conf = section.conf;
   conf.local = local_name(scope);
-  conf.peers.push_back({conf.local, {}, true, 0, nullptr, {}});
+  const model::Server* local = section.local;
+  ssl_ctx_st* tls = !local ? section.local_tls : local->tls_mode > 0 ? local->tls : nullptr;
+  conf.peers.push_back({conf.local, section.proxy->listeners[0]->addr, true, 0, tls, local ? local->sni : Str()});
   for (const model::Server* server : section.proxy->servers) {
     auto& options = *static_cast<const ServerOptions*>(server->conf);
     if (server == section.local) continue;

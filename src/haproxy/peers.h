@@ -12,6 +12,7 @@ struct PeersSection {
   Proxy* proxy = nullptr;  // its listener, servers and logs
   Words default_bind;
   const model::Server* local = nullptr;  // as a server of it; null: no server line makes it
+  ssl_ctx_st* local_tls = nullptr;  // towards the process that follows this one, where no server says it
   bool is_here = false;  // a line names this instance
   Where peer_line, bind_line;  // the first ones; no source: there is none
   bool disabled = false;

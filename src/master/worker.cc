@@ -55,6 +55,7 @@ void unblock_signals() {
 }
 
 Worker::Worker(model::Model& model, Voice& voice, int channel) : model_(model), voice_(voice), channel_(channel) {
+  crew.alone = channel < 0;
   static_assert(kSignals[0] == SIGTERM && kSignals[1] == SIGINT && kSignals[2] == SIGQUIT && kSignals[3] == SIGUSR1 &&
                 kSignals[4] == SIGHUP && kSignals[5] == SIGWINCH && kSignals[6] == SIGUSR2);
   uv_loop_init(&loop_);

@@ -16,6 +16,9 @@ class Service {
   virtual void start(Shard& shard) = 0;  // before the first event
   // The shard drains: new work comes to another process from here on. What runs may go on.
   virtual void drain() {}
+  // Asked of a shard that drains and has no connections left: whether nothing is left to do here either. Who says no calls
+  // Shard::check_drained() when it is done.
+  virtual bool done() { return true; }
   virtual void end() = 0;  // the loop runs no more
 
  protected:

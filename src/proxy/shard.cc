@@ -179,6 +179,8 @@ void Shard::accept_from(const model::Listener& listener, bool on) {
 
 void Shard::check_drained() {
   if (!draining_ || connections_ > 0 || crew.ancestors.load() > 0) return;
+  if (index == 0 && !std::all_of(model.services.begin(), model.services.end(), [](Service* s) { return s->done(); }))
+    return;
   // What the last ancestor has sent may not have arrived yet; run_posted() comes back here.
   std::lock_guard lock(posted_lock_);
   if (!t_runs_posted && posted_.empty()) loop.stop();

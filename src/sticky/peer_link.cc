@@ -244,7 +244,7 @@ bool PeerLink::take_message(const PeerMessage& message) {
 
 bool PeerLink::take_control(uint8_t type) {
   switch (static_cast<PeerControl>(type)) {
-    case PeerControl::resync_request: begin_teaching(); break;
+    case PeerControl::resync_request: teach(); break;
     case PeerControl::resync_finished:
     case PeerControl::resync_partial:
       confirms_++;
@@ -327,7 +327,7 @@ bool PeerLink::take_acknowledgement(Str body) {
   return true;
 }
 
-void PeerLink::begin_teaching() {
+void PeerLink::teach() {
   teaching_ = Teaching::walking;
   for (PeerShare& s : peer_->shares) {
     s.at = s.table->news->skip();
@@ -340,6 +340,7 @@ void PeerLink::end_teaching() {
   if (teaching_ != Teaching::told) return;
   teaching_ = Teaching::no;
   for (PeerShare& s : peer_->shares) s.set_known(s.at);
+  owner_.has_learned(*peer_);
 }
 
 // --- what it is told ---

@@ -20,7 +20,10 @@ class PeerLink final : public net::Conn {
   bool open() const { return state_ == State::open; }
   bool incoming() const { return incoming_; }
   bool awaits_status() const { return state_ == State::status; }
+  bool connected() const { return state_ != State::connecting; }
   bool teaches() const { return teaching_ != Teaching::no; }
+  // Tells all that is known, asked or not.
+  void teach();
   // Sends what there is, as far as the peer takes it.
   void send_some();
   // Now and then: heartbeats, and the end of a peer that is silent.
@@ -52,7 +55,6 @@ class PeerLink final : public net::Conn {
   bool take_update_message(PeerTable type, Str body);
   bool take_acknowledgement(Str body);
   void begin();
-  void begin_teaching();
   void end_teaching();
   bool refuse(uint16_t status, Str why);
   bool fail(PeerError error, Str why);

@@ -36,6 +36,8 @@ constexpr uint64_t kTick = 250;  // ms; also the longest time until another work
 constexpr uint64_t kGather = 1;  // ms in which changes come together
 constexpr uint64_t kLearn = 5000;  // ms in which somebody must have begun to teach
 constexpr uint64_t kTakeOver = 1000;  // ms that the worker before has to close its connections
+constexpr uint64_t kHandOver = 5000;  // ms that a process that follows has to answer
+constexpr uint64_t kHeirPause = 50;  // ms until it is tried again
 constexpr uint64_t kRetry = 1000;  // ms until a peer is tried again that was not there, and as many more by chance
 constexpr uint64_t kSameComplaint = 10000;  // ms
 constexpr size_t kStrangers = 64;  // connections whose peers are not known yet
@@ -93,7 +95,21 @@ void Peers::start(proxy::Shard& shard) {
 }
 
 void Peers::drain() {
+  const bool last = shard_->crew.alone && !over_ && speaker_->chosen.load() == getpid();
   give_over();
+  auto local = std::find_if(peers_.begin(), peers_.end(), [](auto& p) { return p->conf->local; });
+  if (!last || local == peers_.end() || (*local)->conf->addr.family == AF_UNSPEC || conf_.tables.empty()) return;
+  heir_ = local->get();
+  heir_until_ = shard_->loop.now() + kHandOver;
+  for (const StickTable* t : conf_.tables) t->news->listen(this);
+  shard_->loop.arm(tick_, kGather);
+}
+
+bool Peers::done() {
+  if (!heir_) return true;
+  if (!heir_knows_ || shard_->crew.connections.load() > 0) return false;
+  flush();
+  return !heir_->link || heir_->link->queued() == 0;
 }
 
 void Peers::end() {
@@ -108,6 +124,7 @@ void Peers::end() {
 // The tables go on without this process.
 void Peers::give_over() {
   over_ = true;
+  heir_ = nullptr;
   for (const StickTable* t : conf_.tables) t->news->listen(nullptr);
   for (PeerLink* link : std::vector<PeerLink*>(links_)) link->leave();
   int32_t own = getpid();
@@ -117,7 +134,7 @@ void Peers::give_over() {
 void Peers::news() {
   if (proxy::Shard* shard = posts_to_.load())
     shard->post([this] {
-      if (!over_ && !flush_.armed()) shard_->loop.arm(flush_, kGather);
+      if ((!over_ || heir_) && !flush_.armed()) shard_->loop.arm(flush_, kGather);
     });
 }
 
@@ -132,7 +149,33 @@ bool Peers::may_connect(uint64_t now) const {
   return before == 0 || before == getpid() || now - began_ms_ >= kTakeOver || (kill(before, 0) != 0 && errno == ESRCH);
 }
 
+// Nobody listens there where the process simply ends.
+void Peers::tend_heir() {
+  const uint64_t now = shard_->loop.now();
+  if (heir_->link) {
+    heir_->link->tick();
+  } else if (heir_knows_ || now >= heir_until_) {
+    give_over();
+  } else {
+    heir_->status = 0;
+    connect(*heir_);
+    if (!heir_->link) heir_until_ = now;
+  }
+  if (heir_) {
+    flush();
+    shard_->loop.arm(tick_, heir_->link ? kTick : kHeirPause);
+  }
+  shard_->check_drained();
+}
+
+void Peers::has_learned(const Peer& peer) {
+  if (heir_ != &peer) return;
+  heir_knows_ = true;
+  shard_->loop.arm(tick_, kGather);
+}
+
 void Peers::tick() {
+  if (heir_) return tend_heir();
   if (over_ || speaker_->chosen.load() != getpid()) return give_over();
   const uint64_t now = shard_->loop.now();
   if (may_connect(now)) {
@@ -223,6 +266,7 @@ void Peers::opened(PeerLink& link) {
   peer.status = 200;
   peer.shaken_ms = shard_->loop.now();
   peer.not_up_to_date = false;
+  if (&peer == heir_) return link.teach();
   // The process of this machine that goes teaches without being asked.
   if (peer.conf->local && !learned_ && !teacher_) teacher_ = &peer;
   choose_teacher();
@@ -234,6 +278,12 @@ void Peers::gone(PeerLink& link) {
   if (!peer || peer->link != &link) return;
   peer->link = nullptr;
   const uint64_t now = shard_->loop.now();
+  if (peer == heir_) {
+    const bool refused = !link.connected() || (link.awaits_status() && peer->status);
+    if (refused) heir_until_ = now;
+    shard_->loop.arm(tick_, kHeirPause);
+    return count();
+  }
   if (link.open()) peer->connect_at = now + pause_after_loss();
   if (teacher_ == peer) {
     teacher_ = nullptr;

@@ -2,7 +2,8 @@
 // A `peers` section at run time: keeps a connection to each peer, tells it what changes in the shared tables and brings in what it
 // tells (HAProxy's peers protocol). All of it lives on the first shard. One worker of the machine speaks as the local peer: the
 // one that serves last; the one before it closes its connections as soon as it sees that. Tables lie in shared memory, so nothing
-// needs to be taught from one worker to the next.
+// needs to be taught from one worker to the next. A process without a master that leaves (haproxy -sf) teaches whoever answers at
+// the local peer's address then, and tells it of changes until its own last connection has ended.
 #include <functional>
 #include <memory>
 #include <string>
@@ -22,7 +23,7 @@ class PeerLink;
 struct PeerConf {
   Str name;
   net::Addr addr;
-  bool local = false;  // this machine
+  bool local = false;  // this machine: a process that follows this one has it
   uint32_t shard = 0;  // it gets the keys of that one only; 0: all
   ssl_ctx_st* tls = nullptr;
   Str sni;
@@ -83,6 +84,7 @@ class Peers final : public proxy::Service, public proxy::Taker, public TableNews
 
   void start(proxy::Shard& shard) override;
   void drain() override;
+  bool done() override;
   void end() override;
   void take(proxy::Shard& shard, const model::Listener& listener, int fd, const net::Addr& peer) override;
   void news() override;
@@ -112,6 +114,8 @@ class Peers final : public proxy::Service, public proxy::Taker, public TableNews
   // The teacher is through, or says that it does not know all.
   void taught(Peer& peer, bool all);
   bool up_to_date() const { return learned_; }
+  // It has confirmed our lesson.
+  void has_learned(const Peer& peer);
 
  private:
   struct Tick final : Timer {
@@ -129,6 +133,7 @@ class Peers final : public proxy::Service, public proxy::Taker, public TableNews
   void count() const;
   bool may_connect(uint64_t now) const;
   void give_over();
+  void tend_heir();
   void connect(Peer& peer);
   void choose_teacher();
   void set_learned();
@@ -143,6 +148,9 @@ class Peers final : public proxy::Service, public proxy::Taker, public TableNews
   Flush flush_{*this};
   Speaker* speaker_;
   bool over_ = false;  // another worker speaks
+  Peer* heir_ = nullptr;  // the local one, while it may be the process that follows this one
+  uint64_t heir_until_ = 0;  // until then it must have answered
+  bool heir_knows_ = false;
   uint64_t began_ms_ = 0;
   bool learned_ = false;
   uint64_t learn_until_ = 0;  // after that nobody is asked any more

@@ -1,7 +1,10 @@
 """Stick tables that peers share: with other weirs, with HAProxy itself, and with peers that misbehave."""
 
 import re
+import signal
 import socket
+import threading
+import time
 
 import pytest
 
@@ -69,13 +72,14 @@ class Group:
             net.wait_until(lambda: net.is_listening(self.port(name)), "the peers' port")
         return proxy
 
-    def haproxy(self, name, lines=(), table=TABLE_LINE, front="", more=()):
+    def haproxy(self, name, lines=(), table=TABLE_LINE, front="", more=(), follows=None):
         directory = self.home / f"haproxy{len(self.real)}"
         directory.mkdir()
         proxy = HAProxy("haproxy", directory, self._text(lines, table, front, more), {})
         proxy.expect_exit = None
         self.real.append(proxy)
-        return proxy.start("-L", name, "-db", "-f", str(proxy.conf))
+        following = ["-sf", str(follows)] if follows else []
+        return proxy.start("-L", name, "-db", "-f", str(proxy.conf), *following)
 
     def stop(self):
         for proxy in self.real:
@@ -556,3 +560,78 @@ def test_an_old_haproxy_teaches_who_takes_over(group):
     new = g.start("a", "-db", "-sf", str(old.process.pid))
     net.wait_until(lambda: len(entries(new)) == 10, lambda: f"10 entries, not {entries(new)}\n{new.log_text()}")
     old.wait()
+
+
+def follow(g, old, **words):
+    new = g.start("a", run=False, **words)
+    new.start("-L", "a", "-db", "-f", str(new.conf), "-sf", str(old.process.pid))
+    return new
+
+
+@pytest.mark.parametrize("names", ["a", "ab"], ids=["alone", "with others"])
+def test_who_takes_over_is_taught(group, names):
+    """Its own host may be the only peer: then the section is there for this."""
+    g = group(*names)
+    old = g.start("a")
+    for i in range(300):
+        put(old, f"k{i}", gpc0=i)
+    new = follow(g, old)
+    old.wait()
+    found = entries(new)
+    assert len(found) == 300 and found["k299"]["gpc0"] == "299"
+
+
+def test_who_takes_over_is_taught_over_tls(group, certs):
+    g = group("a")
+    lines = ["default-server ssl verify none", f"default-bind ssl crt {certs.leaf('peer.test')}",
+             f"bind 127.0.0.1:{g.port('a')}", "server a"]
+    old = g.start("a", lines=lines)
+    put(old, "k", gpc0=7)
+    new = follow(g, old, lines=lines)
+    old.wait()
+    assert entries(new)["k"]["gpc0"] == "7"
+
+
+def test_what_the_old_process_counts_reaches_the_new_one(group, origin):
+    g = group("a")
+    front = "http-request allow\n    http-response sc-inc-gpc0(0)\n    default_backend b"
+    old = g.start("a", front=front, more=["backend b", f"    server s 127.0.0.1:{origin.port}"])
+    put(old, "k", gpc0=1)
+    asked, answer = threading.Event(), threading.Event()
+
+    def slow(exchange):
+        asked.set()
+        answer.wait(20)
+        exchange.reply()
+
+    origin.default = slow
+    with old.client() as client:
+        client.send("GET / HTTP/1.1\r\nHost: h\r\nX-Key: k\r\n\r\n")
+        assert asked.wait(5)
+        new = follow(g, old)
+        wait_entry(new, "k", gpc0=1)
+        answer.set()
+        assert client.response().status == 200
+    old.wait()
+    wait_entry(new, "k", gpc0=2)
+
+
+def test_haproxy_that_takes_over_is_taught(group):
+    g = group("a")
+    old = g.start("a")
+    for i in range(10):
+        put(old, f"k{i}", gpc0=i)
+    new = g.haproxy("a", follows=old.process.pid)
+    net.wait_until(lambda: len(entries(new)) == 10, lambda: f"10 entries, not {entries(new)}\n{old.log_text()}")
+    old.wait()
+
+
+def test_nobody_follows(group):
+    """Then the process ends at once."""
+    g = group("a", "b")
+    old = g.start("a")
+    put(old, "k", gpc0=1)
+    began = time.monotonic()
+    old.signal(signal.SIGUSR1)
+    old.wait()
+    assert time.monotonic() - began < 3
