@@ -103,6 +103,7 @@ class Master {
   void adjust_sockets(Child& child);
   void tell_overlap(const Wish& wish);
   bool introduce(Child& old, int heir);
+  bool tell_last(const Child& child);
   void change_program();
   void program_ended(int status);
   void on_link();

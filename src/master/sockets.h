@@ -106,6 +106,7 @@ enum class Message : uint8_t {
   serve,
   // from the master to a worker that serves
   look_again,  // one that accepted from the same sockets has ended
+  last,  // drain: the master ends too, and who follows, if anybody does, shares no memory
 };
 
 struct Packet {

@@ -179,13 +179,21 @@ void Master::ask_for_spare() {
   dead_.standbys.ask_for_spare();
 }
 
+// False: it is not the last, or a signal has to say it.
+bool Master::tell_last(const Child& child) {
+  if (!stopping_ || child.channel < 0) return false;
+  Packet packet;
+  packet.type = Message::last;
+  return send_packet(child.channel, packet, -1, MSG_DONTWAIT);
+}
+
 // Lets the workers drain; where another program serves in our place, the newer one or the older one, their idle connections go
 // there.
 void Master::send_away() {
   const int other = successor_link_ >= 0 ? successor_link_ : link_;
   kill_reading();
   for (Child& c : children_) {
-    if (!c.ready || !introduce(c, other)) kill(c.pid, voice_.signal_for(Order::quit));
+    if (!c.ready || !(introduce(c, other) || tell_last(c))) kill(c.pid, voice_.signal_for(Order::quit));
     c.leaving = true;
     c.standbys.drop();
   }

@@ -316,6 +316,10 @@ void Worker::on_master() {
   if (fd >= 0 && packet.type == Message::heir) return await_heir(fd);
   if (fd >= 0 && packet.type == Message::ancestor) return meet_ancestor(fd);
   if (packet.type == Message::look_again) look_again();
+  if (packet.type == Message::last) {
+    crew.alone = true;
+    quit();
+  }
   if (fd >= 0) close(fd);
 }
 

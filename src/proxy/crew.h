@@ -19,7 +19,7 @@ struct Crew {
   stats::BrokenMessages broken;
   std::atomic<int64_t> connections{0};  // open ones of clients, where their number may be limited
   std::atomic<int32_t> ancestors{0};  // older workers that may still send connections
-  bool alone = false;  // no master: who follows, if anybody does, shares no memory with this process
+  bool alone = false;  // who follows, if anybody does, shares no memory: there is no master, or it ends too
   std::atomic<int32_t> paused{0};  // acceptors that wait until there are fewer, or may be more
 };
 

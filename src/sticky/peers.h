@@ -2,8 +2,8 @@
 // A `peers` section at run time: keeps a connection to each peer, tells it what changes in the shared tables and brings in what it
 // tells (HAProxy's peers protocol). All of it lives on the first shard. One worker of the machine speaks as the local peer: the
 // one that serves last; the one before it closes its connections as soon as it sees that. Tables lie in shared memory, so nothing
-// needs to be taught from one worker to the next. A process without a master that leaves (haproxy -sf) teaches whoever answers at
-// the local peer's address then, and tells it of changes until its own last connection has ended.
+// needs to be taught from one worker to the next. A process that leaves with its master, or has none (haproxy -sf), teaches
+// whoever answers at the local peer's address then, and tells it of changes until its own last connection has ended.
 #include <functional>
 #include <memory>
 #include <string>

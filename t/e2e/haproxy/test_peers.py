@@ -562,20 +562,21 @@ def test_an_old_haproxy_teaches_who_takes_over(group):
     old.wait()
 
 
-def follow(g, old, **words):
+def follow(g, old, *args, **words):
     new = g.start("a", run=False, **words)
-    new.start("-L", "a", "-db", "-f", str(new.conf), "-sf", str(old.process.pid))
+    new.start("-L", "a", *(args or ("-db",)), "-f", str(new.conf), "-sf", str(old.process.pid))
     return new
 
 
-@pytest.mark.parametrize("names", ["a", "ab"], ids=["alone", "with others"])
-def test_who_takes_over_is_taught(group, names):
+@pytest.mark.parametrize("names, args", [("a", ["-db"]), ("ab", ["-db"]), ("a", ["-W", "-db"])],
+                         ids=["alone", "with others", "masters"])
+def test_who_takes_over_is_taught(group, names, args):
     """Its own host may be the only peer: then the section is there for this."""
     g = group(*names)
-    old = g.start("a")
+    old = g.start("a", *args)
     for i in range(300):
         put(old, f"k{i}", gpc0=i)
-    new = follow(g, old)
+    new = follow(g, old, *args)
     old.wait()
     found = entries(new)
     assert len(found) == 300 and found["k299"]["gpc0"] == "299"
