@@ -37,6 +37,7 @@ struct Exchange {
   health::Run* check = nullptr;  // of which this is no request
   int8_t log_level = -1;  // set-log-level; -2: silent
   bool lenient = false;  // strict-mode off
+  bool once = false;  // disable-l7-retry
   bool denied = false;
   bool tarpitted = false;
   LogStep log_step = LogStep::unspec;  // of the line that is being made

@@ -213,7 +213,7 @@ bool Personality::wants_retry(const Transaction& txn, const Error& why) const {
   const Exchange& x = exchange(txn);
   const Proxy* back = x.back;
   if (!back || txn.tries_done > retries_of(x, *back)) return false;
-  uint16_t on = back->s.retry_on;
+  const uint16_t on = x.once ? back->s.retry_on & kRetryConnFailure : back->s.retry_on;
   if (!why) return (on & kRetryStatus) && retries_status(*back, txn.response.status);
   if (why.side != Side::server && why.fault != Fault::resource) return false;
   // An idle connection that its server had closed: HAProxy makes the client ask again (it closes without an answer); what changes

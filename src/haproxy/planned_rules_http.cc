@@ -27,8 +27,6 @@ constexpr Row kRows[] = {
      "<expr> [ -m <meth> ] [ { if | unless } <condition> ]", "delete the headers of a binary list of names"},
     {"http-request del-map", kProxies, 1, -1, Block::none, Inherit::rules, nullptr,
      "(<map-name>) <key fmt> [ { if | unless } <condition> ]", "delete an entry from a map"},
-    {"http-request disable-l7-retry", kProxies, 0, -1, Block::none, Inherit::rules, nullptr,
-     "[ { if | unless } <condition> ]", "do not send this request again after a failure"},
     {"http-request early-hint", kProxies, 2, -1, Block::none, Inherit::rules, nullptr,
      "<name> <fmt> [ { if | unless } <condition> ]", "send a header in a 103 Early Hints response"},
     {"http-request send-spoe-group", kProxies, 2, -1, Block::none, Inherit::rules, nullptr,

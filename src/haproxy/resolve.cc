@@ -243,7 +243,7 @@ void make_segments(Scope& scope, Proxy& p) {
 
 // --- plans, limits and timeouts ---
 
-void make_plan(Proxy& p) {
+void make_plan(const Global& g, Proxy& p) {
   const Timeouts& t = p.s.timeouts;
   proxy::Forward& f = p.plan;
   f.pool = p.pool;
@@ -260,6 +260,7 @@ void make_plan(Proxy& p) {
   f.close_upstream = p.s.has(kOptServerClose) || p.s.has(kOptHttpClose);
   f.client.max_temp_file = 0;
   f.turnaround = true;
+  if (p.s.retry_on & ~kRetryConnFailure) f.keep_body = g.tune_bufsize;
   f.drop_request_trailers = p.s.has(kOptDropRequestTrailers);
   f.client.abort_until_sent = true;
   f.client.ignore_client_abort = !(p.s.has(kOptAbortOnClose) || (p.http() && !p.s.has(kOptNoAbortOnClose)));
@@ -536,7 +537,7 @@ void resolve(Scope& scope) {
     finish_stats(scope, *p);
     follow_names(scope, *p);
     make_segments(scope, *p);
-    make_plan(*p);
+    make_plan(scope.global, *p);
     make_client_side(scope.global, *p);
     make_logs(scope, *p);
   }

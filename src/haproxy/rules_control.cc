@@ -79,6 +79,11 @@ Next run_timeout(Transaction& txn, Cursor&, const void* conf) {
 
 constexpr int64_t kMostRetries = 100;
 
+Next run_disable_retry(Transaction& txn, Cursor&, const void* conf) {
+  if (applies(*static_cast<const Rule*>(conf), context_for(txn))) exchange(txn).once = true;
+  return Next::next;
+}
+
 Next run_retries(Transaction& txn, Cursor&, const void* conf) {
   auto& rule = *static_cast<const Amount*>(conf);
   expr::Ctx ctx = context_for(txn);
@@ -212,6 +217,13 @@ void bind_retries(void* s, const Directive& d, const Row& row) {
   if (no_more(scope, args, at, row)) add_rule(scope, d, *rule, run_retries);
 }
 
+void bind_disable_retry(void* s, const Directive& d, const Row& row) {
+  Scope& scope = scope_of(s);
+  Words args;
+  auto* rule = new_rule<Rule>(scope, d, row, args);
+  if (rule && no_more(scope, args, 0, row)) add_rule(scope, d, *rule, run_disable_retry);
+}
+
 void bind_status(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
   Words args;
@@ -285,6 +297,8 @@ constexpr Row kRows[] = {
     rule_row("http-request set-timeout", kProxies, 2, -1, bind_timeout, kTimeout, "set a timeout for this request"),
     rule_row("http-request set-retries", kListen | kBackend, 1, -1, bind_retries, kRetries,
              "set how often this request may be tried again"),
+    rule_row("http-request disable-l7-retry", kProxies, 0, -1, bind_disable_retry, "[ { if | unless } <condition> ]",
+             "try the request again after a failed connect only, whatever retry-on says"),
     rule_row("tcp-request content set-retries", kListen | kBackend, 1, -1, bind_retries, kRetries,
              "set how often this connection may be tried again"),
     rule_row("http-response set-status", kProxies, 1, -1, bind_status,

@@ -228,6 +228,8 @@ void Transaction::upstream_ready() {
     if (collector_ && (collector_->size || upload_ended_)) up.data(collector_->text(), upload_ended_);
     return;
   }
+  if (collector_ && collector_->copies && !collector_->complete)
+    collector_ = nullptr;  // nothing of the body has come yet
   bool end = collector_ ? collector_->size == 0 : upload_ended_ && request.body != Body::length;
   if (!collector_ && request.body == Body::length && request.content_length == 0) end = true;
   request_sent_ = true;
@@ -298,7 +300,24 @@ void Transaction::send_collected() {
   up.open(upload_file_, upstream, FileBody::kBuffer);
 }
 
+void Transaction::copy_body() {
+  collector_ = arena.own<BodyCollector>();
+  collector_->arena = &arena;
+  collector_->limit = plan->keep_body;
+  collector_->copies = true;
+}
+
+// What is too long for it, or finds no memory, can't be sent again.
+void Transaction::add_to_copy(Str data, bool end) {
+  BodyCollector& copy = *collector_;
+  if (copy.size + data.size() > copy.limit || !copy.add(data))
+    collector_ = nullptr;
+  else
+    copy.complete = end;
+}
+
 void Transaction::open_up() {
+  if (plan->keep_body && !collector_ && !body_started_) copy_body();
   up.trailers = plan->drop_request_trailers ? nullptr : &request.trailers;
   up.open(client, upstream, kWindow);
   if (collector_ && collector_->size) {

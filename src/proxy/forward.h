@@ -47,6 +47,7 @@ struct Forward {
   bool stay = false;  // HAProxy: retry the same server, the last time another one (redispatch)
   bool redispatch = false;
   bool turnaround = false;  // after a failed connect, the same server is tried again after a moment only (HAProxy)
+  uint32_t keep_body = 0;  // bytes of a body that are kept on its way to the server, so that another one can have it
   bool drop_request_trailers = false;
   bool close_upstream = false;  // no keep-alive towards the server
   uint8_t version = 11;  // HTTP version towards the server

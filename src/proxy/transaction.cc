@@ -418,6 +418,7 @@ void Transaction::on_data(http::Stream& s, Str data, bool end) {
       return;
     }
     body_started_ = true;
+    if (collector_ && collector_->copies) add_to_copy(data, end);
     up.data(data, end);
     if (end && tunnel_) maybe_finish();
     return;

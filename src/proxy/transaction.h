@@ -166,7 +166,7 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   // memory up to `memory` bytes, then, with `to_file`, into a temporary file below `dir`; without, it stops there and counts
   // as collected. False: the cursor must wait.
   bool collect_body(Cursor& cursor, uint32_t memory, bool to_file, Str dir);
-  const BodyCollector* collected() const { return collector_; }
+  const BodyCollector* collected() const;  // null: nobody asked for the body
   // Wakes the cursor whenever the client has sent more (content inspection of TCP); what came is kept for the server. Null:
   // nobody is woken any more.
   void watch_content(Cursor* cursor);
@@ -253,6 +253,8 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   void leave_pool();
   void count_times() const;
   void tell_balancer(const Attempt& a) const;
+  void copy_body();
+  void add_to_copy(Str data, bool end);
   bool body_kept() const;  // all of the request body can be sent again
 
   Waiter* waiters_ = nullptr;
@@ -291,6 +293,7 @@ struct BodyCollector {
   bool complete = false;
   bool cut = false;  // complete by its limit: the body goes on behind it
   bool each = false;  // its waiter is woken by every piece
+  bool copies = false;  // what goes to a server meanwhile (Forward::keep_body)
   bool to_file = false;
   bool failed = false;
   int error = 0;  // the errno of the failure
@@ -308,6 +311,9 @@ struct BodyCollector {
 
 inline bool Transaction::body_kept() const {
   return collector_ && collector_->complete && !collector_->cut;
+}
+inline const BodyCollector* Transaction::collected() const {
+  return collector_ && !collector_->copies ? collector_ : nullptr;
 }
 
 }  // namespace weir::proxy
