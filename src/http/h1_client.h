@@ -51,9 +51,9 @@ class H1Client final : public H1Conn, public PoolLink, public AgeLink, public Id
     fin_timeout_ = fin ? fin : tunnel_timeout_;
     client_limit_ = false;
   }
-  // The client may be silent in a tunnel for `client` at most, where that is less than the server may (0: no limit).
+  // The client may be silent in a tunnel for `client` at most, where that is no more than the server may (0: no limit).
   void limit_silence(uint32_t client) {
-    client_limit_ = client && (!tunnel_timeout_ || client < tunnel_timeout_);
+    client_limit_ = client && (!tunnel_timeout_ || client <= tunnel_timeout_);
     if (client_limit_) tunnel_timeout_ = client;
   }
   // It comes from another shard.

@@ -92,6 +92,11 @@ listen patient
     timeout client 20s
     timeout server 300ms
     server s {origin}
+listen equal
+    no option dontlognull
+    bind 127.0.0.1:{equal_port}
+    timeout server 300ms
+    server s {origin}
 listen refused
     bind 127.0.0.1:{refused_port}
     timeout client 5s
@@ -107,7 +112,7 @@ def silent(weir, origin, syslog):
     return weir("haproxy", text=SILENT, origin=origin, syslog=syslog)
 
 
-@pytest.mark.parametrize("name,cause", [("silent_port", "cD"), ("patient_port", "sD")])
+@pytest.mark.parametrize("name,cause", [("silent_port", "cD"), ("patient_port", "sD"), ("equal_port", "cD")])
 def test_a_session_without_a_byte_ends(silent, syslog, name, cause):
     with Client(silent.places[name]) as client:
         assert client.closed(timeout=10)
