@@ -20,7 +20,7 @@ class Table {
   struct Shape {
     uint32_t key_size = 0;  // the longest key
     uint32_t data_size = 0;
-    uint32_t entries = 0;  // at most
+    uint32_t entries = 0;  // so many at least, if stripes are used; then a few percent more find room
     // How many entries of that shape fit into so many bytes.
     static Shape fitting(uint32_t key_size, uint32_t data_size, uint64_t bytes);
   };
@@ -108,7 +108,7 @@ class Table {
 
  private:
   static constexpr uint32_t kMostStripes = 16;
-  static constexpr uint32_t kStripedFrom = 4096;  // entries; smaller tables are full when they are full
+  static constexpr uint32_t kStripedFrom = 4096;  // entries; smaller tables have exactly theirs
   struct alignas(64) Stripe {
     SharedLock lock;
     uint32_t life;

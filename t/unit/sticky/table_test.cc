@@ -133,6 +133,18 @@ Test(table, many_entries_in_all_stripes) {
   for (int i = 0; i < 10000; i += 97) cr_expect(get(table, fmt::format("key {}", i)) == 'x');
 }
 
+Test(table, stripes_have_room_for_a_whole_table) {
+  Table table;
+  cr_assert(table.open("st10", 1, {16, 8, 10240}));
+  size_t refused = 0;
+  for (int i = 0; i < 10240; i++) {
+    Guard g(table, fmt::format("key {}", i));
+    refused += !g.add(1, false);
+  }
+  cr_expect_eq(refused, 0u);
+  cr_expect_eq(table.used(1), 10240u);
+}
+
 Test(table, a_stripe_whose_holder_died_is_emptied) {
   Table table;
   cr_assert(table.open("st9", 1, {8, 8, 10}));
