@@ -82,6 +82,7 @@ class GzipFilter final : public proxy::Filter {
       r = deflate(&z, flush);
       size_t n = sizeof out - z.avail_out;
       bool last = r == Z_STREAM_END;
+      if (options_.counts) *options_.counts = {z.total_in, z.total_out};
       if (n || last) emit({out, n}, last);
       if (last) break;
     } while (z.avail_out == 0 || (end && r == Z_OK));

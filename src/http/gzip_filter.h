@@ -5,10 +5,16 @@
 
 namespace weir::http {
 
+// Bytes that went into a filter and came out of it.
+struct GzipCounts {
+  uint64_t in = 0, out = 0;
+};
+
 struct GzipOptions {
   int level = 1;  // 1 fastest … 9 smallest
   bool zlib_format = false;  // "deflate" (RFC 1950) instead of "gzip" (RFC 1952)
   bool flush = false;  // hand on what has come after each piece, for bodies that trickle
+  GzipCounts* counts = nullptr;  // in the exchange's arena; null: nobody asks
 };
 
 proxy::Filter* make_gzip_filter(proxy::Transaction& txn, const GzipOptions& options = {});

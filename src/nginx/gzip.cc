@@ -129,12 +129,25 @@ proxy::Filter* make(Transaction& txn, const void* conf) {
   http::GzipOptions o;
   o.level = static_cast<int>(c.level.get(1));
   o.flush = txn.plan && !txn.plan->client.response_buffering;
+  o.counts = of(txn).gzip = txn.arena.make<http::GzipCounts>();
   return http::make_gzip_filter(txn, o);
 }
 
 void compile(Scope&, Location& l, void* conf) {
   if (static_cast<GzipConf*>(conf)->on.get(false)) l.filters.push_back({make, conf, 50});
 }
+
+// With two digits behind the point, rounded.
+bool fetch_ratio(const expr::Ctx& ctx, const expr::Arg*, Value& out) {
+  const http::GzipCounts* n = ctx.txn ? of(*ctx.txn).gzip : nullptr;
+  if (!n || n->out == 0) return false;
+  const uint64_t hundredths = (n->in * 1000 / n->out + 5) / 10;
+  out = Value::of(ctx.arena->dup(fmt::format("{}.{:02}", hundredths / 100, hundredths % 100)));
+  return true;
+}
+
+const VariableDef kVariables[] = {
+    {"gzip_ratio", fetch_ratio, false, false, nullptr, "how much longer the answer was than what the client got"}};
 
 constexpr Str kBuffers = "zlib's own buffers are used";
 
@@ -234,6 +247,8 @@ const Row kTable[] = {
 };
 
 }  // namespace
+
+const std::span<const VariableDef> kGzipVariables{kVariables};
 
 const Module kGzipModule{"gzip", sizeof(GzipConf), module_create<GzipConf>, kTable, nullptr, compile};
 

@@ -91,10 +91,11 @@ const std::vector<const Module*>& modules() {
 }
 
 void add_builtin_variables() {
-  for (auto table : {kPlannedVariables, kCoreVariables, kProxyVariables, kPathsVariables, kLogVariables,
-                     kStubStatusVariables, kLimitRateVariables, kRealipVariables, kProxyProtocolVariables,
-                     kLimitReqVariables, kLimitConnVariables, kRefererVariables, kSecureLinkVariables,
-                     kSslConnectionVariables, kRequestIdVariables, kBodyFileVariables, kQueueVariables})
+  for (auto table :
+       {kPlannedVariables, kCoreVariables, kProxyVariables, kPathsVariables, kLogVariables, kStubStatusVariables,
+        kLimitRateVariables, kRealipVariables, kProxyProtocolVariables, kLimitReqVariables, kLimitConnVariables,
+        kRefererVariables, kSecureLinkVariables, kSslConnectionVariables, kRequestIdVariables, kBodyFileVariables,
+        kQueueVariables, kTcpInfoVariables, kGzipVariables})
     Variables::add_builtins(table);
 }
 

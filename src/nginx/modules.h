@@ -77,6 +77,8 @@ extern const std::span<const VariableDef> kRefererVariables;
 extern const std::span<const VariableDef> kSslConnectionVariables;
 extern const std::span<const VariableDef> kRequestIdVariables;
 extern const std::span<const VariableDef> kQueueVariables;
+extern const std::span<const VariableDef> kTcpInfoVariables;
+extern const std::span<const VariableDef> kGzipVariables;
 extern const std::span<const VariableDef> kPlannedVariables;
 
 }  // namespace weir::nginx

@@ -18,8 +18,7 @@ const VariableDef kRows[] = {
     {"fastcgi_path_info", nullptr},
     {"grpc_internal_trailers", nullptr},
     {"memcached_key", nullptr},
-    // gzip, slice, SSI, userid, browser
-    {"gzip_ratio", nullptr},
+    // slice, SSI, userid, browser
     {"slice_range", nullptr},
     {"date_local", nullptr},
     {"date_gmt", nullptr},
@@ -39,10 +38,6 @@ const VariableDef kRows[] = {
     {"request_port", nullptr},
     {"is_request_port", nullptr},
     {"proxy_add_via", nullptr},
-    {"tcpinfo_rtt", nullptr},
-    {"tcpinfo_rttvar", nullptr},
-    {"tcpinfo_snd_cwnd", nullptr},
-    {"tcpinfo_rcv_space", nullptr},
     {"realip_add_x_forwarded_for", nullptr},
     // TLS
     {"ssl_sigalg", nullptr},

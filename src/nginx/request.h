@@ -3,6 +3,10 @@
 #include "nginx/module.h"
 #include "proxy/transaction.h"
 
+namespace weir::http {
+struct GzipCounts;
+}
+
 namespace weir::nginx {
 
 struct DynamicTarget;
@@ -55,6 +59,7 @@ struct Request {
   Str proxy_host;  // and its host, as $proxy_host has it
   bool proxy_tls = false;  // and whether it begins with https://
   DynamicTarget* target = nullptr;  // of such a proxy_pass, see nginx/proxy_dynamic.cc
+  http::GzipCounts* gzip = nullptr;  // of an answer that is compressed
   Str redirect_to;  // the Location header of the answer that is being made
   Str www_authenticate;  // of an intercepted 401
   ArenaList<http::Header> server_headers;  // of an answer that one from here took the place of
