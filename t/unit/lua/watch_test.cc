@@ -56,7 +56,8 @@ Test(lua_watch, names_what_cannot_be_stopped) {
                 "Lua holds shard 3 (thread 77) for more than 20 ms: access_by_lua(nginx.conf:7) waits, or is in a "
                 "function that cannot be stopped",
             "%s", b.said.c_str());
-  cr_expect(*static_cast<const int32_t*>(state->burst.word()) < 0);
+  // The limit is about the processor's time, which comes later on a machine that is busy with others.
+  while (*static_cast<const volatile int32_t*>(state->burst.word()) >= 0) uv_run(&b.loop, UV_RUN_ONCE);
 }
 
 Test(lua_watch, has_nothing_to_do_without_scripts_or_limit) {
