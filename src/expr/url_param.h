@@ -7,13 +7,14 @@
 namespace weir::expr {
 
 // The value of the next parameter called `name` (any, when it is empty) in `all`, whose place in the iteration is kept
-// in ctx.iteration; without one the first is given. Pairs end at `&`, and at `;` where the list began with one.
+// in ctx.iteration; without one the first is given. Pairs end at `&`, `;` and what the list
+// began with.
 inline bool next_param(const Ctx& ctx, Str all, char began_with, Str name, bool icase, Value& out) {
   size_t at = ctx.iteration ? ctx.iteration->state[0] : 0;
   if (ctx.iteration) ctx.iteration->more = false;
-  Str ends = began_with == ';' ? Str("&;?") : Str("&");
+  const char ends[] = {'&', ';', began_with};
   while (at < all.size()) {
-    size_t end = std::min(all.find_first_of(ends, at), all.size());
+    size_t end = std::min(all.find_first_of(Str{ends, sizeof ends}, at), all.size());
     Str pair = all.substr(at, end - at);
     at = end + 1;
     size_t equal = pair.find('=');

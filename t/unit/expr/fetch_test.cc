@@ -108,6 +108,16 @@ Test(fetch, request_line) {
   cr_expect(each(w, "urlp(x)") == "1|4", "%s", each(w, "urlp(x)").c_str());
 }
 
+Test(fetch, parameters_end_at_semicolons_too) {
+  World w;
+  w.request("GET /?a=1;c=2&c2=3;x?y=4 HTTP/1.1\r\nHost: h\r\n\r\n");
+  expect_value(w, "urlp(a)", "1");
+  expect_value(w, "urlp(c)", "2");
+  expect_value(w, "urlp(c2)", "3");
+  expect_value(w, "urlp(x)", "(none)");
+  expect_value(w, "urlp(y)", "4");
+}
+
 Test(fetch, absolute_targets) {
   World w;
   w.request("GET http://10.9.8.7:81/p?q HTTP/1.1\r\nHost: 10.9.8.7:81\r\n\r\n");
