@@ -98,22 +98,17 @@ Next delete_header(Transaction& txn, Cursor&, const void* conf) {
   return Next::next;
 }
 
-// The value with its first match replaced, in the arena; data() null when nothing matched.
+// What takes the place of the whole value, in the arena; data() null when the expression matches nowhere in it.
 Str replaced(const ReplaceHeader& rule, const expr::Ctx& ctx, Str value) {
-  expr::Match match = rule.regex->match(value);
-  if (!match) return {};
-  Str before = value.substr(0, match.offsets[0]);
-  Str after = value.substr(match.offsets[1]);
-  // The format may match other expressions on this thread, so the groups are copied by expanding last.
-  std::string out(before);
+  if (!rule.regex->test(value)) return {};
   std::string text(render(*rule.value, ctx));
-  match = rule.regex->match(value);
-  expr::expand_backrefs(text, match, out);
-  out.append(after);
+  // Matched again: rendering may have used the thread's match object.
+  std::string out;
+  expr::expand_backrefs(text, rule.regex->match(value), out);
   return ctx.arena->dup(out);
 }
 
-// The parts between commas, each replaced on its own; quoted commas do not split.
+// The parts between commas, each replaced on its own with the spaces around it; quoted commas do not split.
 Str replaced_values(const ReplaceHeader& rule, const expr::Ctx& ctx, Str value) {
   std::string out;
   bool changed = false;
@@ -127,12 +122,8 @@ Str replaced_values(const ReplaceHeader& rule, const expr::Ctx& ctx, Str value) 
       end++;
     }
     Str whole = value.substr(at, end - at);
-    Str part = trim(whole);
-    Str now = replaced(rule, ctx, part);
-    size_t lead = static_cast<size_t>(part.data() - whole.data());
-    out.append(whole.substr(0, lead));
-    out.append(now.data() ? now : part);
-    out.append(whole.substr(lead + part.size()));
+    Str now = replaced(rule, ctx, trim(whole));
+    out.append(now.data() ? now : whole);
     changed |= now.data() != nullptr;
     if (end >= value.size()) break;
     out += ',';

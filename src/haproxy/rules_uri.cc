@@ -46,6 +46,7 @@ Str text_of(const Transaction& txn, Part part) {
   return part == Part::path ? path.substr(0, path.find('?')) : path;
 }
 
+// The whole part is replaced, also where the expression matches only a piece of it.
 Next run_replace(Transaction& txn, Cursor&, const void* conf) {
   auto& rule = *static_cast<const ReplacePart*>(conf);
   expr::Ctx ctx = context_for(txn);
@@ -54,11 +55,8 @@ Next run_replace(Transaction& txn, Cursor&, const void* conf) {
   if (!rule.regex->test(subject)) return Next::next;
   std::string text(render(*rule.value, ctx));
   // Matched again: rendering may have used the thread's match object.
-  expr::Match match = rule.regex->match(subject);
-  std::string out(subject.substr(0, match.offsets[0]));
-  size_t end = match.offsets[1];
-  expr::expand_backrefs(text, match, out);
-  out.append(subject.substr(end));
+  std::string out;
+  expr::expand_backrefs(text, rule.regex->match(subject), out);
   set_part(txn, rule.part, txn.arena.dup(out));
   return Next::next;
 }

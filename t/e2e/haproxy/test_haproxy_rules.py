@@ -295,6 +295,39 @@ backend b
     syslog.wait_for(r"/none -$")
 
 
+# --- replacement by expression
+
+
+@pytest.mark.parametrize("rule, target, after", [
+    (r"replace-path /v1/(.*) /api/\1", "/x/v1/show?q", "/api/show?q"),
+    (r"replace-path /v1/(.*) /api/\1", "/x/v2/show", "/x/v2/show"),
+    (r"replace-pathq q=([0-9]) /p?\1", "/x?q=12", "/p?1"),
+    (r"replace-uri u=([0-9]) /uri/\1", "/x?u=45", "/uri/4"),
+])
+def test_a_target_that_matches_somewhere_is_replaced_as_a_whole(start, rule, target, after):
+    proxy = echo(start, f"http-request {rule}", "http-request return status 200 hdr x %[url]")
+    assert proxy.get(target).header("x") == after
+
+
+def test_a_header_that_matches_somewhere_is_replaced_as_a_whole(start, origin):
+    proxy = start(r"""
+frontend web
+    bind 127.0.0.1:{port}
+    http-request replace-header a foo=([^;]*) foo=<\1>
+    http-request replace-value b b(.) <\1>
+    http-request set-header c %[req.hdr(c),regsub(o,0)]
+    http-response replace-header location http://[^/]*/ https://pub.test/
+    default_backend b
+backend b
+    server s {origin}
+""")
+    origin.default = Reply(status=302, headers=[("Location", "http://127.0.0.1:1/back?x=1")])
+    answer = proxy.get(headers=[("a", "k=1; foo=bar; z=2"), ("b", "a, xbcd ,b"), ("c", "foo")])
+    assert answer.header("location") == "https://pub.test/"
+    (request,) = origin.requests
+    assert [request.header(name) for name in "abc"] == ["foo=<bar>", "a,<c>,b", "f0o"]
+
+
 # --- the request target
 
 
