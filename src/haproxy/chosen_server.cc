@@ -19,7 +19,10 @@ class ChosenServer final : public model::Balancer {
     Exchange& x = exchange(txn);
     if (x.persistence.direct && takes(*x.server, x, txn, tried)) return x.server;
     x.persistence.direct = false;
-    return usual_->pick(pool, txn, tried);
+    const model::Server* server = usual_->pick(pool, txn, tried);
+    CookieUse* cookies = x.persistence.cookies;
+    if (server && server != x.server && cookies && cookies->sent == CookieSent::valid) cookies->sent = CookieSent::down;
+    return server;
   }
   bool awaits(const model::Server& s, const proxy::Transaction& txn) const override {
     const Exchange& x = exchange(txn);

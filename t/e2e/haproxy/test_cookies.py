@@ -245,7 +245,7 @@ def test_redispatch_brings_another_server_and_its_cookie(start, syslog):
     proxy = start("option redispatch", "cookie SRV insert", "retries 1", servers=servers)
     answer = ask(proxy, "SRV=sb")
     assert who(answer) == "a" and set_cookies(answer) == ["SRV=sa; path=/"]
-    assert states(syslog) == "--VI"
+    assert states(syslog) == "--DI"
     (line,) = syslog.matching(r"\+1 ")
     assert " web b/a " in line
 
