@@ -119,6 +119,11 @@ Timers timers_of(const Ctx& ctx) {
   out.request_all = between(t.accept_ms, t.head_ms);
   if (txn.rejected) out.request = out.request_all = -1;
   out.queue = between(t.head_ms, t.queue_ms);
+  // After a tarpit. HAProxy logs no time of such a request; the wait counts from the connection's beginning, and from -1.
+  if (t.queue_ms && !txn.plan && !t.connect_ms) {
+    out.request = out.request_all = -1;
+    out.queue = between(t.accept_ms, t.queue_ms) + 1;
+  }
   out.connect = between(t.queue_ms, t.connect_ms);
   out.response = between(t.connect_ms, t.response_ms);
   out.data = between(txn.tcp ? t.connect_ms : t.response_ms, end);

@@ -61,6 +61,7 @@ Next run_tarpit(Transaction& txn, Cursor& c, const void* conf) {
     proxy::Delay::start(txn, c, ms);
     return Next::wait;
   }
+  txn.times.queue_ms = txn.shard.loop.now();
   return answer(txn, *rule.page, ctx);
 }
 

@@ -242,6 +242,16 @@ def test_flags(weir, origin, syslog, nowhere, flags, status, path, behave):
         assert int(line.split()[1]) in (status, -1), line
 
 
+def test_a_tarpit_is_time_in_a_queue(weir, origin, syslog, nowhere):
+    text = CONF.replace("%ts %ST %HU", "%HU %TR/%Tw/%Tc/%Tr/%Tq")
+    proxy = weir("haproxy", text=text, origin=origin, syslog=syslog, nowhere=nowhere)
+    assert proxy.get("/tarpit").status == 500
+    (line,) = syslog.wait_for("^/tarpit ")
+    request, queue, *others = (int(number) for number in line.split()[1].split("/"))
+    assert [request, *others] == [-1, -1, -1, -1]
+    assert queue >= 400
+
+
 def test_nothing_is_told_of_a_client_without_data(weir, origin, syslog, nowhere):
     proxy = weir("haproxy", text=CONF.replace("option abortonclose", "option abortonclose\n    option dontlognull"), origin=origin,
                  syslog=syslog, nowhere=nowhere)
