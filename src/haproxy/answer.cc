@@ -24,11 +24,12 @@ Next send_page(Transaction& txn, const Page& page, const expr::Ctx& ctx) {
   if (page.hidden) return txn.drop(false);
   Str body = page.body_format ? render(*page.body_format, ctx) : page.body;
   txn.discard_response();
+  exchange(txn).status = page.sent ? page.status : uint16_t{0};
   http::Message& m = txn.response;
   m.headers.clear();
   m.trailers.clear();
   m.version = 11;
-  m.status = page.redirect ? page.redirect : page.status;
+  m.status = page.sent ? page.sent : page.status;
   m.reason = page.reason.empty() ? http::reason_phrase(m.status) : page.reason;
   m.body = m.status == 204 || m.status == 304 ? http::Body::none : http::Body::length;
   m.content_length = body.size();
@@ -135,6 +136,9 @@ bool Parser::payload_word(Words words, size_t& at) {
                   fmt::format("unable to convert message in HTX for file '{}'", value->text));
       return false;
     }
+    message->sent = message->status;
+    message->status = page.status;
+    message->where = page.where;
     page = *message;
     return true;
   }

@@ -29,7 +29,8 @@ struct Page {
     Str value;
     const LogFormat* format = nullptr;
   };
-  uint16_t status = 0;
+  uint16_t status = 0;  // by which the page is found, and which is logged and counted
+  uint16_t sent = 0;  // the client's where it differs: of errorloc, or the errorfile's own
   Kind kind = Kind::empty;
   Str reason;
   ArenaList<Field> fields;
@@ -38,8 +39,7 @@ struct Page {
   Str content_type;
   Str section;  // Kind::named
   config::Where where;
-  uint16_t redirect = 0;  // errorloc: the status that is sent in place of `status`
-  bool optional = false;  // Kind::named: nothing is said when the section lacks the status
+  bool optional = false;  // Kind::named: not there when the section lacks the status
   bool close = false;
   bool hidden = false;  // an empty errorfile: the connection is closed without an answer
 };

@@ -43,8 +43,7 @@ void bind_errorfile(void* s, const Directive& d, const Row& row) {
     return;
   }
   auto* kept = scope.arena.make<Page>(*page);
-  // The file's own status is sent, whatever it is for.
-  if (!kept->hidden && kept->status != status) kept->redirect = kept->status;
+  kept->sent = kept->status;
   kept->status = status;
   add_page(scope, kept);
 }
@@ -57,7 +56,7 @@ void bind_errorloc(void* s, const Directive& d, const Row& row) {
   auto* page = scope.arena.make<Page>();
   page->status = status;
   page->kind = Page::Kind::message;
-  page->redirect = row.name == "errorloc303" ? 303 : 302;
+  page->sent = row.name == "errorloc303" ? 303 : 302;
   page->fields.push(scope.arena, {"Cache-Control", "no-cache", nullptr});
   page->fields.push(scope.arena, {"Location", args[1].text, nullptr});
   add_page(scope, page);

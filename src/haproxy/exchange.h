@@ -35,6 +35,7 @@ struct Exchange {
   Coding coding = Coding::undecided;  // that the client and the configuration agree on
   expr::VarTable* check_vars = nullptr;
   health::Run* check = nullptr;  // of which this is no request
+  uint16_t status = 0;  // to be logged and counted where the client is sent another: of errorloc and errorfile
   int8_t log_level = -1;  // set-log-level; -2: silent
   bool lenient = false;  // strict-mode off
   bool once = false;  // disable-l7-retry

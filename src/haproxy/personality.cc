@@ -303,6 +303,7 @@ void Personality::log(Transaction& txn) const {
   if ((x.denied || x.tarpitted) && !txn.tcp && watches_cookies(x.front, x.back)) note_refused_cookies(txn, x);
   if (txn.termination.cause == '-' && txn.error && !txn.response_complete())
     txn.termination = termination_of(txn, txn.error);
+  if (x.status) txn.response.status = x.status;
   if (x.tarpitted && txn.error && txn.error.side == Side::client) txn.termination = {'C', 'T'};
   if (x.front) {
     x.front->front_counters->current.down();

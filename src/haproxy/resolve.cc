@@ -475,9 +475,13 @@ void resolve_pages(Scope& scope) {
     for (const Page* p : section->pages)
       if (p->status == status) *page = *p;
     if (page->kind != Page::Kind::standard) continue;
+    if (optional) {
+      page->status = 0;
+      continue;
+    }
     // Without a page of its own the status keeps the usual one.
     if (const Page* usual = standard_page(status)) *page = *usual;
-    if (!optional) scope.warning(page->where, fmt::format("the section has no page for the status {}", status));
+    scope.warning(page->where, fmt::format("the section has no page for the status {}", status));
   }
 }
 

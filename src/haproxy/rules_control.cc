@@ -102,6 +102,7 @@ Next run_status(Transaction& txn, Cursor&, const void* conf) {
   auto& rule = *static_cast<const Amount*>(conf);
   if (!applies(rule, context_for(txn, true))) return Next::next;
   txn.response.status = static_cast<uint16_t>(rule.number);
+  exchange(txn).status = 0;
   txn.response.reason = rule.text.empty() ? http::reason_phrase(txn.response.status) : rule.text;
   return Next::next;
 }
