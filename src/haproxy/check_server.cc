@@ -358,6 +358,16 @@ void resolve_track(Scope& scope, const Proxy& p, model::Server& s) {
                             target->name));
     return;
   }
+  auto& theirs = *static_cast<const Proxy*>(target->pool->conf);
+  if (&theirs != &p && theirs.s.checks.disable_on_404 != p.s.checks.disable_on_404) {
+    mine->tracks = nullptr;
+    scope.error(o.track.where,
+                fmt::format("'http-check disable-on-404' holds in one of '{}' and '{}' only", p.name, theirs.name),
+                "write it in both or in neither",
+                fmt::format("unable to use {}/{} for tracking: disable-on-404 option inconsistency.", theirs.name,
+                            target->name));
+    return;
+  }
   const_cast<health::ServerChecks*>(target->checks)->trackers.push_back(&s);
   s.checks_key = key_of(*mine);
 }
