@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "config/place.h"
 #include "haproxy/bind.h"
 #include "haproxy/tls.h"
 
@@ -45,19 +46,30 @@ bool take_file(Scope& scope, Words words, size_t& at, CrtLine& line, bool& ok) {
   return false;
 }
 
-std::vector<Word> split(Scope& scope, Str text, const Where& where) {
+// A line of a list and its place; none at run time.
+struct Spot {
+  Str line;
+  const Where& where;
+
+  Where of(Str part) const {
+    return where.source ? config::inside(where, static_cast<size_t>(part.data() - line.data()), part.size()) : where;
+  }
+};
+
+// The words of a part of that line.
+std::vector<Word> split(Scope& scope, Str text, const Spot& place) {
   std::vector<Word> words;
   while (!(text = trim(text)).empty()) {
     const size_t end = std::min(text.find_first_of(" \t"), text.size());
-    words.push_back({scope.keep(text.substr(0, end)), config::Quote::none, where});
+    words.push_back({scope.keep(text.substr(0, end)), config::Quote::none, place.of(text.substr(0, end))});
     text = text.substr(end);
   }
   return words;
 }
 
-bool add_filters(Scope& scope, Str text, const Where& where, CrtLine& line) {
+bool add_filters(Scope& scope, Str text, const Spot& place, CrtLine& line) {
   bool wildcard = false, excludes = false;
-  for (const Word& w : split(scope, text, where)) {
+  for (const Word& w : split(scope, text, place)) {
     std::string name(w.text);
     std::transform(name.begin(), name.end(), name.begin(), lower);
     if (name.starts_with("!*")) continue;  // without a meaning, says the manual
@@ -67,7 +79,7 @@ bool add_filters(Scope& scope, Str text, const Where& where, CrtLine& line) {
     }
     const bool inner_star = name.rfind('*') != std::string::npos && name.rfind('*') > 0;
     if (inner_star || (name.starts_with('*') && !name.starts_with("*."))) {
-      scope.error(where, fmt::format("'{}' is no wildcard: the asterisk stands for the first label", name),
+      scope.error(w.where, fmt::format("'{}' is no wildcard: the asterisk stands for the first label", name),
                   "write: *.example.com");
       return false;
     }
@@ -76,7 +88,8 @@ bool add_filters(Scope& scope, Str text, const Where& where, CrtLine& line) {
     line.filters.push_back(std::move(name));
   }
   if (excludes && !wildcard)
-    scope.warning(where, "names with '!' are left out of wildcards, and this line has none: they have no effect");
+    scope.warning(place.of(trim(text)),
+                  "names with '!' are left out of wildcards, and this line has none: they have no effect");
   return true;
 }
 
@@ -109,26 +122,27 @@ bool take_crt_options(Scope& scope, Words words, CrtLine& line) {
 }
 
 bool parse_crt_line(Scope& scope, Str text, const TlsOptions& base, const Where& where, CrtLine& line) {
+  const Spot place{text, where};
   text = trim(text);
   if (text.empty() || text.starts_with('#')) return true;
   line.options = base;
   line.options.certificates = {};
   const size_t end = std::min(text.find_first_of(" \t["), text.size());
   line.certificate = text.substr(0, end);
-  line.rest = trim(text.substr(end));
-  Str rest = line.rest;
+  Str rest = trim(text.substr(end));
+  line.rest = rest;
   if (rest.starts_with('[')) {
     const size_t close = rest.find(']');
     if (close == Str::npos) {
-      scope.error(where, "the bracket that begins the certificate's options is not closed",
+      scope.error(place.of(rest.substr(0, 1)), "the bracket that begins the certificate's options is not closed",
                   "write: FILE [OPTION ...] NAME ...");
       return false;
     }
-    const std::vector<Word> words = split(scope, rest.substr(1, close - 1), where);
+    const std::vector<Word> words = split(scope, rest.substr(1, close - 1), place);
     if (!take_crt_options(scope, words, line)) return false;
     rest = rest.substr(close + 1);
   }
-  return add_filters(scope, rest, where, line);
+  return add_filters(scope, rest, place, line);
 }
 
 }  // namespace weir::haproxy
