@@ -109,7 +109,11 @@ bool TlsFiles::Part::read_key(const std::string& name, const std::vector<std::st
     key = load_key(name, phrase);
     encrypted |= phrase.asked;
   }
-  if (!key) problem = fmt::format("cannot load certificate key \"{}\": {}", name, openssl_error());
+  if (!key && encrypted)
+    problem = fmt::format("cannot load certificate key \"{}\": it is encrypted, and {} ({})", name,
+                          phrases ? "no given pass phrase fits" : "no pass phrase is given", openssl_error());
+  else if (!key)
+    problem = fmt::format("cannot load certificate key \"{}\": {}", name, openssl_error());
   return key != nullptr;
 }
 

@@ -24,8 +24,9 @@ struct Bio {
   BIO* bio;
 };
 
-// Nobody is there to type a pass phrase.
-int no_password(char*, int, int, void*) {
+// Nobody is there to type a pass phrase. `asked`, a bool, tells that one was needed.
+int no_password(char*, int, int, void* asked) {
+  if (asked) *static_cast<bool*>(asked) = true;
   return 0;
 }
 
@@ -125,9 +126,11 @@ bool TlsIdentity::read_key(const TlsTexts& texts, std::string& problem) {
   for (const std::string* text : {&texts.pem, &texts.key}) {
     if (text->find("PRIVATE KEY-----") == std::string::npos) continue;
     Bio in(*text);
-    key_ = PEM_read_bio_PrivateKey(in.bio, nullptr, no_password, nullptr);
+    bool encrypted = false;
+    key_ = PEM_read_bio_PrivateKey(in.bio, nullptr, no_password, &encrypted);
     if (key_) break;
-    problem = fmt::format("its key cannot be read: {}", openssl_complaint("private key"));
+    problem = encrypted ? std::string("its key is encrypted; without a pass phrase: openssl pkey -in KEY -out PLAIN")
+                        : fmt::format("its key cannot be read: {}", openssl_complaint("private key"));
     return false;
   }
   if (!key_) {

@@ -16,8 +16,8 @@ namespace {
 
 using weir::net::TlsFiles;
 
-// A key and its certificate in PEM form.
-std::string make_pem(const std::string& name) {
+// A key and its certificate in PEM form; the key is encrypted where there is a pass phrase.
+std::string make_pem(const std::string& name, std::string phrase = {}) {
   EVP_PKEY* key = EVP_EC_gen("P-256");
   X509* c = X509_new();
   X509_set_pubkey(c, key);
@@ -29,7 +29,8 @@ std::string make_pem(const std::string& name) {
   X509_sign(c, key, EVP_sha256());
   BIO* bio = BIO_new(BIO_s_mem());
   PEM_write_bio_X509(bio, c);
-  PEM_write_bio_PrivateKey(bio, key, nullptr, nullptr, 0, nullptr, nullptr);
+  PEM_write_bio_PrivateKey(bio, key, phrase.empty() ? nullptr : EVP_aes_128_cbc(), nullptr, 0, nullptr,
+                           phrase.empty() ? nullptr : phrase.data());
   char* text = nullptr;
   const long size = BIO_get_mem_data(bio, &text);
   std::string pem(text, static_cast<size_t>(size));
@@ -123,4 +124,26 @@ Test(tls_files, may_be_texts) {
   const std::string text = "data:" + make_pem("a");
   cr_expect(files.get({text, text}, 0, problem) != nullptr);
   cr_expect(files.get({"data:none", text}, 0, problem) == nullptr);
+}
+
+Test(tls_files, encrypted_keys_are_called_so) {
+  TlsFiles files;
+  const File file(make_pem("a", "secret"));
+  const std::vector<std::string> wrong{"wrong"}, right{"wrong", "secret"};
+  auto problem = [&](const std::vector<std::string>* phrases) {
+    TlsFiles::Faults faults;
+    TlsFiles::Wanted wanted;
+    wanted.certificate = wanted.key = file.path;
+    wanted.passwords = phrases;
+    files.get(wanted, 0, faults);
+    return faults.key;
+  };
+  cr_expect(problem(nullptr).find("it is encrypted, and no pass phrase is given (") != std::string::npos);
+  cr_expect(problem(&wrong).find("it is encrypted, and no given pass phrase fits (") != std::string::npos);
+  cr_expect(problem(&right).empty());
+  std::string why, warning;
+  weir::net::TlsTexts texts;
+  texts.pem = make_pem("a", "secret");
+  cr_expect(!weir::net::TlsIdentity::parse(texts, why, warning));
+  cr_expect(why.starts_with("its key is encrypted; "), "%s", why.c_str());
 }
