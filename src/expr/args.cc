@@ -73,6 +73,7 @@ std::string check_reference(char letter, Arg& arg, const Parsing& p) {
     r->name = slash == Str::npos ? Str{} : r->name.substr(0, slash);
     if (r->server.empty()) return "a server name is missing";
   }
+  if (r->name.empty()) r->home = p.home;
   p.references->list.push_back(r);
   arg.object = r;
   return {};

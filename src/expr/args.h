@@ -6,7 +6,7 @@
 //   4 IPv4 address, 6 IPv6 address, m IPv4 mask or its length, M IPv6 mask or length (Arg::object: const Value*)
 //   v integer or variable (object: const Variable*, or number)       V variable (object)
 //   r regular expression text; the check function compiles it with its flags
-//   b backend, f frontend, S [backend/]server, u user list, T stick table (object: const Reference*); a missing b is the current one
+//   b backend, f frontend, S [backend/]server, u user list, T stick table (object: const Reference*); without a backend it is that of `home`, or the current one
 #include <string>
 #include <vector>
 
@@ -31,6 +31,7 @@ struct Reference {
   char kind = 'b';
   Str name;  // of the pool, frontend or user list; empty: the current one
   Str server;
+  Str home;  // the proxy where the expression stands, when no pool is named
   Str keyword;  // of the fetch, for messages
   config::Where where;
   const model::Pool* pool = nullptr;

@@ -443,13 +443,36 @@ void resolve_names(Scope& scope, Proxy& p) {
   }
 }
 
+// A fetch that names no backend is about the proxy where it stands; in defaults about whichever there is then.
+void go_home(Scope& scope, expr::Reference& r) {
+  const Proxy* home = nullptr;
+  for (const Proxy* p : scope.global.proxies)
+    if (p->name == r.home && (!home || p->is_back())) home = p;
+  if (!home || home->s.disabled) return;
+  if (home->is_back()) {
+    r.name = r.home;
+  } else if (r.kind == 'S') {
+    scope.error(
+        r.where,
+        fmt::format("unable to find server '{}' in proxy '{}', referenced in arg 1 of sample fetch keyword '{}'",
+                    r.server, r.home, r.keyword),
+        "name the backend too: BACKEND/SERVER");
+  } else {
+    scope.error(r.where,
+                fmt::format("proxy '{}', referenced in arg 1 of sample fetch keyword '{}', has not backend capability",
+                            r.home, r.keyword),
+                fmt::format("name the backend: {}(BACKEND)", r.keyword));
+  }
+}
+
 // Names of user lists and frontends in expressions.
 void check_references(Scope& scope) {
   std::vector<Str> lists, fronts;
   for (const UserList* l : scope.global.user_lists) lists.push_back(l->name);
   for (const Proxy* p : scope.global.proxies)
     if (p->is_front()) fronts.push_back(p->name);
-  for (const expr::Reference* r : scope.global.references.list) {
+  for (expr::Reference* r : scope.global.references.list) {
+    if ((r->kind == 'b' || r->kind == 'S') && r->name.empty() && !r->home.empty()) go_home(scope, *r);
     if (r->kind != 'u' && (r->kind != 'f' || r->name.empty())) continue;
     const std::vector<Str>& known = r->kind == 'u' ? lists : fronts;
     if (std::find(known.begin(), known.end(), r->name) != known.end()) continue;

@@ -78,7 +78,11 @@ void bind_nameserver(void* s, const Directive& d, const Row&) {
   if (!address.is_inet() || (tcp && !r.rules.servers.empty() && !r.rules.options.tcp) || (!tcp && r.rules.options.tcp))
     return scope.planned(word.where, "name servers on Unix sockets, or on UDP and TCP in one section");
   r.rules.options.tcp = tcp;
-  if (address.port <= 0) address.port = address.last_port = kDnsPort;
+  if (address.port <= 0) {
+    problem = fmt::format("missing port specification in '{}'", word.text);
+    return report_address(scope, word, problem, fmt::format("write: {}:{}", word.text, kDnsPort),
+                          fmt::format("'nameserver {}' : {}", d.words[1].text, problem));
+  }
   std::vector<net::Addr> addrs;
   if (!socket_addresses(address, scope.arena, addrs, problem))
     return scope.missing(word.where, fmt::format("the name server '{}' is not known", word.text),

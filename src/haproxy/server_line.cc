@@ -132,6 +132,7 @@ void take(Scope& scope, ServerOptions& o, Str name, Words args) {
     take_number(scope, args, name, INT32_MAX, o.maxconn);
   } else if (name == "id") {
     take_number(scope, args, name, INT32_MAX, o.id);
+    o.id_where = args[0].where;
   } else if (name == "shard") {
     take_number(scope, args, name, INT32_MAX, o.shard);
   } else if (name == "max-reuse") {
@@ -315,14 +316,32 @@ bool may_lack_port(Scope& scope, Str name, const Address& address, const ServerO
   return true;
 }
 
+std::string place_of(const Where& where) {
+  return fmt::format("{}:{}", where.source ? where.source->path : "", where.line);
+}
+
+// Names and numbers are one server's.
+void check_unique(Scope& scope, Str name, const ServerOptions& options) {
+  const Str proxy = scope.proxy->name;
+  for (const model::Server* other : scope.proxy->servers) {
+    auto& theirs = *static_cast<const ServerOptions*>(other->conf);
+    if (other->name == name)
+      scope.error(options.where, fmt::format("another server of '{}' is called '{}'", proxy, name),
+                  fmt::format("it is at {}", place_of(theirs.where)),
+                  fmt::format("backend '{}', another server named '{}' was already defined, names must be unique.",
+                              proxy, name));
+    if (options.id && theirs.id == options.id)
+      scope.error(options.id_where, fmt::format("the server '{}' has the number {} already", other->name, options.id),
+                  fmt::format("it is at {}", place_of(theirs.id_where)),
+                  fmt::format("'server {}/{}' : 'id' : custom id {} already used at {} ('server {}').", proxy, name,
+                              options.id, place_of(theirs.where), other->name));
+  }
+}
+
 void add_server(Scope& scope, Str name, const Word& address, const ServerOptions& options, const Where& where) {
   model::Server* s = make_server(scope, name, state_for(*scope.proxy, name), address, options, where);
   if (!s) return;
-  for (const model::Server* other : scope.proxy->servers)
-    if (other->name == name)
-      scope.error(where, fmt::format("another server of '{}' is called '{}'", scope.proxy->name, name), {},
-                  fmt::format("backend '{}', another server named '{}' was already defined, names must be unique.",
-                              scope.proxy->name, name));
+  check_unique(scope, name, options);
   scope.proxy->servers.push_back(s);
 }
 
@@ -331,6 +350,7 @@ void bind_server(void* s, const Directive& d, const Row& row) {
   Words words = args_of(d, row);
   ServerOptions options = scope.proxy->default_server.options;
   if (!line_options(scope, words.subspan(2), options, "server")) return;
+  options.where = words[0].where;
   add_server(scope, words[0].text, words[1], options, d.where);
 }
 
@@ -363,6 +383,8 @@ void bind_template(void* s, const Directive& d, const Row& row) {
   }
   ServerOptions options = scope.proxy->default_server.options;
   if (!line_options(scope, words.subspan(3), options, "server-template")) return;
+  options.where = words[0].where;
+  options.id = 0;
   for (uint64_t i = *first; i <= *last; i++)
     add_server(scope, scope.keep(fmt::format("{}{}", words[0].text, i)), words[2], options, d.where);
 }

@@ -118,6 +118,8 @@ struct ServerOptions {
   bool sni_auto = true;  // without `sni`, the Host field is the name
   Str verify_host;
   uint32_t id = 0;
+  config::Where where;                    // its name
+  config::Where id_where;
   uint32_t shard = 0;                     // of a peer; 0: all
   model::RingKey ring_key = model::RingKey::number;
   CheckOptions check;
