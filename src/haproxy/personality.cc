@@ -304,7 +304,10 @@ void Personality::log(Transaction& txn) const {
   if (txn.termination.cause == '-' && txn.error && !txn.response_complete())
     txn.termination = termination_of(txn, txn.error);
   if (x.status) txn.response.status = x.status;
-  if (x.tarpitted && txn.error && txn.error.side == Side::client) txn.termination = {'C', 'T'};
+  if (x.tarpitted && txn.error && txn.error.side == Side::client) {
+    txn.termination = {'C', 'T'};
+    if (!txn.times.queue_ms) txn.times.queue_ms = txn.shard.loop.now();
+  }
   if (x.front) {
     x.front->front_counters->current.down();
     txn.count_into(*x.front->front_counters);

@@ -250,6 +250,12 @@ def test_a_tarpit_is_time_in_a_queue(weir, origin, syslog, nowhere):
     request, queue, *others = (int(number) for number in line.split()[1].split("/"))
     assert [request, *others] == [-1, -1, -1, -1]
     assert queue >= 400
+    with proxy.client() as client:
+        client.send(ask("/tarpit-left"))
+        net.wait_until(lambda: " fe=web " in proxy.runtime()("show sess all"), "the request held")
+        net.reset(client.sock)
+        (line,) = syslog.wait_for("^/tarpit-left ")
+    assert re.fullmatch(r"/tarpit-left -1/\d+/-1/-1/-1\n?", line), line
 
 
 def test_nothing_is_told_of_a_client_without_data(weir, origin, syslog, nowhere):
