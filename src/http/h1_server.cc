@@ -369,7 +369,7 @@ void H1Server::send_head(Message& m, bool end) {
   } else if (head_request_ || m.status == 304) {
     f.keep_length = true;
   } else if ((m.body == Body::chunked || m.body == Body::close) && !bodyless) {
-    bool chunked = version_ >= 11;
+    bool chunked = version_ >= 11 && m.body == Body::chunked;
     f.chunked = chunked;
     if (!chunked) close_after_ = true;
     if (!head_request_) framing_ = chunked ? Framing::chunked : Framing::close;

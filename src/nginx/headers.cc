@@ -219,7 +219,7 @@ class TrailerFilter final : public Filter {
 
   bool head(Transaction& txn, Message& m) override {
     bool wanted = txn.request.version >= 11 && txn.request.method != http::Method::head;
-    bool has_body = m.body == http::Body::length || m.body == http::Body::chunked || m.body == http::Body::close;
+    bool has_body = m.body == http::Body::length || m.body == http::Body::chunked;
     if (!wanted || !has_body || m.status == 204 || m.status == 304 || !chunked_allowed(txn)) return false;
     safe_ = is_safe(m.status);
     m.body = http::Body::chunked;

@@ -309,6 +309,8 @@ void Transaction::send_response() {
   if (!client) return finish();
   // Upgrades: the answer decides, and only one that was asked for.
   tunnel_ = response.body == Body::tunnel;
+  // That a body ends with the server's connection is no reason to end the client's: only a filter says so.
+  if (response.body == Body::close) response.body = Body::chunked;
   if (!tunnel_) {
     personality->filters(*this);
     if (plan && plan->client.response_buffering && upstream && !local_reply)

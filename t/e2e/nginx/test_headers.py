@@ -33,6 +33,7 @@ http {
         location /changed { expires modified +1h; proxy_pass http://{origin}; }
         location /map { expires $expiry; return 200 ok; }
         location /trailer { add_trailer_inherit on; add_trailer X-Trail "$upstream_status"; proxy_pass http://{origin}; }
+        location /unchunked { chunked_transfer_encoding off; proxy_pass http://{origin}; }
         location /slow { limit_rate 20k; limit_rate_after 20k; proxy_pass http://{origin}; }
         location /accel { proxy_pass http://{origin}; }
         location /sub { sub_filter hello bye; sub_filter WORLD '$host'; proxy_pass http://{origin}; }
@@ -90,6 +91,14 @@ def test_trailers(proxy):
     answer = proxy.get("/trailer")
     assert answer.trailers.get("X-Trail") == "200"
     assert answer.header("Transfer-Encoding") == "chunked"
+
+
+@pytest.mark.parametrize("words", [{"chunked": True}, {"until_close": True}], ids=["chunked", "close"])
+def test_chunks_that_are_switched_off(proxy, origin, words):
+    """A body of unknown length ends with the connection then."""
+    origin.on("/unchunked", Reply(body=b"hello", **words))
+    answer = proxy.get("/unchunked")
+    assert (answer.body, answer.header("Connection"), answer.header("Transfer-Encoding")) == (b"hello", "close", None)
 
 
 def test_limit_rate(proxy, origin):
