@@ -188,6 +188,14 @@ void set_expires(Transaction& txn, const HeadersConf& conf) {
               conf.expires_time < 0 || time < 0 ? Str{"no-cache"} : txn.arena.dup(fmt::format("max-age={}", time)));
 }
 
+// Whether the answer that a 416 took the place of had that line already, and left it.
+bool carried(const Transaction& txn, Str name, Str value) {
+  if (txn.response.status != 416) return false;
+  for (const http::Header& h : of(txn).answer_headers)
+    if (iequals(h.name, name) && h.value == value) return true;
+  return false;
+}
+
 void add_line(Transaction& txn, const Line& line) {
   http::HeaderList& headers = txn.response.headers;
   Str value = line.value->eval(txn);
@@ -199,7 +207,7 @@ void add_line(Transaction& txn, const Line& line) {
       headers.set(line.id, line.name, value);
     return;
   }
-  if (!value.empty()) headers.add(line.name, value, line.id);
+  if (!value.empty() && !carried(txn, line.name, value)) headers.add(line.name, value, line.id);
 }
 
 Next add_headers(Transaction& txn, Cursor&, const void* conf) {

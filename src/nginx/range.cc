@@ -153,23 +153,28 @@ Filter* make_filter(Transaction& txn, const void* conf) {
   return txn.arena.make<RangeFilter>(c);
 }
 
+// What was already made of the answer's head stays (Expires, added headers), but for what describes its body.
+void carry_headers(Transaction& txn) {
+  constexpr Name kOfBody[] = {Name::content_type, Name::content_length, Name::last_modified,
+                              Name::etag,         Name::accept_ranges,  Name::content_range};
+  of(txn).answer_headers = {};  // they are among the answer's already
+  for (const http::Header& h : txn.response.headers)
+    if (!h.removed && !h.hop && std::find(std::begin(kOfBody), std::end(kOfBody), h.id) == std::end(kOfBody))
+      of(txn).answer_headers.push(txn.arena, h);
+}
+
 // The last header step: 416 in place of an answer that has nothing of what was asked for.
 Next refuse_unsatisfiable(Transaction& txn, Cursor&, const void* conf) {
-  Message& m = txn.response;
+  const Message& m = txn.response;
   if (!txn.request.headers.has(Name::range) || !may_split(txn, m, *static_cast<const RangeConf*>(conf)))
     return Next::next;
   ArenaList<ByteRange> ranges;
   uint64_t length = m.content_length;
   if (wanted_ranges(txn, m, length, ranges) != RangeVerdict::unsatisfiable) return Next::next;
-  if (has_error_page(txn, 416)) return finish_with(txn, 416);
-  txn.discard_response();
-  m.headers.clear();
-  m.status = 416;
-  m.reason = {};
-  m.body = http::Body::length;
-  m.headers.add("Content-Type", "text/html", Name::content_type);
-  m.headers.add("Content-Range", txn.arena.dup(fmt::format("bytes */{}", length)), Name::content_range);
-  return txn.reply_head(builtin_page(txn, 416));
+  carry_headers(txn);
+  Str all = txn.arena.dup(fmt::format("bytes */{}", length));
+  of(txn).answer_headers.push(txn.arena, {"Content-Range", all, Name::content_range});
+  return finish_with(txn, 416);
 }
 
 void compile_range(Scope&, Location& l, void* conf) {

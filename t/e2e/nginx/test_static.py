@@ -25,6 +25,18 @@ http {
         location /variable/ { root {dir}/$arg_root; }
         location /noetag/ { alias {dir}/files/; etag off; max_ranges 0; }
         location /two/ { alias {dir}/files/; max_ranges 2; }
+        location /added/ {
+            alias {dir}/files/;
+            expires 1h;
+            add_header X-Plain plain;
+            add_header X-Always always always;
+        }
+        location /added416/ {
+            alias {dir}/files/;
+            add_header X-Plain plain;
+            error_page 416 /page416;
+        }
+        location /page416 { add_header X-Page page always; return 200 page; }
         location /off/ { alias {dir}/files/; if_modified_since off; }
         location /list/ { alias {dir}/files/; index none; autoindex on; }
         location /json/ { alias {dir}/files/; index none; autoindex on; autoindex_format json; }
@@ -216,3 +228,22 @@ def test_the_page_of_an_error_is_no_file_of_its_own(site):
     assert (answer.status, answer.body) == (404, BODY)
     assert "Last-Modified" not in answer.headers and "Accept-Ranges" not in answer.headers
     assert "Last-Modified" in site.get("/data.bin").headers
+
+
+def test_added_headers_go_with_ranges(site):
+    """They are added to the answer before it is known which part of it is asked for, or that there is no such part."""
+    part = site.get("/added/data.bin", headers=[("Range", "bytes=0-1")])
+    assert (part.status, part.header("X-Plain"), part.header("Cache-Control")) == (206, "plain", "max-age=3600")
+    none = site.get("/added/data.bin", headers=[("Range", f"bytes={len(BODY)}-")])
+    assert (none.status, none.header("X-Plain"), none.header("Cache-Control")) == (416, "plain", "max-age=3600")
+    assert none.header("Expires") and none.header("Content-Range") == f"bytes */{len(BODY)}"
+    assert not none.header("ETag") and not none.header("Last-Modified") and not none.header("Accept-Ranges")
+    assert none.header("Content-Type") == "text/html"
+    page = site.get("/added416/data.bin", headers=[("Range", f"bytes={len(BODY)}-")])
+    assert (page.status, page.body, page.header("X-Plain"), page.header("X-Page")) == (416, b"page", "plain", "page")
+
+
+def test_what_is_always_added_is_added_once(site):
+    """Not as in nginx, whose 416 has it twice."""
+    answer = site.get("/added/data.bin", headers=[("Range", f"bytes={len(BODY)}-")])
+    assert answer.headers.all("X-Always") == ["always"]
