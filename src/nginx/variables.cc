@@ -64,6 +64,36 @@ bool sent_http_(const Ctx& ctx, const Arg* a, Value& out) {
   return joined(ctx, ctx.txn->response.headers, a[0].str, ", ", out);
 }
 
+// The framing that leaves with the head, which is no line of the answer's list (ngx_http_variable_sent_content_length).
+bool sent_content_length(const Ctx& ctx, const Arg*, Value& out) {
+  const proxy::Transaction& txn = *ctx.txn;
+  const http::Message& m = txn.response;
+  if (m.status < 200 || m.status == 204 || m.status == 304) return false;
+  if (m.body == http::Body::length) return number(ctx, out, m.content_length);
+  if (m.body != http::Body::none) return false;
+  if (txn.request.method == http::Method::head) return joined(ctx, m.headers, "content_length", ", ", out);
+  return txn.response_started && number(ctx, out, 0);
+}
+bool sent_transfer_encoding(const Ctx& ctx, const Arg*, Value& out) {
+  const proxy::Transaction& txn = *ctx.txn;
+  const http::Message& m = txn.response;
+  if (m.body != http::Body::chunked || !txn.response_started || txn.request.version < 11 || txn.parent) return false;
+  if (m.status < 200 || m.status == 204 || m.status == 304 || txn.request.method == http::Method::head) return false;
+  return text(out, "chunked");
+}
+// As in nginx, where a connection that goes on has left its request before that one is logged.
+bool keeps_alive(const proxy::Transaction& txn) {
+  const http::H1Server* client = client_of(txn);
+  return client && !txn.finished() && !txn.close_client && txn.request.keep_alive && !client->will_close();
+}
+bool sent_connection(const Ctx& ctx, const Arg*, Value& out) {
+  if (ctx.txn->response.status == 101) return text(out, "upgrade");
+  return text(out, keeps_alive(*ctx.txn) ? "keep-alive" : "close");
+}
+bool sent_keep_alive(const Ctx& ctx, const Arg*, Value& out) {
+  return keeps_alive(*ctx.txn) && joined(ctx, ctx.txn->response.headers, "keep_alive", ", ", out);
+}
+
 bool sent_trailer_(const Ctx& ctx, const Arg* a, Value& out) {
   return joined(ctx, ctx.txn->response.trailers, a[0].str, ", ", out);
 }
@@ -110,7 +140,8 @@ bool is_request_port(const Ctx& ctx, const Arg* a, Value& out) {
   return request_port(ctx, a, out) && text(out, out.str.empty() ? "" : ":");
 }
 bool uri(const Ctx& ctx, const Arg*, Value& out) {
-  return text(out, of(*ctx.txn).uri);
+  Str path = of(*ctx.txn).uri;
+  return path.data() && text(out, path);  // without one where the request's target could not be read
 }
 bool request_uri(const Ctx& ctx, const Arg*, Value& out) {
   return text(out, of(*ctx.txn).unparsed_uri);
@@ -311,6 +342,10 @@ bool upstream_cookie_(const Ctx& ctx, const Arg* a, Value& out) {
 const VariableDef kVariables[] = {
     {"http_", http_, false},
     {"sent_http_", sent_http_, false},
+    {"sent_http_content_length", sent_content_length, false},
+    {"sent_http_transfer_encoding", sent_transfer_encoding, false},
+    {"sent_http_connection", sent_connection, false},
+    {"sent_http_keep_alive", sent_keep_alive, false},
     {"sent_trailer_", sent_trailer_, false},
     {"cookie_", cookie_, false},
     {"arg_", arg_, false},

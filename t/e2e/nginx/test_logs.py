@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from rig import net
+from rig.origin import Reply
 
 CONF = """
 daemon off;
@@ -18,11 +19,24 @@ http {
     access_log access.log;
     log_format short "$uri:$status:$body_bytes_sent";
     log_format json escape=json '{"agent":"$http_user_agent","missing":"$arg_nothing"}';
+    log_format sent "$uri:$sent_http_content_length:$sent_http_transfer_encoding:$sent_http_connection:$sent_http_keep_alive";
     log_format raw escape=none '$http_user_agent';
     server {
         listen 127.0.0.1:{port};
         location / { return 200 hello; }
         location /none { access_log short.log short; return 444; }
+        location /sent {
+            access_log sent.log sent;
+            proxy_pass http://{origin};
+            location /sent/here { return 200 hello; }
+            location /sent/empty { return 200; }
+            location /sent/none { return 204; }
+            location /sent/kept { keepalive_timeout 5 6; return 200 hello; }
+        }
+        location /during {
+            add_trailer X-Sent "$sent_http_transfer_encoding $sent_http_connection";
+            proxy_pass http://{origin};
+        }
         location /off { access_log off; return 200 x; }
         location /short { access_log short.log short; return 200 hello; }
         location /two { access_log short.log short; access_log json.log json; access_log raw.log raw; return 200 x; }
@@ -40,8 +54,8 @@ http {
 
 
 @pytest.fixture
-def proxy(weir, syslog):
-    return weir("nginx", text=CONF, syslog=syslog)
+def proxy(weir, origin, syslog):
+    return weir("nginx", text=CONF, origin=origin, syslog=syslog)
 
 
 def wait_text(proxy, name, text):
@@ -69,6 +83,29 @@ def test_an_answer_that_nobody_gets_has_its_status(proxy):
         client.send("GET /none HTTP/1.1\r\nHost: a\r\n\r\n")
         assert client.read_all() == b""
     wait_text(proxy, "short.log", "/none:444:0\n")
+
+
+def test_framing_that_was_sent(proxy, origin):
+    """It is no line of the answer's own. The connection has left the request before the log, so it is "close" there."""
+    origin.on("/sent/length", Reply(body=b"hello"))
+    origin.on("/sent/chunked", Reply(body=b"hello", chunked=True))
+    origin.on("/sent/close", Reply(body=b"hello", until_close=True))
+    origin.on("/during", Reply(body=b"hello", chunked=True))
+    for target in ("here", "empty", "none", "kept", "length", "chunked", "close"):
+        proxy.get("/sent/" + target)
+    proxy.get("/sent/here", method="HEAD")
+    wait_text(proxy, "sent.log", """/sent/here:5:-:close:-
+/sent/empty:0:-:close:-
+/sent/none:-:-:close:-
+/sent/kept:5:-:close:-
+/sent/length:5:-:close:-
+/sent/chunked:-:chunked:close:-
+/sent/close:-:chunked:close:-
+/sent/here:5:-:close:-
+""")
+    with proxy.client() as client:
+        assert client.request("/during").trailers.get("X-Sent") == "chunked keep-alive"
+        assert client.request("/during", headers=[("Connection", "close")]).trailers.get("X-Sent") == "chunked close"
 
 
 def test_off_and_conditions(proxy):
