@@ -6,6 +6,7 @@
 #include "nginx/connection_number.h"
 #include "nginx/modules.h"
 #include "nginx/request.h"
+#include "proxy/forward.h"
 #include "proxy/shard.h"
 #include "proxy/transaction.h"
 
@@ -63,11 +64,16 @@ bool request_time(const Ctx& ctx, const Arg*, Value& out) {
   return text(out, ctx.arena->dup(fmt::format("{}.{:03}", ms / 1000, ms % 1000)));
 }
 
-// Without an answer: 499 when the client left, else what would have been answered.
+// Without an answer: what nginx makes of a client that left, else what would have been answered. Where the server was to go on
+// without the client, that is what it did.
 uint16_t status_of(const proxy::Transaction& txn) {
-  if (txn.response_started || !txn.error) return txn.response.status;
-  if (txn.error.status) return txn.error.status;
-  return txn.error.side == Side::client ? 499 : txn.response.status;
+  const Error& why = txn.error;
+  if (txn.response_started || !why) return txn.response.status;
+  if (why.status) return why.status;
+  const bool goes_on = txn.plan && txn.plan->client.ignore_client_abort && txn.upload_ended() && txn.attempts.size;
+  if (uint16_t status = goes_on ? txn.attempts[txn.attempts.size - 1].status : 0) return status;
+  if (why.side != Side::client) return txn.response.status;
+  return !txn.upload_ended() && (txn.collected() || txn.plan) ? 400 : 499;
 }
 bool status(const Ctx& ctx, const Arg*, Value& out) {
   return text(out, ctx.arena->dup(fmt::format("{:03}", status_of(*ctx.txn))));

@@ -30,6 +30,7 @@ http {
         location /old { proxy_pass http://{origin}; proxy_http_version 1.0; proxy_request_buffering off; }
         location /streamed { proxy_pass http://{origin}; proxy_http_version 1.1; proxy_request_buffering off; }
         location /goes-on { proxy_pass http://{origin}; proxy_ignore_client_abort on; }
+        location /goes-on/silent { proxy_pass http://{origin}; proxy_ignore_client_abort on; proxy_read_timeout 500ms; }
         location /no-disk { proxy_pass http://{origin}; proxy_temp_path {dir}/temp; }
     }
     server {
@@ -101,7 +102,17 @@ def test_a_server_goes_on_when_its_client_resets(proxy, origin):
         assert proxy.get("/x").status == 200  # by now the reset was seen
     assert "/goes-on" not in (proxy.dir / "access.log").read_text()
     go.set()
-    proxy.wait_log(r'GET /goes-on HTTP/1.1" 499')
+    proxy.wait_log(r'GET /goes-on HTTP/1.1" 200 0')
+
+
+def test_a_server_that_goes_on_and_does_not_answer(proxy, origin):
+    """The log has what the client would have been told."""
+    origin.on("/goes-on/silent", lambda exchange: origin.stopping.wait(20))
+    with proxy.client() as client:
+        client.send("GET /goes-on/silent HTTP/1.1\r\nHost: a\r\n\r\n")
+        origin.wait_requests(1, complete=False)
+        client.reset()
+    proxy.wait_log(r'GET /goes-on/silent HTTP/1.1" 504 0')
 
 
 def test_without_a_disk_the_server_waits_for_its_client(proxy, origin):
