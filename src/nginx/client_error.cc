@@ -47,18 +47,26 @@ bool about_target(Str reason) {
 
 }  // namespace
 
+Str target_that_came(const http::Message& request) {
+  Str line = request.raw_head;
+  if (!line.ends_with('\n')) return {};
+  cut(line, ' ');
+  Str target = cut(line, ' ');
+  return target.starts_with("/") ? target : Str{};
+}
+
 bool left_in_head(const proxy::Transaction& txn, const Error& why) {
-  return txn.rejected && (why.fault == Fault::closed || why.fault == Fault::reset);
+  return txn.rejected && (why.fault == Fault::closed || why.fault == Fault::reset || why.fault == Fault::timeout);
 }
 
 void log_left_in_head(const proxy::Transaction& txn, const Error& why) {
   const bool reset = why.fault == Fault::reset;
-  log_error(&txn, LogLevel::info, reset ? ECONNRESET : 0, reset ? Str("recv() failed") : why.text,
+  const int sys = reset ? ECONNRESET : why.fault == Fault::timeout ? ETIMEDOUT : 0;
+  log_error(&txn, LogLevel::info, sys, reset ? Str("recv() failed") : why.text,
             txn.request.raw_head.ends_with('\n') ? kHeaders : kLine);
 }
 
 void log_client_error(proxy::Transaction& txn, const Error& why) {
-  if (why.fault == Fault::timeout) return log_error(&txn, LogLevel::info, ETIMEDOUT, why.text, kHeaders);
   if (!txn.rejected) {
     Str text = txn.arena.cat("client sent invalid chunked body: ", why.text);
     return log_error(&txn, LogLevel::info, 0, text, kBody);

@@ -7,7 +7,10 @@ namespace weir::nginx {
 // At level info, as all that clients do wrong.
 void log_client_error(proxy::Transaction& txn, const Error& why);
 
-// Whether the client left before its request was whole, and the line about it.
+// The target of a request whose line came whole, while the rest of its head did not.
+Str target_that_came(const http::Message& request);
+
+// Whether the client left, or took too long, before its request was whole, and the line about it.
 bool left_in_head(const proxy::Transaction& txn, const Error& why);
 void log_left_in_head(const proxy::Transaction& txn, const Error& why);
 

@@ -77,7 +77,7 @@ uint16_t status_of(const Error& why) {
   if (why.status) return why.status;
   switch (why.fault) {
     case Fault::timeout:
-    case Fault::connect_timeout: return why.side == Side::client ? 408 : 504;
+    case Fault::connect_timeout: return 504;
     case Fault::closed:
     case Fault::reset:
     case Fault::cancelled: return why.side == Side::client ? 499 : 502;
@@ -132,7 +132,7 @@ class NginxPersonality final : public proxy::Personality {
     const auto& address = *static_cast<const Address*>(txn.listener.conf);
     Request* r = make_request(txn, address);
     count_begin(txn);
-    r->unparsed_uri = txn.request.path;
+    r->unparsed_uri = txn.request.path.empty() && txn.rejected ? target_that_came(txn.request) : txn.request.path;
     r->method_name = txn.request.method_text;
     r->host = lower_host(txn.arena, txn.request.authority);
     const net::Conn* conn = txn.client->conn();
@@ -178,7 +178,9 @@ class NginxPersonality final : public proxy::Personality {
 
   void error_reply(Transaction& txn, const Error& why) const override {
     uint16_t status = status_of(why);
-    if (status == 499 || left_in_head(txn, why)) return txn.finish();
+    // Whoever has left, or lets us wait, is told nothing.
+    const bool slow = why.side == Side::client && why.fault == Fault::timeout;
+    if (status == 499 || slow || left_in_head(txn, why)) return txn.finish();
     bool quiet = why.side == Side::client && status != 413;
     if ((why.side == Side::server && why.fault != Fault::none) || why.fault == Fault::no_server)
       log_server_error(txn, why);

@@ -25,6 +25,11 @@ http {
     server {
         listen 127.0.0.1:{port};
         proxy_read_timeout 200ms;
+        client_header_timeout 300ms;
+        client_body_timeout 300ms;
+        error_page 400 408 /page;
+        location = /page { return 200 page; }
+        location /streamed { proxy_request_buffering off; proxy_pass http://{origin}; }
         location / { proxy_pass http://{origin}; }
         location /two { proxy_pass http://two; }
         location /dead { proxy_pass http://lone; }
@@ -87,6 +92,46 @@ def test_a_client_that_leaves_within_its_request(proxy, data, request_line, text
         assert client.sock.recv(10) == b""
     assert "[info]" in proxy.wait_log(text)
     net.wait_until(lambda: proxy.logs().get("whole.log") == f"{request_line} 400 0\n", lambda: proxy.log_text())
+
+
+def log_of(proxy, name, want):
+    net.wait_until(lambda: proxy.logs().get(name) == want, lambda: proxy.log_text())
+
+
+POST = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc"
+
+
+@pytest.mark.parametrize("data, whole, args, text", [
+    (b"GET /a?b HT", "GET /a?b HT 408 0", "-[-][-]", "client timed out (110: Connection timed out) while reading client request line"),
+    (b"GET /a?b HTTP/1.1\r\nHo", "GET /a?b HTTP/1.1 408 0", "/a[b][b]",
+     "client timed out (110: Connection timed out) while reading client request headers"),
+    (POST, "POST /a HTTP/1.1 408 0", "/a[-][-]", "client does not send the request body"),
+], ids=["line", "headers", "body"])
+def test_a_client_that_takes_too_long_is_told_nothing(proxy, data, whole, args, text):
+    with proxy.client() as client:
+        client.send(data)
+        assert client.read_all() == b""
+    log_of(proxy, "whole.log", whole + "\n")
+    log_of(proxy, "args.log", args + "\n")
+    assert "[info]" in proxy.wait_log(re.escape(text))
+
+
+def test_half_a_head_behind_an_answer(proxy):
+    with proxy.client() as client:
+        assert client.request("/page").status == 200
+        client.send(b"GET /a HTTP/1.1\r\nHo")
+        assert client.read_all() == b""
+    log_of(proxy, "whole.log", "GET /page HTTP/1.1 200 4\nGET /a HTTP/1.1 408 0\n")
+
+
+@pytest.mark.parametrize("leave", ["close", "reset"])
+@pytest.mark.parametrize("target", ["/a", "/streamed"])
+def test_a_client_that_leaves_within_its_body(proxy, target, leave):
+    with proxy.client() as client:
+        client.send(POST.replace(b"/a", target.encode()))
+        if leave == "reset":
+            client.reset()
+    log_of(proxy, "whole.log", f"POST {target} HTTP/1.1 400 0\n")
 
 
 def test_a_client_that_says_nothing(proxy):
