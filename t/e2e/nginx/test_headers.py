@@ -37,6 +37,13 @@ http {
         location /slow { limit_rate 20k; limit_rate_after 20k; proxy_pass http://{origin}; }
         location /accel { proxy_pass http://{origin}; }
         location /sub { sub_filter hello bye; sub_filter WORLD '$host'; proxy_pass http://{origin}; }
+        location /subzip {
+            gzip on;
+            gzip_vary on;
+            gzip_min_length 1000;
+            sub_filter hello bye;
+            proxy_pass http://{origin};
+        }
         location /subs { sub_filter o 0; sub_filter_once off; sub_filter_types *; proxy_pass http://{origin}; }
         location /status { stub_status; }
         location /gif { empty_gif; }
@@ -135,6 +142,17 @@ def test_texts_that_come_in_pieces(proxy, origin):
 
     origin.on("/sub", reply)
     assert proxy.get("/sub").body == b"<hel<bye>wor<localhost"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_replaced_text_has_no_length_that_compression_could_ask_for(proxy, origin, method):
+    def coding(media_type):
+        origin.on("/subzip", Reply(body=b"hello" * 30, headers=[("Content-Type", media_type)]))
+        answer = proxy.get("/subzip", method=method, headers=[("Accept-Encoding", "gzip")])
+        return answer.header("Content-Encoding"), answer.header("Vary")
+
+    assert coding("text/html") == ("gzip", "Accept-Encoding")
+    assert coding("text/plain") == (None, None)
 
 
 def test_status_page(proxy):
