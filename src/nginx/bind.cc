@@ -9,6 +9,7 @@
 
 #include "config/sections.h"
 #include "nginx/core.h"
+#include "nginx/idle_values.h"
 #include "nginx/listen.h"
 #include "nginx/modules.h"
 #include "nginx/nginx.h"
@@ -220,6 +221,7 @@ void bind_one(Scope& scope, const Directive& d) {
   const bool once = row->no_effect.empty() ? row->bind != nullptr : row->inherit != Inherit::array;
   if (once && !check_once(scope, d, *row)) return;
   if (!row->no_effect.empty()) {
+    if (!check_idle_values(scope, d, *row)) return;
     scope.diag.note(d.where, fmt::format("\"{}\" has no effect in weir: {}", d.name(), row->no_effect));
     return;
   }
