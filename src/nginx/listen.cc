@@ -28,6 +28,7 @@ struct Listen {
   bool reuseport = false;
   bool deferred = false;
   bool v6only = true;
+  bool options = false;  // says something of the socket, which only one line may for an address
   int backlog = 511;
   net::SocketOptions socket;
   config::Where where;
@@ -62,6 +63,10 @@ bool resolve(Scope& scope, Str text, const config::Where& where, std::vector<net
   net::Addr a;
   if (text.starts_with("unix:")) {
     Str path = scope.arena.dup(text.substr(5));
+    if (path.empty()) {
+      scope.error(where, fmt::format("no path in the unix domain socket in \"{}\" of the \"listen\" directive", text));
+      return false;
+    }
     if (path.size() >= sizeof sockaddr_un::sun_path) {
       std::string problem =
           fmt::format("too long path in the unix domain socket in \"{}\" of the \"listen\" directive", text);
@@ -164,6 +169,12 @@ bool listen_option(Scope& scope, const Directive& d, size_t i, Listen& l) {
   return true;
 }
 
+// Whether a parameter of listen is about its server, or adds to what the address does; the others are options of the socket.
+bool is_of_server(Str word) {
+  constexpr Str kWords[] = {"default_server", "default", "ssl", "proxy_protocol", "http2", "spdy", "quic"};
+  return std::find(std::begin(kWords), std::end(kWords), word) != std::end(kWords);
+}
+
 std::string known_option(Str word) {
   static const std::vector<Str> kOptions = {
       "default_server", "ssl",       "http2",    "quic",    "proxy_protocol", "reuseport", "deferred", "bind",
@@ -178,23 +189,31 @@ void bind_listen(void* s, const Directive& d, const Row&) {
   l.server = scope.server;
   l.where = d.arg(0).where;
   scope.server->has_listen = true;
-  for (size_t i = 1; i < d.args(); i++)
+  for (size_t i = 1; i < d.args(); i++) {
+    l.options |= !is_of_server(d.arg(i).text);
     if (!listen_option(scope, d, i, l)) {
       auto& e = scope.error(d.arg(i).where, fmt::format("invalid parameter \"{}\"", d.arg(i).text),
                             known_option(d.arg(i).text));
       e.product = fmt::format("invalid parameter \"{}\"", d.arg(i).text);
     }
+  }
   std::vector<net::Addr> addrs;
   resolve(scope, d.arg(0).text, d.arg(0).where, addrs);
   for (const net::Addr& a : addrs) {
     l.addr = a;
     l.text = a.text();
-    for (const Listen& other : main_of(scope).all)
-      if (other.server == l.server && other.addr == a) {
-        scope.error(l.where, fmt::format("a duplicate listen {}", l.text), "keep one of them").product =
-            fmt::format("a duplicate listen {}", l.text);
+    for (const Listen& other : main_of(scope).all) {
+      if (!(other.addr == a)) continue;
+      if (other.server == l.server) {
+        scope.error(l.where, fmt::format("a duplicate listen {}", l.text), "keep one of them");
         return;
       }
+      if (other.options && l.options) {
+        scope.error(l.where, fmt::format("duplicate listen options for {}", l.text),
+                    "one line has them for all servers of the address");
+        return;
+      }
+    }
     main_of(scope).all.push_back(l);
   }
 }
@@ -212,12 +231,17 @@ void bind_server_name(void* s, const Directive& d, const Row&) {
       }
       define_captures(scope, *regex);
       main_of(scope).regexes.push_back({regex, scope.server});
+    } else if (name == "." || (name.starts_with("*") && (name.size() < 3 || name[1] != '.'))) {
+      scope.error(d.arg(i).where, fmt::format("server name \"{}\" is invalid", name),
+                  "whole labels stand behind a * or a dot (*.example.com, .example.com)");
     } else if (size_t star = name.find('*'); star != Str::npos) {
-      bool leading = name.starts_with("*.") && name.find('*', 1) == Str::npos && name.size() > 2;
+      bool leading = name.starts_with("*.") && name.find('*', 1) == Str::npos;
       bool trailing = name.ends_with(".*") && star == name.size() - 1 && name.size() > 2;
       if (!leading && !trailing)
         scope.error(d.arg(i).where, fmt::format("invalid server name or wildcard \"{}\"", name),
                     "a * stands for whole labels at the start (*.example.com) or the end (www.example.*)");
+    } else if (name.find('/') != Str::npos) {
+      scope.diag.warning(d.arg(i).where, fmt::format("server name \"{}\" has suspicious symbols", name));
     }
     scope.server->names.push_back(scope.arena.dup(name));
   }
