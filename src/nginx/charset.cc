@@ -29,11 +29,20 @@ struct CharsetConf {
   Setting<const Script*> source;
   Setting<bool> override_upstream;
   TypeList types;
+  config::Where source_where;
   const std::vector<CharsetTable*>* tables = nullptr;
 };
 
 struct Tables {
   std::vector<CharsetTable*> all;
+  std::vector<std::pair<Str, Str>> missing;  // that were reported
+
+  // The table between two charsets in either direction, or null.
+  const CharsetTable* between(Str a, Str b) const {
+    for (const CharsetTable* t : all)
+      if ((iequals(t->from, a) && iequals(t->to, b)) || (iequals(t->from, b) && iequals(t->to, a))) return t;
+    return nullptr;
+  }
 };
 
 void bind_charset_map(void* s, const Directive& d, const Row&) {
@@ -49,12 +58,11 @@ void bind_charset_map(void* s, const Directive& d, const Row&) {
                 "swap the columns");
     return;
   }
-  for (const CharsetTable* t : tables)
-    if ((iequals(t->from, from) && iequals(t->to, to)) || (iequals(t->from, to) && iequals(t->to, from))) {
-      scope.error(d.where, fmt::format("duplicate \"charset_map\" between \"{}\" and \"{}\"", from, to),
-                  "keep one of them");
-      return;
-    }
+  if (scope.main<Tables>(kCharsetModule).between(from, to)) {
+    scope.error(d.where, fmt::format("duplicate \"charset_map\" between \"{}\" and \"{}\"", from, to),
+                "keep one of them");
+    return;
+  }
   auto* table = scope.arena.own<CharsetTable>(scope.arena.dup(from), scope.arena.dup(to));
   for (const Directive& line : d.block) {
     if (line.args() != 1)
@@ -67,9 +75,29 @@ void bind_charset_map(void* s, const Directive& d, const Row&) {
   tables.push_back(table);
 }
 
+void bind_source(void* s, const Directive& d, const Row& row) {
+  set_value(s, d, row);
+  static_cast<CharsetConf*>(static_cast<Scope*>(s)->conf)->source_where = d.where;
+}
+
+// Texts are converted between what is named here, so there has to be a way. Each pair is told once.
+void check_conversion(Scope& scope, const CharsetConf& c) {
+  if (!c.charset.set || !c.source.set || !c.charset.value->constant() || !c.source.value->constant()) return;
+  Str from = c.source.value->constant_text(), to = c.charset.value->constant_text();
+  auto& tables = scope.main<Tables>(kCharsetModule);
+  if (to == "off" || iequals(from, to) || tables.between(from, to)) return;
+  if (std::ranges::find(tables.missing, std::pair{from, to}) != tables.missing.end()) return;
+  tables.missing.emplace_back(from, to);
+  scope.error(c.source_where, fmt::format("no \"charset_map\" between the charsets \"{}\" and \"{}\"", from, to),
+              "write one, or leave source_charset away");
+}
+
 void merge_charset(Scope& scope, void* child, const void* parent) {
   auto& c = *static_cast<CharsetConf*>(child);
-  merge_types(c.types, static_cast<const CharsetConf*>(parent)->types);
+  const auto& p = *static_cast<const CharsetConf*>(parent);
+  merge_types(c.types, p.types);
+  if (!c.source_where.source) c.source_where = p.source_where;
+  check_conversion(scope, c);
   c.tables = &scope.main<Tables>(kCharsetModule).all;
 }
 
@@ -206,7 +234,7 @@ const Row kTable[] = {
      1,
      Block::none,
      Inherit::scalar,
-     set_value,
+     bind_source,
      "charset",
      "the charset that responses were written in",
      {},

@@ -102,7 +102,7 @@ bool check_nesting(Scope& scope, const Directive& d, const Location& l, const Le
     return complain(fmt::format("location \"{}\" cannot be inside the named location \"{}\"", l.name, outer.name));
   if (l.kind == MatchKind::named)
     return complain(fmt::format("named location \"{}\" can be on the server level only", l.name));
-  if (l.kind != MatchKind::regex && outer.kind != MatchKind::regex && !l.name.starts_with(outer.name))
+  if (l.kind != MatchKind::regex && !l.name.starts_with(outer.name))
     return complain(fmt::format("location \"{}\" is outside location \"{}\"", l.name, outer.name));
   return true;
 }

@@ -276,6 +276,17 @@ Next treat(Transaction& txn, Cursor&, const void* conf) {
 
 }  // namespace
 
+// What it replaces is the URL of a proxy_pass that has been read, and has no variables.
+void bind_default_redirect(Scope& scope, const Directive& d, ProxyConf& c) {
+  c.redirect_default = true;
+  if (c.target_script)
+    scope.error(d.where, "\"proxy_redirect default\" cannot be used with \"proxy_pass\" directive with variables",
+                "name what is to be replaced, or write off");
+  else if (!c.target.set)
+    scope.error(d.where, "\"proxy_redirect default\" should be placed after the \"proxy_pass\" directive",
+                "move it below proxy_pass, or leave it away: it is the default");
+}
+
 void bind_proxy_redirect(void* s, const Directive& d, const Row&) {
   Scope& scope = scope_of(s);
   auto& c = *static_cast<ProxyConf*>(scope.conf);
@@ -283,7 +294,7 @@ void bind_proxy_redirect(void* s, const Directive& d, const Row&) {
   c.redirects_set = true;
   if (d.args() == 1) {
     if (d.arg(0).text == "default")
-      c.redirect_default = true;
+      bind_default_redirect(scope, d, c);
     else if (d.arg(0).text != "off")
       bad_value(scope, d, 0, "default, off, or what to replace and with what");
     return;
