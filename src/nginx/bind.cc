@@ -223,7 +223,7 @@ void bind_one(Scope& scope, const Directive& d) {
   if (!row->no_effect.empty()) {
     if (!check_idle_values(scope, d, *row)) return;
     scope.diag.note(d.where, fmt::format("\"{}\" has no effect in weir: {}", d.name(), row->no_effect));
-    return;
+    if (!row->bind) return;  // else it has to fit to others
   }
   if (!row->bind) {
     scope.diag.add(config::Severity::planned, d.where, fmt::format("not yet: {}", row->name), {}).harmless =

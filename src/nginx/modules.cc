@@ -10,6 +10,7 @@
 #include "nginx/listen_socket.h"
 #include "nginx/lua_hooks.h"
 #include "nginx/proxy_bind.h"
+#include "nginx/proxy_buffers.h"
 #include "nginx/proxy_socket.h"
 #include "nginx/proxy_ssl.h"
 #include "nginx/stats_page.h"
@@ -67,6 +68,7 @@ const std::vector<const Module*>& modules() {
       &kProxySslModule,
       &kProxyBindModule,
       &kProxySocketModule,
+      &kProxyBuffersModule,
       &kProxyModule,
       &kHealthMatchModule,
       &kHealthCheckModule,

@@ -10,6 +10,7 @@
 #include "nginx/client_addr.h"
 #include "nginx/core.h"
 #include "nginx/proxy_bind.h"
+#include "nginx/proxy_buffers.h"
 #include "nginx/proxy_socket.h"
 #include "nginx/proxy_ssl.h"
 #include "nginx/request.h"
@@ -141,14 +142,6 @@ void bind_version(void* s, const Directive& d, const Row&) {
   conf_of(s).http_version = scope_of(s).arena.dup(v);
 }
 
-void bind_buffers(void* s, const Directive& d, const Row&) {
-  auto n = parse_u64(d.arg(0).text);
-  uint64_t size = 0;
-  if (!n || *n < 2) return bad_value(scope_of(s), d, 0, "a number of at least 2");
-  if (!parse_size(d.arg(1).text, size)) return bad_value(scope_of(s), d, 1, "a size such as 8k");
-  conf_of(s).buffers_total = *n * size;
-}
-
 struct Condition {
   Str name;
   uint32_t bit;
@@ -247,8 +240,8 @@ void make_plan(Scope& scope, Location& l, ProxyConf& c) {
   p.client.pass_trailers = c.pass_trailers.get(false);
   p.client.max_body = max_body(l);
   p.client.body_memory = body_memory(l);
-  p.client.response_memory = static_cast<uint32_t>(c.buffers_total.get(8 * 4096) + c.buffer_size.get(4096));
-  p.client.max_temp_file = c.max_temp_file.get(1024ull << 20);
+  p.client.response_memory = response_memory(l);
+  p.client.max_temp_file = max_temp_file(l);
   p.client.ignore_client_abort = c.ignore_client_abort.get(false);
   p.version = c.http_version.get("1.1") == "1.0" ? 10 : 11;
   // What is to be spoken is known with the request only where the URL has variables; those that can be of no use are no fault.
@@ -516,46 +509,6 @@ const Row kTable[] = {
      {},
      WEIR_FIELD(ProxyConf, next_timeout),
      "0"},
-    {"proxy_buffer_size",
-     kHSL,
-     1,
-     1,
-     Block::none,
-     Inherit::scalar,
-     set_size,
-     "size",
-     "counts towards the memory for one response",
-     {},
-     WEIR_FIELD(ProxyConf, buffer_size),
-     "4k"},
-    {"proxy_buffers",
-     kHSL,
-     2,
-     2,
-     Block::none,
-     Inherit::scalar,
-     bind_buffers,
-     "number size",
-     "memory for one response before a temporary file is used",
-     {},
-     WEIR_FIELD(ProxyConf, buffers_total),
-     "8 4k"},
-    {"proxy_busy_buffers_size", kHSL, 1, 1, Block::none, Inherit::none, nullptr, "size",
-     "part of the buffers that may be busy", "bytes are sent as they come"},
-    {"proxy_temp_file_write_size", kHSL, 1, 1, Block::none, Inherit::none, nullptr, "size",
-     "write size for temporary files", "what one read brought is written at once"},
-    {"proxy_max_temp_file_size",
-     kHSL,
-     1,
-     1,
-     Block::none,
-     Inherit::scalar,
-     set_size,
-     "size",
-     "largest temporary file of a response; 0: none is used",
-     {},
-     WEIR_FIELD(ProxyConf, max_temp_file),
-     "1024m"},
     {"proxy_temp_path",
      kHSL,
      1,

@@ -73,9 +73,6 @@ struct ProxyConf {
   Setting<uint32_t> next_timeout;
   Setting<int64_t> next_tries;
   Setting<uint32_t> next_upstream;
-  Setting<uint64_t> buffer_size;
-  Setting<uint64_t> buffers_total;
-  Setting<uint64_t> max_temp_file;
   Setting<Str> temp_path;
   ArenaList<Str> hide_headers;
   ArenaList<Str> pass_header;
