@@ -150,7 +150,7 @@ class NginxPersonality final : public proxy::Personality {
       return txn.cursors[Transaction::kRequest].start(&kBadMethod);
     }
     if (!normalise_path(txn.arena, r->unparsed_uri, core.merge_slashes.get(true), r->uri, r->args)) {
-      r->uri = {};
+      r->uri = r->unparsed_uri.empty() ? Str{} : Str{""};  // a bad one is there, and empty
       return txn.cursors[Transaction::kRequest].start(&kBadUri);
     }
     if (core.timeouts != txn.listener.timeouts) static_cast<http::H1Server*>(txn.client)->set_timeouts(core.timeouts);

@@ -36,6 +36,7 @@ http {
         location /none { proxy_pass http://gone; }
         location /small { client_max_body_size 10; proxy_pass http://{origin}; }
     }
+    server { listen 127.0.0.1:{bare_port}; access_log bare.log args; }
 }
 """
 
@@ -138,6 +139,13 @@ def test_a_client_that_says_nothing(proxy):
     proxy.client().close()
     assert proxy.get("/a").status == 200
     net.wait_until(lambda: proxy.logs().get("whole.log") == "GET /a HTTP/1.1 200 3\n", lambda: proxy.log_text())
+
+
+def test_a_path_that_cannot_be_read_is_empty(proxy):
+    assert proxy.get("/../a").status == 400
+    log_of(proxy, "args.log", "/page[-][-]\n")  # by error_page
+    assert proxy.get("/../a", port="bare_port").status == 400
+    log_of(proxy, "bare.log", "[-][-]\n")
 
 
 def test_arguments_that_are_not_there_and_empty_ones(proxy):
