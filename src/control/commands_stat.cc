@@ -93,10 +93,18 @@ void clear_server(model::ServerState& s, bool all) {
   s.rate.clear_max();
   clear_times(s.times, all);
   if (!all) return;
-  for (auto* c : {&s.total, &s.bytes_in, &s.bytes_out, &s.connect_errors, &s.response_errors, &s.retries,
+  for (auto* c : {&s.total, &s.chosen, &s.bytes_in, &s.bytes_out, &s.connect_errors, &s.response_errors, &s.retries,
                   &s.redispatches, &s.connects, &s.reuses, &s.client_aborts, &s.server_aborts})
     *c = 0;
   for (auto& status : s.status) status = 0;
+}
+
+void clear_pool(model::PoolState& s, bool all) {
+  s.max_current = s.current.read();
+  s.rate.clear_max();
+  clear_times(s.times, all);
+  if (!all) return;
+  for (auto* c : {&s.total, &s.chosen, &s.connect_errors, &s.response_errors, &s.retries, &s.redispatches}) *c = 0;
 }
 
 void clear_proxy(const stats::ProxyEntry& p, bool all) {
@@ -107,11 +115,7 @@ void clear_proxy(const stats::ProxyEntry& p, bool all) {
       c->clear_max();
   }
   if (!p.pool) return;
-  model::PoolState& pool = *p.pool->state;
-  pool.max_current = pool.current.read();
-  pool.rate.clear_max();
-  clear_times(pool.times, all);
-  if (all) pool.total = 0;
+  clear_pool(*p.pool->state, all);
   for (const model::Server* s : p.pool->servers) clear_server(*s->state, all);
 }
 

@@ -17,7 +17,8 @@ class ChosenServer final : public model::Balancer {
 
   const model::Server* pick(const model::Pool& pool, proxy::Transaction& txn, const model::Tried& tried) override {
     Exchange& x = exchange(txn);
-    if (x.persistence.direct && takes(*x.server, x, txn, tried)) return x.server;
+    txn.named = x.persistence.direct && takes(*x.server, x, txn, tried);
+    if (txn.named) return x.server;
     x.persistence.direct = false;
     const model::Server* server = usual_->pick(pool, txn, tried);
     CookieUse* cookies = x.persistence.cookies;

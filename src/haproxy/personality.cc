@@ -49,6 +49,7 @@ class Personality final : public proxy::Personality {
   bool wants_retry(const Transaction& txn, const Error& why) const override;
   void attempt_failed(Transaction& txn, const Error& why) const override;
   void attempt_answered(Transaction& txn) const override;
+  void gave_up(const Transaction& txn, const model::Server* server, const Error& why) const override;
   void connected(Transaction& txn) const override {
     Exchange& x = exchange(txn);
     if (x.back && !x.back->sticks.empty()) store_sticks(txn, x);
@@ -262,10 +263,16 @@ void Personality::attempt_failed(Transaction& txn, const Error& why) const {
   if (!txn.server) return;
   if (why.side == Side::server) health::observed(*txn.server, seen(txn, why));
   if (why.fault == Fault::relay) log_relay(txn, why);
-  model::ServerState& s = *txn.server->state;
-  (txn.request_sent() ? s.response_errors : s.connect_errors).fetch_add(1, kRelaxed);
-  if (txn.tries_done <= 1 || why.side == Side::client) return;
-  s.retries.fetch_add(1, kRelaxed);
+}
+
+void Personality::gave_up(const Transaction& txn, const model::Server* server, const Error& why) const {
+  if (why.side == Side::client) return;
+  const bool answer = txn.server && txn.request_sent();
+  model::PoolState& pool = *txn.pool->state;
+  (answer ? pool.response_errors : pool.connect_errors).fetch_add(1, kRelaxed);
+  if (!server) return;
+  model::ServerState& s = *server->state;
+  (answer ? s.response_errors : s.connect_errors).fetch_add(1, kRelaxed);
 }
 
 void Personality::attempt_answered(Transaction& txn) const {

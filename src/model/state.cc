@@ -14,8 +14,8 @@
 namespace weir::model {
 namespace {
 
-const KindOf<ServerState> kServers("server 4");
-const KindOf<PoolState> kPools("pool 3");
+const KindOf<ServerState> kServers("server 5");
+const KindOf<PoolState> kPools("pool 4");
 
 uint64_t hash_of(const net::Addr& addr) {
   std::string text = addr.text();
@@ -137,8 +137,8 @@ void begin_anew(Model& model, const Server& server) {
   SharedRecords::hold();
   ServerState& s = *server.state;
   for (auto* count :
-       {&s.total, &s.bytes_in, &s.bytes_out, &s.connect_errors, &s.response_errors, &s.retries, &s.redispatches,
-        &s.connects, &s.reuses, &s.client_aborts, &s.server_aborts, &s.used_ms, &s.drain_until_ms,
+       {&s.total, &s.chosen, &s.bytes_in, &s.bytes_out, &s.connect_errors, &s.response_errors, &s.retries,
+        &s.redispatches, &s.connects, &s.reuses, &s.client_aborts, &s.server_aborts, &s.used_ms, &s.drain_until_ms,
         &s.latency.measured_ms, &s.warmth.since_ms, &s.health.failed, &s.health.downs, &s.health.observed})
     count->store(0);
   for (auto& count : s.status) count.store(0);

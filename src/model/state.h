@@ -90,13 +90,14 @@ struct alignas(64) ServerState {
   std::atomic<uint64_t> back{0};
   std::atomic<int64_t> changed_s{0};  // wall clock of the last change of state
   std::atomic<uint64_t> drain_until_ms{0};  // monotonic; 0: it drains without a deadline, or not at all
-  std::atomic<uint64_t> total{0};  // streams ever
+  std::atomic<uint64_t> total{0};  // streams ever: each try is one
+  std::atomic<uint64_t> chosen{0};  // how often the algorithm chose it; a try on the same server again is no choice
   std::atomic<uint64_t> bytes_in{0};  // from clients to it
   std::atomic<uint64_t> bytes_out{0};
-  std::atomic<uint64_t> connect_errors{0};
-  std::atomic<uint64_t> response_errors{0};
-  std::atomic<uint64_t> retries{0};
-  std::atomic<uint64_t> redispatches{0};
+  std::atomic<uint64_t> connect_errors{0};  // requests that ended so, however many tries they had
+  std::atomic<uint64_t> response_errors{0};  // the same
+  std::atomic<uint64_t> retries{0};  // further tries here after one here
+  std::atomic<uint64_t> redispatches{0};  // further tries elsewhere after one here
   std::atomic<uint64_t> status[6]{};  // [1..5]: 1xx to 5xx, [0]: other
   std::atomic<uint64_t> connects{0};
   std::atomic<uint64_t> reuses{0};
@@ -134,6 +135,12 @@ struct alignas(64) PoolState {
   Gauge queued_anywhere;  // of them: those that take any server
   std::atomic<int32_t> max_queued{0};  // of queued_anywhere
   std::atomic<uint64_t> total{0};
+  // As servers count these, with what never got to one.
+  std::atomic<uint64_t> chosen{0};
+  std::atomic<uint64_t> connect_errors{0};
+  std::atomic<uint64_t> response_errors{0};
+  std::atomic<uint64_t> retries{0};
+  std::atomic<uint64_t> redispatches{0};
   std::atomic<int32_t> max_current{0};
   std::atomic<uint64_t> used_ms{0};  // when a request last came to it, monotonic
   std::atomic<uint64_t> changes{0};  // grows with each change of a server's state or weight, see state_changed

@@ -156,12 +156,14 @@ class StickyBalancer final : public model::Balancer {
   // session's among those.
   const Server* choose(const model::Pool& pool, Transaction& txn, const model::Tried& tried, const StickyUse& use) {
     const uint64_t now = txn.shard.loop.now();
+    txn.named = false;
     char buffer[kSidSize];
     Str sid = use.id;
     if (!sid.empty() && conf_.sessions) sid = learned(*conf_.sessions, sid, now, buffer);
     if (sid.empty()) return usual_->pick(pool, txn, tried);
     if (const Server* s = find(pool, sid, false, tried, now)) {
       usual_->taken(pool, *s);
+      txn.named = true;
       return s;
     }
     const Server* s = usual_->pick(pool, txn, tried);
@@ -170,6 +172,7 @@ class StickyBalancer final : public model::Balancer {
     if (!backup || backup == s) return s;
     if (s && wishes.ends) usual_->ended(*s, {.now_ms = now});
     usual_->taken(pool, *backup);
+    txn.named = true;
     return backup;
   }
 

@@ -18,7 +18,27 @@ using http::Body;
 
 namespace {
 constexpr uint64_t kTurnaround = 1000;  // ms
+constexpr auto kRelaxed = std::memory_order_relaxed;
+
+void count_choice(const model::Server& server) {
+  server.state->chosen.fetch_add(1, kRelaxed);
+  server.pool->state->chosen.fetch_add(1, kRelaxed);
 }
+
+// The try after one on `before` is made. The server that was left counts that it was.
+void count_retry(const model::Server& before, const model::Server& server) {
+  auto count = [&](auto& of_server, auto& of_pool) {
+    of_server.fetch_add(1, kRelaxed);
+    of_pool.fetch_add(1, kRelaxed);
+  };
+  model::ServerState& s = *before.state;
+  model::PoolState& p = *before.pool->state;
+  if (&before == &server)
+    count(s.retries, p.retries);
+  else
+    count(s.redispatches, p.redispatches);
+}
+}  // namespace
 
 Next Transaction::forward(const Forward* p) {
   if (collector_ && collector_->failed) {
@@ -44,6 +64,7 @@ Next Transaction::forward(const Forward* p) {
   tried.clear();
   tries_done = 0;
   enters_pool_ = true;
+  left_ = nullptr;
   server = nullptr;
   start_attempt();
   return Next::done;
@@ -133,9 +154,14 @@ bool Transaction::may_wait_behind() const {
 void Transaction::start_attempt() {
   const bool behind_others = may_wait_behind();
   int32_t now = behind_others ? 0 : take_server();
+  const model::Server* found = server ? server : awaited_;
+  // Neither the server of the try before nor what the queue has found is a choice.
+  const bool again = !enters_pool_ && found == attempts[attempts.size - 1].server;
+  if (found && !named && !again && !(queued && queued->called)) count_choice(*found);
   if (!server) return enter_queue(behind_others);
   if (queued && queued->called) Queue::served(*queued);
   if (times.queue_ms == 0) times.queue_ms = shard.loop.now();
+  if (left_) count_retry(*std::exchange(left_, nullptr), *server);
   tried.add(server->slot);
   tries_done++;
   Attempt& a = attempts.push(arena, Attempt{});
@@ -170,12 +196,11 @@ void Transaction::enter_queue(bool behind_others) {
     if (times.queue_ms == 0) times.queue_ms = shard.loop.now();
     Error e{Fault::queue_full, Side::proxy};
     e.text = "too many requests wait for a server";
-    fail(e);
-    return;
+    return give_up(awaited, e);
   }
   Error e{Fault::no_server, Side::proxy};
   e.text = "no live upstreams";
-  fail(e);
+  give_up(nullptr, e);
 }
 
 void Transaction::queue_place() {
@@ -189,7 +214,7 @@ void Transaction::queue_expired() {
   times.queue_ms = shard.loop.now();
   Error e{Fault::queue_timeout, Side::proxy};
   e.text = "no place on a server within the queue's time";
-  fail(e);
+  give_up(queued->server, e);
 }
 
 void Transaction::connection_found() {
@@ -382,7 +407,12 @@ void Transaction::upstream_failed(const Error& why) {
   }
   personality->log_attempt(*this, why);
   pool->personality->attempt_failed(*this, why);
-  if (!try_next(why)) fail(why);
+  if (!try_next(why)) give_up(server, why);
+}
+
+void Transaction::give_up(const model::Server* at, const Error& why) {
+  pool->personality->gave_up(*this, at, why);
+  fail(why);
 }
 
 bool Transaction::try_next(const Error& why) {
@@ -391,6 +421,7 @@ bool Transaction::try_next(const Error& why) {
   bool free_try = why.retry == Retry::reused && http::is_idempotent(request.method);
   if (free_try) tries_done--;  // nobody's fault: an idle connection that the server had closed
   if (!pool->personality->wants_retry(*this, why)) return false;
+  if (!free_try) left_ = server;
   response.headers.clear();
   up.close();
   up = Pipe();

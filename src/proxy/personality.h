@@ -35,6 +35,9 @@ class Personality {
   // The same, and a try that was answered, for the pool's side: passive health counts here.
   virtual void attempt_failed(Transaction& txn, const Error& why) const = 0;
   virtual void attempt_answered(Transaction& txn) const = 0;
+  // No further try follows, and no answer from a server. For the pool's side. `server`: where the last try was, or what was waited
+  // for; null: none was to be had.
+  virtual void gave_up(const Transaction&, const model::Server* /*server*/, const Error&) const {}
   // TCP: a server has taken the connection. For the pool's side.
   virtual void connected(Transaction&) const {}
   // With Forward::stay: whether the next try goes to another server (HAProxy's redispatch).

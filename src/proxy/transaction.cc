@@ -388,6 +388,7 @@ void Transaction::on_head(http::Stream&) {
     response.headers.clear();
     up.close();
     up = Pipe();
+    left_ = server;
     if (plan->stay && pool->personality->pick_another(*this)) server = nullptr;
     return start_attempt();
   }

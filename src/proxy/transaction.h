@@ -215,6 +215,7 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   void share_body(const BodyCollector& body);
   model::Tried tried;
   uint16_t tries_done = 0;
+  bool named = false;  // the balancer's last pick is the request's own (a cookie, a rule), no choice of the algorithm's
 
  private:
   static constexpr int64_t kWindow = 128 * 1024;  // bytes that a source may be ahead of its sink
@@ -236,6 +237,7 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   void upstream_failed(const Error& why);
   bool starved();
   bool try_next(const Error& why);
+  void give_up(const model::Server* at, const Error& why);
   void release_upstream(bool good);
   void end_attempt();
   void client_gone(const Error& why);
@@ -280,6 +282,7 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   bool silent_ = false;  // the client is not told of the end
   bool abandoned_ = false;  // it ended with the shard
   const model::Pool* in_pool_ = nullptr;  // it counts this transaction as current
+  const model::Server* left_ = nullptr;  // of the try before, until the retry that follows it is made
   const model::Server* awaited_ = nullptr;  // full, and the only one that the balancer would have
 };
 

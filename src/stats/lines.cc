@@ -49,9 +49,16 @@ void add_identity(Builder& b, const ProxyEntry& p, Str who, uint32_t sid, Type t
   b[Col::type] = u32(kConfig, type);
 }
 
-void add_statuses(Builder& b, const std::atomic<uint64_t> (&status)[6]) {
+// What HTTP counts per answer; their sum.
+uint64_t add_statuses(Builder& b, const std::atomic<uint64_t> (&status)[6]) {
   constexpr Col kCols[] = {Col::hrsp_other, Col::hrsp_1xx, Col::hrsp_2xx, Col::hrsp_3xx, Col::hrsp_4xx, Col::hrsp_5xx};
-  for (size_t i = 0; i < 6; i++) b.count(kCols[i], status[i]);
+  uint64_t sum = 0;
+  for (size_t i = 0; i < 6; i++) {
+    const uint64_t n = status[i].load(kRelaxed);
+    b.count(kCols[i], n);
+    sum += n;
+  }
+  return sum;
 }
 
 void add_times(Builder& b, const Times& t, uint64_t requests) {
@@ -82,17 +89,13 @@ std::string address_text(const net::Addr& a) {
 
 // What a backend counts where its servers count.
 struct Sums {
-  uint64_t connect_errors = 0, response_errors = 0, retries = 0, redispatches = 0, connects = 0, reuses = 0;
+  uint64_t connects = 0, reuses = 0;
   int64_t changed_s = 0;
 
   explicit Sums(const model::Pool& pool) {
     for (const model::Server* server : pool.servers) {
       if (server->absent()) continue;
       const model::ServerState& s = *server->state;
-      connect_errors += s.connect_errors.load(kRelaxed);
-      response_errors += s.response_errors.load(kRelaxed);
-      retries += s.retries.load(kRelaxed);
-      redispatches += s.redispatches.load(kRelaxed);
       connects += s.connects.load(kRelaxed);
       reuses += s.reuses.load(kRelaxed);
       changed_s = std::max(changed_s, s.changed_s.load(kRelaxed));
@@ -227,13 +230,10 @@ Line server_line(const ProxyEntry& p, const model::Server& server, const ServerE
   add_health(b, server, m);
   if (view.running() && !view.stopping && model::warming(server, m.now_ms))
     b[Col::throttle] = u32(kAverage, static_cast<uint64_t>(model::warm_percent(server, m.now_ms)));
-  b.count(Col::lbtot, s.total);
+  b.count(Col::lbtot, s.chosen);
   b[Col::rate] = u32(kRate, s.rate.read(m.now_ms));
   b[Col::rate_max] = u32(kMax, s.rate.max());
-  if (p.http) {
-    add_statuses(b, s.status);
-    b.count(Col::req_tot, s.total);
-  }
+  if (p.http) b.count(Col::req_tot, add_statuses(b, s.status));
   b.count(Col::cli_abrt, s.client_aborts);
   b.count(Col::srv_abrt, s.server_aborts);
   b[Col::lastsess] = last_session(s.used_ms.load(kRelaxed), m);
@@ -276,10 +276,10 @@ Line back_line(const ProxyEntry& p, const Moment& m, bool legends, bool counted)
   b.count(Col::bout, c.bytes_out);
   b.count(Col::dreq, c.denied_requests);
   b.count(Col::dresp, c.denied_responses);
-  b.count(Col::econ, sums.connect_errors);
-  b.count(Col::eresp, sums.response_errors);
-  b.count(Col::wretr, sums.retries);
-  b.count(Col::wredis, sums.redispatches);
+  b.count(Col::econ, s.connect_errors);
+  b.count(Col::eresp, s.response_errors);
+  b.count(Col::wretr, s.retries);
+  b.count(Col::wredis, s.redispatches);
   b[Col::weight] = u32(kAverage, view.weight);
   b[Col::uweight] = u32(kAverage, view.weight);
   b[Col::act] = u32(kGauge, view.active);
@@ -287,7 +287,7 @@ Line back_line(const ProxyEntry& p, const Moment& m, bool legends, bool counted)
   b.count(Col::chkdown, 0);
   b[Col::lastchg] = u32(kAge, view.serves() ? m.uptime_s() : age(sums.changed_s, m));
   if (view.all) b[Col::downtime] = u32(kCounter, 0);
-  b.count(Col::lbtot, s.total);
+  b.count(Col::lbtot, s.chosen);
   b[Col::rate] = u32(kRate, s.rate.read(m.now_ms));
   b[Col::rate_max] = u32(kGauge, s.rate.max());
   if (p.http) {

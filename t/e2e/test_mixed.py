@@ -60,7 +60,8 @@ def test_post_body_through_both(proxy, origin):
 def test_haproxy_retries_for_nginx(proxy, origin):
     for _ in range(4):
         assert proxy.get("/retried").status == 200
-    assert int(servers(proxy, "retried")["bad"]["econ"]) > 0
+    rows = servers(proxy, "retried")
+    assert rows["bad"]["wredis"] == rows["BACKEND"]["wredis"] != "0"
 
 
 def test_backend_timeout_holds_for_nginx(proxy, origin):
