@@ -321,9 +321,10 @@ void Personality::log(Transaction& txn) const {
   }
   if (x.back) txn.count_into(*x.back->back_counters);
   if (x.trackers || (x.front && x.front->tracks)) finish_tracking(txn, x);
-  if (txn.termination.cause != '-')
-    count_abort(x, txn);
-  else if (x.front && !x.back && txn.local_reply && txn.response.status < 400)
+  count_abort(x, txn);
+  // A rule of the frontend's, or of a section that is both, has answered.
+  const bool answered = txn.termination.cause == 'L' && txn.termination.phase == 'R';
+  if (answered && x.front && (!x.back || x.back == x.front))
     x.front->front_counters->intercepted.fetch_add(1, kRelaxed);
   // The next request of the connection starts with the frontend's timeout again.
   if (x.overrides && x.overrides->client != kForever && txn.client)

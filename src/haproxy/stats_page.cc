@@ -67,7 +67,6 @@ Next run_stats(Transaction& txn, Cursor& c, const void* conf) {
   }
   x.service = "<STATS>";
   txn.termination = {'L', 'R'};
-  if (x.front && !x.back) x.front->front_counters->intercepted.fetch_add(1, std::memory_order_relaxed);
   if (!form) return weir::stats::show_page(txn, stats.page, words, admin);
   if (!obeyed) return weir::stats::back_to_page(txn, stats.page, words, "DENY");
   const proxy::BodyCollector* body = txn.collected();

@@ -161,3 +161,27 @@ def test_cookies_choose_without_the_algorithm(start, origin):
     assert proxy.get().status == proxy.get(headers=[("Cookie", "C=one")]).status == 200
     expect(proxy, "s1", stot=2, lbtot=1)
     expect(proxy, "BACKEND", stot=2, lbtot=1)
+
+
+# --- answers from here ---
+
+@pytest.mark.parametrize("rule, status, counted", [
+    ("http-request redirect location /other", 302, 1),
+    ("http-request return status 200", 200, 1),
+    ("http-request return status 404", 404, 1),
+    ("http-request auth", 401, 1),
+    ("monitor-uri /", 200, 1),
+    ("http-request deny", 403, 0),
+    ("http-response return status 201", 201, 0),
+])
+def test_intercepted(start, origin, rule, status, counted):
+    proxy = start("server s1 {origin}", front=rule, origin=origin)
+    assert proxy.get().status == status
+    expect(proxy, "FRONTEND", proxy_name="web", intercepted=counted, hrsp_2xx=status // 100 == 2,
+           hrsp_4xx=status // 100 == 4)
+
+
+def test_backend_intercepts_nothing(start, origin):
+    proxy = start("http-request return status 200\nserver s1 {origin}", origin=origin)
+    assert proxy.get().status == 200
+    expect(proxy, "FRONTEND", proxy_name="web", hrsp_2xx=1, intercepted=0)
