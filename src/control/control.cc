@@ -15,6 +15,7 @@
 #include "net/descriptor.h"
 #include "proxy/server_mark.h"
 #include "proxy/shard.h"
+#include "stats/server_change.h"
 
 namespace weir::control {
 
@@ -218,9 +219,10 @@ void Server::on_shards(const std::function<void(proxy::Shard&)>& fn) {
 
 void Server::move_server(const model::Server& server, const net::Addr& to) {
   const net::Addr& kept = *addresses_.emplace_back(std::make_unique<const net::Addr>(to));
-  server.local->addr.store(&kept, std::memory_order_release);
-  server.state->moved.set(to);
-  model::state_changed(server);
+  stats::set_place(server, [&] {
+    server.local->addr.store(&kept, std::memory_order_release);
+    server.state->moved.set(to);
+  });
   on_shards([&server](proxy::Shard& shard) { shard.upstreams.close_idle(server); });
 }
 

@@ -141,6 +141,9 @@ struct alignas(64) PoolState {
   std::atomic<uint64_t> response_errors{0};
   std::atomic<uint64_t> retries{0};
   std::atomic<uint64_t> redispatches{0};
+  std::atomic<uint64_t> downs{0};  // times that its last usable server went
+  std::atomic<int64_t> down_s{0};  // seconds that it had none, up to the last return of one
+  std::atomic<int64_t> changed_s{0};  // wall clock of the last such change; 0: never
   std::atomic<int32_t> max_current{0};
   std::atomic<uint64_t> used_ms{0};  // when a request last came to it, monotonic
   std::atomic<uint64_t> changes{0};  // grows with each change of a server's state or weight, see state_changed

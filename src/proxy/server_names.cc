@@ -5,6 +5,7 @@
 #include <map>
 
 #include "proxy/shard.h"
+#include "stats/server_change.h"
 
 namespace weir::proxy {
 
@@ -242,12 +243,13 @@ void ServerNames::move(const model::Server& server, const Addr* to, DnsStatus wh
 }
 
 void ServerNames::set_address(const model::Server& server, const Addr* to) {
-  server.local->addr.store(to ? &*addresses_.insert(*to).first : &kNowhere, std::memory_order_release);
-  if (to)
-    server.state->moved.set(*to);
-  else
-    server.state->moved.clear();
-  model::state_changed(server);
+  stats::set_place(server, [&] {
+    server.local->addr.store(to ? &*addresses_.insert(*to).first : &kNowhere, std::memory_order_release);
+    if (to)
+      server.state->moved.set(*to);
+    else
+      server.state->moved.clear();
+  });
   for (int i = 0; i < shard_.count; i++) {
     auto follow = [&server](Shard& shard) {
       shard.upstreams.close_idle(server);

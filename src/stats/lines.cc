@@ -90,7 +90,6 @@ std::string address_text(const net::Addr& a) {
 // What a backend counts where its servers count.
 struct Sums {
   uint64_t connects = 0, reuses = 0;
-  int64_t changed_s = 0;
 
   explicit Sums(const model::Pool& pool) {
     for (const model::Server* server : pool.servers) {
@@ -98,7 +97,6 @@ struct Sums {
       const model::ServerState& s = *server->state;
       connects += s.connects.load(kRelaxed);
       reuses += s.reuses.load(kRelaxed);
-      changed_s = std::max(changed_s, s.changed_s.load(kRelaxed));
     }
   }
 };
@@ -284,9 +282,12 @@ Line back_line(const ProxyEntry& p, const Moment& m, bool legends, bool counted)
   b[Col::uweight] = u32(kAverage, view.weight);
   b[Col::act] = u32(kGauge, view.active);
   b[Col::bck] = u32(kGauge, view.backup);
-  b.count(Col::chkdown, 0);
-  b[Col::lastchg] = u32(kAge, view.serves() ? m.uptime_s() : age(sums.changed_s, m));
-  if (view.all) b[Col::downtime] = u32(kCounter, 0);
+  b.count(Col::chkdown, s.downs);
+  const uint64_t unchanged_s = age(s.changed_s.load(kRelaxed), m);
+  b[Col::lastchg] = u32(kAge, unchanged_s);
+  if (view.all)
+    b[Col::downtime] =
+        u32(kCounter, static_cast<uint64_t>(s.down_s.load(kRelaxed)) + (view.serves() ? 0 : unchanged_s));
   b.count(Col::lbtot, s.chosen);
   b[Col::rate] = u32(kRate, s.rate.read(m.now_ms));
   b[Col::rate_max] = u32(kGauge, s.rate.max());

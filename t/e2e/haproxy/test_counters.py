@@ -185,3 +185,31 @@ def test_backend_intercepts_nothing(start, origin):
     proxy = start("http-request return status 200\nserver s1 {origin}", origin=origin)
     assert proxy.get().status == 200
     expect(proxy, "FRONTEND", proxy_name="web", hrsp_2xx=1, intercepted=0)
+
+
+# --- a backend without servers ---
+
+def test_backend_goes_down(start, origin):
+    proxy = start("server s1 {origin}\nserver s2 {origin}", origin=origin)
+    runtime = proxy.runtime()
+    runtime("set server b/s1 state maint")
+    assert counts(proxy, "BACKEND", "chkdown", "downtime") == (0, 0)
+    runtime("set server b/s2 state maint")
+    assert counts(proxy, "BACKEND", "chkdown") == (1,)
+    net.wait_until(lambda: counts(proxy, "BACKEND", "downtime") >= (1,), "a second without a server")
+    runtime("set server b/s2 state ready")
+    down, since = counts(proxy, "BACKEND", "downtime", "lastchg")
+    assert down >= 1 and since <= 1
+    runtime("set server b/s1 state ready")
+    runtime("set server b/s1 state drain")
+    assert counts(proxy, "BACKEND", "chkdown", "downtime") == (1, down)
+    runtime("set server b/s2 weight 0")
+    assert counts(proxy, "BACKEND", "chkdown") == (2,)
+
+
+def test_backend_that_never_served_is_down_from_the_start(start, origin):
+    proxy = start("server s1 {origin} disabled", origin=origin)
+    net.wait_until(lambda: counts(proxy, "BACKEND", "downtime") >= (1,), "a second without a server")
+    proxy.runtime()("set server b/s1 state ready")
+    chkdown, downtime = counts(proxy, "BACKEND", "chkdown", "downtime")
+    assert chkdown == 0 and downtime >= 1
