@@ -94,8 +94,8 @@ void clear_server(model::ServerState& s, bool all) {
   clear_times(s.times, all);
   if (!all) return;
   for (auto* c : {&s.total, &s.chosen, &s.bytes_in, &s.bytes_out, &s.connect_errors, &s.response_errors, &s.retries,
-                  &s.redispatches, &s.connects, &s.reuses, &s.client_aborts, &s.server_aborts, &s.health.failed,
-                  &s.health.downs, &s.health.observed})
+                  &s.redispatches, &s.denied_responses, &s.connects, &s.reuses, &s.client_aborts, &s.server_aborts,
+                  &s.health.failed, &s.health.downs, &s.health.observed})
     *c = 0;
   for (auto& status : s.status) status = 0;
 }

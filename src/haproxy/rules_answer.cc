@@ -9,13 +9,15 @@
 namespace weir::haproxy {
 namespace {
 
-void count_denied(Exchange& x, const Rule& rule) {
+constexpr auto kRelaxed = std::memory_order_relaxed;
+
+void count_denied(Transaction& txn, const Rule& rule) {
+  Exchange& x = exchange(txn);
   x.denied = true;
-  if (rule.response) {
-    if (x.back) x.back->back_counters->denied_responses.fetch_add(1, std::memory_order_relaxed);
-  } else if (x.front) {
-    x.front->front_counters->denied_requests.fetch_add(1, std::memory_order_relaxed);
-  }
+  if (rule.response)
+    count_denied_response(txn);
+  else if (x.front)
+    x.front->front_counters->denied_requests.fetch_add(1, kRelaxed);
 }
 
 Next run_return(Transaction& txn, Cursor& c, const void* conf) {
@@ -31,7 +33,7 @@ Next run_reject(Transaction& txn, Cursor& c, const void* conf) {
   auto& rule = *static_cast<const Rule*>(conf);
   if (!applies(rule, context_for(txn))) return Next::next;
   note_final(txn, c);
-  count_denied(exchange(txn), rule);
+  count_denied(txn, rule);
   txn.termination = {'P', 'R'};
   return txn.drop(false);
 }
@@ -53,7 +55,7 @@ Next run_tarpit(Transaction& txn, Cursor& c, const void* conf) {
     if (!applies(rule, ctx)) return Next::next;
     note_final(txn, c);
     x.tarpitted = true;
-    count_denied(x, rule);
+    count_denied(txn, rule);
     txn.termination = {'P', 'T'};
     const Timeouts& t = (x.back ? x.back : x.front)->s.timeouts;
     uint32_t set = x.overrides ? x.overrides->tarpit : kForever;
@@ -67,6 +69,13 @@ Next run_tarpit(Transaction& txn, Cursor& c, const void* conf) {
 
 }  // namespace
 
+void count_denied_response(const Transaction& txn) {
+  const Exchange& x = exchange(txn);
+  if (x.front) x.front->front_counters->denied_responses.fetch_add(1, kRelaxed);
+  if (x.back) x.back->back_counters->denied_responses.fetch_add(1, kRelaxed);
+  if (txn.server) txn.server->state->denied_responses.fetch_add(1, kRelaxed);
+}
+
 Next run_allow(Transaction& txn, Cursor& c, const void* conf) {
   auto& rule = *static_cast<const Rule*>(conf);
   return applies(rule, context_for(txn, rule.response)) ? leave_ruleset(txn, c) : Next::next;
@@ -77,7 +86,7 @@ Next run_deny(Transaction& txn, Cursor& c, const void* conf) {
   expr::Ctx ctx = context_for(txn, rule.response);
   if (!applies(rule, ctx)) return Next::next;
   note_final(txn, c);
-  count_denied(exchange(txn), rule);
+  count_denied(txn, rule);
   txn.termination = {'P', rule.response ? 'H' : 'R'};
   return answer(txn, *rule.page, ctx);
 }

@@ -13,6 +13,9 @@ struct AuthRule : Rule {
   Str realm;  // empty: the proxy's name
 };
 
+// Everybody whom the response passes counts that a rule refuses it.
+void count_denied_response(const Transaction& txn);
+
 Next run_allow(Transaction& txn, Cursor& c, const void* conf);
 Next run_deny(Transaction& txn, Cursor& c, const void* conf);
 Next run_auth(Transaction& txn, Cursor& c, const void* conf);

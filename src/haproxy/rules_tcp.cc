@@ -56,7 +56,7 @@ Next end_connection(Transaction& txn, Cursor& c, const Rule& rule, bool silently
   Exchange& x = exchange(txn);
   x.denied = true;
   if (rule.response) {
-    x.back->back_counters->denied_responses.fetch_add(1, std::memory_order_relaxed);
+    count_denied_response(txn);
     txn.termination = {'P', 'D'};
     return txn.drop(silently);
   }

@@ -146,6 +146,7 @@ void begin_anew(Model& model, const Server& server) {
   s.rate.clear_max();
   s.max_current.store(0);
   s.max_queued.store(0);
+  s.denied_responses.store(0);
   s.health.down_s.store(0);
   s.health.agent_send.set({});
   s.changed_s.store(time(nullptr));

@@ -98,6 +98,7 @@ struct alignas(64) ServerState {
   std::atomic<uint64_t> response_errors{0};  // the same
   std::atomic<uint64_t> retries{0};  // further tries here after one here
   std::atomic<uint64_t> redispatches{0};  // further tries elsewhere after one here
+  std::atomic<uint64_t> denied_responses{0};
   std::atomic<uint64_t> status[6]{};  // [1..5]: 1xx to 5xx, [0]: other
   std::atomic<uint64_t> connects{0};
   std::atomic<uint64_t> reuses{0};

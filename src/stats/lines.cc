@@ -215,7 +215,7 @@ Line server_line(const ProxyEntry& p, const model::Server& server, const ServerE
   b.count(Col::stot, s.total);
   b.count(Col::bin, s.bytes_in);
   b.count(Col::bout, s.bytes_out);
-  b.count(Col::dresp, 0);
+  b.count(Col::dresp, s.denied_responses);
   b.count(Col::econ, s.connect_errors);
   b.count(Col::eresp, s.response_errors);
   b.count(Col::wretr, s.retries);

@@ -187,6 +187,13 @@ def test_backend_intercepts_nothing(start, origin):
     expect(proxy, "FRONTEND", proxy_name="web", hrsp_2xx=1, intercepted=0)
 
 
+def test_denied_response_counts_everywhere(start, origin):
+    proxy = start("http-response deny\nserver s1 {origin}", origin=origin)
+    assert proxy.get().status == 502
+    for name, who in ("web", "FRONTEND"), ("b", "BACKEND"), ("b", "s1"):
+        expect(proxy, who, proxy_name=name, dresp=1)
+
+
 # --- a backend without servers ---
 
 def test_backend_goes_down(start, origin):
