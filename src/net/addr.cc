@@ -79,6 +79,7 @@ Str Addr::ip_text(Arena& arena) const {
 
 std::string Addr::text() const {
   if (family == AF_UNIX) return (exact ? "abnsz@" : abstract ? "abns@" : "unix:") + std::string(unix_path());
+  if (!is_ip()) return "-";
   char ip[INET6_ADDRSTRLEN];
   inet_ntop(family, family == AF_INET ? static_cast<const void*>(&v4) : &v6, ip, sizeof ip);
   std::string port_text = std::to_string(port);
