@@ -1,6 +1,8 @@
 #pragma once
 // One connection with a peer, opened by either side: who they are, then messages both ways. Nothing waits: what the peer does not
 // take stays in the tables until it does, and what it sends is brought in at once, message by message.
+#include <errno.h>
+
 #include <string>
 
 #include "net/conn.h"
@@ -20,7 +22,9 @@ class PeerLink final : public net::Conn {
   bool open() const { return state_ == State::open; }
   bool incoming() const { return incoming_; }
   bool awaits_status() const { return state_ == State::status; }
-  bool connected() const { return state_ != State::connecting; }
+  bool refused() const {
+    return state_ == State::connecting && (last_errno() == ECONNREFUSED || last_errno() == ENOENT);
+  }
   bool teaches() const { return teaching_ != Teaching::no; }
   // Tells all that is known, asked or not.
   void teach();

@@ -279,7 +279,8 @@ void Peers::gone(PeerLink& link) {
   peer->link = nullptr;
   const uint64_t now = shard_->loop.now();
   if (peer == heir_) {
-    const bool refused = !link.connected() || (link.awaits_status() && peer->status);
+    // This process' own socket may have taken the connection while it was closed: then it is tried again.
+    const bool refused = link.refused() || (link.awaits_status() && peer->status);
     if (refused) heir_until_ = now;
     shard_->loop.arm(tick_, kHeirPause);
     return count();
