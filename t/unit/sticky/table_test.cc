@@ -138,7 +138,8 @@ Test(table, stripes_have_room_for_a_whole_table) {
   cr_assert(table.open("st10", 1, {16, 8, 10240}));
   size_t refused = 0;
   for (int i = 0; i < 10240; i++) {
-    Guard g(table, fmt::format("key {}", i));
+    const std::string key = fmt::format("key {}", i);
+    Guard g(table, key);
     refused += !g.add(1, false);
   }
   cr_expect_eq(refused, 0u);
