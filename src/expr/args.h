@@ -6,7 +6,8 @@
 //   4 IPv4 address, 6 IPv6 address, m IPv4 mask or its length, M IPv6 mask or length (Arg::object: const Value*)
 //   v integer or variable (object: const Variable*, or number)       V variable (object)
 //   r regular expression text; the check function compiles it with its flags
-//   b backend, f frontend, S [backend/]server, u user list, T stick table (object: const Reference*); without a backend it is that of `home`, or the current one
+//   b backend, f frontend, S [backend/]server, u user list, T stick table (object: const Reference*); without a backend it is
+//   that of `home`, or the current one
 #include <string>
 #include <vector>
 

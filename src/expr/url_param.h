@@ -7,8 +7,7 @@
 namespace weir::expr {
 
 // The value of the next parameter called `name` (any, when it is empty) in `all`, whose place in the iteration is kept
-// in ctx.iteration; without one the first is given. Pairs end at `&`, `;` and what the list
-// began with.
+// in ctx.iteration; without one the first is given. Pairs end at `&`, `;` and what the list began with.
 inline bool next_param(const Ctx& ctx, Str all, char began_with, Str name, bool icase, Value& out) {
   size_t at = ctx.iteration ? ctx.iteration->state[0] : 0;
   if (ctx.iteration) ctx.iteration->more = false;

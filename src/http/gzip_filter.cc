@@ -54,6 +54,7 @@ class GzipFilter final : public proxy::Filter {
   explicit GzipFilter(const GzipOptions& options) : options_(options) {}
 
   bool head(proxy::Transaction& txn, Message& m) override {
+    if (options_.wanted && !options_.wanted(txn, m, options_.conf)) return false;
     shard_ = &txn.shard;
     deflater_ = t_deflaters.take(options_.level, options_.zlib_format);
     if (!deflater_) return false;

@@ -11,6 +11,9 @@ struct GzipCounts {
 };
 
 struct GzipOptions {
+  // Whether the answer is to be compressed at all, asked when the filters before have said what its body is; null: it is.
+  bool (*wanted)(proxy::Transaction& txn, Message& m, const void* conf) = nullptr;
+  const void* conf = nullptr;
   int level = 1;  // 1 fastest … 9 smallest
   bool zlib_format = false;  // "deflate" (RFC 1950) instead of "gzip" (RFC 1952)
   bool flush = false;  // hand on what has come after each piece, for bodies that trickle

@@ -113,7 +113,9 @@ bool type_ok(const GzipConf& c, Str type) {
   return false;
 }
 
-bool wanted(Transaction& txn, http::Message& m, const GzipConf& c) {
+// Filters before this one may have made the length of the body unknown.
+bool wanted(Transaction& txn, http::Message& m, const void* conf) {
+  const auto& c = *static_cast<const GzipConf*>(conf);
   bool head = txn.request.method == http::Method::head;  // answered with the headers that GET would get
   if (m.headers.has(Name::content_encoding) || (m.body == http::Body::none && !head) || txn.parent) return false;
   bool sized = m.body == http::Body::length || (head && m.headers.has(Name::content_length));
@@ -124,34 +126,17 @@ bool wanted(Transaction& txn, http::Message& m, const GzipConf& c) {
   return accepts(txn.request.headers.value(Name::accept_encoding)) && proxied_ok(txn, c.proxied.get(kOff));
 }
 
-// Decides when the filters before it have said what the body is, whose length they may have made unknown; it is never in the
-// way of a body.
-class GzipGate final : public proxy::Filter {
- public:
-  explicit GzipGate(const GzipConf& conf) : conf_(conf) {}
-
-  bool head(Transaction& txn, http::Message& m) override {
-    if (!wanted(txn, m, conf_)) return false;
-    http::GzipOptions o;
-    o.level = static_cast<int>(conf_.level.get(1));
-    o.flush = txn.plan && !txn.plan->client.response_buffering;
-    o.counts = of(txn).gzip = txn.arena.make<http::GzipCounts>();
-    proxy::Filter* gzip = http::make_gzip_filter(txn, o);
-    gzip->pipe = pipe;
-    gzip->next = next;
-    next = gzip;  // is asked next, in this one's place
-    return false;
-  }
-  void data(Str data, bool end) override { emit(data, end); }
-
- private:
-  const GzipConf& conf_;
-};
-
 proxy::Filter* make(Transaction& txn, const void* conf) {
-  uint16_t status = txn.response.status;
+  const auto& c = *static_cast<const GzipConf*>(conf);
+  const uint16_t status = txn.response.status;
   if (status != 200 && status != 403 && status != 404) return nullptr;
-  return txn.arena.make<GzipGate>(*static_cast<const GzipConf*>(conf));
+  http::GzipOptions o;
+  o.wanted = wanted;
+  o.conf = conf;
+  o.level = static_cast<int>(c.level.get(1));
+  o.flush = txn.plan && !txn.plan->client.response_buffering;
+  o.counts = of(txn).gzip = txn.arena.make<http::GzipCounts>();
+  return http::make_gzip_filter(txn, o);
 }
 
 void compile(Scope&, Location& l, void* conf) {

@@ -203,16 +203,15 @@ void bind_listen(void* s, const Directive& d, const Row&) {
     l.addr = a;
     l.text = a.text();
     for (const Listen& other : main_of(scope).all) {
-      if (!(other.addr == a)) continue;
+      const bool both = other.options && l.options;
+      if ((other.server != l.server && !both) || !(other.addr == a)) continue;
       if (other.server == l.server) {
         scope.error(l.where, fmt::format("a duplicate listen {}", l.text), "keep one of them");
         return;
       }
-      if (other.options && l.options) {
-        scope.error(l.where, fmt::format("duplicate listen options for {}", l.text),
-                    "one line has them for all servers of the address");
-        return;
-      }
+      scope.error(l.where, fmt::format("duplicate listen options for {}", l.text),
+                  "one line has them for all servers of the address");
+      return;
     }
     main_of(scope).all.push_back(l);
   }

@@ -326,10 +326,13 @@ void Transaction::send_collected() {
 }
 
 void Transaction::copy_body() {
+  const bool sized = request.body == Body::length;
+  if (sized && request.content_length > plan->keep_body) return;
   collector_ = arena.own<BodyCollector>();
   collector_->arena = &arena;
   collector_->limit = plan->keep_body;
   collector_->copies = true;
+  if (sized) collector_->reserve(request.content_length);
 }
 
 // What is too long for it, or finds no memory, can't be sent again.
