@@ -8,6 +8,7 @@
 #include <ctime>
 #include <string>
 
+#include "base/clock.h"
 #include "expr/encode.h"
 #include "expr/fetch_helpers.h"
 #include "expr/tables.h"
@@ -129,9 +130,7 @@ bool uuid(const Ctx& ctx, const Arg* args, Value& out) {
   uint64_t low = random64();
   uint64_t version = args[0].present ? static_cast<uint64_t>(args[0].number) : 4;
   if (version == 7) {
-    timespec t = wall_clock();
-    uint64_t ms = static_cast<uint64_t>(t.tv_sec) * 1000 + static_cast<uint64_t>(t.tv_nsec / 1000000);
-    high = ms << 16 | (high & 0xffff);
+    high = clock_ms(CLOCK_REALTIME) << 16 | (high & 0xffff);
   }
   high = (high & ~uint64_t{0xf000}) | version << 12;
   low = (low & ~(uint64_t{3} << 62)) | uint64_t{2} << 62;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/clock.h"
 #include "lua/state.h"
 
 namespace weir::lua {
@@ -29,7 +30,7 @@ void Watch::look() {
   program_->each_taken([&](State& state) {
     timespec used{};
     if (clock_gettime(state.clock.load(std::memory_order_acquire), &used) != 0) return;
-    const uint64_t now = static_cast<uint64_t>(used.tv_sec) * 1000 + static_cast<uint64_t>(used.tv_nsec) / 1000000;
+    const uint64_t now = milliseconds(used);
     const auto busy_ms = static_cast<uint32_t>(now - std::exchange(state.looked_ms, now));
     if (state.burst.look({busy_ms, wall_ms}, limit_ms_) != Burst::Sight::held) return;
     tell_(fmt::format(

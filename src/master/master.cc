@@ -21,6 +21,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/clock.h"
 #include "base/counter_zone.h"
 #include "base/gauge.h"
 #include "base/shared_records.h"
@@ -93,9 +94,7 @@ int make_signal_fd() {
 }  // namespace
 
 uint64_t Master::now_ms() {
-  timespec ts;
-  clock_gettime(CLOCK_MONOTONIC, &ts);
-  return static_cast<uint64_t>(ts.tv_sec) * 1000 + static_cast<uint64_t>(ts.tv_nsec) / 1000000;
+  return clock_ms(CLOCK_MONOTONIC);
 }
 
 std::string Master::how_it_ended(int status) {

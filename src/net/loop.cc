@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "base/clock.h"
 #include "base/fault.h"
 #include "net/conn.h"
 
@@ -17,11 +18,6 @@ thread_local Loop* Loop::t_current = nullptr;
 
 namespace {
 constexpr int kTaskRounds = 4;
-uint64_t clock_ms(clockid_t id) {
-  timespec ts;
-  clock_gettime(id, &ts);
-  return static_cast<uint64_t>(ts.tv_sec) * 1000 + static_cast<uint64_t>(ts.tv_nsec) / 1000000;
-}
 }  // namespace
 
 Loop::Loop() : now_(clock_ms(CLOCK_MONOTONIC)), wheel_(now_) {

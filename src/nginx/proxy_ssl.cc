@@ -57,13 +57,6 @@ ProxySslConf& conf_of(void* s) {
   return *static_cast<ProxySslConf*>(scope_of(s).conf);
 }
 
-// Keeps the word's place for what making a context finds.
-template <config::BindFn bind, net::TlsPart part>
-void placed(void* s, const Directive& d, const Row& r) {
-  conf_of(s).places.of(part) = d.arg(0).where;
-  bind(s, d, r);
-}
-
 template <Setting<LateName> ProxySslConf::* member>
 void bind_late(void* s, const Directive& d, const Row&) {
   Scope& scope = scope_of(s);
@@ -206,7 +199,7 @@ constexpr Row row(Str name, int8_t most, config::BindFn bind, uint32_t offset, v
 const Row kTable[] = {
     row("proxy_ssl_protocols", -1, bind_protocols, FIELD(protocols), "[TLSv1] [TLSv1.1] [TLSv1.2] [TLSv1.3]",
         "protocol versions that servers are spoken to with", "TLSv1.2 TLSv1.3"),
-    row("proxy_ssl_ciphers", 1, placed<set_str, net::TlsPart::ciphers>, FIELD(ciphers), "ciphers",
+    row("proxy_ssl_ciphers", 1, placed<conf_of, set_str, net::TlsPart::ciphers>, FIELD(ciphers), "ciphers",
         "cipher suites in OpenSSL's notation", "DEFAULT"),
     row("proxy_ssl_name", 1, set_value, FIELD(name), "name",
         "the name that the server's certificate must carry and that SNI sends", "$proxy_host"),
@@ -216,18 +209,18 @@ const Row kTable[] = {
         "off"),
     row("proxy_ssl_verify_depth", 1, set_num, FIELD(verify_depth), "number", "longest chain of a server's certificate",
         "1"),
-    row("proxy_ssl_trusted_certificate", 1, placed<set_path, net::TlsPart::authorities>, FIELD(trusted), "file",
-        "authorities that servers' certificates are verified with"),
-    row("proxy_ssl_crl", 1, placed<set_path, net::TlsPart::revoked>, FIELD(crl), "file",
+    row("proxy_ssl_trusted_certificate", 1, placed<conf_of, set_path, net::TlsPart::authorities>, FIELD(trusted),
+        "file", "authorities that servers' certificates are verified with"),
+    row("proxy_ssl_crl", 1, placed<conf_of, set_path, net::TlsPart::revoked>, FIELD(crl), "file",
         "revoked certificates, in PEM form"),
-    row("proxy_ssl_certificate", 1, placed<bind_late<&ProxySslConf::certificate>, net::TlsPart::certificate>,
+    row("proxy_ssl_certificate", 1, placed<conf_of, bind_late<&ProxySslConf::certificate>, net::TlsPart::certificate>,
         FIELD(certificate), "file", "certificate that servers are shown; variables may choose it for each request"),
-    row("proxy_ssl_certificate_key", 1, placed<bind_late<&ProxySslConf::key>, net::TlsPart::key>, FIELD(key), "file",
-        "its private key"),
+    row("proxy_ssl_certificate_key", 1, placed<conf_of, bind_late<&ProxySslConf::key>, net::TlsPart::key>, FIELD(key),
+        "file", "its private key"),
     row("proxy_ssl_certificate_cache", 3, bind_file_cache, FIELD(cache_of_files),
         "off | max=N [inactive=time] [valid=time]",
         "how many certificates and keys are kept whose names have variables, and how long", "off"),
-    row("proxy_ssl_password_file", 1, placed<set_path, net::TlsPart::passwords>, FIELD(passwords), "file",
+    row("proxy_ssl_password_file", 1, placed<conf_of, set_path, net::TlsPart::passwords>, FIELD(passwords), "file",
         "pass phrases of the key, one a line, that are tried in turn"),
     row("proxy_ssl_session_reuse", 1, set_flag, FIELD(session_reuse), "on | off",
         "whether a new connection resumes the TLS session of an earlier one", "on"),

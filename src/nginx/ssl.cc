@@ -494,13 +494,6 @@ constexpr Row row(Str name, int8_t most, config::BindFn bind, uint32_t offset, v
 }
 #define FIELD(member) WEIR_FIELD(SslConf, member)
 
-// Keeps the word's place for what making a context finds.
-template <config::BindFn bind, net::TlsPart part>
-void placed(void* s, const Directive& d, const Row& r) {
-  conf_of(s).places.of(part) = d.arg(0).where;
-  bind(s, d, r);
-}
-
 const Row kTable[] = {
     row("ssl", 1, bind_ssl, FIELD(on), "on | off",
         "speaks TLS on all addresses of the server; an old word for listen … ssl", "off"),
@@ -510,26 +503,28 @@ const Row kTable[] = {
      "private key in PEM form; as ssl_certificate, or store: and a URI of OpenSSL's"},
     row("ssl_certificate_cache", 3, bind_file_cache, FIELD(cache_of_files), "off | max=N [inactive=time] [valid=time]",
         "how many certificates and keys are kept whose names have variables, and how long", "off"),
-    row("ssl_password_file", 1, placed<set_path, net::TlsPart::passwords>, FIELD(passwords), "file",
+    row("ssl_password_file", 1, placed<conf_of, set_path, net::TlsPart::passwords>, FIELD(passwords), "file",
         "pass phrases of the keys, one a line, that are tried in turn"),
     row("ssl_protocols", -1, bind_protocols, FIELD(protocols), "[TLSv1] [TLSv1.1] [TLSv1.2] [TLSv1.3]",
         "protocol versions that are accepted", "TLSv1.2 TLSv1.3"),
-    row("ssl_ciphers", 1, placed<bind_ciphers, net::TlsPart::ciphers>, FIELD(ciphers), "ciphers",
+    row("ssl_ciphers", 1, placed<conf_of, bind_ciphers, net::TlsPart::ciphers>, FIELD(ciphers), "ciphers",
         "cipher suites in OpenSSL's notation", "HIGH:!aNULL:!MD5"),
-    row("ssl_dhparam", 1, placed<set_path, net::TlsPart::dh_params>, FIELD(dh_params), "file",
+    row("ssl_dhparam", 1, placed<conf_of, set_path, net::TlsPart::dh_params>, FIELD(dh_params), "file",
         "parameters for DHE ciphers; without them there are none"),
-    row("ssl_ecdh_curve", 1, placed<set_str, net::TlsPart::curves>, FIELD(curves), "curve", "curves for key exchange",
-        "auto"),
+    row("ssl_ecdh_curve", 1, placed<conf_of, set_str, net::TlsPart::curves>, FIELD(curves), "curve",
+        "curves for key exchange", "auto"),
     row("ssl_prefer_server_ciphers", 1, set_flag, FIELD(prefer_server_ciphers), "on | off",
         "our order of ciphers counts", "off"),
     row("ssl_verify_client", 1, bind_verify, FIELD(verify), "on | off | optional | optional_no_ca",
         "whether clients are asked for a certificate, and must have a good one", "off"),
     row("ssl_verify_depth", 1, set_num, FIELD(verify_depth), "number", "longest chain of a client's certificate", "1"),
-    row("ssl_client_certificate", 1, placed<set_path, net::TlsPart::client_authorities>, FIELD(client_certificate),
-        "file", "authorities that clients' certificates are verified with; clients are told their names"),
-    row("ssl_trusted_certificate", 1, placed<set_path, net::TlsPart::authorities>, FIELD(trusted_certificate), "file",
-        "authorities that clients' certificates are verified with; clients are not told"),
-    row("ssl_crl", 1, placed<set_path, net::TlsPart::revoked>, FIELD(crl), "file", "revoked certificates, in PEM form"),
+    row("ssl_client_certificate", 1, placed<conf_of, set_path, net::TlsPart::client_authorities>,
+        FIELD(client_certificate), "file",
+        "authorities that clients' certificates are verified with; clients are told their names"),
+    row("ssl_trusted_certificate", 1, placed<conf_of, set_path, net::TlsPart::authorities>, FIELD(trusted_certificate),
+        "file", "authorities that clients' certificates are verified with; clients are not told"),
+    row("ssl_crl", 1, placed<conf_of, set_path, net::TlsPart::revoked>, FIELD(crl), "file",
+        "revoked certificates, in PEM form"),
     row("ssl_session_cache", 2, bind_cache, FIELD(cache), "off | none | [builtin[:size]] [shared:name:size]",
         "where the sessions of clients without tickets are kept; a shared one serves every shard and outlives reloads",
         "none"),
@@ -539,7 +534,7 @@ const Row kTable[] = {
      "48 or 80 random bytes that tickets are sealed with; the first file seals, all open"},
     row("ssl_stapling", 1, set_flag, FIELD(stapling), "on | off",
         "whether an OCSP answer is sent along with the certificate: ssl_stapling_file's, or a responder's", "off"),
-    row("ssl_stapling_file", 1, placed<set_path, net::TlsPart::stapled>, FIELD(stapling_file), "file",
+    row("ssl_stapling_file", 1, placed<conf_of, set_path, net::TlsPart::stapled>, FIELD(stapling_file), "file",
         "OCSP answer about the certificate, in DER form (openssl ocsp -respout)"),
     row("ssl_reject_handshake", 1, set_flag, FIELD(reject_handshake), "on | off",
         "refuses handshakes for this server's names", "off"),

@@ -1,6 +1,7 @@
 #pragma once
 // Where the settings of a TLS context stand that stand once, so that what making it finds is said of the right line.
-#include "config/place.h"
+#include "config/table.h"
+#include "config/tree.h"
 #include "net/tls_problem.h"
 
 namespace weir::nginx {
@@ -19,5 +20,12 @@ class TlsPlaces {
   static constexpr size_t kParts = static_cast<size_t>(net::TlsPart::count_);
   config::Where places_[kParts];
 };
+
+// Binds a word, and keeps its place in the `places` of the configuration that `conf_of` finds.
+template <auto conf_of, config::BindFn bind, net::TlsPart part>
+void placed(void* s, const config::Directive& d, const config::Row& r) {
+  conf_of(s).places.of(part) = d.arg(0).where;
+  bind(s, d, r);
+}
 
 }  // namespace weir::nginx

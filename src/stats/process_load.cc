@@ -1,10 +1,10 @@
 // See stats/process_load.h.
 #include "stats/process_load.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <mutex>
+
+#include "base/clock.h"
 
 namespace weir::stats {
 namespace {
@@ -14,12 +14,6 @@ constexpr uint64_t kLeastMs = 1000;
 struct Sample {
   uint64_t at_ms = 0, cpu_ms = 0, bytes_out = 0;
 };
-
-uint64_t cpu_ms() {
-  timespec t{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return static_cast<uint64_t>(t.tv_sec) * 1000 + static_cast<uint64_t>(t.tv_nsec) / 1000000;
-}
 
 ProcessLoad between(const Sample& a, const Sample& b, int shards) {
   uint64_t ms = std::max<uint64_t>(b.at_ms - a.at_ms, 1);
@@ -37,7 +31,7 @@ ProcessLoad process_load(uint64_t now_ms, uint64_t start_ms, int shards, uint64_
   static Sample before, last;
   std::lock_guard hold(lock);
   if (last.at_ms == 0) before = last = {start_ms, 0, bytes_out};
-  Sample now{now_ms, cpu_ms(), bytes_out};
+  Sample now{now_ms, clock_ms(CLOCK_PROCESS_CPUTIME_ID), bytes_out};
   if (now_ms >= last.at_ms + kLeastMs) {
     before = last;
     last = now;

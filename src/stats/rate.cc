@@ -1,14 +1,12 @@
 // See stats/rate.h.
 #include "stats/rate.h"
 
-#include <time.h>
+#include "base/clock.h"
 
 namespace weir::stats {
 
 uint64_t monotonic_ms() {
-  timespec ts;
-  clock_gettime(CLOCK_MONOTONIC, &ts);
-  return static_cast<uint64_t>(ts.tv_sec) * 1000 + static_cast<uint64_t>(ts.tv_nsec) / 1000000;
+  return clock_ms(CLOCK_MONOTONIC);
 }
 
 }  // namespace weir::stats
