@@ -143,7 +143,7 @@ int Upstreams::who_else_has_idle(const model::Server& server) const {
 }
 
 uint64_t Upstreams::await_answer(Transaction& txn) {
-  asked_.emplace_back(++tickets_, &txn);
+  asked_.push_back({++tickets_, &txn, shard_.loop.now() + kPatience});
   if (!patience_.armed()) shard_.loop.arm(patience_, kPatience);
   return tickets_;
 }
@@ -214,12 +214,15 @@ void Upstreams::give_away(const model::Server& server, const Need& need, int to,
 
 // A shard that is busy or ending does not hold others up: they open connections of their own, and what still comes is kept.
 void Upstreams::stop_asking() {
-  for (size_t n = asked_.size(); n && !asked_.empty(); n--) {
-    Transaction* txn = asked_.front().second;
-    asked_.erase(asked_.begin());
+  const uint64_t now = shard_.loop.now();
+  auto due = [&] { return std::ranges::find_if(asked_, [now](const Ask& a) { return a.until_ms <= now; }); };
+  for (auto ask = due(); ask != asked_.end(); ask = due()) {
+    Transaction* txn = ask->txn;
+    asked_.erase(ask);
     txn->connection_found();
   }
-  if (!asked_.empty()) shard_.loop.arm(patience_, kPatience);
+  auto next = std::ranges::min_element(asked_, {}, &Ask::until_ms);
+  if (next != asked_.end()) shard_.loop.arm(patience_, next->until_ms - now);
 }
 
 void Upstreams::receive(const model::Server& server, const Parcel& parcel, uint64_t ticket) {
@@ -237,17 +240,16 @@ void Upstreams::receive(const model::Server& server, const Parcel& parcel, uint6
       parcel.conn.drop();
     }
   }
-  for (auto& [number, txn] : asked_) {
-    if (number != ticket) continue;
-    Transaction* waiting = txn;
-    std::swap(asked_.back(), *std::find(asked_.begin(), asked_.end(), std::pair{ticket, waiting}));
-    asked_.pop_back();
-    return waiting->connection_found();
-  }
+  auto ask = std::ranges::find(asked_, ticket, &Ask::ticket);
+  if (ask == asked_.end()) return;
+  Transaction* waiting = ask->txn;
+  *ask = asked_.back();
+  asked_.pop_back();
+  waiting->connection_found();
 }
 
 void Upstreams::forget(Transaction& txn) {
-  std::erase_if(asked_, [&](const auto& a) { return a.second == &txn; });
+  std::erase_if(asked_, [&](const auto& a) { return a.txn == &txn; });
 }
 
 namespace {

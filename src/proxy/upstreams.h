@@ -63,6 +63,12 @@ class Upstreams final : public http::ClientHooks {
     void on_timer() override { upstreams.stop_asking(); }
     Upstreams& upstreams;
   };
+  // Who waits for another shard's answer, and how long (Loop::now).
+  struct Ask {
+    uint64_t ticket;
+    Transaction* txn;
+    uint64_t until_ms;
+  };
   // A connection on its way from one shard to another.
   struct Parcel {
     net::Conn::Detached conn;
@@ -108,7 +114,7 @@ class Upstreams final : public http::ClientHooks {
   std::vector<std::unique_ptr<Idle>> added_;  // of later ones
   KeyIndex<http::H1Client, http::IdleKey> by_key_;  // all idle connections
   std::unique_ptr<PoolIdle[]> pool_idle_;  // idle connections by pool, for `keepalive`
-  std::vector<std::pair<uint64_t, Transaction*>> asked_;  // who waits for another shard's answer, by ticket
+  std::vector<Ask> asked_;
   uint64_t tickets_ = 0;
   Patience patience_{*this};
   net::TlsSessions tls_sessions_;
