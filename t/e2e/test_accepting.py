@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from rig import net
+from rig.generations import workers
 
 NGINX = """
 daemon off;
@@ -48,15 +49,13 @@ def stopped(pid):
 ], ids=["nginx", "nginx-off", "nginx-on", "haproxy", "haproxy-1", "haproxy-any"])
 def test_what_is_open_comes_first(weir, face, text, fewest, most):
     proxy = weir(face, text=text)
-    served = proxy.children() or [proxy.process.pid]
-    for pid in served:
-        os.kill(pid, signal.SIGSTOP)
-        net.wait_until(lambda p=pid: stopped(p), "all its threads to stand still")
+    (worker,) = net.wait_until(lambda: workers(proxy), "the worker")
+    os.kill(worker, signal.SIGSTOP)
+    net.wait_until(lambda: stopped(worker), "all its threads to stand still")
     clients = [proxy.client() for _ in range(WAITING)]
     for client in clients:
         client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-    for pid in served:
-        os.kill(pid, signal.SIGCONT)
+    os.kill(worker, signal.SIGCONT)
     open_then = [int(client.response().body) for client in clients]
     for client in clients:
         client.close()

@@ -3,6 +3,7 @@ and clients that pipeline while places are short."""
 
 import os
 import signal
+import socket
 import threading
 import time
 
@@ -111,7 +112,7 @@ def test_a_late_head_begins_nothing(weir, origin):
     proxy = haproxy(weir, origin, page)
     with proxy.client(receive_buffer=2048) as client:
         client.send("GET /x HTTP/1.1\r\n")
-        time.sleep(1.3)
+        assert client.sock.recv(1, socket.MSG_PEEK)
         client.send_some("Host: a\r\n\r\n")
         assert proxy.runtime()("show sess").count("fe=web") <= 1
         answer, closed = client.drain(5)

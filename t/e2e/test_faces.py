@@ -64,6 +64,16 @@ def workers(master):
     return found
 
 
+def the_worker(master, former=None):
+    """The only one that serves, and not the former one."""
+
+    def only():
+        found = workers(master)
+        return len(found) == 1 and found[0] != former and found[0]
+
+    return net.wait_until(only, lambda: f"one worker, not {workers(master)}")
+
+
 def gone(pid):
     try:
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
@@ -165,11 +175,11 @@ def test_nginx_daemon_tells_when_it_cannot_start(weir, daemons, origin):
 
 def test_nginx_worker_is_replaced(weir, daemons, origin):
     face, master = start_nginx(weir, daemons, origin)
+    worker = the_worker(master)
     for _ in range(3):
-        [worker] = workers(master)
         os.kill(worker, signal.SIGKILL)
         assert face.get().status == 200  # the socket never closed: the request waits for the new worker
-        net.wait_until(lambda: workers(master) and worker not in workers(master), lambda: "a new worker")
+        worker = the_worker(master, worker)
 
 
 def test_nginx_reload(weir, daemons, origin):
@@ -177,7 +187,7 @@ def test_nginx_reload(weir, daemons, origin):
     [worker] = workers(master)
     face.conf.write_text(face.conf.read_text().replace("location / {", "location /moved {"))
     assert face.run("-s", "reload").returncode == 0
-    net.wait_until(lambda: workers(master) and worker not in workers(master), lambda: "the old worker to end")
+    the_worker(master, worker)
     assert face.get("/").status == 404
     assert face.get("/moved").status == 200
 
@@ -205,7 +215,7 @@ def test_nginx_worker_leaves_with_its_master(weir, daemons, origin):
     [worker] = workers(master)
     os.kill(master, signal.SIGKILL)
     net.wait_until(lambda: gone(worker), lambda: "the orphan to end")
-    assert not net.is_listening(face.port)
+    net.wait_until(lambda: not net.is_listening(face.port), lambda: "those that waited to end")
 
 
 # --- haproxy
@@ -270,10 +280,9 @@ def test_haproxy_master(weir, origin):
     face = weir("haproxy", text=HAPROXY, start=False, origin=origin)
     face.start("-W", "-f", str(face.conf))
     face.expect_exit = None
-    [worker] = workers(face.process.pid)
+    worker = the_worker(face.process.pid)
     face.signal(signal.SIGUSR2)
-    net.wait_until(lambda: len(workers(face.process.pid)) == 1 and worker not in workers(face.process.pid),
-                   lambda: "a new worker")
+    the_worker(face.process.pid, worker)
     assert face.get().status == 200
     face.signal(signal.SIGINT)
     assert face.wait() == 128 + signal.SIGINT

@@ -6,13 +6,12 @@ import time
 
 import pytest
 
-from rig import fault, net
-from rig.fault import Traffic, assert_no_leak, descriptors, injected
+from rig import fault
+from rig.fault import Traffic, assert_no_leak, descriptors, injected, wait_complete
 from rig.generations import workers
 
 pytestmark = pytest.mark.fault
 FACES = ("nginx", "haproxy")
-PROCESSES = {"nginx": 4, "haproxy": 1}  # master, worker and two that wait; no master
 
 # What a transfer may do without anybody noticing.
 HARMLESS = ["short", "EAGAIN", "EINTR"]
@@ -106,6 +105,7 @@ def calm(start, face, certs):
     """How many descriptors a weir of this face has open after all traffic without a fault."""
     if face not in _CALM:
         proxy = start("")
+        wait_complete(proxy)
         Traffic(proxy, proxy.places["origin"], certs).run()
         for name in ("origin", "secure"):
             proxy.places[name].drop_connections()
@@ -128,7 +128,7 @@ def drive(start, face, calm, certs):
 
     def run(plan, without=(), **options):
         proxy = start(plan)
-        net.wait_until(lambda: len(proxy.pids()) == PROCESSES[face], "its processes")
+        wait_complete(proxy)
         driven.append((proxy, serving(proxy, face)))
         traffic = Traffic(proxy, proxy.places["origin"], certs, **options)
         return proxy, traffic, traffic.run(without)

@@ -91,6 +91,8 @@ def test_haproxy_counters_and_settings_stay(haproxy, two, replace):
         states = {who: {name: row[name] for name in SET} for who, row in admin.servers().items()}
         return rows, states
 
+    # All is counted when the connections have ended.
+    net.wait_until(lambda: admin.stat()["web", "FRONTEND"]["scur"] == "0", "nobody")
     before = look()
     assert before[0]["web", "FRONTEND"]["req_tot"] == "6"
     assert before[1]["b", "s1"]["srv_uweight"] == "5"
@@ -137,7 +139,7 @@ def test_what_is_said_of_frontends_and_limits_outlives_a_crash_only(haproxy):
                 haproxy.get(port=port)
     assert admin("enable frontend web") == "" and haproxy.get().status == 200
     assert admin("disable frontend web") == ""
-    generations.reload()
+    generations.reload_and_drain()
     assert limits() == (*usual, "0")
     assert haproxy.get().status == 200 and haproxy.get(port="small_port").status == 200
 

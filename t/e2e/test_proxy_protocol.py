@@ -23,7 +23,7 @@ http {
         listen 127.0.0.1:{tls_port} proxy_protocol ssl;
         ssl_certificate {pem};
         ssl_certificate_key {pem};
-        client_header_timeout 1s;
+        client_header_timeout {patience};
         set_real_ip_from 127.0.0.1;
         real_ip_header proxy_protocol;
         location / { proxy_pass http://{origin}; proxy_set_header X-Forwarded-For $remote_addr; }
@@ -40,7 +40,7 @@ defaults
     log global
     option httplog
     timeout connect 1s
-    timeout client 1s
+    timeout client {patience}
     timeout server 20s
     option forwardfor
 
@@ -67,9 +67,14 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 
 
 @pytest.fixture(params=["nginx", "haproxy"])
-def proxy(request, weir, origin, certs):
+def make(request, weir, origin, certs):
     text = NGINX if request.param == "nginx" else HAPROXY
-    return weir(request.param, text=text, origin=origin, pem=certs.leaf())
+    return lambda patience: weir(request.param, text=text, origin=origin, pem=certs.leaf(), patience=patience)
+
+
+@pytest.fixture
+def proxy(make):
+    return make("20s")
 
 
 @pytest.mark.parametrize(
@@ -141,7 +146,8 @@ def test_checksums_are_verified_as_the_product_does(proxy, origin, command):
         proxy.wait_log("wrong checksum in the PROXY header")
 
 
-def test_a_header_has_its_time(proxy):
+def test_a_header_has_its_time(make):
+    proxy = make("1s")
     with proxy.client() as connection:
         connection.send(b"PROXY ")
         assert connection.closed()

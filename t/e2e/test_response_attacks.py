@@ -2,6 +2,7 @@
 
 import pytest
 
+from rig import net
 from rig.attack import responses_in
 from rig.http1 import Closed, ProtocolError, build_request
 from rig.origin import raw
@@ -71,7 +72,7 @@ def test_bad_response_head(proxy, origin, data, reason):
         client.send(build_request("/bad"))
         assert client.response().status == 502
     assert proxy.get("/after").body == b"ok\n"
-    proxy.wait_log(reason, timeout=2)
+    proxy.wait_log(reason)
 
 
 @pytest.mark.parametrize("body", BAD_CHUNKS.values(), ids=BAD_CHUNKS.keys())
@@ -108,7 +109,7 @@ def test_bytes_beyond_the_response_reach_nobody(proxy, origin, head, together):
     with proxy.client() as client:
         first = client.request("/more")
         assert first.body == (b"" if first.status in (204, 304) else b"ok")
-        origin.stopping.wait(0.2)
+        net.wait_until(lambda: not origin.open_connections, "the connection with such bytes to be closed")
         assert client.request("/next").body == b"ok\n"
     assert proxy.get("/other").body == b"ok\n"
 

@@ -1,8 +1,12 @@
 """Which server connections are used again: http-reuse, keepalive, and connections that lie idle on another shard."""
 
+import contextlib
+import time
+
 import pytest
 
 from rig import net
+from rig.http1 import build_request
 
 pytestmark = pytest.mark.threads
 
@@ -18,6 +22,7 @@ defaults
 
 frontend web
     bind 127.0.0.1:{port}
+    http-request return status 200 if { path /own }
     default_backend b
 
 backend b
@@ -38,31 +43,109 @@ http {
     server {
         listen 127.0.0.1:{port};
         location / { proxy_pass http://u; proxy_http_version 1.1; proxy_set_header Connection ""; }
+        location /own { return 200; }
     }
 }
 """
 
+PATIENCE = 0.2  # seconds; a shard waits a little longer for an idle connection of another one before it opens one of its own
+
+
+def timed(client):
+    """One request. Whether it took longer than PATIENCE."""
+    began = time.monotonic()
+    assert client.request("/").status == 200
+    return time.monotonic() - began > PATIENCE
+
 
 def ask(proxy, clients, requests=1):
-    """So many clients one after the other, each with so many requests."""
+    """So many clients one after the other, each with so many requests. How many of these took longer than PATIENCE."""
+    slow = 0
     for _ in range(clients):
         with proxy.client() as client:
-            for _ in range(requests):
-                assert client.request("/").status == 200
+            slow += sum(timed(client) for _ in range(requests))
+            # The shard answers that when it has put the server's connection back, which may be after its answer.
+            assert client.request("/own").status == 200
+    return slow
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])
 def test_an_idle_connection_is_found_on_any_shard(weir, origin, threads):
     proxy = weir("haproxy", text=HAPROXY, origin=origin, threads=threads, reuse="always")
-    ask(proxy, 20)
-    assert len(origin.connections) == 1
+    slow = ask(proxy, 20)
+    assert 1 <= len(origin.connections) <= 1 + slow
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_keepalive_of_an_upstream(weir, origin, threads):
     proxy = weir("nginx", text=NGINX, origin=origin, threads=threads)
-    ask(proxy, 20)
-    assert len(origin.connections) == 1
+    slow = ask(proxy, 20)
+    assert 1 <= len(origin.connections) <= 1 + slow
+
+
+HELD = """
+global
+    nbthread 2
+    lua-load {script}
+
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 20s
+    timeout server 20s
+
+frontend web
+    bind 127.0.0.1:{port}
+    http-request lua.hold if { path /hold }
+    http-request return status 200 content-type text/plain lf-string "%[thread]" if { path /thread /hold }
+    default_backend b
+
+backend b
+    http-reuse always
+    server s1 {origin}
+"""
+
+HOLD = """
+core.register_action("hold", { "http-req" }, function(txn)
+  local goal = tonumber(txn.sf:url_param("until"))
+  repeat
+    local now = core.now()
+  until now.sec + now.usec / 1000000 >= goal
+end)
+"""
+
+
+def client_on(proxy, stack, *, of=None, beside=None):
+    """A client whose requests are served by the same thread as those of one client, or by another one than those of one."""
+    wanted = (of or beside).request("/thread").body
+    while True:
+        if beside:
+            beside.send(build_request(f"/hold?until={time.time() + 0.05}"))
+        client = stack.enter_context(proxy.client())
+        served = client.request("/thread").body
+        if beside:
+            assert beside.response().status == 200
+        if (served == wanted) == bool(of):
+            return client
+
+
+def test_another_thread_has_its_time_however_soon_the_one_before_was(weir, origin, home):
+    """A thread that asks for an idle connection waits for each answer as long as for the first one."""
+    (home / "hold.lua").write_text(HOLD)
+    proxy = weir("haproxy", text=HELD, origin=origin, script=home / "hold.lua")
+    with contextlib.ExitStack() as stack:
+        owner = stack.enter_context(proxy.client())
+        asker = client_on(proxy, stack, beside=owner)
+        holder = client_on(proxy, stack, of=owner)
+        slow = timed(owner)
+        began = time.time()
+        slow += timed(asker)  # waits for the owner's thread, if only for a moment
+        slow += timed(owner)
+        holder.send(build_request(f"/hold?until={began + 0.27}"))
+        net.wait_until(lambda: time.time() > began + 0.1, "some of that time")
+        slow += timed(asker)
+        assert holder.response().status == 200
+    assert 1 <= len(origin.connections) <= 1 + slow
 
 
 @pytest.mark.parametrize(
@@ -165,6 +248,9 @@ def test_many_kinds_of_connections_to_one_server(weir, origins):
 
 
 TOLD = """
+global
+    nbthread 1
+
 defaults
     mode http
     timeout connect 1s

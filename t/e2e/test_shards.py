@@ -2,7 +2,6 @@
 
 import re
 import signal
-import socket
 import threading
 import time
 
@@ -246,12 +245,15 @@ def test_maps_and_lists_change_under_load(haproxy, certs, one, two):
 def test_counters_of_all_threads_add_up(haproxy, certs):
     with Load(haproxy, certs) as load:
         time.sleep(0.6)
-    rows = haproxy.runtime().stat()
+    stat = haproxy.runtime().stat
+    net.wait_until(lambda: {row["scur"] for row in stat().values() if row["pxname"] == "b"} == {"0"},
+                   "no current session at the backend")
     answered = len(load.statuses)
+    # A request is counted when its log line is written, which may be after its answer.
+    net.wait_until(lambda: int(stat()["web", "FRONTEND"]["hrsp_2xx"]) >= answered, lambda: f"{answered} answers: {stat()}")
+    rows = stat()
     assert int(rows["web", "FRONTEND"]["hrsp_2xx"]) == answered
     assert int(rows["b", "s1"]["hrsp_2xx"]) + int(rows["b", "s2"]["hrsp_2xx"]) == answered
-    net.wait_until(lambda: {row["scur"] for row in haproxy.runtime().stat().values() if row["pxname"] == "b"} == {"0"},
-                   "no current session at the backend")
 
 
 def test_a_rate_is_one_for_all_workers(nginx):
@@ -260,11 +262,25 @@ def test_a_rate_is_one_for_all_workers(nginx):
 
 
 def test_a_connection_limit_is_one_for_all_workers(nginx, one, two):
+    refused, all_refused = [], threading.Event()
+
+    def hold(exchange):
+        all_refused.wait(net.DEADLINE)
+        exchange.reply()
+
+    def ask(number):
+        status = nginx.get("/few?k=a").status
+        if status == 503:
+            refused.append(number)
+        if len(refused) == 9:
+            all_refused.set()
+        return status
+
     for origin in (one, two):
-        origin.on("/few", Reply(delay=1))
-    statuses = at_once(12, lambda number: nginx.get("/few?k=a").status)
+        origin.on("/few", hold)
+    statuses = at_once(12, ask)
     assert sorted(statuses) == [200] * 3 + [503] * 9
-    assert nginx.get("/few?k=a").status == 200, "given back"
+    net.wait_until(lambda: nginx.get("/few?k=a").status == 200, "a place that is given back")
 
 
 def test_a_drain_under_load_ends_every_request(nginx, certs, one, two):

@@ -16,12 +16,18 @@ BIG = 24 << 20
 
 
 @pytest.fixture
-def proxy(weir, face, origin, certs):
-    return weir(face, "patience", origin=origin, pem=certs.leaf())
+def make(weir, face, origin, certs):
+    return lambda patience: weir(face, "patience", origin=origin, pem=certs.leaf(), patience=patience)
 
 
-def test_large_body_over_tls(proxy, origin, certs):
+@pytest.fixture
+def proxy(make):
+    return make("1s")
+
+
+def test_large_body_over_tls(make, origin, certs):
     """A record that the socket did not take is offered again, whole."""
+    proxy = make("20s")
     body = b"".join(pattern(BIG))
     origin.default = Reply(body=body)
     with Client(proxy.places["tls_port"], tls=certs.client_context(), receive_buffer=4096) as client:
@@ -47,9 +53,9 @@ def stuck(origin, proxy, first_pause):
 @pytest.mark.parametrize("pause", [0, 1.5])
 def test_client_that_stops_reading_is_closed(proxy, origin, pause):
     """Also when its body came later than the time for taking it would have run since the head."""
+    started = time.monotonic()
     with stuck(origin, proxy, pause):
         origin.wait_requests(1, complete=False)
-        started = time.monotonic()
         net.wait_until(lambda: not origin.open_connections, "weir to give the client up")
         took = time.monotonic() - started
         assert took > pause + 0.7

@@ -169,6 +169,7 @@ def test_a_unix_socket_has_its_buffers_too(weir, home):
         "bind 127.0.0.1:{port}", f"bind 127.0.0.1:{{port}}\n bind unix@{home}/web.sock")
     proxy = weir("haproxy", text=text)
     path = str(home / "web.sock")
+    net.wait_until((home / "web.sock").exists, "the socket, bound behind the port")
     with proxy.client(unix=path) as client:
         assert client.request("/own").body == b"ok"
         with inside.sockets(*proxy.pids()) as found:
@@ -244,6 +245,13 @@ def test_a_name_that_no_interface_can_have(make):
     assert done.returncode == 1 and "has at most 15 bytes" in done.stderr
 
 
+def connected(address):
+    try:
+        return socket.create_connection((address, 8080), timeout=10)
+    except ConnectionRefusedError:
+        return None
+
+
 def two_interfaces(binary, directory):
     machine.shell("ip", "link", "set", "lo", "up")
     for name, address in (("d0", "192.0.2.1/24"), ("d1", "198.51.100.1/24")):
@@ -257,10 +265,9 @@ def two_interfaces(binary, directory):
     link.symlink_to(binary)
     process = subprocess.Popen([link, "-db", "-f", conf])
     try:
-        net.wait_until(lambda: net.is_listening(8080), "a listener")
         # What a machine sends to itself counts as coming from the interface that has the address.
         for name, address in (("lo", "127.0.0.1"), ("d0", "192.0.2.1"), ("d1", "198.51.100.1")):
-            with socket.create_connection((address, 8080), timeout=10) as client:
+            with net.wait_until(lambda to=address: connected(to), f"a listener for {address}") as client:
                 client.sendall(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
                 answer = client.makefile("rb").read()
             assert answer.endswith(b"\r\n\r\n" + name.encode()), answer
@@ -342,7 +349,7 @@ def test_one_listener_is_full(weir, threads):
     """Who comes then waits in its backlog, while others are served elsewhere, and has its turn when a place is free."""
     proxy = weir("haproxy", text=LIMITED.replace("{threads}", str(threads)))
     with proxy.client() as first, proxy.client() as second:
-        assert first.request("/").body == b"2"
+        net.wait_until(lambda: first.request("/").body == b"2", "both to be accepted")
         assert second.request("/").body == b"2"
         with proxy.client() as third:
             third.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n")

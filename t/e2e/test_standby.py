@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from rig import net
-from rig.generations import Generations
+from rig.generations import Generations, link
 
 pytestmark = pytest.mark.threads
 
@@ -96,7 +96,9 @@ def test_when_none_is_left_a_reload_makes_new_ones(proxy, family):
 def test_a_worker_that_drains_keeps_none(proxy, family):
     (old,) = family.generations.workers()
     with proxy.client() as client:
-        client.send("GET / HTTP/1.1\r\nHost: a\r\n")
+        head = "GET / HTTP/1.1\r\nHost: a\r\n"
+        client.send(f"{head}\r\n{head}")
+        assert client.response().status == 200  # and the old worker has the head that does not end
         family.generations.reload_and_drain()
         children = pathlib.Path(f"/proc/{old}/task/{old}/children").read_text("ascii").split()
         assert children == []
@@ -109,7 +111,7 @@ def test_it_holds_no_log_that_was_rotated(weir):
     family = Family(proxy)
     assert proxy.get().status == 200
     for pid in family.waiting():
-        assert [link for link in pathlib.Path(f"/proc/{pid}/fd").iterdir() if os.readlink(link).endswith(".log")] == []
+        assert [fd for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir() if link(fd).endswith(".log")] == []
     for name in ("access.log", "error.log"):
         os.rename(proxy.dir / name, proxy.dir / f"{name}.1")
     assert proxy.run("-s", "reopen").returncode == 0

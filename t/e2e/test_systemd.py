@@ -128,7 +128,8 @@ def test_no_signs_of_life_while_no_worker_lives(start, manager):
     proxy = start("haproxy", MASTER, WATCHDOG_USEC="200000")
     manager.next("WATCHDOG")
     (proxy.dir / "haproxy.cfg").write_text("nonsense", "utf-8")
-    for pid in sorted(proxy.children(), reverse=True):  # the standby first, then the worker
+    net.wait_until(lambda: len(proxy.children()) == 3, "the worker and its standbys")  # one still in the making would be left
+    for pid in sorted(proxy.children(), reverse=True):  # the standbys first, then the worker
         os.kill(pid, signal.SIGKILL)
     proxy.wait_log("starting another one")
     while not manager.silent(1.0):

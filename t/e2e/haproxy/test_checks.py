@@ -106,9 +106,8 @@ def test_headers_hidden_behind_the_version_are_taken_with_a_warning(start, origi
     origin.on("/up", Reply(status=200))
     hidden = r"HTTP/1.1\r\nHost:www.example.com\r\nUser-Agent:\ 100%\ agent\r\nContent-Length:\ 9\r\n\r\nbody"
     proxy = start(f"server s1 {origin} check", f"option httpchk POST /up {hidden}")
-    net.wait_until(lambda: any(r.path == "/up" for r in origin.requests), "a check")
-    request = next(r for r in origin.requests if r.path == "/up")
-    assert request.header("Host") == "www.example.com" and request.header("User-Agent") == "100% agent"
+    request = origin.wait_requests(1)[0]
+    assert request.path == "/up" and request.header("Host") == "www.example.com" and request.header("User-Agent") == "100% agent"
     assert request.version == "1.1" and request.header("Content-Length") == "4" and request.body == b"body"
     assert "'option httpchk' : hiding headers or body" in proxy.log_text()
 

@@ -280,7 +280,7 @@ def test_only_who_may_is_believed(weir, origin):
 defaults
     mode http
     timeout connect 2s
-    timeout client 1s
+    timeout client 20s
     timeout server 20s
 frontend web
     bind 127.0.0.1:{port}

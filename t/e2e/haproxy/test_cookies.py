@@ -380,6 +380,7 @@ def test_keys_of_cookies_outlive_reloads_until_the_file_changes(start, two):
     generations.reload_and_drain()
     assert value() == second != first
     proxy.conf.write_text(proxy.conf.read_text().replace("key secret", "key third"))
+    generations.worker()  # the old one has ended
     generations.reload_and_drain()
     assert value() not in (first, second)
 

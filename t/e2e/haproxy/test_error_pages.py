@@ -18,7 +18,7 @@ defaults
     log-format "%HU %ST"
     timeout connect 1s
     timeout client 20s
-    timeout server 300ms
+    timeout server 20s
 
 http-errors own
     errorfile 404 {dir}/page
@@ -38,6 +38,7 @@ frontend web
     default_backend b
 
 backend b
+    http-request set-timeout server 300ms if { path /504 }
     server s {origin}
 """
 

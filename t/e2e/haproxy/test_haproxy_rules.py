@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import socket
 import threading
+import time
 import zlib
 
 import pytest
@@ -134,16 +135,15 @@ frontend web
     log {syslog} local0
     option httplog
     option dontlognull
-    timeout http-request 300ms
+    timeout http-request 1s
 """, syslog=syslog)
-    with proxy.client() as silent:
+    with proxy.client() as silent, proxy.client() as partial:
+        partial.send(b"GET / HT")
         assert b" 408 " in silent.read_all()
+        assert b" 408 " in partial.read_all()
     with proxy.client(port="pp_port") as gone:
         gone.half_close()
         gone.read_all()
-    with proxy.client() as partial:
-        partial.send(b"GET / HT")
-        assert b" 408 " in partial.read_all()
     with proxy.client(port="pp_port") as broken:
         broken.send(b"GET / HTTP/1.1\r\n\r\n")
         broken.read_all()
@@ -610,9 +610,12 @@ backend b
     http-reuse always
     server s {origin}
 """, more=f"nbthread 4\n    tune.idle-pool.shared {how}")
+    slow = 0
     for _ in range(20):
+        began = time.monotonic()
         assert proxy.get().status == 200
-    assert len(origin.connections) <= most
+        slow += time.monotonic() - began > 0.2  # a thread that is slow to give one away is not waited for
+    assert 1 <= len(origin.connections) <= most + slow
 
 
 def test_idle_pool_shared_takes_three_words(weir):

@@ -62,6 +62,7 @@ global
 
 defaults
     mode http
+    retries 0
     timeout connect 2s
     timeout client 20s
     timeout server 20s

@@ -84,8 +84,7 @@ def test_retry_waits_for_a_restarting_server(weir, origin, option):
     """With redispatch too where there is no other server."""
     place = net.PortReservation()
     proxy = start(weir, origin, place=f"127.0.0.1:{place.port}", option=option)
-    place.release()
-    with proxy.client() as client:
+    with place, proxy.client() as client:
         client.send("GET /later HTTP/1.1\r\nHost: a\r\n\r\n")
         net.wait_until(lambda: int(proxy.runtime().stat()["later", "s"]["wretr"]) >= 1, "a failed connect")
         listener = socket.create_server(("127.0.0.1", place.port))

@@ -213,7 +213,7 @@ def test_profiles_see_errors(weir, origin, syslog):
     proxy = weir("haproxy", syslog=syslog, text="""
 defaults
     mode http
-    timeout client 100ms
+    timeout client 1s
 frontend web
     bind 127.0.0.1:{port}
     log {syslog} format raw profile quiet local0

@@ -61,10 +61,10 @@ def receivers():
         receiver.stop()
 
 
-def free_udp_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+@pytest.fixture
+def udp():
+    with net.PortReservation() as place:
+        yield place.port
 
 
 def ring(server="", kind="raw", maxlen=1200, size=32764):
@@ -139,10 +139,11 @@ def test_a_ring_has_servers(start, stream, proto, expected):
 
 
 def test_a_reader_that_stands_still_holds_up_no_request(weir):
-    # More lines than the pipe and what is kept for it have room for.
+    # More lines than the pipe and what is kept for it have room for. Another thread's line could come between the parts of one.
     readable, writable = os.pipe()
     with open(readable, "rb") as reader:
-        text = FRONT.replace("{logs}", f"log fd@{writable} len 4096 format raw local0").replace("{sections}", "").replace("{global}", "")
+        text = FRONT.replace("{logs}", f"log fd@{writable} len 4096 format raw local0").replace("{sections}", "")
+        text = text.replace("{global}", "nbthread 1")
         proxy = weir("haproxy", text=text, start=False)
         proxy.start(pass_fds=(writable,))
         os.close(writable)
@@ -167,7 +168,8 @@ def test_a_lost_connection_comes_back(start, stream):
     proxy = start("log ring@events local0", ring(f"server s {stream}"))
     proxy.get("/a")
     stream.wait_for("/a")
-    stream.drop()
+    with stream.connections.pop() as first:
+        first.shutdown(socket.SHUT_RDWR)
     net.wait_until(lambda: stream.connections, "another connection")
     proxy.get("/b")
     stream.wait_for("/b")
@@ -315,10 +317,10 @@ log-forward in
 
 
 @pytest.fixture
-def forward(weir, syslog):
+def forward(weir, syslog, udp):
     def run(lines="", target="", **places):
         text = FORWARD.replace("{lines}", lines).replace("{target}", target)
-        return weir("haproxy", text=text, syslog=syslog, udp=free_udp_port(), **places)
+        return weir("haproxy", text=text, syslog=syslog, udp=udp, **places)
 
     return run
 
@@ -390,17 +392,18 @@ def test_what_is_no_syslog_ends_its_stream(forward):
         assert sock.recv(10) == b""
 
 
-def test_no_more_connections_than_may_be(forward):
+def test_no_more_connections_than_may_be(forward, syslog):
     proxy = forward("maxconn 1")
     with socket.create_connection(("127.0.0.1", proxy.port)) as first:
         first.sendall(b"<13>x\n")
+        syslog.wait_for("x")
         with socket.create_connection(("127.0.0.1", proxy.port)) as second:
             assert second.recv(10) == b""
 
 
-def test_udp_to_tcp_and_back(weir, syslog):
+def test_udp_to_tcp_and_back(weir, syslog, udp):
     """A line goes over UDP to a log-forward section, from there through a ring to another one over TCP."""
-    proxy = weir("haproxy", syslog=syslog, udp=free_udp_port(), text="""
+    proxy = weir("haproxy", syslog=syslog, udp=udp, text="""
 defaults
     mode http
     timeout client 20s
@@ -426,16 +429,16 @@ log-forward second
         str(n) for n in range(20)]
 
 
-def test_datagrams_outlive_a_reload(weir, syslog):
+def test_datagrams_outlive_a_reload(weir, syslog, udp):
     text = FORWARD.replace("{lines}", "").replace("{target}", "")
-    proxy = weir("haproxy", start=False, syslog=syslog, udp=free_udp_port(), text=text)
+    proxy = weir("haproxy", start=False, syslog=syslog, udp=udp, text=text)
     proxy.start("-W", "-db", "-f", str(proxy.conf))
     generations = Generations(proxy)
     over = threading.Event()
     sent = []
 
     def keep_sending():
-        while not over.wait(0.002):
+        while not over.wait(0.01):  # what is sent in half a second fits the socket's buffer
             sent.append(f"<13>number {len(sent)}")
             send(proxy, sent[-1])
 

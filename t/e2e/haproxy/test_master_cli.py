@@ -26,6 +26,7 @@ frontend web
     bind 127.0.0.1:{port}
     http-request deny if { hdr(user-agent) -f {dir}/agents.acl }
     http-request deny status 410 if { path,map({dir}/paths.map) -m found }
+    http-request wait-for-body time 20s if { method POST }
     http-request return status 200 content-type text/plain string {word}
 """
 
@@ -266,8 +267,8 @@ def old_worker(proxy, master, command):
     pid = processes(master)["worker"][0][0]
     client = proxy.client()
     assert client.request("/").status == 200
-    client.send(b"GET / HTTP/1.1\r\nHost: x\r\n")  # the rest comes later
-    net.wait_until(lambda: "CurrConns: 1\n" in master("@1 show info"), "the connection")
+    client.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n")  # the rest comes later
+    net.wait_until(lambda: "fe=web" in master("@1 show sess"), "the request")
     assert master(command).startswith("Success=1\n")
     return pid, client
 
@@ -279,7 +280,7 @@ def test_an_old_worker_is_listed_and_reached_until_it_has_finished(proxy, master
         assert processes(master)["old"][0][2] == "1"
         assert f"Pid: {pid}\n" in master(f"@!{pid} show info")
         assert f"Pid: {pid}\n" not in master("@1 show info")
-        client.send(b"\r\n")
+        client.send(b"body")
         assert client.response().status == 200
     net.wait_until(lambda: not processes(master)["old"], "the old worker's end")
     assert "Can't find the target PID" in master(f"@!{pid} show info")

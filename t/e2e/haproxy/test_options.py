@@ -1,5 +1,6 @@
 """The options of `haproxy`: each does what HAProxy's manual says, or says why it has no effect here."""
 
+import contextlib
 import os
 import re
 import signal
@@ -7,6 +8,7 @@ import signal
 import pytest
 
 from rig import net
+from rig.generations import Generations
 from rig.proxy import sanitized
 
 CONF = """
@@ -81,14 +83,18 @@ def test_a_limit_that_is_too_low_is_told(face):
 
 
 @NO_LIMIT
-@pytest.mark.parametrize("how", [("-db",), ("-W", "-db")], ids=["alone", "master"])
-def test_memory_is_limited(face, how):
+@pytest.mark.parametrize("how, processes", [(("-db",), 1), (("-W", "-db"), 4)], ids=["alone", "master"])
+def test_memory_is_limited(face, how, processes):
     face.start(*how, "-m", "512", "-f", str(face.conf))
-    net.wait_until(lambda: len(face.pids()) in (1, 4), "its processes")
-    for pid in face.pids():
-        with open(f"/proc/{pid}/limits", encoding="ascii") as limits:
-            line = next(line for line in limits if line.startswith("Max data size"))
-        assert line.split()[3:5] == [str(512 << 20)] * 2
+
+    def limits():
+        found = []
+        for pid in face.pids():
+            with contextlib.suppress(OSError), open(f"/proc/{pid}/limits", encoding="ascii") as lines:
+                found += [line.split()[3:5] for line in lines if line.startswith("Max data size")]
+        return found
+
+    net.wait_until(lambda: limits() == [[str(512 << 20)] * 2] * processes, lambda: f"the limit of all processes: {limits()}")
     assert face.runtime().info()["Memmax_MB"] == "512"
     assert face.get().body == b"one"
 
@@ -160,14 +166,16 @@ def test_into_the_background(weir, how):
 
 def test_limits_of_connections_hold_after_a_reload(face):
     face.start("-W", "-db", "-n", "77", "-f", str(face.conf))
-    before = face.runtime().info()["Pid"]
-    face.signal(signal.SIGUSR2)
-    net.wait_until(lambda: face.runtime().info()["Pid"] != before, "the next worker")
-    assert face.runtime().info()["Maxconn"] == "77"
+    generations = Generations(face)
+    before = str(generations.worker())
+    generations.reload_and_drain()
+    info = face.runtime().info()
+    assert info["Pid"] != before and info["Maxconn"] == "77"
 
 
 def test_warnings_refuse_a_reload_too(face):
     face.start("-W", "-db", "-dW", "-f", str(face.conf))
+    face.wait_log("Loading success")  # before that a signal may end it
     face.conf.write_text(face.conf.read_text("utf-8").replace("string one", "string two") + "frontend idle\n", "utf-8")
     face.signal(signal.SIGUSR2)
     face.wait_log("Some warnings were found and 'zero-warning' is set. Aborting.")

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from rig import net
+from rig.held import Held
 from rig.origin import Reply
 
 pytestmark = pytest.mark.threads
@@ -90,31 +91,34 @@ def test_the_queue_has_a_time(start, origin):
 
 
 def test_a_client_that_leaves_the_queue(start, origin):
-    origin.on("/slow", Reply(delay=0.5, body=b"late"))
+    held = Held(origin)
     proxy = start()
     with proxy.client() as first:
         first.send(b"GET /slow HTTP/1.1\r\nHost: h\r\n\r\n")
-        origin.wait_requests(1, complete=False)
+        held.wait(1)
         with proxy.client() as second:
             second.send(b"GET /gone HTTP/1.1\r\nHost: h\r\n\r\n")
             net.wait_until(lambda: proxy.runtime().stat()["b", "BACKEND"]["qcur"] == "1", "one in the queue")
             second.reset()
         net.wait_until(lambda: proxy.runtime().stat()["b", "BACKEND"]["qcur"] == "0", "nobody in the queue")
+        held.free()
         assert first.response().status == 200
     assert "/gone" not in origin.paths()
 
 
 def test_a_higher_limit_lets_waiting_requests_in(start, origin):
-    origin.on("/slow", Reply(delay=3, body=b"late"))
+    held = Held(origin)
     proxy = start()
     with proxy.client() as first, proxy.client() as second:
         first.send(b"GET /slow HTTP/1.1\r\nHost: h\r\n\r\n")
-        origin.wait_requests(1, complete=False)
+        held.wait(1)
         second.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
         net.wait_until(lambda: proxy.runtime().stat()["b", "BACKEND"]["qcur"] == "1", "one in the queue")
         proxy.runtime()("set maxconn server b/s1 2")
-        assert second.response().status == 200
+        held.wait(2)
         assert not first.received()
+        held.free(2)
+        assert [client.response().status for client in (first, second)] == [200, 200]
 
 
 @pytest.mark.parametrize("where", ["limit", "more"])

@@ -1,11 +1,11 @@
 """Taking servers out of service on the runtime socket and the page: what becomes of the requests that are on them."""
 
 import re
-import signal
 
 import pytest
 
 from rig import net
+from rig.generations import Generations
 from rig.origin import Reply
 
 pytestmark = pytest.mark.threads
@@ -99,7 +99,7 @@ def test_another_state_ends_the_deadline(start, one, change):
     one.on("/slow", Reply(delay=2, body=b"late"))
     with proxy.client() as client:
         begin_slow(client, admin, "s1")
-        assert admin(f"set server b/s1 state drain deadline 500; {change}") == ""
+        assert admin(f"set server b/s1 state drain deadline 1000; {change}") == ""
         assert client.response().body == b"late"
 
 
@@ -253,10 +253,11 @@ def test_a_deadline_outlives_a_reload(weir, one, two, syslog):
     proxy = weir("haproxy", text=CONF, start=False, one=one, two=two, syslog=syslog, words="")
     proxy.start("-W", "-db", "-f", str(proxy.conf))
     admin = proxy.runtime()
-    before = admin.info()["Pid"]
+    generations = Generations(proxy)
+    before = str(generations.worker())
     admin("set server b/s1 state drain deadline 6s")
-    proxy.signal(signal.SIGUSR2)
-    net.wait_until(lambda: admin.info()["Pid"] != before, "the next worker")
+    generations.reload_and_drain()
+    assert admin.info()["Pid"] != before
     assert 0 < int(admin("show servers drain").splitlines()[1].split()[2]) <= 6000
     syslog.wait_for("Server b/s1 has drained for long enough")
     admin("set server b/s1 state ready")

@@ -170,15 +170,14 @@ def test_a_line_has_a_limit(start):
 
 
 def test_several_addresses_on_a_line(start, home):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    proxy = start(f"stats socket {home}/w0/one.sock,ipv4@127.0.0.1:{port},abns@weir-{os.getpid()} level user")
-    sockets = proxy.runtime()("show cli sockets").splitlines()
+    with net.PortReservation() as place:
+        proxy = start(f"stats socket {home}/w0/one.sock,ipv4@127.0.0.1:{place.port},abns@weir-{os.getpid()} level user")
+        sockets = proxy.runtime()("show cli sockets").splitlines()
     assert sockets == [
         "# socket lvl processes",
         f"unix@{proxy.dir}/admin.sock admin all",
         f"unix@{proxy.dir}/one.sock user all",
-        f"ipv4@127.0.0.1:{port} user all",
+        f"ipv4@127.0.0.1:{place.port} user all",
         f"abns@weir-{os.getpid()} user all",
     ]
     assert proxy.runtime("one.sock")("show cli level") == "user"

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from rig import net
-from rig.socks4 import REJECTED, Socks4
+from rig.socks4 import GRANTED, REJECTED, Socks4
 
 CONF = """
 global
@@ -17,7 +17,7 @@ defaults
     mode {mode}
     log global
     retries 0
-    timeout connect 1s
+    timeout connect {connect}
     timeout client 5s
     timeout server 5s
 
@@ -48,10 +48,10 @@ def socks():
 
 @pytest.fixture
 def start(weir, socks, syslog, certs):
-    def make(server, options="", rules="", mode="http", proxy=None):
+    def make(server, options="", rules="", mode="http", proxy=None, connect="10s"):
         text = CONF.replace("{options}", options).replace("{rules}", rules).replace("{mode}", mode)
         text = text.replace("{server}", str(server))
-        return weir("haproxy", text=text, proxy=proxy or socks, syslog=syslog,
+        return weir("haproxy", text=text, proxy=proxy or socks, syslog=syslog, connect=connect,
                     cert=certs.leaf("example.com"))
 
     return make
@@ -102,16 +102,18 @@ def test_a_proxy_that_refuses(start, socks, origin, syslog, answer, reason):
 
 def test_a_proxy_that_is_silent(start, origin, syslog):
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert start(origin, proxy=f"127.0.0.1:{silent.getsockname()[1]}").get("/").status == 503
+        assert start(origin, proxy=f"127.0.0.1:{silent.getsockname()[1]}", connect="1s").get("/").status == 503
         syslog.wait_for(r"web b/s .* 503 .* sC-- ")
 
 
 def test_checks_go_through_it_when_told(start, socks, origin, syslog):
-    proxy = start(origin, "check inter 50ms check-via-socks4 fall 1 rise 1", "option httpchk GET /health")
-    net.wait_until(lambda: proxy.runtime().stat()["b", "s"]["check_status"] == "L7OK", "a good check")
-    assert socks.asked
     socks.code = REJECTED
+    # `inter` is also the time that a check may take to connect, and the first one comes at once.
+    proxy = start(origin, "check inter 5s downinter 50ms check-via-socks4 fall 1 rise 1", "option httpchk GET /health")
     syslog.wait_for(r'Server b/s is DOWN, reason: Socket error, info: "SOCKS4 Proxy deny the request"')
+    assert socks.asked
+    socks.code = GRANTED
+    net.wait_until(lambda: proxy.runtime().stat()["b", "s"]["check_status"] == "L7OK", "a good check")
 
 
 def test_checks_do_not_by_themselves(start, socks, origin):

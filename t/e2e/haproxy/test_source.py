@@ -1,5 +1,6 @@
 """`source` of backends and servers: the local end of connections, and whom servers see in place of this machine."""
 
+import random
 import socket
 import threading
 
@@ -11,12 +12,13 @@ CONF = """
 global
     log {syslog} local0
     stats socket {dir}/admin.sock mode 600 level admin
+    {globals}
 
 defaults
     mode http
     log global
     retries 0
-    timeout connect 1s
+    timeout connect 5s
     timeout client 5s
     timeout server 5s
 
@@ -38,9 +40,9 @@ frontend plain
 
 @pytest.fixture
 def start(weir, syslog):
-    def make(options="", lines="", rule="", server="127.0.0.1:{plain_port}"):
+    def make(options="", lines="", rule="", server="127.0.0.1:{plain_port}", globals=""):
         text = CONF
-        for name, value in [("server", server), ("options", options), ("lines", lines), ("rule", rule)]:
+        for name, value in [("server", server), ("options", options), ("lines", lines), ("rule", rule), ("globals", globals)]:
             text = text.replace("{%s}" % name, value)
         return weir("haproxy", text=text, syslog=syslog)
 
@@ -57,20 +59,29 @@ def test_a_backend_has_a_source_and_a_server_another(start):
     assert seen(start(lines="source 0.0.0.0"))[0] == "127.0.0.1"
 
 
+def free_range(count):
+    """The first of so many free ports in a row: below those that tests reserve, each for itself."""
+    while True:
+        first = random.randrange(2000, 10000 - count)
+        if all(net.is_free(first + i) for i in range(count)):
+            return first
+
+
 def test_a_range_of_ports(start):
-    with net.PortReservation() as first:
-        proxy = start("source 127.0.0.9:%d-%d" % (first.port, first.port + 3), "http-reuse never")
-        ports = [int(seen(proxy, headers=[("Connection", "close")])[1]) for _ in range(4)]
-        assert sorted(ports) == [first.port + i for i in range(4)]
+    first = free_range(4)
+    proxy = start("source 127.0.0.9:%d-%d" % (first, first + 3), "http-reuse never")
+    ports = [int(seen(proxy, headers=[("Connection", "close")])[1]) for _ in range(4)]
+    assert sorted(ports) == [first + i for i in range(4)]
 
 
 def test_a_port_of_the_range_that_is_taken(start):
-    with net.PortReservation() as first:
-        proxy = start("source 127.0.0.9:%d-%d" % (first.port, first.port + 2), "http-reuse never")
-        with proxy.client() as client:
-            held = int(client.request("/").body.decode().rpartition(":")[2])
-            others = {int(seen(proxy, headers=[("Connection", "close")])[1]) for _ in range(6)}
-            assert held not in others and len(others) == 2
+    first = free_range(3)
+    # A port is free again when both ends are closed, which is certain by the next request where one thread serves all.
+    proxy = start("source 127.0.0.9:%d-%d" % (first, first + 2), "http-reuse never", globals="nbthread 1")
+    with proxy.client() as client:
+        held = int(client.request("/").body.decode().rpartition(":")[2])
+        others = {int(seen(proxy, headers=[("Connection", "close")])[1]) for _ in range(6)}
+        assert held not in others and len(others) == 2
 
 
 def test_servers_see_another_address(start):
@@ -139,7 +150,7 @@ def test_checks_come_from_there(start):
     ("source unix@/tmp/x", "no address that a connection can come from"),
 ])
 def test_what_is_refused(weir, syslog, lines, problem):
-    text = CONF.replace("{lines}", lines).replace("{rule}", "").replace("{options}", "")
+    text = CONF.replace("{lines}", lines).replace("{rule}", "").replace("{options}", "").replace("{globals}", "")
     proxy = weir("haproxy", text=text, syslog=syslog, server="127.0.0.1:80", start=False)
     checked = proxy.run("-c", "-f", str(proxy.conf))
     assert checked.returncode == 1 and problem in checked.stderr

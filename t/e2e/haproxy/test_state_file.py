@@ -117,11 +117,13 @@ def test_what_weir_knows_itself_is_fresher(make):
     fields = line.split()
     fields[2], fields[3], fields[7], fields[8] = "9", "s5", "3", "50"
     states.write_text(states.read_text() + " ".join(fields) + "\n")
-    Generations(proxy).reload()
+    generations = Generations(proxy)
+    generations.reload()
     after = look(proxy.runtime())
     assert after.pop(("b", "s5"))[2] == "3"  # nobody knew this one
     assert after == before
-    Generations(proxy).kill()
+    generations.worker()
+    generations.kill()
     assert look(proxy.runtime())["b", "s1"][2] == "7"
 
 

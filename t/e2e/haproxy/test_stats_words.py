@@ -363,7 +363,7 @@ def test_the_page_comes_back_as_it_was(start):
 @pytest.fixture
 def busy(start):
     """A proxy whose only server in service has a place for one request, and that one waits for its answer."""
-    proxy = start(ADMIN, threads=2)
+    proxy = start(ADMIN, threads=2, more_defaults="timeout queue 20s")
     proxy.places["one"].on("/wait", lambda exchange: exchange.stall())
     proxy.runtime()("set server app/s2 state maint; set maxconn server app/s1 1")
     with proxy.client() as client:

@@ -32,11 +32,13 @@ MORE = "bind {dir}/web.sock\n    bind abns@weir-{name}\n    bind [::1]:{port}"
 @pytest.fixture
 def start(weir):
     """start(word) is the first process; start(word, old, …) another one on the same addresses."""
-    def make(word, old=None, *arguments, expose="expose-fd listeners", more="", threads="nbthread 2", wait=True):
+    def make(word, old=None, *arguments, expose="expose-fd listeners", more="", threads="nbthread 2"):
         text = CONF.replace("{more}", more.replace("{name}", str(os.getpid())))
         places = {} if old is None else {"port": old.port, "dir": str(old.dir)}
         proxy = weir("haproxy", text=text, start=False, word=word, expose=expose, threads=threads, **places)
-        proxy.start(*(arguments or ("-db",)), "-f", str(proxy.conf), wait=wait and old is None)
+        proxy.start(*(arguments or ("-db",)), "-f", str(proxy.conf), wait=old is None)
+        if old is None:
+            proxy.runtime()  # others ask there for the sockets
         return proxy
 
     return make

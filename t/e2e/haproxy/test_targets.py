@@ -4,7 +4,6 @@ import socket
 
 import pytest
 
-from rig.http1 import Client
 
 CONF = """
 global

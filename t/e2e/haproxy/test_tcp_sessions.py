@@ -12,9 +12,9 @@ global
     stats socket {dir}/admin.sock level admin
 defaults
     mode tcp
-    timeout connect 1s
-    timeout client 1s
-    timeout server 1s
+    timeout connect {time}
+    timeout client {time}
+    timeout server {time}
 frontend tls
     bind 127.0.0.1:{tls_port} ssl crt {pem}
     use_backend good if { ssl_fc_sni localhost }
@@ -35,29 +35,32 @@ def other(origins):
 
 
 @pytest.fixture
-def proxy(weir, origin, other, certs):
-    return weir("haproxy", text=CONF, origin=origin, other=other, pem=certs.leaf())
+def start(weir, origin, other, certs):
+    return lambda time: weir("haproxy", text=CONF, origin=origin, other=other, pem=certs.leaf(), time=time)
 
 
-def test_rules_see_the_name_of_the_handshake(proxy, other, certs):
+def test_rules_see_the_name_of_the_handshake(start, other, certs):
+    proxy = start("20s")
     with Client(proxy.places["tls_port"], tls=certs.client_context()) as client:
         assert client.request("/").status == 200
     assert not other.connections
 
 
-def test_no_server_without_a_handshake(proxy, origin, other):
+def test_no_server_without_a_handshake(start, origin, other):
+    proxy = start("1s")
     with Client(proxy.places["tls_port"]) as client:
         assert client.closed(timeout=8)
     assert not origin.connections and not other.connections
 
 
-def test_a_client_that_does_not_read_is_given_up(proxy, origin):
+def test_a_client_that_does_not_read_is_given_up(start, origin):
     def flood(exchange):
         started = time.monotonic()
         while time.monotonic() - started < 12:
             exchange.send(b"y" * 65536)
 
     origin.default = flood
+    proxy = start("1s")
     with proxy.client(receive_buffer=4096) as client:
         client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         origin.wait_requests(1, complete=False)
@@ -77,6 +80,7 @@ defaults
     timeout server 20s
 frontend web
     bind 127.0.0.1:{port}
+    timeout client 20s
     tcp-request inspect-delay 10s
     tcp-request content accept if HTTP { path_beg /in }
     tcp-request content reject if HTTP

@@ -17,12 +17,12 @@ defaults
     mode http
     log global
     log-format "%ts %ST %HU"
-    timeout connect 1s
-    timeout client 1s
-    timeout server 1s
-    timeout queue 500ms
-    timeout tarpit 400ms
-    timeout http-request 500ms
+    timeout connect {connect}
+    timeout client {client}
+    timeout server {server}
+    timeout queue {queue}
+    timeout tarpit {tarpit}
+    timeout http-request {request}
     retries 0
     option abortonclose
 
@@ -52,6 +52,16 @@ backend nowhere
 backend full
     server s {origin} maxconn 1
 """
+
+SHORT = {"connect": "1s", "client": "1s", "server": "1s", "queue": "500ms", "tarpit": "400ms", "request": "500ms"}
+# What has to pass before an exchange ends with these flags.
+PASSES = {"sC": "connect", "cH": "client", "cD": "client", "sH": "server", "sD": "server", "sQ": "queue", "PT": "tarpit",
+          "cR": "request"}
+
+
+def times(passes=None):
+    """The times of CONF, all but the one that is to pass so long that none of them ends anything."""
+    return {name: short if name == passes else "60s" for name, short in SHORT.items()}
 
 
 def head_only(exchange):
@@ -90,11 +100,11 @@ ORIGIN = {
     "/close": lambda e: e.close(),
     "/reset": lambda e: e.reset(),
     "/junk": lambda e: (e.send(b"not http at all\r\n\r\n"), e.stall()),
-    "/slow": Reply(body=b"late", delay=0.7),
+    "/slow": lambda e: e.stall(),
     "/upload": lambda e: (e.read_body(), e.reply()),
     "/answered": Reply(body=b"hidden"),
     "/hidden": Reply(body=b"hidden"),
-    "/full": Reply(body=b"full", delay=0.9),
+    "/full": lambda e: e.stall(),
 }
 
 
@@ -218,7 +228,7 @@ def nowhere():
 def test_flags(weir, origin, syslog, nowhere, flags, status, path, behave):
     for route, handler in ORIGIN.items():
         origin.on(route, handler)
-    proxy = weir("haproxy", text=CONF, origin=origin, syslog=syslog, nowhere=nowhere)
+    proxy = weir("haproxy", text=CONF, origin=origin, syslog=syslog, nowhere=nowhere, **times(PASSES.get(flags)))
     admin = proxy.runtime()
     holder = proxy.client() if path.startswith("/full") else None
     if holder:
@@ -244,12 +254,13 @@ def test_flags(weir, origin, syslog, nowhere, flags, status, path, behave):
 
 def test_a_tarpit_is_time_in_a_queue(weir, origin, syslog, nowhere):
     text = CONF.replace("%ts %ST %HU", "%HU %TR/%Tw/%Tc/%Tr/%Tq")
-    proxy = weir("haproxy", text=text, origin=origin, syslog=syslog, nowhere=nowhere)
+    proxy = weir("haproxy", text=text, origin=origin, syslog=syslog, nowhere=nowhere, **times("tarpit"))
     assert proxy.get("/tarpit").status == 500
     (line,) = syslog.wait_for("^/tarpit ")
     request, queue, *others = (int(number) for number in line.split()[1].split("/"))
     assert [request, *others] == [-1, -1, -1, -1]
     assert queue >= 400
+    proxy = weir("haproxy", text=text, origin=origin, syslog=syslog, nowhere=nowhere, **times())
     with proxy.client() as client:
         client.send(ask("/tarpit-left"))
         net.wait_until(lambda: " fe=web " in proxy.runtime()("show sess all"), "the request held")
@@ -260,7 +271,7 @@ def test_a_tarpit_is_time_in_a_queue(weir, origin, syslog, nowhere):
 
 def test_nothing_is_told_of_a_client_without_data(weir, origin, syslog, nowhere):
     proxy = weir("haproxy", text=CONF.replace("option abortonclose", "option abortonclose\n    option dontlognull"), origin=origin,
-                 syslog=syslog, nowhere=nowhere)
+                 syslog=syslog, nowhere=nowhere, **times())
     proxy.client().sock.close()
     with proxy.client() as client:
         leaves_in_head(client, None)
@@ -270,8 +281,7 @@ def test_nothing_is_told_of_a_client_without_data(weir, origin, syslog, nowhere)
 
 def test_an_operator_ends_it(weir, origin, syslog, nowhere):
     origin.on("/stall-body", stall_in_body)
-    proxy = weir("haproxy", text=CONF.replace("timeout server 1s", "timeout server 20s"), origin=origin, syslog=syslog,
-                 nowhere=nowhere)
+    proxy = weir("haproxy", text=CONF, origin=origin, syslog=syslog, nowhere=nowhere, **times())
     admin = proxy.runtime()
     with proxy.client() as client:
         client.send(ask("/stall-body"))

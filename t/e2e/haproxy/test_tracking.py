@@ -1,6 +1,7 @@
 """Counting in stick tables: track-sc rules, sc_ and src_ fetches, actions that change tracked entries."""
 
 import re
+import threading
 
 import pytest
 
@@ -46,17 +47,27 @@ def entry(proxy):
     return {name: value for name, value in re.findall(r"([a-z_0-9]+)(?:\(\d+\))?=(\S*)", line)}
 
 
-def test_a_request_counts_until_it_ends(start, origin):
-    origin.on("/slow", Reply(delay=0.5))
+@pytest.fixture
+def go(origin):
+    """Until it is set, /slow has no answer."""
+    event = threading.Event()
+    origin.on("/slow", lambda exchange: (event.wait(net.DEADLINE), exchange.reply()))
+    yield event
+    event.set()
+
+
+def test_a_request_counts_until_it_ends(start, origin, go):
     proxy = start("http-request track-sc0 src table t")
     with proxy.client() as client:
         client.send(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
         net.wait_until(lambda: any(r.path == "/slow" for r in origin.requests), "the request")
         now = entry(proxy)
         assert now["key"] == "127.0.0.1" and now["use"] == "1" and now["conn_cur"] == "1"
+        go.set()
         client.response()
         net.wait_until(lambda: entry(proxy)["use"] == "0", "the end")
         client.request("/")
+    net.wait_until(lambda: entry(proxy)["use"] == "0", "the end of the second one")
     now = entry(proxy)
     assert (now["conn_cnt"], now["http_req_cnt"], now["http_req_rate"], now["conn_cur"]) == ("2", "2", "2", "0")
 
@@ -95,10 +106,12 @@ def test_errors_failures_and_bytes(start, origin):
                   store="http_err_cnt,http_fail_cnt,bytes_in_cnt,bytes_out_cnt")
     for path in ("/missing", "/broken", "/not", "/no"):
         proxy.get(path)
+    net.wait_until(lambda: entry(proxy)["use"] == "0", "the end of the last one")
     now = entry(proxy)
     assert (now["http_err_cnt"], now["http_fail_cnt"]) == ("2", "1")
     before = int(now["bytes_out_cnt"])
     proxy.get("/big", "POST", body=b"y" * 2000)
+    net.wait_until(lambda: entry(proxy)["use"] == "0", "the end of the big one")
     now = entry(proxy)
     assert int(now["bytes_out_cnt"]) > before + 3000 and int(now["bytes_in_cnt"]) > 2000
 
@@ -120,8 +133,7 @@ def test_the_first_track_of_a_counter_wins(start):
     assert entry(proxy)["key"] == "one"
 
 
-def test_a_tracked_entry_is_not_cleared(start, origin):
-    origin.on("/slow", Reply(delay=0.5))
+def test_a_tracked_entry_is_not_cleared(start, origin, go):
     proxy = start("http-request track-sc0 src table t")
     with proxy.client() as client:
         client.send(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -129,4 +141,5 @@ def test_a_tracked_entry_is_not_cleared(start, origin):
         assert "Entry currently in use, cannot remove" in proxy.runtime()("clear table t key 127.0.0.1")
         proxy.runtime()("clear table t")
         assert entry(proxy)["use"] == "1"
+        go.set()
         client.response()

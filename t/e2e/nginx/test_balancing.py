@@ -88,7 +88,7 @@ def test_ip_hash_keeps_the_server(proxy):
     assert seen == {"a", "b", "c"}
 
 
-def by_key(proxy, to, count=40):
+def by_key(proxy, to, count=60):
     return [names(proxy, f"{to}&k={i}", 1)[0] for i in range(count)]
 
 
@@ -116,7 +116,8 @@ def test_slow_servers_are_left_alone(proxy, three, to):
     for _ in range(20):  # until a has been measured
         if "a" in names(proxy, to, 1):
             break
-    assert names(proxy, to, 20).count("b") >= 19
+    # A moment in which everything stands still makes b look slow as well, until it is measured again.
+    net.wait_until(lambda: names(proxy, to, 20).count("b") >= 19, "b to be preferred")
 
 
 def test_least_time_takes_backups(proxy):

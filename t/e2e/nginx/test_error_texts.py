@@ -24,17 +24,23 @@ http {
     upstream gone { server {dead}; server {dead}; }
     server {
         listen 127.0.0.1:{port};
-        proxy_read_timeout 200ms;
-        client_header_timeout 300ms;
-        client_body_timeout 300ms;
         error_page 400 408 /page;
         location = /page { return 200 page; }
+        location /silent { proxy_read_timeout 200ms; proxy_pass http://{origin}; }
         location /streamed { proxy_request_buffering off; proxy_pass http://{origin}; }
         location / { proxy_pass http://{origin}; }
         location /two { proxy_pass http://two; }
         location /dead { proxy_pass http://lone; }
         location /none { proxy_pass http://gone; }
         location /small { client_max_body_size 10; proxy_pass http://{origin}; }
+    }
+    server {
+        listen 127.0.0.1:{hasty_port};
+        client_header_timeout 1s;
+        client_body_timeout 300ms;
+        error_page 400 408 /page;
+        location = /page { return 200 page; }
+        location / { proxy_pass http://{origin}; }
     }
     server { listen 127.0.0.1:{bare_port}; access_log bare.log args; }
 }
@@ -109,7 +115,7 @@ POST = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc"
     (POST, "POST /a HTTP/1.1 408 0", "/a[-][-]", "client does not send the request body"),
 ], ids=["line", "headers", "body"])
 def test_a_client_that_takes_too_long_is_told_nothing(proxy, data, whole, args, text):
-    with proxy.client() as client:
+    with proxy.client("hasty_port") as client:
         client.send(data)
         assert client.read_all() == b""
     log_of(proxy, "whole.log", whole + "\n")
@@ -118,7 +124,7 @@ def test_a_client_that_takes_too_long_is_told_nothing(proxy, data, whole, args, 
 
 
 def test_half_a_head_behind_an_answer(proxy):
-    with proxy.client() as client:
+    with proxy.client("hasty_port") as client:
         assert client.request("/page").status == 200
         client.send(b"GET /a HTTP/1.1\r\nHo")
         assert client.read_all() == b""
@@ -131,6 +137,7 @@ def test_a_client_that_leaves_within_its_body(proxy, target, leave):
     with proxy.client() as client:
         client.send(POST.replace(b"/a", target.encode()))
         if leave == "reset":
+            net.wait_until(lambda: net.is_read(client.sock), "the request to be read")  # who resets before is not accepted
             client.reset()
     log_of(proxy, "whole.log", f"POST {target} HTTP/1.1 400 0\n")
 

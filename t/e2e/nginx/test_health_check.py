@@ -1,5 +1,7 @@
 """`health_check` and `match`: servers that answer wrongly are left out, and come back."""
 
+import threading
+
 import pytest
 
 from rig import net
@@ -85,17 +87,19 @@ def test_a_match(start, origin):
 
 
 def test_mandatory_servers_wait_for_their_first_check(start, origin):
-    origin.on("/slow", lambda exchange: exchange.stall())
-    proxy = start(f"server {origin};", "interval=50ms uri=/slow mandatory")
+    go = threading.Event()
+    origin.on("/slow", lambda exchange: (go.wait(net.DEADLINE), exchange.reply()))
+    proxy = start(f"server {origin};", "interval=50ms uri=/slow mandatory", patience="60s")
     assert proxy.get("/").status == 502
-    origin.on("/slow", Reply(status=200))
-    net.wait_until(lambda: proxy.get("/").status == 200, "a good check", timeout=30)
+    go.set()
+    net.wait_until(lambda: proxy.get("/").status == 200, "a good check")
 
 
 def test_a_silent_server_is_given_up(start, origin):
     origin.on("/quiet", lambda exchange: exchange.stall())
     proxy = start(f"server {origin};", "interval=50ms uri=/quiet", patience="200ms")
     proxy.wait_log(r"upstream timed out while reading response header from upstream, health check")
+    proxy.wait_log(r"peer is unhealthy while reading response header from upstream, health check")
     assert proxy.get("/").status == 502
 
 

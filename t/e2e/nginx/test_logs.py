@@ -42,6 +42,7 @@ http {
         location /two { access_log short.log short; access_log json.log json; access_log raw.log raw; return 200 x; }
         location /if { access_log if.log short if=$arg_log; return 200 x; }
         location /buffer { access_log buffer.log short buffer=4k flush=200ms; return 200 x; }
+        location /kept { access_log kept.log short buffer=4k flush=1h; return 200 x; }
         location /gzip { access_log gzip.log short gzip flush=100ms; return 200 x; }
         location /named { root {dir}; access_log named-$arg_n.log short; return 200 x; }
         location /cached { root {dir}; open_log_file_cache max=2 min_uses=1; access_log cached-$arg_n.log short; return 200 x; }
@@ -119,11 +120,13 @@ def test_off_and_conditions(proxy):
 def test_buffers(proxy):
     for _ in range(3):
         proxy.get("/buffer")
-    assert (proxy.dir / "buffer.log").read_text() == ""
     wait_text(proxy, "buffer.log", "/buffer:200:1\n" * 3)
     for _ in range(300):
-        proxy.get("/buffer")
-    net.wait_until(lambda: (proxy.dir / "buffer.log").stat().st_size > 4000, "a full buffer to be written")
+        proxy.get("/kept")
+    assert (proxy.dir / "kept.log").read_text() == ""
+    for _ in range(50):
+        proxy.get("/kept")
+    net.wait_until(lambda: (proxy.dir / "kept.log").stat().st_size > 4000, "a full buffer to be written")
 
 
 def test_buffered_lines_are_written_at_the_end(proxy):

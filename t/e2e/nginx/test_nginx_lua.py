@@ -32,6 +32,16 @@ http {
             }
             proxy_pass http://{origin};
         }
+        location /held {
+            access_by_lua_block {
+                local mine = ngx.var.arg_n
+                ngx.log(ngx.INFO, "holds ", mine)
+                repeat ngx.sleep(0.01) until require("gate").open
+                ngx.req.set_header("X-Slept", mine)
+            }
+            proxy_pass http://{origin};
+        }
+        location /let-go { content_by_lua_block { require("gate").open = true } }
         location /guard {
             access_by_lua_block {
                 local t = ngx.var.http_x_tenant
@@ -152,6 +162,7 @@ http {
 def proxy(weir, origin):
     one = weir("nginx", text=CONF, origin=origin, start=False)
     (one.dir / "shout.lua").write_text("return { loud = function(s) return s:upper() .. '!' end }\n")
+    (one.dir / "gate.lua").write_text("return {}\n")
     (one.dir / "page.lua").write_text("ngx.say('from a file')\n")
     (one.dir / "broken.lua").write_text("\nlocal x = nil\nreturn x.y\n")
     return one.start()
@@ -169,10 +180,10 @@ def test_sleep_then_header(proxy, origin):
 
 def test_two_sleepers_are_interleaved(proxy, origin):
     with proxy.client() as slow, proxy.client() as fast:
-        slow.send("GET /sleep?n=slow&t=0.3 HTTP/1.1\r\nHost: h\r\n\r\n")
-        time.sleep(0.05)
-        fast.send("GET /sleep?n=fast&t=0.05 HTTP/1.1\r\nHost: h\r\n\r\n")
-        assert fast.response().status == 200
+        slow.send("GET /held?n=slow HTTP/1.1\r\nHost: h\r\n\r\n")
+        proxy.wait_log("holds slow")
+        assert fast.request("/sleep?n=fast").status == 200
+        assert proxy.get("/let-go").status == 200
         assert slow.response().status == 200
     assert [request.header("X-Slept") for request in origin.requests] == ["fast", "slow"]
 
@@ -186,12 +197,12 @@ def test_many_requests_on_one_connection(proxy, origin):
 
 def test_client_leaves_while_lua_sleeps(proxy, origin):
     with proxy.client() as client:
-        client.send("GET /sleep?t=0.2 HTTP/1.1\r\nHost: h\r\n\r\n")
-        time.sleep(0.05)
-        client.sock.close()
-    time.sleep(0.3)
-    assert origin.requests == []
+        client.send("GET /held?n=gone HTTP/1.1\r\nHost: h\r\n\r\n")
+        proxy.wait_log("holds gone")
+    proxy.wait_log('"GET /held.* 499 ')
+    assert proxy.get("/let-go").status == 200
     assert proxy.get("/sleep?n=after").status == 200
+    assert [request.header("X-Slept") for request in origin.requests] == ["after"]
 
 
 def test_stop_while_lua_sleeps(proxy):

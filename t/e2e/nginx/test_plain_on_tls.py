@@ -35,7 +35,7 @@ def test_plain_http_on_a_tls_port_is_told_so(proxy):
         assert response.status == 400 and response.headers.get("Connection") == "close"
         assert b"The plain HTTP request was sent to HTTPS port" in response.body
     proxy.wait_log("client sent plain HTTP request to HTTPS port")
-    assert "400 http [] GET /x HTTP/1.1" in proxy.wait_log("GET /x")
+    proxy.wait_log(r"^400 http \[\] GET /x HTTP/1\.1$")
 
 
 def test_error_page_497(proxy):

@@ -97,12 +97,12 @@ def test_idle_connections_go_to_the_new_program_and_back(proxy):
     proxy.wait_log(r"worker \d+ exited")
     kept.ask(2)
     os.kill(old, signal.SIGHUP)
+    proxy.wait_log("serves again|serves the new configuration")  # who is slow to come does not get them: see below
     os.kill(new, signal.SIGQUIT)
-    proxy.wait_log("serves again|serves the new configuration")  # whichever signal is heard first
     kept.ask(3)
     net.wait_until(lambda: new not in proxy.pids(), proxy.log_text)
     kept.end()
-    assert written(proxy.dir / "nginx.pid") == old
+    net.wait_until(lambda: written(proxy.dir / "nginx.pid") == old, "the pid file to be the old program's again")
 
 
 def test_the_old_program_calls_its_workers_back_for_them(proxy):
@@ -119,7 +119,7 @@ def test_the_old_program_calls_its_workers_back_for_them(proxy):
     kept.end()
     net.wait_until(lambda: new not in proxy.pids(), proxy.log_text)
     assert proxy.get().status == 200
-    assert written(proxy.dir / "nginx.pid") == old
+    net.wait_until(lambda: written(proxy.dir / "nginx.pid") == old, "the pid file to be the old program's again")
 
 
 def test_who_waits_for_nobody_is_not_waited_for(proxy):
@@ -157,6 +157,7 @@ def test_the_new_program_has_the_limit_that_the_old_one_was_started_with(weir):
         return [re.search(r"Max open files\s+(\d+)", pathlib.Path(f"/proc/{pid}/limits").read_text("ascii"))[1]
                 for pid in serving(proxy)]
 
+    net.wait_until(lambda: len(serving(proxy)) == 1, "a standby to have its title")
     before = limits()
     old, new = upgraded(proxy)
     assert limits() == before * 2

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from rig import net
 from rig.origin import Reply
 from rig.proxy import E2E
 
@@ -140,6 +141,8 @@ def test_a_session_moves_with_its_server(start, two):
 def test_sessions_outlive_a_reload(start):
     proxy = start(key("return req:header('X-Key')"))
     assert names(proxy, X_Key="1") == "aaaa"
+    pid_file = proxy.dir / "nginx.pid"
+    net.wait_until(lambda: pid_file.exists() and pid_file.read_text(), "the pid file")
     assert proxy.run("-s", "reload").returncode == 0
     proxy.wait_log("former worker .* exited")
     assert names(proxy, X_Key="1") == "aaaa"

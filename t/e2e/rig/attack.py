@@ -34,4 +34,4 @@ def assert_refused(proxy, origin, data, reason, statuses=(400,)):
     assert [answer.status for answer in responses_in(received)] in [[status] for status in statuses]
     assert closed, "the connection is still open after a framing error"
     assert_nothing_smuggled(proxy, origin)
-    proxy.wait_log(reason, timeout=2)
+    proxy.wait_log(reason)

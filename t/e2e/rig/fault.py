@@ -1,18 +1,23 @@
 """The fault-injection build: what it can make fail, and traffic of every kind to drive it with."""
 
 import os
+import pathlib
+import re
+import signal
 import subprocess
 import time
 import zlib
 from dataclasses import dataclass, field
 
 from rig import net
+from rig.generations import link, listening_sockets, workers
 from rig.http1 import Closed, ProtocolError, build_request, chunk
 from rig.origin import Reply
 from rig.proxy import binary
 
 TIMEOUT = 2  # seconds, of everything in conf/fault.FACE
 HUGE_PIECES = 80  # of 64 KiB: more than sockets hold
+PROCESSES = {"nginx": 4, "haproxy": 1}  # master, worker and two that wait; no master
 
 
 def sites():
@@ -157,6 +162,32 @@ class Traffic:
         seconds = time.monotonic() - began
         assert seconds < 2 * TIMEOUT + 1, f"{name} took {seconds:.1f} s"
         return Outcome(name, result, status, seconds)
+
+
+def _takes_signals(pid):
+    try:
+        status = pathlib.Path(f"/proc/{pid}/status").read_text("ascii")
+    except OSError:
+        return False
+    return bool(int(re.search(r"SigCgt:\s+(\w+)", status)[1], 16) >> (signal.SIGUSR2 - 1) & 1)
+
+
+def _channels(pid):
+    """How many sockets that do not listen a process has."""
+    held = {link(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
+    return len([target for target in held if target.startswith("socket:[")]) - len(listening_sockets(pid))
+
+
+def wait_complete(proxy):
+    """Until it has all its processes and descriptors: the second standby, whose channel goes to the master, is made while the
+    worker serves already, and the worker takes signals last."""
+
+    def complete():
+        serving, others = workers(proxy), PROCESSES[proxy.face] - 1
+        return (len(proxy.pids()) == others + 1 and len(serving) == 1 and _takes_signals(serving[0])
+                and (not others or _channels(proxy.process.pid) >= others))
+
+    net.wait_until(complete, lambda: f"the processes of {proxy.face}, not {proxy.pids()}\n{proxy.log_text()}")
 
 
 def _open_in(pid):

@@ -1,5 +1,6 @@
 """The workers of one weir with a master, one after the other."""
 
+import contextlib
 import os
 import re
 import signal
@@ -56,7 +57,12 @@ class Generations:
 
     def worker(self):
         """The only one, when it serves."""
-        return net.wait_until(lambda: len(self.workers()) == 1 and self.workers()[0], "one worker")
+
+        def only():
+            found = self.workers()
+            return len(found) == 1 and found[0]
+
+        return net.wait_until(only, lambda: f"one worker, not {self.workers()}")
 
     def reload(self):
         before = self.served()
@@ -65,12 +71,13 @@ class Generations:
 
     def reload_and_drain(self):
         """Until the old worker, which stays, does not listen any more."""
-        (old,) = self.workers()
+        old = self.worker()
         self.reload()
         net.wait_until(lambda: not listens(old), lambda: f"{old} to drain\n{self.proxy.log_text()}")
 
     def kill(self):
         before = self.served()
         for pid in self.workers():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # an old one that has just ended
+                os.kill(pid, signal.SIGKILL)
         net.wait_until(lambda: self.served() > before, lambda: f"a new worker\n{self.proxy.log_text()}")

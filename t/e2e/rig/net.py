@@ -80,6 +80,18 @@ def listeners():
                 yield int(fields[1].rsplit(":", 1)[1], 16), fields[9]
 
 
+def is_read(sock):
+    """Whether the other end of a TCP connection, on this machine, has been accepted and all that came there has been read."""
+    ends = sock.getpeername()[1], sock.getsockname()[1]
+    with open("/proc/net/tcp", encoding="ascii") as table:
+        next(table)
+        for line in table:
+            _, here, there, _, queues, *_, inode = line.split()[:10]
+            if tuple(int(end.rsplit(":", 1)[1], 16) for end in (here, there)) == ends:
+                return inode != "0" and int(queues.split(":")[1], 16) == 0
+    return False
+
+
 def takes_datagrams(port):
     """Whether a UDP socket of this machine is bound to it."""
     with open("/proc/net/udp", encoding="ascii") as table:

@@ -2,6 +2,7 @@
 
 import base64
 import http.server
+import itertools
 import re
 import subprocess
 import threading
@@ -22,6 +23,7 @@ class Responder:
         self.days = 1
         self.broken = None  # a status to answer with instead
         self._lines = {}
+        self._numbers = itertools.count()  # of answers, which may be made at the same time
         self._write()
         outer = self
 
@@ -72,7 +74,8 @@ class Responder:
         (self.dir / "index").write_text("".join(f"{state}\t{serial}\tunknown\t/CN=x\n" for serial, state in self._lines.items()))
 
     def answer(self, der):
-        request, response = self.dir / f"req{len(self.asked)}", self.dir / f"resp{len(self.asked)}"
+        number = next(self._numbers)
+        request, response = self.dir / f"req{number}", self.dir / f"resp{number}"
         request.write_bytes(der)
         subprocess.run(["openssl", "ocsp", "-index", self.dir / "index", "-CA", self.certs.ca, "-rsigner", self.certs.ca,
                         "-rkey", self.certs.dir / "ca.key", "-reqin", request, "-respout", response, "-ndays",
