@@ -1,7 +1,6 @@
 // `_getsocks`: hands the listening sockets to a process that takes over (HAProxy's -x asks for them; no help lists it). What
 // goes over the session's socket: their number as an int; then messages of up to kBatch descriptors with a description of
 // each, every one acknowledged with an int. Only Unix sockets carry descriptors.
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -13,7 +12,7 @@ namespace weir::control {
 namespace {
 
 constexpr size_t kBatch = 253;  // what the kernel lets one message carry
-constexpr timeval kPatience{1, 0};  // nothing else is served meanwhile
+constexpr uint64_t kPatienceMs = 1000;  // nothing else is served meanwhile
 
 // Two lengths, of the network namespace and of the interface, neither given, and four bytes that mean nothing any more.
 constexpr char kDescription[6] = {};
@@ -30,10 +29,7 @@ std::vector<int> listening(const model::Model& model) {
 
 bool acknowledged(int to) {
   int answer;
-  ssize_t n;
-  do n = recv(to, &answer, sizeof answer, MSG_WAITALL);
-  while (n < 0 && errno == EINTR);
-  return n > 0;
+  return net::wait_readable(to, kPatienceMs) && recv(to, &answer, sizeof answer, MSG_DONTWAIT) > 0;
 }
 
 void hand_over(int to, const std::vector<int>& fds) {
@@ -53,7 +49,7 @@ Outcome get_sockets(Call& call) {
   int to = call.session.fd();
   int flags = fcntl(to, F_GETFL);
   if (flags < 0 || fcntl(to, F_SETFL, flags & ~O_NONBLOCK) != 0) return Outcome::close;
-  setsockopt(to, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
+  constexpr timeval kPatience{kPatienceMs / 1000, 0};
   setsockopt(to, SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
   hand_over(to, call.server.stopping() ? std::vector<int>() : listening(*call.server.access().model));
   fcntl(to, F_SETFL, flags);

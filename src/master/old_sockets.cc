@@ -19,7 +19,7 @@ namespace {
 
 constexpr size_t kBatch = 253;  // descriptors of one message
 constexpr int kMaxSockets = 65536;
-constexpr timeval kPatience{1, 0};
+constexpr uint64_t kPatienceMs = 1000;
 constexpr Str kCommand = "_getsocks\n";
 
 int connect_to(const std::string& where, std::string& problem) {
@@ -54,7 +54,8 @@ int connect_over(int pair, std::string& problem) {
 int ask(int fd) {
   int count = -1;
   if (send(fd, kCommand.data(), kCommand.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(kCommand.size())) return -1;
-  if (recv(fd, &count, sizeof count, MSG_WAITALL) != static_cast<ssize_t>(sizeof count)) return -1;
+  if (!net::wait_readable(fd, kPatienceMs)) return -1;
+  if (recv(fd, &count, sizeof count, MSG_DONTWAIT) != static_cast<ssize_t>(sizeof count)) return -1;
   return count > kMaxSockets ? -1 : count;
 }
 
@@ -63,7 +64,8 @@ std::vector<int> receive(int fd, int count) {
   std::vector<int> fds;
   std::vector<char> text(kBatch * 512);
   while (static_cast<int>(fds.size()) < count) {
-    if (net::receive_descriptors(fd, text.data(), text.size(), kBatch, fds) <= 0) break;
+    if (!net::wait_readable(fd, kPatienceMs)) break;
+    if (net::receive_descriptors(fd, text.data(), text.size(), kBatch, fds, MSG_DONTWAIT) <= 0) break;
     int got = static_cast<int>(fds.size());
     if (send(fd, &got, sizeof got, MSG_NOSIGNAL) != static_cast<ssize_t>(sizeof got)) break;
   }
@@ -103,7 +105,6 @@ bool OldSockets::fetch(const std::string& where, std::string& problem) {
   auto pair = where.starts_with(kPair) ? parse_u64(Str(where).substr(kPair.size())) : std::nullopt;
   int fd = pair && *pair < INT32_MAX ? connect_over(static_cast<int>(*pair), problem) : connect_to(where, problem);
   if (fd < 0) return false;
-  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
   int count = ask(fd);
   if (count < 0) problem = "Failed to get the number of sockets to be transferred !";
   if (count > 0) add(receive(fd, count));

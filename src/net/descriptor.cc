@@ -3,9 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 namespace weir::net {
 namespace {
@@ -71,6 +74,16 @@ int receive_descriptor(int channel) {
   }
   fcntl(fds[0], F_SETFL, fcntl(fds[0], F_GETFL) | O_NONBLOCK);
   return fds[0];
+}
+
+bool wait_readable(int fd, uint64_t ms) {
+  const uint64_t end = clock_ms(CLOCK_MONOTONIC) + ms;
+  for (;;) {
+    const uint64_t now = clock_ms(CLOCK_MONOTONIC);
+    pollfd one{fd, POLLIN, 0};
+    const int n = poll(&one, 1, now < end ? static_cast<int>(end - now) : 0);
+    if (n >= 0 || errno != EINTR) return n > 0;
+  }
 }
 
 SpareDescriptor::SpareDescriptor() : fd_(open("/dev/null", O_RDONLY | O_CLOEXEC)) {}

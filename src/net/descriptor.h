@@ -2,6 +2,7 @@
 // Descriptors that travel over Unix sockets (SCM_RIGHTS): connections of `sockpair@` addresses and listening sockets that
 // change processes. Whoever receives one owns it.
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <vector>
 
@@ -18,6 +19,10 @@ int receive_descriptor(int channel);
 long receive_descriptors(int channel, void* bytes, size_t size, size_t room, std::vector<int>& fds, int flags = 0);
 // The same way out: `size` bytes and all of `fds`. The number of bytes written, or -1 with errno set.
 long send_descriptors(int channel, const void* bytes, size_t size, std::span<const int> fds, int flags = 0);
+
+// Waits until there is something to read, or the other side has closed. False: not within `ms`, whatever interrupts it: a process
+// that was stopped and continued waits no longer for that, and no shorter.
+bool wait_readable(int fd, uint64_t ms);
 
 // A descriptor in reserve, so that a listener's queue does not stay full, and its loop awake, while there are no others.
 class SpareDescriptor {
