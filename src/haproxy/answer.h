@@ -39,7 +39,8 @@ struct Page {
   Str content_type;
   Str section;  // Kind::named
   config::Where where;
-  bool optional = false;  // Kind::named: not there when the section lacks the status
+  bool listed = false;  // Kind::named: of an `errorfiles` line, which changes nothing where the section has none
+  bool wanted = true;  // Kind::named: by its status, so that its absence is worth a warning
   bool close = false;
   bool hidden = false;  // an empty errorfile: the connection is closed without an answer
 };

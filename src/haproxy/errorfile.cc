@@ -68,13 +68,14 @@ void bind_errorfiles(void* s, const Directive& d, const Row& row) {
   Words args = args_of(d, row);
   constexpr uint16_t kAll[] = {200, 400, 401, 403, 404, 405, 407, 408, 410, 413, 414,
                                421, 422, 425, 429, 431, 500, 501, 502, 503, 504};
-  auto add = [&](uint16_t status, bool must_exist) {
+  auto add = [&](uint16_t status, bool wanted) {
     auto* page = scope.arena.make<Page>();
     page->status = status;
     page->kind = Page::Kind::named;
     page->section = args[0].text;
     page->where = args[0].where;
-    page->optional = !must_exist;
+    page->listed = true;
+    page->wanted = wanted;
     scope.global.named_pages.push_back(page);
     add_page(scope, page);
   };

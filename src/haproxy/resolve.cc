@@ -492,19 +492,19 @@ void resolve_pages(Scope& scope) {
                   fmt::format("unable to find http-errors section '{}'", page->section));
       continue;
     }
-    uint16_t status = page->status;
-    bool optional = page->optional;
-    page->kind = Page::Kind::standard;
+    const Page* found = nullptr;
     for (const Page* p : section->pages)
-      if (p->status == status) *page = *p;
-    if (page->kind != Page::Kind::standard) continue;
-    if (optional) {
+      if (p->status == page->status) found = p;
+    if (!found && page->wanted)
+      scope.warning(page->where, fmt::format("the section has no page for the status {}", page->status), {},
+                    fmt::format("status '{}' not declared in http-errors section '{}'", page->status, section->name));
+    if (page->listed && !found) {
       page->status = 0;
       continue;
     }
-    // Without a page of its own the status keeps the usual one.
-    if (const Page* usual = standard_page(status)) *page = *usual;
-    scope.warning(page->where, fmt::format("the section has no page for the status {}", status));
+    if (!found) found = standard_page(page->status);
+    page->kind = Page::Kind::standard;
+    if (found) *page = *found;
   }
 }
 

@@ -27,7 +27,7 @@ frontend web
     bind 127.0.0.1:{port}
     errorloc 504 /elsewhere
     errorfile 502 {dir}/page
-    errorfiles own
+    errorfiles own 404 502 503
     http-error status 403 errorfile {dir}/page
     http-request deny if { path /403 }
     http-request deny deny_status 404 if { path /404 }
@@ -68,3 +68,9 @@ def test_a_page_with_another_status_is_logged_and_counted_as_what_happened(proxy
     rows = csv.DictReader(io.StringIO(proxy.runtime()("show stat").lstrip("# ")))
     (web,) = [row for row in rows if row["pxname"] == "web"]
     assert web[f"hrsp_{logged // 100}xx"] == "1"
+
+
+def test_a_section_without_the_page_leaves_the_one_before_and_is_told_so(proxy):
+    assert proxy.get("/502").body == b"own"
+    assert "status '502' not declared in http-errors section 'own'" in proxy.log_text()
+    assert "status '504'" not in proxy.log_text()
