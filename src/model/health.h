@@ -31,11 +31,7 @@ class SharedText {
   }
   std::string get() const {
     char bytes[size];
-    for (size_t i = 0; i < words_.size(); i++) {
-      uint64_t word = words_[i].load(std::memory_order_relaxed);
-      memcpy(bytes + 8 * i, &word, 8);
-    }
-    return {bytes, strnlen(bytes, kMost)};
+    return std::string(get(bytes));
   }
   // The same without an allocation.
   Str get(char (&bytes)[size]) const {
