@@ -129,9 +129,7 @@ bool uuid(const Ctx& ctx, const Arg* args, Value& out) {
   uint64_t high = random64();
   uint64_t low = random64();
   uint64_t version = args[0].present ? static_cast<uint64_t>(args[0].number) : 4;
-  if (version == 7) {
-    high = clock_ms(CLOCK_REALTIME) << 16 | (high & 0xffff);
-  }
+  if (version == 7) high = clock_ms(CLOCK_REALTIME) << 16 | (high & 0xffff);
   high = (high & ~uint64_t{0xf000}) | version << 12;
   low = (low & ~(uint64_t{3} << 62)) | uint64_t{2} << 62;
   char* p = ctx.arena->alloc_chars(36);

@@ -2,7 +2,6 @@
 #include "proxy/heir.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,7 +16,7 @@ namespace weir::proxy {
 namespace {
 
 constexpr size_t kIdentities = 512;  // in one packet; a shorter one is the last
-constexpr int kPatienceMs = 100;  // between two packets
+constexpr uint64_t kPatienceMs = 100;  // between two packets
 constexpr char kLeftQueues = 'q';  // a packet of its own, which other versions drop as no passport
 
 // One packet of identities. The passport's form is told, so that nobody is sent what cannot be read.
@@ -83,8 +82,7 @@ bool send_listeners(int channel, const std::vector<uint64_t>& listeners) {
 
 bool receive_listeners(int channel, std::vector<uint64_t>& listeners) {
   for (;;) {
-    pollfd p{channel, POLLIN, 0};
-    if (poll(&p, 1, kPatienceMs) <= 0) return false;
+    if (!net::wait_readable(channel, kPatienceMs)) return false;
     Greeting greeting;
     std::vector<int> fds;
     long n = net::receive_descriptors(channel, &greeting, sizeof greeting, 0, fds, MSG_DONTWAIT);
