@@ -438,14 +438,18 @@ def test_datagrams_outlive_a_reload(weir, syslog, udp):
     sent = []
 
     def keep_sending():
-        while not over.wait(0.01):  # what is sent in half a second fits the socket's buffer
+        while not over.is_set():
             sent.append(f"<13>number {len(sent)}")
             send(proxy, sent[-1])
+            over.wait(0.01)  # what is sent in half a second fits the socket's buffer
 
     sender = threading.Thread(target=keep_sending)
     sender.start()
     try:
+        syslog.wait_for("number", 3)
         generations.reload_and_drain()
+        drained = len(sent)
+        net.wait_until(lambda: len(sent) > drained + 3, "some that the new worker gets")
     finally:
         over.set()
         sender.join()

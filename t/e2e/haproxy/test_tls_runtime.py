@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from rig import tls
+from rig import net, tls
 
 TLS12, TLS13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
 
@@ -142,11 +142,14 @@ def test_replacing_under_load_loses_no_request(weir, certs, shown):
     threads = [threading.Thread(target=ask) for _ in range(3)]
     for t in threads:
         t.start()
-    for i in range(40):
-        assert "Success!" in change(admin, "cert", shown, texts["first.client" if i % 2 else "second.client"])
-    stop.set()
-    for t in threads:
-        t.join()
+    try:
+        for i in range(40):
+            assert "Success!" in change(admin, "cert", shown, texts["first.client" if i % 2 else "second.client"])
+            net.wait_until(lambda: len(seen) > i, "an answer for each change")
+    finally:
+        stop.set()
+        for t in threads:
+            t.join()
     assert {status for status, _ in seen} == {200}
     assert {who for _, who in seen} <= set(texts)
 

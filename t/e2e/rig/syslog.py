@@ -38,6 +38,7 @@ class Syslog:
             found = self.matching(pattern)
             return found if len(found) >= count else None
 
+        assert count > 0, "what to wait for?"
         return net.wait_until(enough, lambda: f"{count} of /{pattern}/ in {self.messages}", timeout)
 
     def stop(self):
