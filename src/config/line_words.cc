@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace weir::config {
 namespace {
@@ -18,6 +19,13 @@ bool is_alpha(char c) {
 bool is_name(char c) {
   return is_alpha(c) || is_digit(c) || c == '_';
 }
+
+// Bytes that mean themselves wherever they stand.
+constexpr std::array<bool, 256> kOrdinary = [] {
+  std::array<bool, 256> ordinary{};
+  for (int c = 0x21; c < 0x7f; c++) ordinary[c] = Str("\"#$';\\{}").find(static_cast<char>(c)) == Str::npos;
+  return ordinary;
+}();
 
 int hex_digit(char c) {
   if (is_digit(c)) return c - '0';
@@ -112,6 +120,8 @@ bool LineWords::step() {
     while (is_space(in_->peek()) && (mode_ != Mode::line || in_->peek() != '\n'));
   } else if (c == '$' && quote_ == '"') {
     return variable();
+  } else if (kOrdinary[static_cast<uint8_t>(c)]) {
+    ordinary();
   } else {
     Cursor from = *in_;
     // The brace that closes an anonymous ACL may stand directly before the `;`.
@@ -121,6 +131,16 @@ bool LineWords::step() {
     if (closes_acl) finish_word(in_->pos);
   }
   return true;
+}
+
+void LineWords::ordinary() {
+  size_t end = in_->pos + 1;
+  while (end < in_->text.size() && kOrdinary[static_cast<uint8_t>(in_->text[end])]) end++;
+  begin(*in_);
+  kinds_ |= quote_ == '"' ? kDouble : quote_ == '\'' ? kSingle : kPlain;
+  empty_quote_ = false;
+  built_.append(in_->text.substr(in_->pos, end - in_->pos));
+  in_->pos = end;
 }
 
 void LineWords::toggle_quote(char c) {

@@ -54,6 +54,7 @@ class LineWords {
   void emit_value(Str value, bool as_words, const Cursor& from);
   void begin(const Cursor& at);
   void put(char c, const Cursor& from);
+  void ordinary();
   void finish_word(size_t raw_end);
   void acl_not_closed();
   bool fail(Where where, std::string text, std::string remedy, Str product);

@@ -64,6 +64,8 @@ using Table = std::span<const Row>;
 class Index {
  public:
   void add(Table table);
+  // All tables have been added: from here on rows are found.
+  void seal();
   // Rows for this directive's first words whatever the context; empty when the word is unknown. `used` gets how many
   // words the name took.
   std::vector<const Row*> find(const Directive& directive, size_t& used) const;
@@ -75,7 +77,13 @@ class Index {
   const std::vector<const Row*>& rows() const { return rows_; }
 
  private:
+  using Rows = std::span<const Row* const>;
+  size_t slot_of(Str name) const;
+  Rows named(Str name) const;
+  Rows of_words(const Directive& directive, size_t n) const;
+
   std::vector<const Row*> rows_;  // sorted by name
+  std::vector<uint32_t> slots_;  // by the hash of a name: 1 + the place of the first row that has it, or 0
   size_t max_words_ = 1;  // of the longest name
 };
 

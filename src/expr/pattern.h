@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/arena.h"
@@ -177,6 +178,7 @@ class PatternSources {
  private:
   PatternSource* add(std::string name);
   std::vector<std::unique_ptr<PatternSource>> all_;
+  std::unordered_map<Str, PatternSource*> by_name_;  // those of files
 };
 
 // Reads a pattern or map file: one per line, blank lines and lines starting with `#` skipped; for maps the value

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <fstream>
 #include <sstream>
+#include <unordered_set>
 
 #include "expr/pattern.h"
 
@@ -95,7 +96,9 @@ PatternSource* PatternSources::add(std::string name) {
   auto source = std::make_unique<PatternSource>();
   source->name = std::move(name);
   source->id = -1;
-  return all_.emplace_back(std::move(source)).get();
+  PatternSource* added = all_.emplace_back(std::move(source)).get();
+  if (!added->name.empty()) by_name_.emplace(added->name, added);
+  return added;
 }
 
 PatternSource* PatternSources::file(Str name, bool map, std::string& error) {
@@ -118,9 +121,8 @@ PatternSource* PatternSources::file(Str name, bool map, std::string& error) {
 }
 
 PatternSource* PatternSources::find(Str name) const {
-  for (auto& s : all_)
-    if (!s->name.empty() && s->name == name) return s.get();
-  return nullptr;
+  auto it = by_name_.find(name);
+  return it == by_name_.end() ? nullptr : it->second;
 }
 
 PatternSource* PatternSources::find(int id) const {
@@ -130,10 +132,12 @@ PatternSource* PatternSources::find(int id) const {
 }
 
 void PatternSources::assign_ids() {
+  std::unordered_set<int> taken;
+  for (auto& s : all_) taken.insert(s->id);
   int next = 0;
   for (auto& s : all_) {
     if (s->id >= 0) continue;
-    while (find(next)) next++;
+    while (taken.contains(next)) next++;
     s->id = next++;
   }
 }

@@ -264,6 +264,7 @@ const config::Index& index() {
           kResolversTable,     kResolveRuleTable, kPeersTable,           kServerOriginTable})
       i.add(t);
     add_planned(i);
+    i.seal();
     return i;
   }();
   return built;

@@ -12,10 +12,16 @@
 
 namespace weir::haproxy {
 
+void Global::add_proxy(Proxy* proxy) {
+  proxies.push_back(proxy);
+  if (proxy->is_front()) fronts.emplace(proxy->name, proxy);
+  if (proxy->is_back()) backs.emplace(proxy->name, proxy);
+}
+
 Proxy* Global::find_proxy(Str name, bool front) const {
-  for (Proxy* p : proxies)
-    if (p->name == name && (front ? p->is_front() : p->is_back())) return p;
-  return nullptr;
+  const auto& known = front ? fronts : backs;
+  auto it = known.find(name);
+  return it == known.end() ? nullptr : it->second;
 }
 
 const HttpErrors* Global::find_errors(Str name) const {

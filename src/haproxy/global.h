@@ -3,6 +3,7 @@
 // arena (Model::haproxy points to it).
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "expr/args.h"
@@ -119,7 +120,8 @@ struct Global {
   bool external_check = false;
   bool external_check_keeps_env = false;
 
-  std::vector<Proxy*> proxies;  // in the order of the file, without defaults
+  std::vector<Proxy*> proxies;  // in the order of the file, without defaults; by add_proxy
+  std::unordered_map<Str, Proxy*> fronts, backs;  // the first of each name
   std::vector<Proxy*> all_defaults;
   std::vector<HttpErrors*> http_errors;
   std::vector<UserList*> user_lists;
@@ -137,6 +139,7 @@ struct Global {
   expr::PatternSources patterns;
   net::TlsStore certificates;
 
+  void add_proxy(Proxy* proxy);
   Proxy* find_proxy(Str name, bool front) const;
   const HttpErrors* find_errors(Str name) const;
 };

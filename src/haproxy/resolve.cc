@@ -138,7 +138,7 @@ void make_pool(Scope& scope, Proxy& p) {
   pool->balancer = balancer.release();  // the model's from here on
   set_pool_limits(scope, p, *pool);
   p.pool = pool;
-  scope.model.pools.push_back(pool);
+  scope.model.add_pool(pool);
 }
 
 // --- segments ---
@@ -206,7 +206,7 @@ bool captures_cookies(const Global& global) {
                      [](const Proxy* p) { return !p->cookie_capture.name.empty(); });
 }
 
-void make_segments(Scope& scope, Proxy& p) {
+void make_segments(Scope& scope, Proxy& p, bool captures) {
   constexpr Str kNames[] = {"tcp-request connection", "tcp-request session", "tcp-request content",
                             "tcp-response content",   "http-request",        "http-response",
                             "http-after-response"};
@@ -229,7 +229,7 @@ void make_segments(Scope& scope, Proxy& p) {
     uint32_t rules_end = list.steps.size;
     list.add(run_persist_rules, !p.persist_rules.empty());
     list.add(run_use_server, !p.use_servers.empty());
-    list.add(run_request_cookies, p.http() && (!p.s.cookie.name.empty() || captures_cookies(scope.global)));
+    list.add(run_request_cookies, p.http() && (!p.s.cookie.name.empty() || captures));
     list.add(run_rdp_cookie, p.s.rdp_cookie != nullptr);
     list.add(run_stick_rules, !p.sticks.empty());
     list.add(run_collect_post, p.http() && p.s.balance.algorithm == Algorithm::url_param && p.s.balance.check_post);
@@ -559,11 +559,12 @@ void resolve(Scope& scope) {
   resolve_rings(scope);
   resolve_log_forwards(scope);
   find_wanted_resolvers(scope);
+  const bool captures = captures_cookies(scope.global);
   for (Proxy* p : scope.global.proxies) {
     scope.proxy = p;
     finish_stats(scope, *p);
     follow_names(scope, *p);
-    make_segments(scope, *p);
+    make_segments(scope, *p, captures);
     make_plan(scope.global, *p);
     make_client_side(scope.global, *p);
     make_logs(scope, *p);

@@ -121,19 +121,16 @@ void take_from(Scope& scope, const Directive& d, size_t at, Proxy& p) {
 }
 
 void check_duplicate(Scope& scope, const Word& name, const Proxy& p) {
-  for (const Proxy* other : scope.global.proxies) {
-    if (other->name != p.name) continue;
-    bool clash = (other->is_front() && p.is_front()) || (other->is_back() && p.is_back());
-    if (!clash) continue;
-    scope.error(name.where,
-                fmt::format("the name '{}' is taken by the {} at {}:{}", p.name, kind_name(other->kind),
-                            other->where.source ? other->where.source->path : "", other->where.line),
-                {},
-                fmt::format("{} '{}' has the same name as {} '{}' declared at {}:{}.", kind_name(p.kind), p.name,
-                            kind_name(other->kind), other->name, other->where.source ? other->where.source->path : "",
-                            other->where.line));
-    return;
-  }
+  const Proxy* other = p.is_front() ? scope.global.find_proxy(p.name, true) : nullptr;
+  if (!other && p.is_back()) other = scope.global.find_proxy(p.name, false);
+  if (!other) return;
+  scope.error(name.where,
+              fmt::format("the name '{}' is taken by the {} at {}:{}", p.name, kind_name(other->kind),
+                          other->where.source ? other->where.source->path : "", other->where.line),
+              {},
+              fmt::format("{} '{}' has the same name as {} '{}' declared at {}:{}.", kind_name(p.kind), p.name,
+                          kind_name(other->kind), other->name, other->where.source ? other->where.source->path : "",
+                          other->where.line));
 }
 
 void bind_lines_of(Scope& scope, const Directive& d, Proxy& p) {
@@ -190,7 +187,7 @@ void bind_proxy(void* s, const Directive& d, const Row&) {
     at = d.words.size();
   }
   take_from(scope, d, at, *p);
-  scope.global.proxies.push_back(p);
+  scope.global.add_proxy(p);
   scope.proxy = p;
   if (!old_bind.words.empty()) {
     scope.context = context_of(p->kind);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "base/arena.h"
@@ -242,7 +243,8 @@ struct Model {
   std::unique_ptr<config::Tree> tree;  // sources for explain and logs
   Process process;
   std::vector<Listener*> listeners;
-  std::vector<Pool*> pools;
+  std::vector<Pool*> pools;  // by add_pool
+  std::unordered_map<Str, Pool*> pools_by_name;
   GrowingList<Server*> servers;  // by id
   std::vector<sticky::StickTable*> stick_tables;
   std::vector<proxy::Service*> services;
@@ -257,10 +259,14 @@ struct Model {
   void keep_tls(ssl_ctx_st* context) { tls.push_back(context); }
   ~Model();
 
+  void add_pool(Pool* pool) {
+    pools.push_back(pool);
+    pools_by_name.emplace(pool->name, pool);
+  }
+  // The first one of that name, or null.
   Pool* find_pool(Str name) const {
-    for (Pool* p : pools)
-      if (p->name == name) return p;
-    return nullptr;
+    auto it = pools_by_name.find(name);
+    return it == pools_by_name.end() ? nullptr : it->second;
   }
 };
 

@@ -275,6 +275,7 @@ const config::Index& index() {
       i.add(m->table);
     }
     add_planned(i);
+    i.seal();
     return i;
   }();
   return built;

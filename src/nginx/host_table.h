@@ -1,6 +1,6 @@
 #pragma once
-// Texts and host name masks with values, as map, valid_referers and the like have them: exact names, ".example.com" and
-// "*.example.com", "www.example.*" (ngx_hash_find_combined). Filled while binding, then only read.
+// Texts and host name masks with values, as server_name, map, valid_referers and the like have them: exact names, ".example.com"
+// and "*.example.com", "www.example.*" (ngx_hash_find_combined). Filled while binding, then only read.
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -9,27 +9,48 @@
 
 namespace weir::nginx {
 
+// T: a pointer.
+template <class T>
+struct HostNames {
+  struct Hash {
+    using is_transparent = void;
+    size_t operator()(Str s) const { return std::hash<Str>()(s); }
+  };
+  using Table = std::unordered_map<std::string, T, Hash, std::equal_to<>>;
+
+  Table exact;
+  Table heads;  // "*.example.com" as ".example.com"
+  Table tails;  // "www.example.*" as "www.example."
+
+  // `name` in lower case. Null when nothing fits; exact names come first, then the longest mask, those of a beginning last.
+  T find(Str name) const {
+    if (auto it = exact.find(name); it != exact.end()) return it->second;
+    if (!heads.empty())
+      for (size_t dot = name.find('.', 1); dot != Str::npos; dot = name.find('.', dot + 1))
+        if (auto it = heads.find(name.substr(dot)); it != heads.end()) return it->second;
+    if (!tails.empty())
+      for (size_t dot = name.rfind('.'); dot != Str::npos && dot > 0; dot = name.rfind('.', dot - 1))
+        if (auto it = tails.find(name.substr(0, dot + 1)); it != tails.end()) return it->second;
+    return nullptr;
+  }
+  bool empty() const { return exact.empty() && heads.empty() && tails.empty(); }
+};
+
 class HostTable {
  public:
   enum class Added : uint8_t { ok, invalid, conflict };
 
   // Case does not matter. With `wildcards`, names may be masks.
   Added add(Str name, const void* value, bool wildcards);
-  // `name` in lower case. Null when nothing fits; exact names come first, then the longest mask.
-  const void* find(Str name) const;
-  bool empty() const { return exact_.empty() && heads_.empty() && tails_.empty(); }
+  // As of HostNames.
+  const void* find(Str name) const { return names_.find(name); }
+  bool empty() const { return names_.empty(); }
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    size_t operator()(Str s) const { return std::hash<Str>()(s); }
-  };
-  using Table = std::unordered_map<std::string, const void*, Hash, std::equal_to<>>;
-  static Added put(Table& table, std::string key, const void* value);
+  using Names = HostNames<const void*>;
+  static Added put(Names::Table& table, std::string key, const void* value);
 
-  Table exact_;
-  Table heads_;  // "*.example.com" as ".example.com"
-  Table tails_;  // "www.example.*" as "www.example."
+  Names names_;
 };
 
 }  // namespace weir::nginx

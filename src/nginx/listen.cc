@@ -202,18 +202,18 @@ void bind_listen(void* s, const Directive& d, const Row&) {
   for (const net::Addr& a : addrs) {
     l.addr = a;
     l.text = a.text();
-    for (const Listen& other : main_of(scope).all) {
-      const bool both = other.options && l.options;
-      if ((other.server != l.server && !both) || !(other.addr == a)) continue;
-      if (other.server == l.server) {
-        scope.error(l.where, fmt::format("a duplicate listen {}", l.text), "keep one of them");
-        return;
-      }
+    std::vector<Listen>& all = main_of(scope).all;
+    auto own = std::find_if(all.rbegin(), all.rend(), [&](const Listen& o) { return o.server != l.server; }).base();
+    if (std::any_of(own, all.end(), [&](const Listen& o) { return o.addr == a; })) {
+      scope.error(l.where, fmt::format("a duplicate listen {}", l.text), "keep one of them");
+      return;
+    }
+    if (l.options && std::any_of(all.begin(), own, [&](const Listen& o) { return o.options && o.addr == a; })) {
       scope.error(l.where, fmt::format("duplicate listen options for {}", l.text),
                   "one line has them for all servers of the address");
       return;
     }
-    main_of(scope).all.push_back(l);
+    all.push_back(l);
   }
 }
 
@@ -260,27 +260,19 @@ void add_names(Scope& scope, Names& names, ServerBlock* server, Str addr_text) {
     for (char c : raw) name += lower(c);
     if (name.starts_with("~")) continue;
     bool conflict = false;
-    auto put = [&](const std::string& key) {
-      auto [at, added] = names.exact.emplace(key, server);
+    auto put = [&](auto& table, std::string key) {
+      auto [at, added] = table.emplace(std::move(key), server);
       conflict |= !added && at->second != server;
     };
-    auto put_mask = [&](auto& list, const std::string& key) {
-      auto same = [&](const auto& known) { return known.first == key; };
-      auto at = std::find_if(list.begin(), list.end(), same);
-      if (at == list.end())
-        list.push_back({key, server});
-      else
-        conflict |= at->second != server;
-    };
     if (name.starts_with("*.")) {
-      put_mask(names.leading, name.substr(1));
+      put(names.names.heads, name.substr(1));
     } else if (name.starts_with(".")) {
-      put(name.substr(1));
-      put_mask(names.leading, name);
+      put(names.names.exact, name.substr(1));
+      put(names.names.heads, name);
     } else if (name.ends_with(".*")) {
-      put_mask(names.trailing, name.substr(0, name.size() - 1));
+      put(names.names.tails, name.substr(0, name.size() - 1));
     } else {
-      put(name);
+      put(names.names.exact, name);
     }
     if (conflict)
       scope.diag.warning(place_of_name(*server, name),
@@ -290,13 +282,6 @@ void add_names(Scope& scope, Names& names, ServerBlock* server, Str addr_text) {
     if (r.server == server) names.regexes.push_back({r.regex, server});
 }
 
-void finish_names(Names& names, size_t servers) {
-  auto longer = [](const auto& a, const auto& b) { return a.first.size() > b.first.size(); };
-  std::stable_sort(names.leading.begin(), names.leading.end(), longer);
-  std::stable_sort(names.trailing.begin(), names.trailing.end(), longer);
-  names.simple = servers == 1 && names.regexes.empty();
-}
-
 bool wildcard(const net::Addr& a) {
   if (a.family == AF_INET) return a.v4.s_addr == INADDR_ANY;
   static const in6_addr any = IN6ADDR_ANY_INIT;
@@ -304,7 +289,8 @@ bool wildcard(const net::Addr& a) {
 }
 
 void fill_names(Scope& scope, Names& names, const net::Addr& addr, bool& ssl, Listen& options) {
-  std::vector<ServerBlock*> servers;
+  size_t servers = 0;  // each of them has the address once
+  ServerBlock* first = nullptr;
   for (const Listen& l : main_of(scope).all) {
     if (!(l.addr == addr)) continue;
     ssl |= l.ssl;
@@ -319,13 +305,12 @@ void fill_names(Scope& scope, Names& names, const net::Addr& addr, bool& ssl, Li
         scope.error(l.where, fmt::format("a duplicate default server for {}", l.text), "keep one default_server");
       names.fallback = l.server;
     }
-    if (std::find(servers.begin(), servers.end(), l.server) != servers.end()) continue;
-    servers.push_back(l.server);
+    if (servers++ == 0) first = l.server;
     add_names(scope, names, l.server, l.text);
   }
-  if (!names.fallback && !servers.empty()) names.fallback = servers.front();
+  if (!names.fallback) names.fallback = first;
   if (names.fallback) ssl |= all_tls(*names.fallback);
-  finish_names(names, servers.size());
+  names.simple = servers == 1 && names.regexes.empty();
 }
 
 const http::H1Limits* make_limits(Scope& scope, const Names& names) {
@@ -420,14 +405,8 @@ Str own_name(const ServerBlock& server) {
 
 ServerBlock* Names::find(Str host, const expr::Regex** regex) const {
   if (simple) return fallback;
-  thread_local std::string key;
-  key.assign(host);
-  if (auto it = exact.find(key); it != exact.end()) return it->second;
+  if (ServerBlock* named = names.find(host)) return named;
   if (host.empty()) return fallback;
-  for (const auto& [suffix, server] : leading)
-    if (host.size() > suffix.size() && host.ends_with(suffix)) return server;
-  for (const auto& [prefix, server] : trailing)
-    if (host.size() > prefix.size() && host.starts_with(prefix)) return server;
   for (const auto& [pattern, server] : regexes)
     if (pattern->test(host)) {
       *regex = pattern;

@@ -1,9 +1,9 @@
 #pragma once
 // `listen` and `server_name`: which server a connection and a Host belong to.
 #include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "nginx/host_table.h"
 #include "nginx/module.h"
 #include "stats/proxy_counters.h"
 #include "stats/standing.h"
@@ -14,9 +14,7 @@ namespace weir::nginx {
 // trailing wildcard, first regular expression).
 struct Names {
   ServerBlock* fallback = nullptr;  // default_server, or the first
-  std::unordered_map<std::string, ServerBlock*> exact;
-  std::vector<std::pair<std::string, ServerBlock*>> leading;   // ".example.com", longest first
-  std::vector<std::pair<std::string, ServerBlock*>> trailing;  // "www.example.", longest first
+  HostNames<ServerBlock*> names;
   std::vector<std::pair<const expr::Regex*, ServerBlock*>> regexes;
   bool simple = true;  // one server and no captures wanted: no look-up
 

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <unordered_set>
 
 #include "net/conn.h"
 #include "net/tls_context.h"
@@ -570,19 +571,25 @@ bool all_tls(const ServerBlock& server) {
   return server.level.of<SslConf>(kSslModule).on.get(false);
 }
 
+namespace {
+
+void add_servers(const Names& names, std::unordered_set<const ServerBlock*>& to) {
+  to.insert(names.fallback);
+  for (const auto* table : {&names.names.exact, &names.names.heads, &names.names.tails})
+    for (const auto& [name, server] : *table) to.insert(server);
+  for (const auto& [pattern, server] : names.regexes) to.insert(server);
+}
+
+}  // namespace
+
 ssl_ctx_st* make_tls(Scope& scope, Address& address) {
-  auto named = [](const Names& names, const ServerBlock* s) {
-    auto is = [s](const auto& named) { return named.second == s; };
-    return names.fallback == s || std::any_of(names.exact.begin(), names.exact.end(), is) ||
-           std::any_of(names.leading.begin(), names.leading.end(), is) ||
-           std::any_of(names.trailing.begin(), names.trailing.end(), is) ||
-           std::any_of(names.regexes.begin(), names.regexes.end(), is);
-  };
+  std::unordered_set<const ServerBlock*> named;
+  add_servers(address.any, named);
+  for (const auto& [addr, names] : address.specific) add_servers(*names, named);
   ServerBlock& fallback = *address.any.fallback;
   const bool rejects = fallback.level.of<SslConf>(kSslModule).certificates.empty();
   for (ServerBlock* s : scope.http->servers) {
-    bool mine = named(address.any, s);
-    for (const auto& [addr, names] : address.specific) mine |= named(*names, s);
+    const bool mine = named.contains(s);
     auto& c = s->level.of<SslConf>(kSslModule);
     // Who has no certificate shows the default server's; where that one has none to show, everybody needs one.
     if (mine && !has_own(c) && (s == &fallback || rejects)) no_certificate_of(scope, *s);

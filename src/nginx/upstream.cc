@@ -92,7 +92,7 @@ model::Pool* new_pool(Scope& scope, Str name, const std::string& key) {
   pool->passive_health = true;
   pool->limits.backups = model::Backups::when_full;
   pool->limits.warms = true;
-  scope.model.pools.push_back(pool);
+  scope.model.add_pool(pool);
   scope.http->pools[key] = pool;
   return pool;
 }

@@ -39,7 +39,10 @@ Directive directive(std::initializer_list<Str> words) {
 
 struct Fixture {
   Index index;
-  Fixture() { index.add(kRows); }
+  Fixture() {
+    index.add(kRows);
+    index.seal();
+  }
 };
 
 }  // namespace
@@ -96,9 +99,11 @@ Test(table, names_of_a_context) {
 }
 
 Test(table, several_tables_stay_sorted) {
-  Fixture f;
   static const Row kMore[] = {row("abc", kA), row("zzz", kA)};
-  f.index.add(kMore);
-  cr_expect(f.index.rows().size() == 10 && f.index.rows().front()->name == "abc");
-  cr_expect(f.index.find_name("zzz", kA) && f.index.find_name("mode", kA));
+  Index index;
+  index.add(kRows);
+  index.add(kMore);
+  index.seal();
+  cr_expect(index.rows().size() == 10 && index.rows().front()->name == "abc");
+  cr_expect(index.find_name("zzz", kA) && index.find_name("mode", kA));
 }

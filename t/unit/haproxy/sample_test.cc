@@ -93,7 +93,7 @@ Test(sample, names_of_backends_are_resolved_later) {
   server.state = &state;
   server.local = &local;
   pool.servers.push_back(&server);
-  w.model.pools.push_back(&pool);
+  w.model.add_pool(&pool);
   haproxy::SampleError error;
   const char* samples[] = {"nbsrv(app)", "srv_conn(app/s1)", "be_conn_free(app)"};
   const expr::Expr* exprs[3];

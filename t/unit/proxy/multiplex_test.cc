@@ -236,7 +236,7 @@ Test(multiplex, two_interleaved_streams_over_one_connection, .timeout = 10) {
   pool.servers.push_back(&server);
   std::unique_ptr<model::Balancer> balancer(model::make_smooth_round_robin(pool));
   pool.balancer = balancer.get();
-  model.pools.push_back(&pool);
+  model.add_pool(&pool);
   model.servers.push_back(&server);
   proxy::Forward plan;
   plan.pool = &pool;
