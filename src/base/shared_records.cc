@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define XXH_INLINE_ALL
@@ -29,6 +30,7 @@ constexpr size_t kZone = size_t{1} << 20;
 constexpr uint64_t kLayout = 2;
 constexpr size_t kLine = 64;
 constexpr size_t kZoneHead = 4 * kLine;
+constexpr size_t kUsualRecord = 512;  // bytes, between a proxy's and a server's
 
 struct Key {
   uint64_t high, low;
@@ -63,8 +65,11 @@ static_assert(sizeof(ZoneHead) <= kZoneHead);
 struct Book {
   std::mutex lock;
   std::vector<SharedZone*> zones;
-  std::unordered_map<Key, Head*, KeyHash> index;
-  std::unordered_map<Key, uint32_t, KeyHash> taken;  // in this load: how often the name was asked for
+  struct Known {
+    Head* head = nullptr;
+    uint32_t asked = 0;  // in this load: how often for the name, at its first repetition
+  };
+  std::unordered_map<Key, Known, KeyHash> index;
   struct Given {
     Head* head;
     Key key;
@@ -99,12 +104,16 @@ std::string zone_name(size_t i) {
   return fmt::format("records:{}", i);
 }
 
-// Makes the index anew: other processes may have added records or given some another use.
-void refresh(Book& b) {
+// Other processes may have made some.
+void find_zones(Book& b) {
   b.zones.clear();
   while (SharedZone* zone = SharedZone::find(zone_name(b.zones.size()), kLayout, kZone)) b.zones.push_back(zone);
-  b.index.clear();
   if (!b.zones.empty()) g_slots_end = &head_of(*b.zones[0]).slots_end;
+}
+
+// Calls `visit` for each record that is ready.
+template <class F>
+void each_record(const Book& b, F visit) {
   for (SharedZone* zone : b.zones) {
     size_t used = std::min<size_t>(head_of(*zone).used.load(), kZone - kZoneHead);
     for (size_t at = 0; at + sizeof(Head) < used;) {
@@ -113,10 +122,23 @@ void refresh(Book& b) {
       if (size == 0) break;  // whoever made it was killed there and then
       if (size % kLine != 0 || size > used - at - sizeof(Head))
         break;  // workers may write here, and need not be what they were
-      if (head->ready.load(std::memory_order_acquire)) b.index[head->key] = head;
+      if (head->ready.load(std::memory_order_acquire)) visit(head);
       at += sizeof(Head) + size;
     }
   }
+}
+
+// Makes the index anew: other processes may have added records or given some another use.
+void read_index(Book& b) {
+  find_zones(b);
+  b.index.clear();
+  size_t used = 0;
+  for (SharedZone* zone : b.zones) {
+    used += head_of(*zone).used.load();
+    madvise(zone->data, std::min<size_t>(kZoneHead + head_of(*zone).used.load(), kZone), MADV_POPULATE_WRITE);
+  }
+  b.index.reserve(used / kUsualRecord);
+  each_record(b, [&b](Head* head) { b.index[head->key].head = head; });
 }
 
 void raise_slots_end(ZoneHead& head, int32_t end) {
@@ -141,15 +163,16 @@ void lower_slots_end(ZoneHead& head) {
 Head* reclaim(Book& b, uint64_t kind, uint32_t size) {
   if (!b.looked_for_unused) {
     b.looked_for_unused = true;
-    for (auto& [key, head] : b.index)
-      if (head->users.load() == 0 && head->load.load() + 2 < b.load) b.unused.push_back(head);
+    for (auto& [key, known] : b.index)
+      if (known.head && known.head->users.load() == 0 && known.head->load.load() + 2 < b.load)
+        b.unused.push_back(known.head);
   }
   for (Head*& head : b.unused) {
     if (head->kind != kind || head->size != size || head->users.load() != 0) continue;
     Head* found = head;
     head = b.unused.back();
     b.unused.pop_back();
-    b.index.erase(found->key);
+    b.index[found->key].head = nullptr;
     return found;
   }
   return nullptr;
@@ -186,7 +209,6 @@ Head* make(Book& b, const RecordKind& kind, const Key& key, void (*create)(void*
   memset(head->data(), 0, size);
   create(head->data());
   head->ready.store(1, std::memory_order_release);
-  b.index[key] = head;
   return head;
 }
 
@@ -200,8 +222,7 @@ RecordKind::RecordKind(const char* name, size_t size, void (*create)(void*), voi
 void SharedRecords::begin_load() {
   Book& b = book();
   std::lock_guard lock(b.lock);
-  refresh(b);
-  b.taken.clear();
+  read_index(b);
   b.given.clear();
   b.unused.clear();
   b.looked_for_unused = false;
@@ -211,10 +232,14 @@ void SharedRecords::begin_load() {
 void* SharedRecords::get(const RecordKind& kind, Str name) {
   Book& b = book();
   std::lock_guard lock(b.lock);
-  uint32_t repetition = b.taken[key_of(kind.id(), name, 0)]++;
-  Key key = key_of(kind.id(), name, repetition);
-  auto it = b.index.find(key);
-  Head* head = it != b.index.end() ? it->second : make(b, kind, key, kind.create_);
+  Key key = key_of(kind.id(), name, 0);
+  Book::Known* known = &b.index[key];
+  if (uint32_t repetition = known->asked++; repetition != 0) {
+    key = key_of(kind.id(), name, repetition);
+    known = &b.index[key];
+  }
+  if (!known->head) known->head = make(b, kind, key, kind.create_);
+  Head* head = known->head;
   head->load.store(b.load);
   b.given.push_back({head, key});
   return head->data();
@@ -286,17 +311,17 @@ void SettlingTurn::end() {
 
 void SharedRecords::forget(int slot) {
   uint32_t bit = 1u << slot;
-  for (auto& [key, head] : book().index) {
-    if (!(head->users.fetch_and(~bit) & bit)) continue;
+  each_record(book(), [=](Head* head) {
+    if (!(head->users.load() & bit) || !(head->users.fetch_and(~bit) & bit)) return;
     for (const RecordKind* k = g_kinds; k; k = k->next_)
       if (k->id() == head->kind && k->size() <= head->size.load()) k->forget_(head->data(), slot);
-  }
+  });
 }
 
 int SharedRecords::claim_slot() {
   Book& b = book();
   std::lock_guard lock(b.lock);
-  refresh(b);
+  find_zones(b);
   if (b.zones.empty()) return 0;
   for (int slot = 0; slot < kWorkerSlots; slot++) {
     auto& master = head_of(*b.zones[0]).masters[slot];
@@ -313,7 +338,7 @@ int SharedRecords::claim_slot() {
 void SharedRecords::worker_ended(int slot) {
   Book& b = book();
   std::lock_guard lock(b.lock);
-  refresh(b);
+  find_zones(b);
   forget(slot);
   if (b.zones.empty()) return;
   head_of(*b.zones[0]).masters[slot].store(0);
