@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include <exception>
+#include <new>
 
+#include "base/memory_limit.h"
 #include "base/str.h"
 #include "tools/faces.h"
 
@@ -15,6 +17,9 @@ int main(int argc, char** argv) {
     if (name.starts_with("nginx")) return weir::tools::nginx_main(argc, argv);
     if (name.starts_with("haproxy")) return weir::tools::haproxy_main(argc, argv);
     return weir::tools::weir_main(argc, argv);
+  } catch (const std::bad_alloc&) {
+    fmt::print(stderr, "{}: out of memory{}\n", name, weir::memory_limit());
+    return 1;
   } catch (const std::exception& e) {
     fmt::print(stderr, "{}: {}\n", name, e.what());
     return 1;

@@ -1,6 +1,8 @@
 // Chunk handling of base/arena.h.
 #include "base/arena.h"
 
+#include <sys/mman.h>
+
 #include <cstdlib>
 
 #include "base/fault.h"
@@ -8,6 +10,8 @@
 namespace weir {
 namespace {
 
+constexpr size_t kPage = 4096;
+constexpr size_t kPopulated = size_t{1} << 20;  // a chunk of a configuration that has so much already
 constexpr size_t kLarge = 256 * 1024;  // of a reserve's large block: heads, and what rules make of them
 
 struct FreeList {
@@ -77,6 +81,14 @@ void* new_chunk(size_t size) {
   return fault::malloc(!t_pool.reserved ? Site::alloc_config : pooled ? Site::alloc_arena : Site::alloc_large, size);
 }
 
+// Pages that the system gives one by one, at the first write to each, cost a large configuration more than what it writes
+// there; these come at once. Null where memory is short.
+void* new_populated_chunk() {
+  void* p = fault::aligned_alloc(fault::Site::alloc_config, kPage, kPopulated);
+  if (p) madvise(p, kPopulated, MADV_POPULATE_WRITE);
+  return p;
+}
+
 [[noreturn]] void out_of_reserve() {
   constexpr char kText[] = "weir: out of memory, and the reserve is used up\n";
   [[maybe_unused]] ssize_t n = ::write(STDERR_FILENO, kText, sizeof kText - 1);
@@ -92,6 +104,8 @@ bool Arena::keep_reserve() {
 void* Arena::alloc_slow(size_t n, size_t align) {
   size_t need = sizeof(Chunk) + n + align;
   size_t size = need <= kChunk ? kChunk : need;
+  if (taken_ >= kPopulated && need <= kPopulated && !t_pool.reserved)
+    if (auto* chunk = static_cast<Chunk*>(new_populated_chunk())) return enter(chunk, kPopulated, n, align);
   auto* chunk = static_cast<Chunk*>(new_chunk(size));
   if (!chunk) {
     if (!t_pool.reserved) throw std::bad_alloc();
@@ -101,6 +115,14 @@ void* Arena::alloc_slow(size_t n, size_t align) {
     if (!chunk || need > size) out_of_reserve();
   }
   return enter(chunk, size, n, align);
+}
+
+void Arena::prepare(size_t n) {
+  const size_t size = sizeof(Chunk) + n;
+  if (size >= kChunk) return;
+  auto* chunk = static_cast<Chunk*>(new_chunk(size));
+  if (!chunk) return;  // the first that needs memory says so
+  enter(chunk, size, 0, 1);
 }
 
 void* Arena::try_alloc(size_t n, size_t align) {
@@ -116,6 +138,7 @@ void* Arena::enter(Chunk* chunk, size_t size, size_t n, size_t align) {
   chunk->size = size;
   chunk->next = chunks_;
   chunks_ = chunk;
+  taken_ += size;
   auto begin = reinterpret_cast<uintptr_t>(chunk) + sizeof(Chunk);
   auto at = (begin + (align - 1)) & ~(static_cast<uintptr_t>(align) - 1);
   auto end = reinterpret_cast<uintptr_t>(chunk) + size;
@@ -136,7 +159,7 @@ void Arena::reset() {
     t_pool.give(chunks_, chunks_->size);
     chunks_ = next;
   }
-  pos_ = end_ = 0;
+  pos_ = end_ = taken_ = 0;
   starved_ = false;
 }
 

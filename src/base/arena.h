@@ -79,6 +79,9 @@ class Arena {
     *q = 0;
     return {p, n};
   }
+  // The first chunk, made to measure where less than a pooled one is needed: for small arenas of which there are many.
+  void prepare(size_t n);
+
   // Gives back the unused tail of the last alloc_chars(n) of which only `used` bytes were needed.
   void shrink(const char* p, size_t n, size_t used) {
     if (reinterpret_cast<uintptr_t>(p) + n == pos_) pos_ = reinterpret_cast<uintptr_t>(p) + used;
@@ -110,6 +113,7 @@ class Arena {
 
   uintptr_t pos_ = 0;
   uintptr_t end_ = 0;
+  size_t taken_ = 0;  // bytes of all chunks
   Chunk* chunks_ = nullptr;
   Cleanup* cleanups_ = nullptr;
   bool starved_ = false;

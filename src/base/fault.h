@@ -165,6 +165,9 @@ inline int memfd_create(Site site, const char* name, unsigned flags) {
 inline void* mmap(Site site, void* at, size_t size, int protection, int flags, int fd, off_t offset) {
   return fails(site) ? MAP_FAILED : ::mmap(at, size, protection, flags, fd, offset);
 }
+inline void* aligned_alloc(Site site, size_t align, size_t size) {
+  return fails(site) ? nullptr : ::aligned_alloc(align, size);
+}
 inline void* malloc(Site site, size_t size) {
   return fails(site) ? nullptr : ::malloc(size);
 }

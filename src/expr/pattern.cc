@@ -173,6 +173,9 @@ std::unique_ptr<const PatternSet> PatternSet::build(const Options& options, cons
                                                     std::string& error, size_t& index) {
   std::unique_ptr<PatternSet> set(new PatternSet(options));
   set->count_ = texts.size();
+  size_t bytes = (sizeof(Pattern) + 2) * texts.size();  // texts end with a zero
+  for (const Text& t : texts) bytes += t.key.size() + t.value.size();
+  set->arena_.prepare(bytes);
   set->patterns_ = set->arena_.array<Pattern>(texts.size());
   for (index = 0; index < texts.size(); index++) {
     Pattern& p = set->patterns_[index];
