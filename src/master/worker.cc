@@ -5,15 +5,16 @@
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <system_error>
 
 #include "base/arena.h"
+#include "base/memory_limit.h"
 #include "master/sockets.h"
 #include "master/title.h"
+#include "net/descriptor.h"
 #include "proxy/server_mark.h"
 
 namespace weir::master {
@@ -31,14 +32,6 @@ sigset_t handled_signals() {
   for (int s : {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD, SIGTTOU, SIGTTIN})
     sigaddset(&set, s);
   return set;
-}
-
-// Behind a complaint about memory: how much there may be, where that is limited.
-std::string memory_limit() {
-  rlimit memory{};
-  getrlimit(RLIMIT_DATA, &memory);
-  if (memory.rlim_cur == RLIM_INFINITY) return {};
-  return fmt::format(" (memory is limited to {} megabytes, see -m)", memory.rlim_cur >> 20);
 }
 
 }  // namespace
@@ -76,6 +69,7 @@ Worker::~Worker() {
 
 bool Worker::start(const std::function<void()>& before_serving) {
   Arena::keep_reserve();  // the runtime socket is served here
+  net::make_room_for_descriptors();
   block_signals();  // the shards' threads inherit it
   int count = std::max(model_.process.shards, 1);
   crew.post = [this](int i, std::function<void(proxy::Shard&)> fn) { return post(i, std::move(fn)); };

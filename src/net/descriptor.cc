@@ -5,14 +5,19 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 #include "base/clock.h"
 
 namespace weir::net {
 namespace {
 constexpr size_t kBytes = 2;  // that come with a connection, as HAProxy has it
+constexpr rlim_t kMostRoom = 65536;  // descriptors, half a megabyte of the kernel's memory
 }  // namespace
 
 long send_descriptors(int channel, const void* bytes, size_t size, std::span<const int> fds, int flags) {
@@ -84,6 +89,16 @@ bool wait_readable(int fd, uint64_t ms) {
     const int n = poll(&one, 1, now < end ? static_cast<int>(end - now) : 0);
     if (n >= 0 || errno != EINTR) return n > 0;
   }
+}
+
+void make_room_for_descriptors() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == 0) return;
+  const int low = eventfd(0, EFD_CLOEXEC);
+  const int last = static_cast<int>(std::min<rlim_t>(limit.rlim_cur, kMostRoom)) - 1;
+  const int high = low >= 0 ? fcntl(low, F_DUPFD_CLOEXEC, last) : -1;
+  for (int fd : {low, high})
+    if (fd >= 0) close(fd);
 }
 
 SpareDescriptor::SpareDescriptor() : fd_(open("/dev/null", O_RDONLY | O_CLOEXEC)) {}

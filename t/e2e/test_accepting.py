@@ -2,6 +2,8 @@
 
 import os
 import pathlib
+import re
+import resource
 import signal
 
 import pytest
@@ -60,6 +62,16 @@ def test_what_is_open_comes_first(weir, face, text, fewest, most):
     for client in clients:
         client.close()
     assert fewest <= max(open_then) <= most
+
+
+@pytest.mark.parametrize("face, text", [("nginx", NGINX % ""), ("haproxy", HAPROXY % "")], ids=["nginx", "haproxy"])
+def test_the_table_of_descriptors_does_not_grow(weir, face, text):
+    """With threads each growth keeps who accepts, and so all its connections, waiting for all processors."""
+    proxy = weir(face, text=text)
+    (worker,) = net.wait_until(lambda: workers(proxy), "the worker")
+    room = int(re.search(r"FDSize:\s+(\d+)", pathlib.Path(f"/proc/{worker}/status").read_text())[1])
+    limit, _ = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+    assert room >= min(limit, 65536)
 
 
 @pytest.mark.parametrize("value", ["0", "-2", "many"])
