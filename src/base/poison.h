@@ -8,6 +8,13 @@
 
 namespace weir {
 
+// Whether the build looks for memory that nobody frees, when the process ends.
+#ifdef __SANITIZE_ADDRESS__
+inline constexpr bool kFindsLeaks = true;
+#else
+inline constexpr bool kFindsLeaks = false;
+#endif
+
 #ifdef __SANITIZE_ADDRESS__
 inline void poison(void* p, size_t n) {
   __asan_poison_memory_region(p, n);
