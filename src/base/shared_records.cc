@@ -75,7 +75,9 @@ struct Book {
     Key key;
   };
   std::vector<Given> given;  // in this load
-  std::vector<Head*> unused;
+  size_t held = 0;  // of these, for the worker with held_slot
+  int held_slot = -1;
+  std::unordered_map<uint64_t, std::vector<Head*>> unused;  // by kind
   bool looked_for_unused = false;
   uint32_t load = 0;
 };
@@ -111,17 +113,21 @@ void find_zones(Book& b) {
   if (!b.zones.empty()) g_slots_end = &head_of(*b.zones[0]).slots_end;
 }
 
+// Workers may write here, and need not be what they were.
+size_t used_of(const SharedZone& zone) {
+  return std::min<size_t>(head_of(zone).used.load(), kZone - kZoneHead);
+}
+
 // Calls `visit` for each record that is ready.
 template <class F>
 void each_record(const Book& b, F visit) {
   for (SharedZone* zone : b.zones) {
-    size_t used = std::min<size_t>(head_of(*zone).used.load(), kZone - kZoneHead);
+    const size_t used = used_of(*zone);
     for (size_t at = 0; at + sizeof(Head) < used;) {
       auto* head = reinterpret_cast<Head*>(zone->data + kZoneHead + at);
       uint32_t size = head->size.load();
       if (size == 0) break;  // whoever made it was killed there and then
-      if (size % kLine != 0 || size > used - at - sizeof(Head))
-        break;  // workers may write here, and need not be what they were
+      if (size % kLine != 0 || size > used - at - sizeof(Head)) break;
       if (head->ready.load(std::memory_order_acquire)) visit(head);
       at += sizeof(Head) + size;
     }
@@ -134,8 +140,8 @@ void read_index(Book& b) {
   b.index.clear();
   size_t used = 0;
   for (SharedZone* zone : b.zones) {
-    used += head_of(*zone).used.load();
-    madvise(zone->data, std::min<size_t>(kZoneHead + head_of(*zone).used.load(), kZone), MADV_POPULATE_WRITE);
+    used += used_of(*zone);
+    madvise(zone->data, kZoneHead + used_of(*zone), MADV_POPULATE_WRITE);
   }
   b.index.reserve(used / kUsualRecord);
   each_record(b, [&b](Head* head) { b.index[head->key].head = head; });
@@ -160,20 +166,24 @@ void lower_slots_end(ZoneHead& head) {
   raise_slots_end(head, claimed_end(head));
 }
 
+bool is_unused(const Book& b, const Head& head) {
+  return head.users.load() == 0 && head.load.load() + 2 < b.load;
+}
+
 Head* reclaim(Book& b, uint64_t kind, uint32_t size) {
   if (!b.looked_for_unused) {
     b.looked_for_unused = true;
     for (auto& [key, known] : b.index)
-      if (known.head && known.head->users.load() == 0 && known.head->load.load() + 2 < b.load)
-        b.unused.push_back(known.head);
+      if (known.head && is_unused(b, *known.head)) b.unused[known.head->kind].push_back(known.head);
   }
-  for (Head*& head : b.unused) {
-    if (head->kind != kind || head->size != size || head->users.load() != 0) continue;
-    Head* found = head;
-    head = b.unused.back();
-    b.unused.pop_back();
-    b.index[found->key].head = nullptr;
-    return found;
+  std::vector<Head*>& unused = b.unused[kind];
+  while (!unused.empty()) {
+    Head* head = unused.back();
+    unused.pop_back();
+    // It may have been asked for since.
+    if (head->kind != kind || head->size != size || !is_unused(b, *head)) continue;
+    b.index[head->key].head = nullptr;
+    return head;
   }
   return nullptr;
 }
@@ -224,6 +234,7 @@ void SharedRecords::begin_load() {
   std::lock_guard lock(b.lock);
   read_index(b);
   b.given.clear();
+  b.held = 0;
   b.unused.clear();
   b.looked_for_unused = false;
   b.load = b.zones.empty() ? 1 : head_of(*b.zones[0]).loads.fetch_add(1) + 1;
@@ -248,11 +259,23 @@ void* SharedRecords::get(const RecordKind& kind, Str name) {
 void SharedRecords::hold() {
   Book& b = book();
   std::lock_guard lock(b.lock);
-  for (const Book::Given& g : b.given) g.head->users.fetch_or(1u << g_worker_slot);
+  if (b.held_slot != g_worker_slot) b.held = 0;
+  b.held_slot = g_worker_slot;
+  for (; b.held < b.given.size(); b.held++) b.given[b.held].head->users.fetch_or(1u << g_worker_slot);
   if (b.zones.empty()) return;
   raise_slots_end(head_of(*b.zones[0]), g_worker_slot + 1);
   auto* end = &head_of(*b.zones[0]).slots_end;
   if (g_slots_end != end) g_slots_end = end;  // written once: shards read it when records are added later
+}
+
+void SharedRecords::leave() {
+  Book& b = book();
+  std::lock_guard lock(b.lock);
+  b.index = {};
+  b.given = {};
+  b.unused = {};
+  b.looked_for_unused = false;
+  b.held = 0;
 }
 
 // They are looked at once they are held: nobody takes one away that has a user.

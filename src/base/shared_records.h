@@ -55,6 +55,8 @@ class SharedRecords {
   }
   // What was given out since begin_load() is used by this process's worker.
   static void hold();
+  // This process does not serve what it has read: another one does, and reads for itself what comes next.
+  static void leave();
   // A slot (base/gauge.h) for a worker that this process is about to start; -1: all are taken, by other masters' too.
   static int claim_slot();
   // The worker with that slot has ended, or was not started.

@@ -6,6 +6,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <set>
+#include <string>
+
 #include "base/gauge.h"
 #include "base/shared_zone.h"
 
@@ -68,6 +71,18 @@ Test(shared_records, a_child_finds_what_another_child_made) {
     int status;
     waitpid(pid, &status, 0);
     cr_expect(WEXITSTATUS(status) == 7 + i);
+  }
+}
+
+Test(shared_records, what_comes_back_is_nobody_elses) {
+  auto name = [](int i) { return "n" + std::to_string(i); };
+  SharedRecords::begin_load();
+  for (int i = 0; i < 50; i++) SharedRecords::get(kThings, name(i));
+  for (int load = 0; load < 4; load++) SharedRecords::begin_load();
+  std::set<Thing*> seen;
+  for (int i = 0; i < 50; i++) {
+    cr_expect(seen.insert(SharedRecords::get(kThings, "new " + name(i))).second);
+    cr_expect(seen.insert(SharedRecords::get(kThings, name(i))).second);
   }
 }
 
