@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
+#include <unordered_map>
 
 #include "expr/regex.h"
 #include "nginx/core.h"
@@ -36,11 +38,9 @@ struct Listen {
 
 struct ListenMain {
   std::vector<Listen> all;
-  struct RegexName {
-    const expr::Regex* regex;
-    ServerBlock* server;
-  };
-  std::vector<RegexName> regexes;
+  std::unordered_map<const ServerBlock*, std::vector<const expr::Regex*>> regexes;
+  // Of `all`, once they are complete: each address in the order of appearance, with its lines.
+  std::vector<std::vector<const Listen*>> addresses;
 };
 
 Scope& scope_of(void* s) {
@@ -229,7 +229,7 @@ void bind_server_name(void* s, const Directive& d, const Row&) {
         continue;
       }
       define_captures(scope, *regex);
-      main_of(scope).regexes.push_back({regex, scope.server});
+      main_of(scope).regexes[scope.server].push_back(regex);
     } else if (name == "." || (name.starts_with("*") && (name.size() < 3 || name[1] != '.'))) {
       scope.error(d.arg(i).where, fmt::format("server name \"{}\" is invalid", name),
                   "whole labels stand behind a * or a dot (*.example.com, .example.com)");
@@ -260,26 +260,24 @@ void add_names(Scope& scope, Names& names, ServerBlock* server, Str addr_text) {
     for (char c : raw) name += lower(c);
     if (name.starts_with("~")) continue;
     bool conflict = false;
-    auto put = [&](auto& table, std::string key) {
-      auto [at, added] = table.emplace(std::move(key), server);
-      conflict |= !added && at->second != server;
-    };
+    auto judge = [&](auto place) { conflict |= !place.second && place.first->second != server; };
     if (name.starts_with("*.")) {
-      put(names.names.heads, name.substr(1));
+      judge(names.names.add_head(name.substr(1), server));
     } else if (name.starts_with(".")) {
-      put(names.names.exact, name.substr(1));
-      put(names.names.heads, name);
+      judge(names.names.exact.emplace(name.substr(1), server));
+      judge(names.names.add_head(name, server));
     } else if (name.ends_with(".*")) {
-      put(names.names.tails, name.substr(0, name.size() - 1));
+      judge(names.names.add_tail(name.substr(0, name.size() - 1), server));
     } else {
-      put(names.names.exact, name);
+      judge(names.names.exact.emplace(name, server));
     }
     if (conflict)
       scope.diag.warning(place_of_name(*server, name),
                          fmt::format("conflicting server name \"{}\" on {}, ignored", name, addr_text));
   }
-  for (const auto& r : main_of(scope).regexes)
-    if (r.server == server) names.regexes.push_back({r.regex, server});
+  auto regexes = main_of(scope).regexes.find(server);
+  if (regexes == main_of(scope).regexes.end()) return;
+  for (const expr::Regex* r : regexes->second) names.regexes.push_back({r, server});
 }
 
 bool wildcard(const net::Addr& a) {
@@ -288,11 +286,10 @@ bool wildcard(const net::Addr& a) {
   return a.family == AF_INET6 && memcmp(&a.v6, &any, sizeof any) == 0;
 }
 
-void fill_names(Scope& scope, Names& names, const net::Addr& addr, bool& ssl, Listen& options) {
-  size_t servers = 0;  // each of them has the address once
-  ServerBlock* first = nullptr;
-  for (const Listen& l : main_of(scope).all) {
-    if (!(l.addr == addr)) continue;
+// `lines`: of one address, which each server has once.
+void fill_names(Scope& scope, Names& names, const std::vector<const Listen*>& lines, bool& ssl, Listen& options) {
+  for (const Listen* line : lines) {
+    const Listen& l = *line;
     ssl |= l.ssl;
     options.proxy_protocol |= l.proxy_protocol;
     options.reuseport |= l.reuseport;
@@ -305,12 +302,12 @@ void fill_names(Scope& scope, Names& names, const net::Addr& addr, bool& ssl, Li
         scope.error(l.where, fmt::format("a duplicate default server for {}", l.text), "keep one default_server");
       names.fallback = l.server;
     }
-    if (servers++ == 0) first = l.server;
+    names.servers.push_back(l.server);
     add_names(scope, names, l.server, l.text);
   }
-  if (!names.fallback) names.fallback = first;
-  if (names.fallback) ssl |= all_tls(*names.fallback);
-  names.simple = servers == 1 && names.regexes.empty();
+  if (!names.fallback) names.fallback = names.servers.front();
+  ssl |= all_tls(*names.fallback);
+  names.simple = names.servers.size() == 1 && names.regexes.empty();
 }
 
 const http::H1Limits* make_limits(Scope& scope, const Names& names) {
@@ -328,21 +325,20 @@ const http::H1Limits* make_limits(Scope& scope, const Names& names) {
   return limits;
 }
 
-model::Listener* make_listener(Scope& scope, const Listen& l) {
+model::Listener* make_listener(Scope& scope, const std::vector<const Listen*>& lines) {
+  const Listen& l = *lines.front();
   auto* address = scope.arena.own<Address>();
   address->http = scope.http;
   bool ssl = false;
   Listen options = l;
-  fill_names(scope, address->any, l.addr, ssl, options);
+  fill_names(scope, address->any, lines, ssl, options);
   if (wildcard(l.addr))
-    for (const Listen& other : main_of(scope).all) {
-      if (other.addr.family != l.addr.family || other.addr.port != l.addr.port || wildcard(other.addr)) continue;
-      bool known = std::any_of(address->specific.begin(), address->specific.end(),
-                               [&](auto& p) { return p.first == other.addr; });
-      if (known) continue;
+    for (const auto& others : main_of(scope).addresses) {
+      const net::Addr& other = others.front()->addr;
+      if (other.family != l.addr.family || other.port != l.addr.port || wildcard(other)) continue;
       auto* names = scope.arena.own<Names>();
-      fill_names(scope, *names, other.addr, ssl, options);
-      address->specific.push_back({other.addr, names});
+      fill_names(scope, *names, others, ssl, options);
+      address->specific.push_back({other, names});
     }
   auto* listener = scope.arena.own<model::Listener>();
   listener->addr = l.addr;
@@ -428,15 +424,21 @@ void build_listeners(Scope& scope) {
     l.text = l.addr.text();
     m.all.push_back(l);
   }
-  std::vector<net::Addr> seen;
+  m.addresses.clear();
+  std::unordered_map<Str, size_t> places;
   for (const Listen& l : m.all) {
-    if (std::find(seen.begin(), seen.end(), l.addr) != seen.end()) continue;
-    seen.push_back(l.addr);
+    auto [at, fresh] = places.try_emplace(l.text, m.addresses.size());
+    if (fresh) m.addresses.emplace_back();
+    m.addresses[at->second].push_back(&l);
+  }
+  std::set<std::pair<int, uint16_t>> wildcards;
+  for (const auto& lines : m.addresses)
+    if (const net::Addr& a = lines.front()->addr; wildcard(a)) wildcards.emplace(a.family, a.port);
+  for (const auto& lines : m.addresses) {
     // A wildcard listener of the same port takes the connections of more specific addresses too.
-    bool covered = l.addr.is_ip() && !wildcard(l.addr) && std::any_of(m.all.begin(), m.all.end(), [&](const Listen& o) {
-                     return o.addr.family == l.addr.family && o.addr.port == l.addr.port && wildcard(o.addr);
-                   });
-    if (!covered) scope.model.listeners.push_back(make_listener(scope, l));
+    const net::Addr& a = lines.front()->addr;
+    const bool covered = a.is_ip() && !wildcard(a) && wildcards.contains({a.family, a.port});
+    if (!covered) scope.model.listeners.push_back(make_listener(scope, lines));
   }
 }
 

@@ -15,6 +15,7 @@ namespace weir::nginx {
 struct Names {
   ServerBlock* fallback = nullptr;  // default_server, or the first
   HostNames<ServerBlock*> names;
+  std::vector<ServerBlock*> servers;  // all of the address, in the file's order
   std::vector<std::pair<const expr::Regex*, ServerBlock*>> regexes;
   bool simple = true;  // one server and no captures wanted: no look-up
 

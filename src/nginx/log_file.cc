@@ -8,6 +8,7 @@
 
 #include <deque>
 #include <mutex>
+#include <unordered_map>
 #include <utility>
 
 #include "nginx/error_log.h"
@@ -20,6 +21,7 @@ namespace {
 struct Files {
   std::mutex lock;
   std::deque<LogFile> all;
+  std::unordered_map<Str, LogFile*> by_path;
 };
 Files& files() {
   static auto* instance = new Files;  // outlives every thread that may still log
@@ -36,13 +38,12 @@ LogFile* open_log(const std::string& path, bool dry, int& error) {
   Files& f = files();
   std::lock_guard guard(f.lock);
   error = 0;
-  LogFile* file = nullptr;
-  for (LogFile& known : f.all)
-    if (known.path == path) file = &known;
-  if (!file) {
-    file = &f.all.emplace_back();
+  auto known = f.by_path.find(path);
+  LogFile* file = known != f.by_path.end() ? known->second : &f.all.emplace_back();
+  if (known == f.by_path.end()) {
     file->path = path;
     file->index = f.all.size() - 1;
+    f.by_path.emplace(file->path, file);
   }
   if (file->fd < 0 && !dry) {
     file->fd = path.empty() ? STDERR_FILENO : open_append(path);

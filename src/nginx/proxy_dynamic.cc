@@ -5,6 +5,7 @@
 
 #include "nginx/literal_pools.h"
 #include "nginx/modules.h"
+#include "nginx/personality.h"
 #include "nginx/proxy.h"
 #include "nginx/request.h"
 #include "nginx/resolver.h"
@@ -46,7 +47,9 @@ const model::Pool* known_pool(proxy::Transaction& txn, Str host, uint16_t port) 
   auto it = r.http->pools.find(std::string(host));
   if (it == r.http->pools.end()) it = r.http->pools.find(pool_key(host, port));
   if (it != r.http->pools.end()) return it->second;
-  if (const model::Pool* pool = txn.shard.model.find_pool(host)) return pool;
+  // Those of this vocabulary are found with their ports.
+  if (const model::Pool* pool = txn.shard.model.find_pool(host); pool && pool->personality != &personality())
+    return pool;
   return r.http->literals->find(txn, host, port);
 }
 

@@ -571,29 +571,19 @@ bool all_tls(const ServerBlock& server) {
   return server.level.of<SslConf>(kSslModule).on.get(false);
 }
 
-namespace {
-
-void add_servers(const Names& names, std::unordered_set<const ServerBlock*>& to) {
-  to.insert(names.fallback);
-  for (const auto* table : {&names.names.exact, &names.names.heads, &names.names.tails})
-    for (const auto& [name, server] : *table) to.insert(server);
-  for (const auto& [pattern, server] : names.regexes) to.insert(server);
-}
-
-}  // namespace
-
 ssl_ctx_st* make_tls(Scope& scope, Address& address) {
-  std::unordered_set<const ServerBlock*> named;
-  add_servers(address.any, named);
-  for (const auto& [addr, names] : address.specific) add_servers(*names, named);
+  std::vector<ServerBlock*> servers = address.any.servers;
+  for (const auto& [addr, names] : address.specific)
+    servers.insert(servers.end(), names->servers.begin(), names->servers.end());
   ServerBlock& fallback = *address.any.fallback;
   const bool rejects = fallback.level.of<SslConf>(kSslModule).certificates.empty();
-  for (ServerBlock* s : scope.http->servers) {
-    const bool mine = named.contains(s);
+  std::unordered_set<const ServerBlock*> seen;
+  for (ServerBlock* s : servers) {
+    if (!seen.insert(s).second) continue;
     auto& c = s->level.of<SslConf>(kSslModule);
     // Who has no certificate shows the default server's; where that one has none to show, everybody needs one.
-    if (mine && !has_own(c) && (s == &fallback || rejects)) no_certificate_of(scope, *s);
-    if (mine && has_own(c) && !c.made) c.made = make_context(scope, *s);
+    if (!has_own(c) && (s == &fallback || rejects)) no_certificate_of(scope, *s);
+    if (has_own(c) && !c.made) c.made = make_context(scope, *s);
   }
   auto& c = fallback.level.of<SslConf>(kSslModule);
   // The choice depends on the address: a server that is the default of several begins with a context for each of them.

@@ -213,3 +213,12 @@ def test_names_need_a_zone_and_a_resolver(weir, dns):
     tested = weir("nginx", text="events {}\nhttp { upstream u { zone u 64k; server app.test resolve; } }",
                   start=False).run("-t")
     assert "no resolver defined to resolve names at run time" in tested.stderr
+
+
+def test_a_name_without_a_port_is_not_another_ports_group(weir):
+    """`localhost` stands in the file for port 443; a request that asks for port 80 does not mean that."""
+    text = CONF.replace("resolver {dns} {more};", "").replace("{upstreams}", "").replace("http://u;", "https://localhost;").replace(
+        "http://$arg_host:{origin_port};", "http://$arg_host;")
+    proxy = weir("nginx", text=text, workers=1)
+    assert proxy.get("/?host=localhost").status == 502
+    proxy.wait_log("no resolver defined to resolve localhost")

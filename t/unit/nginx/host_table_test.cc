@@ -31,6 +31,18 @@ Test(host_table, dots_and_tails) {
   cr_expect(t.find("example.net") == nullptr);
 }
 
+Test(host_table, no_more_of_a_long_name_is_looked_at_than_masks_have) {
+  HostTable t;
+  cr_assert(t.add("*.example.com", &kOne, true) == HostTable::Added::ok);
+  cr_assert(t.add("www.example.*", &kTwo, true) == HostTable::Added::ok);
+  std::string labels;
+  for (int i = 0; i < 100000; i++) labels += "a.";
+  cr_expect(t.find(labels + "example.com") == &kOne);
+  cr_expect(t.find(".example.com") == nullptr);
+  cr_expect(t.find("www.example." + labels + "x") == &kTwo);
+  cr_expect(t.find(labels + "x") == nullptr);
+}
+
 Test(host_table, refusals) {
   HostTable t;
   cr_expect(t.add("a.com", &kOne, true) == HostTable::Added::ok);
