@@ -10,7 +10,6 @@
 namespace weir {
 namespace {
 
-constexpr size_t kPage = 4096;
 constexpr size_t kPopulated = size_t{1} << 20;  // a chunk of a configuration that has so much already
 constexpr size_t kLarge = 256 * 1024;  // of a reserve's large block: heads, and what rules make of them
 
@@ -84,7 +83,8 @@ void* new_chunk(size_t size) {
 // Pages that the system gives one by one, at the first write to each, cost a large configuration more than what it writes
 // there; these come at once. Null where memory is short.
 void* new_populated_chunk() {
-  void* p = fault::aligned_alloc(fault::Site::alloc_config, kPage, kPopulated);
+  static const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  void* p = fault::aligned_alloc(fault::Site::alloc_config, page, kPopulated);
   if (p) madvise(p, kPopulated, MADV_POPULATE_WRITE);
   return p;
 }
@@ -104,7 +104,7 @@ bool Arena::keep_reserve() {
 void* Arena::alloc_slow(size_t n, size_t align) {
   size_t need = sizeof(Chunk) + n + align;
   size_t size = need <= kChunk ? kChunk : need;
-  if (taken_ >= kPopulated && need <= kPopulated && !t_pool.reserved)
+  if (taken_ >= kPopulated && need <= kPopulated / 4 && !t_pool.reserved)
     if (auto* chunk = static_cast<Chunk*>(new_populated_chunk())) return enter(chunk, kPopulated, n, align);
   auto* chunk = static_cast<Chunk*>(new_chunk(size));
   if (!chunk) {

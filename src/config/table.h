@@ -83,7 +83,7 @@ class Index {
   Rows of_words(const Directive& directive, size_t n) const;
 
   std::vector<const Row*> rows_;  // sorted by name
-  std::vector<uint32_t> slots_;  // by the hash of a name: 1 + the place of the first row that has it, or 0
+  std::vector<uint32_t> slots_ = {0};  // by the hash of a name: 1 + the place of the first row that has it, or 0
   size_t max_words_ = 1;  // of the longest name
 };
 

@@ -4,6 +4,8 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
+#include <unordered_map>
+
 #include "expr/variables.h"
 #include "model/model.h"
 #include "net/addr.h"
@@ -144,11 +146,14 @@ std::vector<std::string> resolve(const References& references, const model::Mode
     problems.push_back(std::move(text));
     missing.push_back(&r);
   };
+  std::unordered_map<Str, const sticky::StickTable*> tables;
+  for (const sticky::StickTable* t : model.stick_tables) tables[t->name] = t;
   for (Reference* r : references.list) {
     if (r->kind == 'T') {
-      for (const sticky::StickTable* t : model.stick_tables)
-        if (t->name == r->name) r->table = t;
-      if (!r->table)
+      auto table = tables.find(r->name);
+      if (table != tables.end())
+        r->table = table->second;
+      else
         say(*r, fmt::format("unable to find stick-table '{}' referenced in arg 1 of sample fetch keyword '{}'", r->name,
                             r->keyword));
       continue;

@@ -173,9 +173,13 @@ std::unique_ptr<const PatternSet> PatternSet::build(const Options& options, cons
                                                     std::string& error, size_t& index) {
   std::unique_ptr<PatternSet> set(new PatternSet(options));
   set->count_ = texts.size();
-  size_t bytes = (sizeof(Pattern) + 2) * texts.size();  // texts end with a zero
-  for (const Text& t : texts) bytes += t.key.size() + t.value.size();
-  set->arena_.prepare(bytes);
+  // What is compiled needs more.
+  if (options.method != Method::ip && options.method != Method::bin && options.method != Method::reg &&
+      options.method != Method::regm && texts.size() <= kSmall) {
+    size_t bytes = (sizeof(Pattern) + 2) * texts.size();  // texts end with a zero
+    for (const Text& t : texts) bytes += t.key.size() + t.value.size();
+    set->arena_.prepare(bytes);
+  }
   set->patterns_ = set->arena_.array<Pattern>(texts.size());
   for (index = 0; index < texts.size(); index++) {
     Pattern& p = set->patterns_[index];

@@ -124,6 +124,9 @@ void bind_max_reloads(void* s, const Directive& d, const Row& row) {
 void bind_may_gain_privileges(void* s, const Directive&, const Row&) {
   scope_of(s).model.process.may_gain_privileges = true;
 }
+void bind_prealloc_fd(void* s, const Directive&, const Row&) {
+  scope_of(s).model.process.all_descriptors = true;
+}
 void bind_no_reuseport(void* s, const Directive&, const Row&) {
   scope_of(s).model.process.reuseport = false;
 }
@@ -267,8 +270,7 @@ constexpr Row kRows[] = {
     idle("thread-groups", 1, 1, "<number>", "number of thread groups", "shards are not grouped"),
     idle("max-threads-per-group", 1, 1, "<number>", "largest number of threads in one group", "shards are not grouped"),
     idle("maxpipes", 1, 1, "<number>", "limit of kernel pipes used for splicing", "bodies are not spliced"),
-    idle("prealloc-fd", 0, 0, "", "let the kernel allocate its whole descriptor table at start",
-         "the table grows as it is needed"),
+    word("prealloc-fd", 0, 0, bind_prealloc_fd, "", "let the kernel allocate its whole descriptor table at start"),
     idle("expose-deprecated-directives", 0, 0, "", "accept deprecated words without a warning",
          "old words always load"),
     idle("expose-experimental-directives", 0, 0, "", "accept words marked experimental", "no word hides behind it"),

@@ -445,9 +445,8 @@ void resolve_names(Scope& scope, Proxy& p) {
 
 // A fetch that names no backend is about the proxy where it stands; in defaults about whichever there is then.
 void go_home(Scope& scope, expr::Reference& r) {
-  const Proxy* home = nullptr;
-  for (const Proxy* p : scope.global.proxies)
-    if (p->name == r.home && (!home || p->is_back())) home = p;
+  const Proxy* home = scope.global.find_proxy(r.home, false);
+  if (!home) home = scope.global.find_proxy(r.home, true);
   if (!home || home->s.disabled) return;
   if (home->is_back()) {
     r.name = r.home;
@@ -467,19 +466,24 @@ void go_home(Scope& scope, expr::Reference& r) {
 
 // Names of user lists and frontends in expressions.
 void check_references(Scope& scope) {
-  std::vector<Str> lists, fronts;
+  std::vector<Str> lists;
   for (const UserList* l : scope.global.user_lists) lists.push_back(l->name);
-  for (const Proxy* p : scope.global.proxies)
-    if (p->is_front()) fronts.push_back(p->name);
+  auto fronts = [&] {
+    std::vector<Str> names;
+    for (const Proxy* p : scope.global.proxies)
+      if (p->is_front()) names.push_back(p->name);
+    return names;
+  };
   for (expr::Reference* r : scope.global.references.list) {
     if ((r->kind == 'b' || r->kind == 'S') && r->name.empty() && !r->home.empty()) go_home(scope, *r);
     if (r->kind != 'u' && (r->kind != 'f' || r->name.empty())) continue;
-    const std::vector<Str>& known = r->kind == 'u' ? lists : fronts;
-    if (std::find(known.begin(), known.end(), r->name) != known.end()) continue;
-    Str near = config::nearest(r->name, known);
+    const bool list = r->kind == 'u';
+    if (list ? std::ranges::find(lists, r->name) != lists.end() : scope.global.find_proxy(r->name, true) != nullptr)
+      continue;
+    Str near = config::nearest(r->name, list ? lists : fronts());
     scope.error(r->where,
                 fmt::format("unable to find {} '{}' referenced in arg 1 of sample fetch keyword '{}'",
-                            r->kind == 'u' ? "userlist" : "frontend", r->name, r->keyword),
+                            list ? "userlist" : "frontend", r->name, r->keyword),
                 near.empty() ? std::string() : fmt::format("did you mean '{}'?", near));
   }
 }

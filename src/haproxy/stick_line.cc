@@ -381,8 +381,8 @@ void find_copy(Scope& scope, StickTable& table) {
 }  // namespace
 
 StickTable* find_table(const Scope& scope, Str name) {
-  for (const Proxy* p : scope.global.proxies)
-    if (p->table && p->name == name) return p->table;
+  for (bool front : {true, false})
+    if (const Proxy* p = scope.global.find_proxy(name, front); p && p->table) return p->table;
   return find_peers_table(scope, name);
 }
 

@@ -66,6 +66,12 @@ Program::~Program() {
   std::erase_if(registry().programs, [this](const auto& entry) { return entry.second == this; });
 }
 
+void Program::close() {
+  std::lock_guard hold(lock_);
+  waiting_.clear();
+  taken_.clear();
+}
+
 Program& Program::of(model::Model& model) {
   if (Program* p = find(model)) return *p;
   auto* p = model.arena.own<Program>();

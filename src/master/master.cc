@@ -25,7 +25,6 @@
 #include "base/clock.h"
 #include "base/counter_zone.h"
 #include "base/gauge.h"
-#include "base/poison.h"
 #include "base/shared_records.h"
 #include "base/shared_zone.h"
 #include "master/background.h"
@@ -113,6 +112,7 @@ int Master::run(tools::Loaded first) {
   if (!job_.cli_sockets.empty()) open_command_line(std::move(job_.cli_sockets));
   spawn(&first);
   first = {};
+  SharedRecords::leave();
   malloc_trim(0);  // workers would have to copy what is left of it
   return supervise();
 }
@@ -280,8 +280,8 @@ void Master::be_worker(int channel, tools::Loaded* loaded) {
     return send_packet(channel, packet);
   };
   int code = serve(job_, *loaded->model, opener, channel, stages);
-  if (kFindsLeaks)
-    *loaded = {};  // else it goes with the process: to free it piece by piece takes time from who serves now
+  leave(*loaded);
+  *loaded = {};
   exit(code);
 }
 

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "balance/balancer.h"
+#include "base/poison.h"
 #include "base/records_turn.h"
+#include "lua/program.h"
 #include "lua/watch.h"
 #include "master/background.h"
 #include "master/daemon.h"
@@ -61,11 +63,17 @@ int run_alone(Job& job, tools::Loaded& loaded, Daemon& daemon) {
   remove_paths(model, voice.face());
   // HAProxy leaves its pid file where it is.
   if (!pid_file.empty() && voice.face() != config::Dialect::haproxy) unlink(pid_file.c_str());
-  loaded = {};
+  leave(loaded);
   return code;
 }
 
 }  // namespace
+
+void leave(tools::Loaded& loaded) {
+  if (lua::Program* scripts = lua::Program::find(*loaded.model)) scripts->close();
+  if (kFindsLeaks) return;
+  [[maybe_unused]] static auto* left = new tools::Loaded(std::move(loaded));  // nobody destroys it
+}
 
 tools::Loaded load_and_show(Job& job) {
   tools::Loaded loaded = tools::load(job.request);

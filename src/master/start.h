@@ -54,6 +54,10 @@ struct Job {
 
 int run(Job& job, tools::Loaded loaded);
 
+// At the end of a process that has served: its scripts end, and the rest stays for the system to take. To free it piece by piece
+// takes processor time from who serves now.
+void leave(tools::Loaded& loaded);
+
 // These sockets are used for what opens sockets from here on. `reuseport`: SO_REUSEPORT where it is asked for.
 void use_old_sockets(Job& job, std::shared_ptr<OldSockets> old, bool reuseport = true);
 // What an old program left is used. True when there was one: then nobody waits for this one to go into the background.

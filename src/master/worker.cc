@@ -21,6 +21,7 @@ namespace weir::master {
 namespace {
 
 constexpr uint64_t kPatienceMs = 1000;
+constexpr uint64_t kDescriptors = 65536;  // half a megabyte of the kernel's memory
 constexpr uint64_t kAncestorsMs =
     1000;  // a draining worker waits for older ones; they all have our heir by then, unless they hang
 constexpr uint64_t kLastRequestMs = 5000;  // an idle connection waits where nobody takes it
@@ -69,7 +70,7 @@ Worker::~Worker() {
 
 bool Worker::start(const std::function<void()>& before_serving) {
   Arena::keep_reserve();  // the runtime socket is served here
-  net::make_room_for_descriptors();
+  net::make_room_for_descriptors(model_.process.all_descriptors ? UINT64_MAX : kDescriptors);
   block_signals();  // the shards' threads inherit it
   int count = std::max(model_.process.shards, 1);
   crew.post = [this](int i, std::function<void(proxy::Shard&)> fn) { return post(i, std::move(fn)); };

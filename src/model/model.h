@@ -226,6 +226,7 @@ struct Process {
   uint32_t max_reloads = kAnyReloads;  // a worker that has lived through more of them is ended
   bool dumpable = false;  // although the user has changed (HAProxy)
   bool may_gain_privileges = false;  // programs that it executes may, by setuid bits (HAProxy)
+  bool all_descriptors = false;  // room for them is made at the start, however many (HAProxy's prealloc-fd)
   bool reuseport = true;  // sockets that have no opinion set SO_REUSEPORT where the product does
   uint32_t shutdown_timeout = 0;  // ms; 0: no limit
   // Over how many ms connections that a draining process closes are spread; 0: at once.

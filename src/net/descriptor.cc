@@ -17,7 +17,6 @@
 namespace weir::net {
 namespace {
 constexpr size_t kBytes = 2;  // that come with a connection, as HAProxy has it
-constexpr rlim_t kMostRoom = 65536;  // descriptors, half a megabyte of the kernel's memory
 }  // namespace
 
 long send_descriptors(int channel, const void* bytes, size_t size, std::span<const int> fds, int flags) {
@@ -91,11 +90,11 @@ bool wait_readable(int fd, uint64_t ms) {
   }
 }
 
-void make_room_for_descriptors() {
+void make_room_for_descriptors(uint64_t most) {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == 0) return;
   const int low = eventfd(0, EFD_CLOEXEC);
-  const int last = static_cast<int>(std::min<rlim_t>(limit.rlim_cur, kMostRoom)) - 1;
+  const int last = static_cast<int>(std::min<uint64_t>({limit.rlim_cur, most, INT32_MAX})) - 1;
   const int high = low >= 0 ? fcntl(low, F_DUPFD_CLOEXEC, last) : -1;
   for (int fd : {low, high})
     if (fd >= 0) close(fd);

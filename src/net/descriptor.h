@@ -24,9 +24,9 @@ long send_descriptors(int channel, const void* bytes, size_t size, std::span<con
 // that was stopped and continued waits no longer for that, and no shorter.
 bool wait_readable(int fd, uint64_t ms);
 
-// Lets the kernel make room for as many descriptors as the process may have, up to 65,536. Before threads start: with them, who
+// Lets the kernel make room for as many descriptors as the process may have, up to `most`. Before threads start: with them, who
 // opens or accepts when the room runs out waits for all processors (a grace period of RCU, often more than 10 ms).
-void make_room_for_descriptors();
+void make_room_for_descriptors(uint64_t most);
 
 // A descriptor in reserve, so that a listener's queue does not stay full, and its loop awake, while there are no others.
 class SpareDescriptor {

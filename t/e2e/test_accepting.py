@@ -64,14 +64,30 @@ def test_what_is_open_comes_first(weir, face, text, fewest, most):
     assert fewest <= max(open_then) <= most
 
 
+def room(pid):
+    return int(re.search(r"FDSize:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1])
+
+
 @pytest.mark.parametrize("face, text", [("nginx", NGINX % ""), ("haproxy", HAPROXY % "")], ids=["nginx", "haproxy"])
 def test_the_table_of_descriptors_does_not_grow(weir, face, text):
     """With threads each growth keeps who accepts, and so all its connections, waiting for all processors."""
     proxy = weir(face, text=text)
     (worker,) = net.wait_until(lambda: workers(proxy), "the worker")
-    room = int(re.search(r"FDSize:\s+(\d+)", pathlib.Path(f"/proc/{worker}/status").read_text())[1])
     limit, _ = resource.prlimit(worker, resource.RLIMIT_NOFILE)
-    assert room >= min(limit, 65536)
+    net.wait_until(lambda: room(worker) >= min(limit, 65536), lambda: f"room for {limit} descriptors, not {room(worker)}")
+
+
+def test_more_room_than_usual(weir):
+    proxy = weir("haproxy", text=HAPROXY % "prealloc-fd", start=False)
+    checked = proxy.run("-c", "-f", str(proxy.conf))
+    assert (checked.returncode, checked.stderr) == (0, "")
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if hard <= 65536:
+        return  # as much as without the word
+    proxy.start("-W", "-db", "-f", str(proxy.conf))
+    (worker,) = net.wait_until(lambda: workers(proxy), "the worker")
+    limit, _ = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+    net.wait_until(lambda: room(worker) >= limit, lambda: f"room for {limit} descriptors, not {room(worker)}")
 
 
 @pytest.mark.parametrize("value", ["0", "-2", "many"])

@@ -197,6 +197,10 @@ def _open_in(pid):
         return 0  # it was there for a moment only
 
 
+def _all_open(proxy):
+    return {pid: sorted(link(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")) for pid in proxy.pids()}
+
+
 def descriptors(proxy):
     """How many descriptors its processes have open, together; asked until two answers agree."""
     last, count = None, -1
@@ -211,7 +215,8 @@ def assert_no_leak(proxy, origins, before):
     """All connections gone, as many descriptors are open as were before the first."""
     for origin in origins:
         origin.drop_connections()
-    net.wait_until(lambda: descriptors(proxy) <= before, lambda: f"{descriptors(proxy)} descriptors, {before} before", 8)
+    net.wait_until(lambda: descriptors(proxy) <= before,
+                   lambda: f"{descriptors(proxy)} descriptors, {before} before: {_all_open(proxy)}", 8)
 
 
 def injected(proxy, site):

@@ -114,4 +114,5 @@ Test(sample, names_of_backends_are_resolved_later) {
   expect_value(w, "nbsrv", "1");
   expect_value(w, "str(app),nbsrv", "1");
   w.model.pools.clear();
+  w.model.pools_by_name.clear();
 }

@@ -281,6 +281,7 @@ Test(multiplex, two_interleaved_streams_over_one_connection, .timeout = 10) {
   }
   close(ends[0]);
   model.pools.clear();  // this test's own, not in the model's arena
+  model.pools_by_name.clear();
   cr_expect(answers['a'] == "200 /a:one two three", "%s", answers['a'].c_str());
   cr_expect(answers['b'] == "200 /b:uno due", "%s", answers['b'].c_str());
   cr_expect(server_state.total == 2 && server_state.current.read() == 0 && pool_state.current.read() == 0);
