@@ -33,6 +33,7 @@ void forget_overrides(Exchange& x) {
 void become_backend(Transaction& txn, Exchange& x, const Proxy& backend) {
   x.back = &backend;
   txn.pool = backend.pool;
+  txn.join(*backend.pool);
   backend.back_counters->requests.fetch_add(1, std::memory_order_relaxed);
 }
 

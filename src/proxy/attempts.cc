@@ -55,12 +55,15 @@ Next Transaction::forward(const Forward* p) {
     return fail(e);
   }
   plan = p;
-  leave_pool();
+  if (!joined_) leave_pool();
   pool = p->pool ? p->pool : chosen_pool(*p);
   if (!pool) return fail(error);
   if (pool->entry && p->conf != pool->conf) return be_guest(*p);
   if (host_plan_) plan = guest_plan(*p);
-  enter_pool(*pool);
+  if (!std::exchange(joined_, false) || in_pool_ != pool) {
+    leave_pool();
+    enter_pool(*pool);
+  }
   tried.clear();
   tries_done = 0;
   enters_pool_ = true;
@@ -68,6 +71,12 @@ Next Transaction::forward(const Forward* p) {
   server = nullptr;
   start_attempt();
   return Next::done;
+}
+
+void Transaction::join(const model::Pool& to) {
+  leave_pool();
+  enter_pool(to);
+  joined_ = true;
 }
 
 // Null: `error` says why there is none.

@@ -145,6 +145,8 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   void begin_reply(uint16_t status, Str reason = {});
   // The head is in `response` already (set by the caller), with body `body`.
   Next reply_head(Str body);
+  // From here on the pool counts the request: where rules that look at the pool's figures come before forward().
+  void join(const model::Pool& to);
   // Sends the request to plan.pool. Answers Next::done; the response comes by events.
   Next forward(const Forward* plan);
   // Answers with the error's status through the personality's error pages. Returns Next::done.
@@ -281,6 +283,7 @@ class Transaction final : public http::StreamUser, public net::Task, public Live
   bool screening_ = false;
   bool silent_ = false;  // the client is not told of the end
   bool abandoned_ = false;  // it ended with the shard
+  bool joined_ = false;  // a pool, and was not passed on yet
   const model::Pool* in_pool_ = nullptr;  // it counts this transaction as current
   const model::Server* left_ = nullptr;  // of the try before, until the retry that follows it is made
   const model::Server* awaited_ = nullptr;  // full, and the only one that the balancer would have
