@@ -270,11 +270,16 @@ bool TableLine::parse() {
 
 void bind_table(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
-  if (scope.proxy->table) {
-    scope.error(
-        d.where, fmt::format("'{}' has a table already", scope.proxy->name), "one table for each proxy",
-        fmt::format("stick-table name '{}' conflicts with table declared in {} '{}' at {}:{}.", scope.proxy->name,
-                    kind_name(scope.proxy->kind), scope.proxy->name, d.where.source->path, d.where.line));
+  const Proxy* owner = scope.proxy->table ? scope.proxy : nullptr;
+  for (bool front : {true, false})
+    if (const Proxy* p = scope.global.find_proxy(scope.proxy->name, front); !owner && p && p->table) owner = p;
+  if (owner) {
+    const Where& there = owner->table->where;
+    scope.error(d.where,
+                fmt::format("the {} '{}' has a table of that name already", kind_name(owner->kind), owner->name),
+                fmt::format("it is at {}:{}", there.source->path, there.line),
+                fmt::format("stick-table name '{}' conflicts with table declared in {} '{}' at {}:{}.",
+                            scope.proxy->name, kind_name(owner->kind), owner->name, there.source->path, there.line));
     return;
   }
   auto* table = scope.arena.own<StickTable>();
