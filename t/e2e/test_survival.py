@@ -159,6 +159,18 @@ def test_a_tls_connection_is_answered_once_more(proxy, certs):
     net.wait_until(lambda: len(generations.workers()) == 1, "one worker")
 
 
+def test_an_idle_tls_connection_holds_up_no_end(proxy, certs):
+    """After a reload it waits for one more answer; when all ends it does not."""
+    generations = Generations(proxy)
+    with proxy.client("tls_port", tls=certs.client_context()) as client:
+        assert client.request("/echo?a").body == b"a"
+        generations.reload_and_drain()
+        proxy.expect_exit = None
+        proxy.signal(signal.SIGUSR1 if proxy.face == "haproxy" else signal.SIGQUIT)
+        assert client.closed()
+    proxy.wait()
+
+
 def test_a_connection_of_a_listener_that_is_gone_is_answered_once_more(proxy):
     generations = Generations(proxy)
     with proxy.client("told_port") as client:
