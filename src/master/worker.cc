@@ -271,6 +271,7 @@ void Worker::tell_leaving() {
 // HAProxy's `grace`: goes on for a while as if nothing had been said.
 void Worker::quit() {
   uint32_t grace = model_.process.grace;
+  if (draining_) heir_ = nullptr;  // this time nobody comes who would take connections: idle ones get no more answer
   if (grace == 0 || draining_) return drain(false);
   if (uv_is_active(reinterpret_cast<uv_handle_t*>(&grace_))) return;
   uv_timer_start(&grace_, [](uv_timer_t* t) { static_cast<Worker*>(t->data)->drain(false); }, grace, 0);

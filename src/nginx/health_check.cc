@@ -120,7 +120,7 @@ net::TlsTo tls_of(Run& run) {
   const HealthConf& c = conf_of(run);
   proxy::Transaction* txn = run.exchange();
   if (!txn || !c.proxy->ssl) return {};
-  const net::TlsTo to = tls_to_server(*txn, *c.proxy->ssl, c.proxy->host_header);
+  const net::TlsTo to = tls_to_server(*txn, *c.proxy->ssl, c.proxy->host.host);
   if (const Str problem = proxy_certificate_problem(*txn); !problem.empty())
     log_error(txn, LogLevel::error, 0, problem, "checking upstream");
   return to;

@@ -51,11 +51,39 @@ ListenMain& main_of(Scope& scope) {
   return scope.main<ListenMain>(kListenModule);
 }
 
+struct Ports {
+  uint16_t first = 80, last = 80;
+};
+
 bool parse_port(Str text, uint16_t& port) {
   auto n = parse_u64(text);
   if (!n || *n == 0 || *n > 65535) return false;
   port = static_cast<uint16_t>(*n);
   return true;
+}
+
+// One, or the first and the last of several: "8001-8004". `whole`: the argument.
+bool parse_ports(Scope& scope, Str whole, Str text, const config::Where& where, Ports& out) {
+  const size_t dash = text.find('-');
+  const bool good =
+      parse_port(text.substr(0, dash), out.first) && (dash == Str::npos || parse_port(text.substr(dash + 1), out.last));
+  if (!good) {
+    scope.error(where, fmt::format("invalid port in \"{}\" of the \"listen\" directive", whole),
+                "a port is 1 to 65535");
+    return false;
+  }
+  if (dash == Str::npos) out.last = out.first;
+  if (out.last >= out.first) return true;
+  scope.error(where, fmt::format("invalid port range in \"{}\" of the \"listen\" directive", whole),
+              "the smaller port comes first");
+  return false;
+}
+
+void push_ports(std::vector<net::Addr>& out, net::Addr addr, const Ports& ports) {
+  for (uint32_t port = ports.first; port <= ports.last; port++) {
+    addr.port = static_cast<uint16_t>(port);
+    out.push_back(addr);
+  }
 }
 
 // All addresses that "host:port" means.
@@ -79,36 +107,26 @@ bool resolve(Scope& scope, Str text, const config::Where& where, std::vector<net
     out.push_back(a);
     return true;
   }
-  uint16_t port = 80;
+  Ports ports;
   Str host = text;
   size_t colon = text.rfind(':');
   bool has_port =
       colon != Str::npos && text.find(']', colon) == Str::npos && (text[0] == '[' || text.find(':') == colon);
   if (has_port) {
     host = text.substr(0, colon);
-    if (!parse_port(text.substr(colon + 1), port)) {
-      scope.error(where, fmt::format("invalid port in \"{}\" of the \"listen\" directive", text),
-                  "a port is 1 to 65535");
-      return false;
-    }
-  } else if (parse_u64(text)) {
+    if (!parse_ports(scope, text, text.substr(colon + 1), where, ports)) return false;
+  } else if (parse_u64(text.substr(0, text.find('-')))) {
     host = "*";
-    if (!parse_port(text, port)) {
-      scope.error(where, fmt::format("invalid port in \"{}\" of the \"listen\" directive", text),
-                  "a port is 1 to 65535");
-      return false;
-    }
+    if (!parse_ports(scope, text, text, where, ports)) return false;
   }
-  a.port = port;
   if (host == "*") {
     a.family = AF_INET;
     a.v4.s_addr = INADDR_ANY;
-    out.push_back(a);
+    push_ports(out, a, ports);
     return true;
   }
   if (net::parse_ip(host, a)) {
-    a.port = port;
-    out.push_back(a);
+    push_ports(out, a, ports);
     return true;
   }
   addrinfo hints{}, *list = nullptr;
@@ -122,9 +140,7 @@ bool resolve(Scope& scope, Str text, const config::Where& where, std::vector<net
     return false;
   }
   for (addrinfo* i = list; i; i = i->ai_next) {
-    net::Addr found = net::Addr::from(i->ai_addr, i->ai_addrlen);
-    found.port = port;
-    out.push_back(found);
+    push_ports(out, net::Addr::from(i->ai_addr, i->ai_addrlen), ports);
   }
   freeaddrinfo(list);
   return true;
@@ -233,12 +249,15 @@ void bind_server_name(void* s, const Directive& d, const Row&) {
     } else if (name == "." || (name.starts_with("*") && (name.size() < 3 || name[1] != '.'))) {
       scope.error(d.arg(i).where, fmt::format("server name \"{}\" is invalid", name),
                   "whole labels stand behind a * or a dot (*.example.com, .example.com)");
+      continue;
     } else if (size_t star = name.find('*'); star != Str::npos) {
       bool leading = name.starts_with("*.") && name.find('*', 1) == Str::npos;
       bool trailing = name.ends_with(".*") && star == name.size() - 1 && name.size() > 2;
-      if (!leading && !trailing)
+      if (!leading && !trailing) {
         scope.error(d.arg(i).where, fmt::format("invalid server name or wildcard \"{}\"", name),
                     "a * stands for whole labels at the start (*.example.com) or the end (www.example.*)");
+        continue;
+      }
     } else if (name.find('/') != Str::npos) {
       scope.diag.warning(d.arg(i).where, fmt::format("server name \"{}\" has suspicious symbols", name));
     }
@@ -254,24 +273,24 @@ config::Where place_of_name(const ServerBlock& server, Str name) {
   return server.directive->where;
 }
 
+// In lower case. False: somebody has it; all of ".example.org" is ignored then, as nginx does.
+bool add_name(HostNames<ServerBlock*>& to, const std::string& name, ServerBlock* server) {
+  if (name.starts_with("*.")) return to.add_head(name.substr(1), server).second;
+  if (name.ends_with(".*")) return to.add_tail(name.substr(0, name.size() - 1), server).second;
+  if (!name.starts_with(".")) return to.exact.emplace(name, server).second;
+  auto [exact, fresh] = to.exact.emplace(name.substr(1), server);
+  if (!fresh) return false;
+  if (to.add_head(name, server).second) return true;
+  to.exact.erase(exact);
+  return false;
+}
+
 void add_names(Scope& scope, Names& names, ServerBlock* server, Str addr_text) {
   for (Str raw : server->names.empty() ? std::vector<Str>{""} : server->names) {
     std::string name;
     for (char c : raw) name += lower(c);
     if (name.starts_with("~")) continue;
-    bool conflict = false;
-    auto judge = [&](auto place) { conflict |= !place.second && place.first->second != server; };
-    if (name.starts_with("*.")) {
-      judge(names.names.add_head(name.substr(1), server));
-    } else if (name.starts_with(".")) {
-      judge(names.names.exact.emplace(name.substr(1), server));
-      judge(names.names.add_head(name, server));
-    } else if (name.ends_with(".*")) {
-      judge(names.names.add_tail(name.substr(0, name.size() - 1), server));
-    } else {
-      judge(names.names.exact.emplace(name, server));
-    }
-    if (conflict)
+    if (!add_name(names.names, name, server))
       scope.diag.warning(place_of_name(*server, name),
                          fmt::format("conflicting server name \"{}\" on {}, ignored", name, addr_text));
   }

@@ -72,6 +72,8 @@ void bind_proxy_pass(void* s, const Directive& d, const Row&) {
   while (named->kind == MatchKind::if_block || named->kind == MatchKind::limit_except)
     named = static_cast<const Location*>(named->parent);
   c.location_name = named->name;
+  if (named->kind == MatchKind::prefix || named->kind == MatchKind::no_regex)
+    l->auto_redirect = named == l && l->name.ends_with("/");
   if (text.find('$') != Str::npos) {
     c.target_script = compile_script(scope.arena, scope.http->variables, text, d.arg(0).where, scope.diag);
     return;
@@ -94,13 +96,7 @@ void bind_proxy_pass(void* s, const Directive& d, const Row&) {
   }
   c.tls = t.tls;
   c.uri = t.uri;
-  c.host_header = t.host.starts_with("unix:") ? Str{"localhost"} : t.host;
-  c.proxy_port = t.tls ? "443" : "80";
-  if (size_t colon = t.host.rfind(':');
-      colon != Str::npos && t.host.find(']', colon) == Str::npos && !t.host.starts_with("unix:"))
-    c.proxy_port = t.host.substr(colon + 1);
-  if (named->kind == MatchKind::prefix || named->kind == MatchKind::no_regex)
-    l->auto_redirect = named == l && l->name.ends_with("/");
+  c.host = host_and_port(t.host, t.tls);
 }
 
 void bind_set_header(void* s, const Directive& d, const Row&) {
@@ -222,7 +218,7 @@ net::TlsTo server_tls(Transaction& txn, const proxy::Forward& plan) {
   const auto& c = *static_cast<const ProxyConf*>(plan.conf);
   const bool dynamic = c.target_script != nullptr;
   if (dynamic && !of(txn).proxy_tls) return {};
-  return tls_to_server(txn, *c.ssl, dynamic ? of(txn).proxy_host : c.host_header);
+  return tls_to_server(txn, *c.ssl, dynamic ? of(txn).proxy_host.host : c.host.host);
 }
 
 void make_plan(Scope& scope, Location& l, ProxyConf& c) {
@@ -299,8 +295,7 @@ void merge_proxy(Scope& scope, void* child, const void* parent) {
   c.target.set = p.target.set;
   c.target_where = p.target_where;
   c.target_script = p.target_script;
-  c.host_header = p.host_header;
-  c.proxy_port = p.proxy_port;
+  c.host = p.host;
   c.uri = p.uri;
   c.tls = p.tls;
   c.location_name = p.location_name;
@@ -534,18 +529,21 @@ const Row kTable[] = {
      "the table grows by itself"},
 };
 
+const HostAndPort& target_host(proxy::Transaction& txn) {
+  const auto& c = weir::nginx::conf_of<ProxyConf>(txn, kProxyModule);
+  return c.target_script ? of(txn).proxy_host : c.host;
+}
+
 bool fetch_proxy_host(const expr::Ctx& ctx, const expr::Arg*, Value& out) {
-  const auto& c = weir::nginx::conf_of<ProxyConf>(*ctx.txn, kProxyModule);
-  if (c.host_header.empty()) return false;
-  out = Value::of(c.host_header);
-  return true;
+  Str host = target_host(*ctx.txn).host;
+  out = Value::of(host);
+  return !host.empty();
 }
 
 bool fetch_proxy_port(const expr::Ctx& ctx, const expr::Arg*, Value& out) {
-  const auto& c = weir::nginx::conf_of<ProxyConf>(*ctx.txn, kProxyModule);
-  if (c.proxy_port.empty()) return false;
-  out = Value::of(c.proxy_port);
-  return true;
+  Str port = target_host(*ctx.txn).port;
+  out = Value::of(port);
+  return !port.empty();
 }
 
 bool fetch_add_forwarded(const expr::Ctx& ctx, const expr::Arg*, Value& out) {

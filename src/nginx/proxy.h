@@ -2,6 +2,7 @@
 // proxy_pass and its family. proxy.cc has the settings, proxy_request.cc writes the request for the server, proxy_response.cc
 // treats the answer, proxy_retry.cc decides about the next upstream.
 #include "base/error.h"
+#include "nginx/host_and_port.h"
 #include "nginx/module.h"
 #include "proxy/forward.h"
 
@@ -50,8 +51,7 @@ struct ProxyConf {
   config::Where target_where;
   const Script* target_script = nullptr;  // with variables
   model::Pool* pool = nullptr;
-  Str host_header;  // $proxy_host
-  Str proxy_port;
+  HostAndPort host;
   Str uri;  // the URI part, may be empty
   bool tls = false;
   Str location_name;  // what `uri` replaces

@@ -21,6 +21,7 @@ struct DynamicTarget {
   const model::Pool* pool = nullptr;
   Error error;  // without a pool
   proxy::NameWait* wait = nullptr;  // the name is being looked up
+  Str name;  // as the URL has it, with a port
   Str host;
   uint16_t port = 0;
 };
@@ -44,7 +45,7 @@ bool cut_scheme(Str& url, uint16_t& port, bool& tls) {
 // What the configuration, or the text itself, knows of it; null: nothing.
 const model::Pool* known_pool(proxy::Transaction& txn, Str host, uint16_t port) {
   Request& r = of(txn);
-  auto it = r.http->pools.find(std::string(host));
+  auto it = r.http->pools.find(group_key(host));
   if (it == r.http->pools.end()) it = r.http->pools.find(pool_key(host, port));
   if (it != r.http->pools.end()) return it->second;
   // Those of this vocabulary are found with their ports.
@@ -65,7 +66,7 @@ void take_found(proxy::Transaction& txn, DynamicTarget& t, const proxy::Found* f
   std::vector<net::Addr> addrs;
   for (const net::DnsRecord& r : found->records) addrs.push_back(r.addr);
   for (net::Addr& a : addrs) a.port = t.port;
-  t.pool = of(txn).http->literals->find(txn, of(txn).proxy_host, addrs);
+  t.pool = of(txn).http->literals->find(txn, t.name, addrs);
   if (!t.pool) refuse(t, 502, "too many upstreams at a time");
 }
 
@@ -86,17 +87,19 @@ bool find_target(proxy::Transaction& txn, proxy::Cursor& cursor, const ProxyConf
     return true;
   }
   size_t end = url.starts_with("unix:") ? url.find(':', 5) : url.find_first_of("/?");
-  r.proxy_host = url.substr(0, end);
+  t.name = url.substr(0, end);
+  r.proxy_host = host_and_port(t.name, r.proxy_tls);
   r.proxy_uri = end == Str::npos ? Str{} : url.substr(end + (url.starts_with("unix:") ? 1 : 0));
-  if (r.proxy_host.empty()) {
+  if (r.proxy_uri.starts_with('?')) r.proxy_uri = txn.arena.cat("/", r.proxy_uri);
+  if (t.name.empty()) {
     refuse(t, 500, txn.arena.cat("no host in upstream \"", whole, "\""));
     return true;
   }
-  t.pool = known_pool(txn, r.proxy_host, t.port);
+  t.pool = known_pool(txn, t.name, t.port);
   if (t.pool) return true;
-  t.host = r.proxy_host;
+  t.host = t.name;
   if (!split_port(t.host, t.port)) {
-    refuse(t, 500, txn.arena.cat("invalid port in upstream \"", r.proxy_host, "\""));
+    refuse(t, 500, txn.arena.cat("invalid port in upstream \"", t.name, "\""));
     return true;
   }
   const auto& resolver = conf_of<ResolverConf>(txn, kResolverModule);

@@ -55,7 +55,7 @@ void apply_connection(http::Message& out, Str value, Str upgrade) {
 }
 
 Str default_host(Transaction& txn, const ProxyConf& c) {
-  return c.host_header.empty() ? txn.arena.dup(of(txn).proxy_host) : c.host_header;
+  return c.host.host.empty() ? txn.arena.dup(of(txn).proxy_host.host) : c.host.host;
 }
 
 void put_set_headers(Transaction& txn, const ProxyConf& c, http::Message& out) {

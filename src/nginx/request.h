@@ -1,5 +1,6 @@
 #pragma once
 // nginx's view of a request: Transaction::extra under nginx listeners. Lives in the transaction's arena.
+#include "nginx/host_and_port.h"
 #include "nginx/module.h"
 #include "proxy/transaction.h"
 
@@ -56,7 +57,7 @@ struct Request {
   StickyUse* sticky = nullptr;  // of the group with `sticky` that was entered last
   Str alias_uri;  // what try_files found under a regular expression's alias: follows it while it is the URI
   Str proxy_uri;  // URI part of a proxy_pass with variables
-  Str proxy_host;  // and its host, as $proxy_host has it
+  HostAndPort proxy_host;  // and its host
   bool proxy_tls = false;  // and whether it begins with https://
   DynamicTarget* target = nullptr;  // of such a proxy_pass, see nginx/proxy_dynamic.cc
   http::GzipCounts* gzip = nullptr;  // of an answer that is compressed

@@ -131,12 +131,12 @@ void check_zone(Scope& scope, const Directive& d) {
 void bind_upstream(void* s, const Directive& d, const Row&) {
   Scope& scope = scope_of(s);
   Str name = d.arg(0).text;
-  if (scope.http->pools.contains(std::string(name))) {
+  if (scope.http->pools.contains(group_key(name))) {
     auto& e = scope.error(d.arg(0).where, fmt::format("duplicate upstream \"{}\"", name), "merge the two blocks");
     e.product = e.text;
     return;
   }
-  model::Pool* pool = new_pool(scope, name, std::string(name));
+  model::Pool* pool = new_pool(scope, name, group_key(name));
   scope.pool = pool;
   scope.bind_block(d, kUpstream);
   scope.pool = nullptr;
@@ -299,14 +299,21 @@ const Row kTable[] = {
 
 }  // namespace
 
+std::string group_key(Str name) {
+  std::string key(name);
+  if (!name.starts_with("unix:"))
+    for (char& c : key) c = lower(c);
+  return key;
+}
+
 std::string pool_key(Str target, uint16_t default_port) {
   const size_t colon = target.rfind(':');
   const bool whole = target.starts_with("unix:") || (colon != Str::npos && target.find(']', colon) == Str::npos);
-  return whole ? std::string(target) : fmt::format("{}:{}", target, default_port);
+  return group_key(whole ? std::string(target) : fmt::format("{}:{}", target, default_port));
 }
 
 model::Pool* find_or_make_pool(Scope& scope, Str target, uint16_t default_port, config::Where where) {
-  auto it = scope.http->pools.find(std::string(target));
+  auto it = scope.http->pools.find(group_key(target));
   if (it != scope.http->pools.end()) return it->second;
   model::Pool* other = scope.model.find_pool(target);
   if (other && other->personality != &personality()) return other;

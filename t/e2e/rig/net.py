@@ -24,28 +24,31 @@ def wait_until(condition, what, timeout=DEADLINE):
 
 
 class PortReservation:
-    """A TCP and UDP port that no other test gets, in any run on this machine, until release().
+    """A TCP and UDP port that no other test gets, in any run on this machine, until release(); or `count` of them in a row.
 
     The reservation is an abstract unix socket named after the port: it vanishes with the process, and the port itself
     stays free for the program under test. Ports lie below the kernel's ephemeral range.
     """
 
-    def __init__(self):
+    def __init__(self, count=1):
         while True:
-            port = random.randrange(10000, 32000)
-            self._lock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-            try:
-                self._lock.bind(f"\0weir-e2e-port-{port}")
-            except OSError:
-                self._lock.close()
-                continue
-            if is_free(port):
-                self.port = port
+            self.port = random.randrange(10000, 32000)
+            self._locks = []
+            if all(self._take(port) for port in range(self.port, self.port + count)):
                 return
-            self._lock.close()
+            self.release()
+
+    def _take(self, port):
+        self._locks.append(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        try:
+            self._locks[-1].bind(f"\0weir-e2e-port-{port}")
+        except OSError:
+            return False
+        return is_free(port)
 
     def release(self):
-        self._lock.close()
+        for lock in self._locks:
+            lock.close()
 
     def __enter__(self):
         return self
