@@ -268,11 +268,15 @@ bool TableLine::parse() {
   return good;
 }
 
+const Proxy* owner_of_table(const Scope& scope, Str name) {
+  for (bool front : {true, false})
+    if (const Proxy* p = scope.global.find_proxy(name, front); p && p->table) return p;
+  return nullptr;
+}
+
 void bind_table(void* s, const Directive& d, const Row& row) {
   Scope& scope = scope_of(s);
-  const Proxy* owner = scope.proxy->table ? scope.proxy : nullptr;
-  for (bool front : {true, false})
-    if (const Proxy* p = scope.global.find_proxy(scope.proxy->name, front); !owner && p && p->table) owner = p;
+  const Proxy* owner = scope.proxy->table ? scope.proxy : owner_of_table(scope, scope.proxy->name);
   if (owner) {
     const Where& there = owner->table->where;
     scope.error(d.where,
@@ -386,8 +390,7 @@ void find_copy(Scope& scope, StickTable& table) {
 }  // namespace
 
 StickTable* find_table(const Scope& scope, Str name) {
-  for (bool front : {true, false})
-    if (const Proxy* p = scope.global.find_proxy(name, front); p && p->table) return p->table;
+  if (const Proxy* owner = owner_of_table(scope, name)) return owner->table;
   return find_peers_table(scope, name);
 }
 

@@ -281,7 +281,6 @@ void Master::be_worker(int channel, tools::Loaded* loaded) {
   };
   int code = serve(job_, *loaded->model, opener, channel, stages);
   leave(*loaded);
-  *loaded = {};
   exit(code);
 }
 

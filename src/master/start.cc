@@ -71,7 +71,10 @@ int run_alone(Job& job, tools::Loaded& loaded, Daemon& daemon) {
 
 void leave(tools::Loaded& loaded) {
   if (lua::Program* scripts = lua::Program::find(*loaded.model)) scripts->close();
-  if (kFindsLeaks) return;
+  if (kFindsLeaks) {
+    loaded = {};
+    return;
+  }
   [[maybe_unused]] static auto* left = new tools::Loaded(std::move(loaded));  // nobody destroys it
 }
 

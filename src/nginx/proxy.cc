@@ -216,9 +216,8 @@ bool may_be_https(Str url) {
 
 net::TlsTo server_tls(Transaction& txn, const proxy::Forward& plan) {
   const auto& c = *static_cast<const ProxyConf*>(plan.conf);
-  const bool dynamic = c.target_script != nullptr;
-  if (dynamic && !of(txn).proxy_tls) return {};
-  return tls_to_server(txn, *c.ssl, dynamic ? of(txn).proxy_host.host : c.host.host);
+  if (c.target_script && !of(txn).proxy_tls) return {};
+  return tls_to_server(txn, *c.ssl, target_host(txn, c).host);
 }
 
 void make_plan(Scope& scope, Location& l, ProxyConf& c) {
@@ -529,19 +528,14 @@ const Row kTable[] = {
      "the table grows by itself"},
 };
 
-const HostAndPort& target_host(proxy::Transaction& txn) {
-  const auto& c = weir::nginx::conf_of<ProxyConf>(txn, kProxyModule);
-  return c.target_script ? of(txn).proxy_host : c.host;
-}
-
 bool fetch_proxy_host(const expr::Ctx& ctx, const expr::Arg*, Value& out) {
-  Str host = target_host(*ctx.txn).host;
+  Str host = target_host(*ctx.txn, weir::nginx::conf_of<ProxyConf>(*ctx.txn, kProxyModule)).host;
   out = Value::of(host);
   return !host.empty();
 }
 
 bool fetch_proxy_port(const expr::Ctx& ctx, const expr::Arg*, Value& out) {
-  Str port = target_host(*ctx.txn).port;
+  Str port = target_host(*ctx.txn, weir::nginx::conf_of<ProxyConf>(*ctx.txn, kProxyModule)).port;
   out = Value::of(port);
   return !port.empty();
 }

@@ -106,6 +106,8 @@ void bind_cookie_flags(void* scope, const Directive& d, const Row& row);
 bool wants_next_upstream(const proxy::Transaction& txn, const Error& why);
 void count_failure(proxy::Transaction& txn, const Error& why);
 void count_answer(proxy::Transaction& txn);
+// $proxy_host and $proxy_port: of this request where proxy_pass has variables, else as it stands in the file.
+const HostAndPort& target_host(proxy::Transaction& txn, const ProxyConf& c);
 // Finds out where a request goes whose proxy_pass has variables; sets its proxy_host and proxy_uri. False: the cursor has to wait.
 bool find_target(proxy::Transaction& txn, proxy::Cursor& cursor, const ProxyConf& conf);
 // The pool that was found; null: Transaction::error says why there is none.

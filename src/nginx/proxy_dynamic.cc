@@ -117,6 +117,10 @@ bool find_target(proxy::Transaction& txn, proxy::Cursor& cursor, const ProxyConf
   return false;
 }
 
+const HostAndPort& target_host(proxy::Transaction& txn, const ProxyConf& c) {
+  return c.target_script ? of(txn).proxy_host : c.host;
+}
+
 const model::Pool* choose_dynamic(proxy::Transaction& txn, const ProxyConf&) {
   const DynamicTarget& t = *of(txn).target;
   if (!t.pool) txn.error = t.error;

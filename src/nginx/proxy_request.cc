@@ -54,10 +54,6 @@ void apply_connection(http::Message& out, Str value, Str upgrade) {
   }
 }
 
-Str default_host(Transaction& txn, const ProxyConf& c) {
-  return c.host.host.empty() ? txn.arena.dup(of(txn).proxy_host.host) : c.host.host;
-}
-
 void put_set_headers(Transaction& txn, const ProxyConf& c, http::Message& out) {
   bool host_set = false;
   Str connection;
@@ -76,7 +72,7 @@ void put_set_headers(Transaction& txn, const ProxyConf& c, http::Message& out) {
       added.hop = true;
     }
   }
-  if (!host_set) out.headers.add("Host", default_host(txn, c), Name::host);
+  if (!host_set) out.headers.add("Host", target_host(txn, c).host, Name::host);
   apply_connection(out, connection, upgrade);
 }
 

@@ -77,7 +77,8 @@ def test_the_table_of_descriptors_does_not_grow(weir, face, text):
     net.wait_until(lambda: room(worker) >= min(limit, 65536), lambda: f"room for {limit} descriptors, not {room(worker)}")
 
 
-def test_more_room_than_usual(weir):
+def test_prealloc_fd_is_taken(weir):
+    """Without a word; where the limit allows more than usual, there is room for it."""
     proxy = weir("haproxy", text=HAPROXY % "prealloc-fd", start=False)
     checked = proxy.run("-c", "-f", str(proxy.conf))
     assert (checked.returncode, checked.stderr) == (0, "")

@@ -4,12 +4,15 @@ import threading
 
 from rig import net
 
-CONF = """
+DEFAULTS = """
 defaults
     mode http
     timeout connect 2s
     timeout client 20s
     timeout server 20s
+"""
+
+CONF = DEFAULTS + """
 frontend web
     bind 127.0.0.1:{port}
     http-request return status 200 content-type text/plain lf-string "%[fe_sess_rate] %[fe_req_rate] %[fe_sess_rate(idle)] %[be_sess_rate(b)] %[srv_sess_rate(b/s)]" if { path /rates }
@@ -39,14 +42,9 @@ def test_rates_of_frontends_backends_and_servers(weir, origin):
     net.wait_until(as_expected, seen)
 
 
-LIMITED = """
+LIMITED = DEFAULTS + """
 global
     stats socket {dir}/admin.sock level admin
-defaults
-    mode http
-    timeout connect 2s
-    timeout client 20s
-    timeout server 20s
 frontend web
     bind 127.0.0.1:{port}
     use_backend %[path,word(1,/)]
